@@ -1,0 +1,160 @@
+#!/bin/sh
+# Everything a person runs. `./build.sh help` lists the commands.
+set -eu
+cd "$(dirname "$0")"
+
+build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libmsgpack-dev libzstd-dev
+	libxxhash-dev libsqlite3-dev libssl-dev"
+test_packages="libcmocka-dev python3 python3-msgpack python3-xxhash python3-zstandard"
+bench_packages="python3 zstd rsync restic borgbackup casync ostree xxhash"
+
+usage() {
+	cat <<'END'
+usage: ./build.sh [COMMAND] [ARGUMENT...]
+
+  build          (default) builds build/client/baton and build/daemon/batond
+  demo           builds, then runs a small workflow with a daemon of its own: a job fails,
+                 the workflow is retried, and what was built once is what is deployed
+  test           builds, runs every test, ends with `N passed, N failed`
+  asan           the same with AddressSanitizer and UndefinedBehaviorSanitizer
+  tsan           the same with ThreadSanitizer
+  bench          runs Baton beside the tools that people use instead
+  format         formats the sources (format --check only tells)
+  tidy           runs clang-tidy
+  install        installs; PREFIX (default /usr/local) and DESTDIR are honoured
+  help           this text
+
+CC chooses the compiler (gcc or clang). Missing Debian packages are installed first,
+through sudo when not root; BATON_NO_INSTALL=1 forbids that.
+END
+}
+
+# Installs those of the packages that are missing.
+need() {
+	missing=
+	for package in "$@"; do
+		case "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" in
+		*' installed') ;;
+		*) missing="$missing $package" ;;
+		esac
+	done
+	[ -n "$missing" ] || return 0
+	if [ -n "${BATON_NO_INSTALL:-}" ]; then
+		echo "build.sh: these Debian packages are missing:$missing" >&2
+		exit 1
+	fi
+	as_root=
+	if [ "$(id -u)" != 0 ]; then
+		as_root=sudo
+		command -v sudo >/dev/null || {
+			echo "build.sh: these packages are missing and need root to install:$missing" >&2
+			exit 1
+		}
+	fi
+	echo "build.sh: installing$missing" >&2
+	install="env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
+	# shellcheck disable=SC2086
+	$as_root $install $missing >/tmp/build.sh.$$ 2>&1 ||
+		{ $as_root apt-get update -q && $as_root $install $missing; } >/tmp/build.sh.$$ 2>&1 || {
+		cat /tmp/build.sh.$$ >&2
+		rm -f /tmp/build.sh.$$
+		exit 1
+	}
+	rm -f /tmp/build.sh.$$
+}
+
+# build_in DIR [MESON OPTION...]: configures once, compiles.
+build_in() {
+	directory=$1
+	shift
+	[ -f "$directory/build.ninja" ] ||
+		meson setup "$directory" "$@" >"$directory.log" 2>&1 || {
+		cat "$directory.log" >&2
+		rm -rf "$directory" "$directory.log"
+		exit 1
+	}
+	rm -f "$directory.log"
+	ninja --quiet -C "$directory"
+}
+
+build() {
+	# shellcheck disable=SC2086
+	need $build_packages
+	[ "${CC:-gcc}" != clang ] || need clang
+	build_in build "$@"
+}
+
+# sanitized NAME OPTION: tests in a build of their own.
+sanitized() {
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages
+	[ "${CC:-gcc}" != clang ] || need clang libclang-rt-14-dev
+	build_in "build-$1" -Dbuildtype=debugoptimized -Db_sanitize="$2" -Db_lundef=false
+	shift 2
+	exec tests/run "$directory" "$@"
+}
+
+sources() {
+	find proto client daemon tests -name '*.[ch]' | sort
+}
+
+command=${1:-build}
+[ $# -eq 0 ] || shift
+case "$command" in
+build)
+	build "$@"
+	;;
+demo)
+	build
+	exec examples/demo.sh build "$@"
+	;;
+test)
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages
+	build
+	exec tests/run build "$@"
+	;;
+asan)
+	ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
+	UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+	export ASAN_OPTIONS UBSAN_OPTIONS
+	sanitized asan address,undefined "$@"
+	;;
+tsan)
+	TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+	export TSAN_OPTIONS
+	sanitized tsan thread "$@"
+	;;
+bench)
+	# shellcheck disable=SC2086
+	need $build_packages $bench_packages
+	build
+	exec tests/bench/run build "$@"
+	;;
+format)
+	need clang-format
+	if [ "${1:-}" = --check ]; then
+		sources | xargs clang-format --dry-run --Werror
+	else
+		sources | xargs clang-format -i
+	fi
+	;;
+tidy)
+	need clang-tidy
+	build
+	sources | grep '\.c$' | grep -v '^tests/' | xargs -P "$(nproc)" -n 8 clang-tidy --quiet -p build
+	;;
+install)
+	build
+	[ -z "${PREFIX:-}" ] || meson configure build --prefix "$PREFIX"
+	meson install -C build --quiet
+	;;
+help | -h | --help)
+	usage
+	;;
+*)
+	echo "build.sh: no such command: $command" >&2
+	usage >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,266 @@
+/*
+ * attach: the view of this job, written into DIR.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/attach_report.h"
+#include "client/command.h"
+#include "client/download.h"
+#include "client/materialise.h"
+#include "client/progress.h"
+#include "client/view_session.h"
+#include "client/view_table.h"
+#include "client/want.h"
+#include "proto/cleanup.h"
+
+#define AGAIN_MS 200
+
+/* One try. */
+struct attach {
+	const struct options *options; /* borrowed */
+	struct report *report;         /* borrowed */
+	struct view_session session;
+	struct view_table table;
+	struct materialise *materialise; /* owned */
+	struct progress *progress;       /* owned */
+};
+
+static void attach_fini(struct attach *attach)
+{
+	progress_free(attach->progress);
+	materialise_close(attach->materialise);
+	view_table_fini(&attach->table);
+	view_session_close(&attach->session);
+}
+
+/* ---- the view ------------------------------------------------------------------------
+ */
+
+static int read_view(struct attach *attach, struct error *error)
+{
+	struct view_row row;
+	int got;
+	while ((got = view_session_next(&attach->session, &row, error)) > 0) {
+		int err = view_table_add(&attach->table, &row.row, error);
+		if (err)
+			return err;
+	}
+	view_table_finish(&attach->table);
+	return got;
+}
+
+/* What was tested is what ships (R5): before anything is written. */
+static int check_expected(const struct attach *attach, struct error *error)
+{
+	const char *expect = attach->options->expect;
+	struct digest expected;
+	if (!expect)
+		return 0;
+	if (!digest_parse(expect, &expected))
+		return error_set(
+			error, ERR_USAGE,
+			"--expect `%s`: not a digest; it looks like sha256: and 64 "
+			"hexadecimal digits",
+			expect);
+	const struct digest *got = &attach->session.view.digest;
+	char expected_text[DIGEST_TEXT_SIZE];
+	char got_text[DIGEST_TEXT_SIZE];
+	if (digest_equal(&expected, got))
+		return 0;
+	return error_set(error, ERR_UNEXPECTED,
+			 "the view: it is %s, expected was %s; nothing was written",
+			 digest_text(got, got_text),
+			 digest_text(&expected, expected_text));
+}
+
+static void warn(struct attach *attach)
+{
+	view_session_warn(&attach->session);
+	if (attach->options->if_empty == IF_EMPTY_WARN &&
+	    view_session_gave_nothing(&attach->session))
+		report_warning(attach->report,
+			       "the view is empty: there is nothing to attach");
+}
+
+/* ---- the bytes -----------------------------------------------------------------------
+ */
+
+static void add_needed(const struct attach *attach, struct want *want,
+		       uint64_t *ret_files, uint64_t *ret_bytes)
+{
+	const struct view_table *table = &attach->table;
+	for (uint32_t entry = 1; entry < table->entry_count; entry++) {
+		const struct view_entry *at = &table->entries[entry];
+		if (at->type != ROW_FILE ||
+		    !materialise_needs(attach->materialise, entry))
+			continue;
+		for (uint32_t i = 0; i < at->unit_count; i++)
+			want_add(want, at->first_unit + i);
+		*ret_files += at->unit_count > 0;
+		*ret_bytes += view_table_size(table, entry);
+	}
+}
+
+static uint32_t count_needed(const struct attach *attach)
+{
+	uint32_t needed = 0;
+	for (uint32_t entry = 1; entry < attach->table.entry_count; entry++)
+		if (attach->table.entries[entry].type == ROW_FILE &&
+		    materialise_needs(attach->materialise, entry))
+			needed += attach->table.entries[entry].unit_count;
+	return needed;
+}
+
+/* A download_sink. */
+static int on_unit(void *context, unsigned worker, uint32_t mention, const uint8_t *bytes,
+		   struct error *error)
+{
+	struct attach *attach = context;
+	int err = materialise_unit(attach->materialise, worker, mention, bytes, error);
+	const struct view_unit *unit = &attach->table.units[mention];
+	const struct view_entry *file = &attach->table.entries[unit->entry];
+	bool last = mention == file->first_unit + file->unit_count - 1;
+	progress_add(attach->progress, last, unit->name.key.len);
+	return err;
+}
+
+/* Asks first, so that the daemon has something to do while directories are made. */
+static int fetch(struct attach *attach, struct error *error)
+{
+	struct want want AUTO(want_fini) = {0};
+	uint64_t files = 0;
+	uint64_t bytes = 0;
+	struct link *link = &attach->session.connection.link;
+	uint32_t needed = count_needed(attach);
+	want_init(&want, &attach->table, 0, attach->table.unit_count, needed);
+	add_needed(attach, &want, &files, &bytes);
+	progress_set_total(attach->progress, files, bytes);
+	int err = want.wanted ? want_send(&want, link, error) : 0;
+	if (!err)
+		err = materialise_begin(attach->materialise, error);
+	struct download_sink sink = {.on_unit = on_unit, .context = attach};
+	if (!err && want.wanted)
+		err = download_run(link, &want, &sink, attach->options->verify, error);
+	return err;
+}
+
+/* The daemon learns what this execution has seen (W6). */
+static int tell_attached(struct attach *attach, struct error *error)
+{
+	struct link *link = &attach->session.connection.link;
+	struct msg_attached attached = {
+		.digest = {.at = (const char *)attach->session.view.digest.bytes,
+			   .len = SHA256_LEN}};
+	int err = link_send_control(link, MSG_ATTACHED, &attached, error);
+	struct link_message recorded = {0};
+	if (!err)
+		err = link_expect(link, MSG_RECORDED, &recorded, error);
+	free(recorded.payload);
+	if (!err)
+		return 0;
+	struct error why = *error;
+	return error_set(
+		error, why.code,
+		"`%s` is complete, but the daemon did not record that this job has "
+		"seen it: %s; run the command again",
+		attach->options->directory, why.text);
+}
+
+static int write_tree(struct attach *attach, struct error *error)
+{
+	bool draw = !attach->options->quiet && !attach->options->no_progress;
+	attach->progress = progress_new("attach", draw);
+	int err = fetch(attach, error);
+	if (!err)
+		err = materialise_finish(attach->materialise, error);
+	progress_free(take_ptr(&attach->progress));
+	if (err)
+		return materialise_abandon(take_ptr(&attach->materialise), error);
+	return tell_attached(attach, error);
+}
+
+/* ---- tries ---------------------------------------------------------------------------
+ */
+
+static int open_destination(struct attach *attach, struct error *error)
+{
+	const struct options *options = attach->options;
+	struct materialise_options how = {
+		.directory = options->directory,
+		.delete_extra = options->delete_extra,
+		.times_now = options->times_now,
+		.verify = options->verify,
+	};
+	int err = materialise_open(&attach->table, &how, &attach->materialise, error);
+	return err ? materialise_abandon(take_ptr(&attach->materialise), error) : 0;
+}
+
+static int attach_view(struct attach *attach, uint64_t started_ms, struct error *error)
+{
+	int err = read_view(attach, error);
+	if (!err)
+		err = check_expected(attach, error);
+	if (err)
+		return err;
+	warn(attach);
+	struct attach_figures figures = {.started_ms = started_ms};
+	err = open_destination(attach, error);
+	if (err)
+		return err;
+	if (attach->options->dry_run)
+		return attach_report_dry(attach->options, &attach->session,
+					 attach->materialise, error);
+	err = write_tree(attach, error);
+	if (err)
+		return err;
+	figures.counts = materialise_counts(attach->materialise);
+	materialise_close(take_ptr(&attach->materialise));
+	attach_report(attach->options, &attach->session, &figures);
+	return 0;
+}
+
+static int attach_once(const struct options *options, struct report *report,
+		       uint64_t started_ms, uint64_t deadline_ms, struct error *error)
+{
+	struct attach attach AUTO(attach_fini) = {
+		.options = options, .report = report, .session = {.report = report}};
+	view_table_init(&attach.table);
+	struct attach_request request AUTO(attach_request_fini) = {0};
+	attach.session.connection.link.fd = -1;
+	int err = attach_request_make(options, options->dry_run ? "look" : "attach",
+				      &request, error);
+	if (!err)
+		err = view_session_open(&attach.session, options, &request.message,
+					deadline_ms, error);
+	return err ? err : attach_view(&attach, started_ms, error);
+}
+
+/* Whether the time until the next try passed without a signal. */
+static bool wait_a_little(void)
+{
+	struct pollfd poll_fd = {.fd = interrupts_fd(), .events = POLLIN};
+	return poll(&poll_fd, 1, AGAIN_MS) == 0;
+}
+
+/* A lost connection is tried again until the timeout has passed since it was lost first:
+ * the view is asked for anew, and what is in its place already is kept. */
+int attach_run(const struct options *options, struct report *report, struct error *error)
+{
+	uint64_t started_ms = now_ms();
+	uint64_t timeout_ms = options->timeout_ms > 0 ? (uint64_t)options->timeout_ms : 0;
+	uint64_t deadline_ms = started_ms + timeout_ms;
+	bool lost = false;
+	for (;;) {
+		int err = attach_once(options, report, started_ms, deadline_ms, error);
+		if (!err || !connection_may_retry(err))
+			return err;
+		if (!lost)
+			deadline_ms = now_ms() + timeout_ms;
+		lost = true;
+		if (now_ms() + AGAIN_MS >= deadline_ms || !wait_a_little())
+			return err;
+		report_note(report, "%s; trying again", error->text);
+	}
+}

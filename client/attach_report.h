@@ -1,0 +1,26 @@
+/*
+ * What an attach has to say at its end.
+ */
+#ifndef BATON_CLIENT_ATTACH_REPORT_H
+#define BATON_CLIENT_ATTACH_REPORT_H
+
+#include <stdint.h>
+
+#include "client/materialise.h"
+#include "client/options.h"
+#include "client/view_session.h"
+
+struct attach_figures {
+	uint64_t started_ms;
+	struct materialise_counts counts;
+};
+
+/* A summary, the digest, the layers in their order; or the object of DESIGN §3. */
+void attach_report(const struct options *options, const struct view_session *session,
+		   const struct attach_figures *figures);
+
+/* What would be done: with -v path by path. */
+int attach_report_dry(const struct options *options, const struct view_session *session,
+		      struct materialise *materialise, struct error *error);
+
+#endif

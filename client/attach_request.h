@@ -1,0 +1,26 @@
+/*
+ * The question of attach, ls, cat and diff to the daemon, from the options.
+ */
+#ifndef BATON_CLIENT_ATTACH_REQUEST_H
+#define BATON_CLIENT_ATTACH_REQUEST_H
+
+#include "client/options.h"
+#include "proto/error.h"
+#include "proto/message.h"
+
+struct attach_request {
+	struct msg_attach message; /* borrows from the options and from what follows */
+	struct text *needs;        /* owned */
+	struct text *from, *only, *exclude, *prefer; /* owned */
+};
+
+/* purpose: "attach" or "look". ERR_USAGE: no workflow; too many of something.
+ * attach_request_fini() also after a failure. */
+int attach_request_make(const struct options *options, const char *purpose,
+			struct attach_request *ret_request, struct error *error);
+void attach_request_fini(struct attach_request *request);
+
+/* The pattern (proto/glob.h) that matches this path alone. Owned by the caller. */
+char *pattern_of_path(const char *path);
+
+#endif

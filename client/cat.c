@@ -1,0 +1,225 @@
+/*
+ * cat: one file of the view, to standard output, verified before it is written, in memory
+ * that does not grow with the file: units are asked for in rounds.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/command.h"
+#include "client/download.h"
+#include "client/view_session.h"
+#include "client/view_table.h"
+#include "client/want.h"
+#include "proto/cleanup.h"
+#include "proto/path.h"
+
+/* A round; units are at most 2 MiB. A multiple of 8, where WANT may begin. */
+#define ROUND_UNITS 8u
+
+struct cat {
+	const struct options *options; /* borrowed */
+	struct view_session session;
+	struct view_table table;
+	uint32_t entry;              /* the file */
+	uint8_t *units[ROUND_UNITS]; /* owned; of a round */
+	uint32_t first;              /* mention */
+	bool reader_gone;            /* who read standard output: its business */
+};
+
+static void drop_round(struct cat *cat)
+{
+	for (size_t i = 0; i < ROUND_UNITS; i++)
+		free(take_ptr(&cat->units[i]));
+}
+
+static void cat_fini(struct cat *cat)
+{
+	drop_round(cat);
+	view_table_fini(&cat->table);
+	view_session_close(&cat->session);
+}
+
+/* ---- the path ------------------------------------------------------------------------
+ */
+
+static const char *workflow_of(const struct options *options)
+{
+	if (options->from_workflow)
+		return options->from_workflow;
+	return options->workflow.value ? options->workflow.value : "";
+}
+
+static int not_found(const struct cat *cat, const char *path, struct error *error)
+{
+	return error_set(
+		error, ERR_NOT_FOUND,
+		"`%s`: not in the view of workflow `%s`; `baton ls` shows what is", path,
+		workflow_of(cat->options));
+}
+
+/* "./a//b" is a/b. */
+static char *clean_path(const char *path)
+{
+	char *clean = must_strdup(path);
+	char *end = clean;
+	bool start = true;
+	for (const char *at = path; *at; at++) {
+		bool dot = start && *at == '.' && (at[1] == '/' || !at[1]);
+		bool slash = *at == '/';
+		if (!dot && !(slash && start))
+			*end++ = *at;
+		start = slash || (start && dot);
+	}
+	if (end > clean && end[-1] == '/')
+		end--;
+	*end = '\0';
+	return clean;
+}
+
+/* What the path is, of the rows that its pattern gave: itself or what is below it. */
+static int take_row(struct cat *cat, const struct row *row, const char *path,
+		    struct error *error)
+{
+	size_t len = strlen(path);
+	if (row->path_len != len || memcmp(row->path, path, len) != 0 ||
+	    row->type == ROW_DIRECTORY)
+		return error_set(error, ERR_USAGE,
+				 "`%s`: a directory; `baton ls` lists what is in it",
+				 path);
+	if (row->type == ROW_SYMLINK) {
+		char *target AUTO_FREE = path_escape(row->target, row->target_len);
+		return error_set(
+			error, ERR_USAGE,
+			"`%s`: a symbolic link to `%s`, which is not followed; name "
+			"the file itself",
+			path, target);
+	}
+	return view_table_add(&cat->table, row, error);
+}
+
+static int find_file(struct cat *cat, const char *path, struct error *error)
+{
+	struct view_row row;
+	int got;
+	int err = 0;
+	while ((got = view_session_next(&cat->session, &row, error)) > 0 && !err)
+		err = take_row(cat, &row.row, path, error);
+	if (got < 0 || err)
+		return got < 0 ? got : err;
+	view_table_finish(&cat->table);
+	if (cat->table.entry_count < 2)
+		return not_found(cat, path, error);
+	cat->entry = cat->table.entry_count - 1;
+	return 0;
+}
+
+/* ---- rounds --------------------------------------------------------------------------
+ */
+
+static int on_unit(void *context, unsigned worker, uint32_t mention, const uint8_t *bytes,
+		   struct error *error)
+{
+	(void)worker;
+	(void)error;
+	struct cat *cat = context;
+	size_t len = cat->table.units[mention].name.key.len;
+	uint8_t *copy = must_alloc(len);
+	memcpy(copy, bytes, len);
+	cat->units[mention - cat->first] = copy;
+	return 0;
+}
+
+static uint32_t round_units(const struct cat *cat)
+{
+	const struct view_entry *file = &cat->table.entries[cat->entry];
+	uint32_t left = file->unit_count - cat->first;
+	return left < ROUND_UNITS ? left : ROUND_UNITS;
+}
+
+static int write_round(struct cat *cat, uint32_t count, struct error *error)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		size_t len = cat->table.units[cat->first + i].name.key.len;
+		if (fwrite(cat->units[i], 1, len, stdout) == len)
+			continue;
+		cat->reader_gone = errno == EPIPE;
+		if (cat->reader_gone)
+			return 0;
+		return error_set_errno(error, ERR_LOCAL, errno,
+				       "standard output: cannot be written");
+	}
+	return 0;
+}
+
+static int copy_round(struct cat *cat, uint32_t count, struct error *error)
+{
+	struct want want AUTO(want_fini) = {0};
+	want_init(&want, &cat->table, cat->first, count, count);
+	for (uint32_t i = 0; i < count; i++)
+		want_add(&want, cat->first + i);
+	struct link *link = &cat->session.connection.link;
+	struct download_sink sink = {.on_unit = on_unit, .context = cat};
+	int err = want_send(&want, link, error);
+	if (!err)
+		err = download_run(link, &want, &sink, cat->options->verify, error);
+	if (!err)
+		err = write_round(cat, count, error);
+	drop_round(cat);
+	return err;
+}
+
+static int copy_file(struct cat *cat, struct error *error)
+{
+	int err = 0;
+	uint32_t count;
+	while (!err && !cat->reader_gone && (count = round_units(cat)) > 0) {
+		err = copy_round(cat, count, error);
+		cat->first += count;
+	}
+	return err;
+}
+
+/* ---- the verb ------------------------------------------------------------------------
+ */
+
+static int cat_path(struct cat *cat, const struct msg_attach *request, const char *path,
+		    struct error *error)
+{
+	uint64_t deadline_ms = now_ms() + (uint64_t)cat->options->timeout_ms;
+	int err = view_session_open(&cat->session, cat->options, request, deadline_ms,
+				    error);
+	if (!err)
+		err = find_file(cat, path, error);
+	/* The filter was the path. */
+	if (err == ERR_EMPTY)
+		err = not_found(cat, path, error);
+	if (!err)
+		view_session_warn(&cat->session);
+	return err ? err : copy_file(cat, error);
+}
+
+int cat_run(const struct options *options, struct report *report, struct error *error)
+{
+	struct cat cat AUTO(cat_fini) = {.options = options,
+					 .session = {.report = report}};
+	cat.session.connection.link.fd = -1;
+	view_table_init(&cat.table);
+	if (options->arguments.count != 1)
+		return error_set(error, ERR_USAGE, "cat: takes one PATH");
+	char *path AUTO_FREE = clean_path(options->arguments.items[0]);
+	if (!path_valid(path, strlen(path)))
+		return error_set(
+			error, ERR_USAGE,
+			"`%s`: not a path of a view; they are relative, without `..`",
+			options->arguments.items[0]);
+	struct attach_request request AUTO(attach_request_fini) = {0};
+	int err = attach_request_make(options, "look", &request, error);
+	if (err)
+		return err;
+	char *pattern AUTO_FREE = pattern_of_path(path);
+	struct text only = text_of(pattern);
+	request.message.only = (struct text_list){.items = &only, .count = 1};
+	request.message.exclude = (struct text_list){0};
+	return cat_path(&cat, &request.message, path, error);
+}

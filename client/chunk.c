@@ -1,0 +1,64 @@
+#include "client/chunk.h"
+
+#include <pthread.h>
+
+#include "proto/digest.h"
+#include "proto/limits.h"
+
+/* CHUNK_AVERAGE is 2^19: two bits more before it, two fewer behind it. The high bits are
+ * those that the most bytes (64 to 44 of them) have a part in. */
+#define MASK_BEFORE (~UINT64_C(0) << (64 - 21))
+#define MASK_BEHIND (~UINT64_C(0) << (64 - 17))
+
+static uint64_t gear[256];
+static pthread_once_t gear_made = PTHREAD_ONCE_INIT;
+
+static void make_gear(void)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		uint8_t byte = (uint8_t)i;
+		struct digest digest = sha256_of(&byte, 1);
+		uint64_t value = 0;
+		for (unsigned k = 8; k-- > 0;)
+			value = value << 8 | digest.bytes[k];
+		gear[i] = value;
+	}
+}
+
+/* Scans from *at to end; true: a cut behind byte *at - 1. */
+static bool scan(const uint8_t *data, size_t *at, size_t end, uint64_t mask,
+		 uint64_t *ret_print)
+{
+	uint64_t print = *ret_print;
+	size_t i = *at;
+	bool found = false;
+	while (i < end && !found) {
+		print = (print << 1) + gear[data[i++]];
+		found = (print & mask) == 0;
+	}
+	*at = i;
+	*ret_print = print;
+	return found;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+size_t chunker_cut(struct chunker *chunker, const uint8_t *data, size_t len, bool is_end)
+{
+	(void)pthread_once(&gear_made, make_gear);
+	size_t end = smaller(len, CHUNK_MAX);
+	size_t at = chunker->scanned > CHUNK_MIN ? chunker->scanned : CHUNK_MIN;
+	at = smaller(at, end);
+	bool found = scan(data, &at, smaller(end, CHUNK_AVERAGE), MASK_BEFORE,
+			  &chunker->print) ||
+		     scan(data, &at, end, MASK_BEHIND, &chunker->print);
+	if (found || is_end || at == CHUNK_MAX) {
+		*chunker = (struct chunker){0};
+		return at;
+	}
+	chunker->scanned = at;
+	return 0;
+}

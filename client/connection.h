@@ -1,0 +1,47 @@
+/*
+ * Reaching the daemon: address, connect, greeting; and when to try again.
+ */
+#ifndef BATON_CLIENT_CONNECTION_H
+#define BATON_CLIENT_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/interrupts.h"
+#include "client/options.h"
+#include "proto/error.h"
+#include "proto/link.h"
+
+struct connection {
+	struct link link;    /* fd -1: closed */
+	char *server;        /* owned; the URL, for sentences */
+	char *peer;          /* owned; "the daemon at URL", for the link */
+	uint32_t ask_window; /* units */
+	bool is_local;       /* a Unix socket: compressing rows does not pay */
+};
+
+/*
+ * Connects and greets. Without --server: $XDG_RUNTIME_DIR/batond/batond.sock, then
+ * /run/batond/batond.sock. ERR_UNREACHABLE names what was tried and how to start a daemon
+ * or name another; ERR_VERSION both sides' versions.
+ * deadline_ms (now_ms() clock): tries again until then when nobody listens or the daemon
+ * is busy; 0: one try. On failure *ret_connection is closed.
+ */
+int connection_open(const struct options *options, uint64_t deadline_ms,
+		    struct connection *ret_connection, struct error *error);
+/* A closed one is fine, and so is one of zeros that never was open. */
+void connection_close(struct connection *connection);
+
+/* Whether a persist or attach that ended with this code may be tried again by itself:
+ * LOST, BUSY, SHUTDOWN, UNREACHABLE, TIMEOUT. */
+bool connection_may_retry(int code);
+
+/* How long to wait before the next try: what a busy daemon asked for, else longer with
+ * each try (from 0), with some chance in it so that many clients do not come at once.
+ * Milliseconds. */
+uint32_t connection_retry_ms(struct connection *connection, unsigned try);
+
+/* Waits so long; ERR_INTERRUPTED when a signal ends it. */
+int connection_pause(uint32_t pause_ms, struct error *error);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * Writing a view's tree into a directory (rules T4, T5).
+ *
+ * One mechanism: an entry whose directory is there already is made in a staging directory
+ * (stage.h) and renamed to its place once complete; an entry whose directory this attach
+ * makes is made directly under its name. So a missing DIR is one entry of its parent:
+ * all of it appears by one rename. In an existing DIR new directories appear whole at the
+ * end, and files as they are complete; but where DIR was empty all waits for the end, so
+ * that a failure can leave it empty again.
+ *
+ * - Equal entries (type, bytes, mode) are kept as they are. Bytes are compared by
+ *   XXH3-128, unit by unit (with `verify` by SHA-256 too), where the size is equal. A
+ * kept entry whose time differs gets the row's, unless times_now or it has other hard
+ * links, which may lie outside DIR. Anything else is made anew, never changed in place.
+ * - Directories without owner's permissions get them while work goes on in them.
+ * - Directories that are there get the mode of their row, if they have one; times are set
+ *   on those that this attach made.
+ * - Nothing below DIR is reached by a joined path: each component is opened relative to
+ *   the one above, links not followed. What changes under our hands is an error.
+ *
+ * The umask of the process is 0 from materialise_begin() to materialise_close(). All but
+ * materialise_unit() belongs to one thread. Failures are ERR_LOCAL, ERR_NO_ROOM,
+ * ERR_INTERRUPTED and name the path.
+ */
+#ifndef BATON_CLIENT_MATERIALISE_H
+#define BATON_CLIENT_MATERIALISE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/view_table.h"
+#include "proto/error.h"
+
+struct materialise_options {
+	const char *directory; /* borrowed */
+	bool delete_extra;     /* remove what the view does not have */
+	bool times_now;        /* leave modification times as they come */
+	bool verify;           /* compare what is there by SHA-256 too */
+};
+
+struct materialise_counts {
+	uint64_t files;     /* in the view */
+	uint64_t unchanged; /* files there already */
+	uint64_t written;   /* files in their place through this attach */
+};
+
+struct materialise;
+
+/*
+ * Looks at DIR and decides what is to be done; nothing is written yet. table is borrowed.
+ * ERR_LOCAL also: DIR is a file; a directory that is not empty where a file belongs,
+ * without delete_extra. *ret_materialise is set also on failure, and to be closed.
+ */
+int materialise_open(const struct view_table *table,
+		     const struct materialise_options *options,
+		     struct materialise **ret_materialise, struct error *error);
+
+/* Whether the entry is not there yet as it should be. */
+bool materialise_needs(const struct materialise *materialise, uint32_t entry);
+
+enum materialise_action {
+	MATERIALISE_WRITE,
+	MATERIALISE_KEEP,
+	MATERIALISE_DELETE,
+};
+
+/* Names what would be done, by path as path_escape() writes it. Directories that are
+ * there are not mentioned; below a directory that is to be deleted nothing is. */
+typedef void materialise_on_path(void *context, enum materialise_action action,
+				 const char *path);
+int materialise_list(struct materialise *materialise, materialise_on_path *on_path,
+		     void *context, struct error *error);
+
+/* Makes the staging directories, the new directories, links and empty files. */
+int materialise_begin(struct materialise *materialise, struct error *error);
+
+/* The bytes of a mention (all of them, once each) of a file that is needed, on worker
+ * `worker`; a download_sink's on_unit with the materialise as context. */
+int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
+		     const uint8_t *bytes, struct error *error);
+
+/* All bytes are there: modes, times, what is still staged to its place, deleting. */
+int materialise_finish(struct materialise *materialise, struct error *error);
+
+struct materialise_counts materialise_counts(const struct materialise *materialise);
+
+/* Removes staging directories, restores modes and the umask; before a finish also what
+ * can be taken back. NULL is fine. Frees. */
+void materialise_close(struct materialise *materialise);
+
+/* The same after a failure, whose sentence then ends with the state that DIR is in.
+ * Returns error->code. */
+int materialise_abandon(struct materialise *materialise, struct error *error);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * What the parts of materialise share. Private to materialise*.c.
+ */
+#ifndef BATON_CLIENT_MATERIALISE_PRIVATE_H
+#define BATON_CLIENT_MATERIALISE_PRIVATE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "client/materialise.h"
+#include "client/stage.h"
+#include "client/workers.h"
+
+/* Where an entry is made. */
+enum place {
+	PLACE_KEPT = 0,   /* it is there */
+	PLACE_STAGED = 1, /* in a stage; its directory is there */
+	PLACE_NEW = 2,    /* in a directory that is made */
+};
+
+/* What else is known of an entry; one byte with its place. */
+#define PLACE_MASK 0x03u
+#define MARK_COMPARE 0x04u  /* kept, if the bytes are equal */
+#define MARK_RETIME 0x08u   /* kept, but its time differs */
+#define MARK_OBSTACLE 0x10u /* a link or file has to go, or an empty directory */
+#define MARK_TRASH 0x20u    /* a directory with something in it has to go */
+#define MARK_DONE 0x40u     /* staged, and now in its place */
+#define MARK_MODE 0x80u     /* a directory that is there, whose mode differs */
+/* A directory that is there and has been made writable; files alone are compared. */
+#define MARK_PREPARED MARK_COMPARE
+
+/* Descriptors of directories, so that the rows of one directory share it. One per worker;
+ * what a lookup gives is borrowed until the next. */
+#define DIRECTORIES_OPEN 32u
+struct directory_cache {
+	uint32_t entry[DIRECTORIES_OPEN];
+	int fd[DIRECTORIES_OPEN]; /* owned; -1: free */
+	uint32_t *chain;          /* owned; PATH_DEPTH_MAX */
+};
+
+/* A directory on which another file system, or DIR itself, is mounted: what belongs below
+ * it can only be renamed from a stage in it. */
+struct mount {
+	uint32_t entry;
+	uint64_t id;
+	struct stage stage;
+	bool needed;
+};
+
+/* A file of several units. */
+struct large_file {
+	uint32_t entry;
+	uint32_t left; /* units to come; atomic */
+};
+
+/* A directory whose mode is to be given back. */
+struct restore {
+	uint32_t entry;
+	mode_t mode;
+};
+
+struct materialise {
+	const struct view_table *table; /* borrowed */
+	struct materialise_options options;
+	char *shown;             /* owned; DIR for sentences */
+	int parent_fd;           /* owned; of a missing DIR, once begun */
+	char *name;              /* owned; its last component */
+	size_t made_parents;     /* how many directories above it were made */
+	struct stage root_stage; /* what becomes it */
+	bool missing;
+	bool was_empty;
+	int root_fd; /* owned; DIR, or borrowed from root_stage */
+	bool has_umask;
+	mode_t umask_before;
+	bool must_chmod; /* this file system does not give the modes asked for */
+	bool changed;    /* something in DIR is not as it was; atomic */
+	bool finished;
+	uint8_t *states; /* owned; by entry: place and marks */
+	struct directory_cache caches[WORKERS_MAX];
+	struct mount *mounts; /* owned; by entry; the first is DIR */
+	size_t mount_count;
+	struct large_file *large; /* owned; by entry */
+	size_t large_count;
+	struct restore *restores; /* owned; in the order of opening */
+	size_t restore_count;
+	uint64_t trash_count;
+	uint64_t written;      /* files; atomic */
+	uint32_t next_compare; /* atomic */
+};
+
+static inline enum place place_of(const struct materialise *m, uint32_t entry)
+{
+	return (enum place)(m->states[entry] & PLACE_MASK);
+}
+
+static inline bool is_marked(const struct materialise *m, uint32_t entry, unsigned mark)
+{
+	return (m->states[entry] & mark) != 0;
+}
+
+static inline void set_place(struct materialise *m, uint32_t entry, enum place place,
+			     unsigned marks)
+{
+	m->states[entry] = (uint8_t)((unsigned)place | marks);
+}
+
+static inline void set_mark(struct materialise *m, uint32_t entry, unsigned mark)
+{
+	m->states[entry] = (uint8_t)(m->states[entry] | mark);
+}
+
+/* ---- materialise_path.c ---- */
+/* "`out/a/b`: WHAT: strerror"; number 0: without the last. */
+int entry_error(const struct materialise *m, uint32_t entry, int number, const char *what,
+		struct error *error);
+char *entry_shown(const struct materialise *m, uint32_t entry); /* owned by the caller */
+/* Descriptor of a directory, borrowed from the worker's cache; -1 and errno. */
+int directory_fd(struct materialise *m, unsigned worker, uint32_t entry);
+void directory_cache_fini(struct directory_cache *cache);
+
+/* Where an entry is made or lies: a directory and a name in it. */
+struct spot {
+	int fd; /* borrowed */
+	const char *name;
+	char staged[16]; /* what name points to while it is staged */
+};
+int entry_spot(struct materialise *m, unsigned worker, uint32_t entry, struct spot *spot);
+/* In the directory it belongs to, staged or not. */
+int entry_home(struct materialise *m, unsigned worker, uint32_t entry, struct spot *spot);
+struct mount *mount_of(struct materialise *m, uint32_t directory);
+
+/* Gives a directory that is there all of its owner's permissions until the end. */
+int unlock_directory(struct materialise *m, uint32_t entry, mode_t need,
+		     struct error *error);
+void remember_mode(struct materialise *m, uint32_t entry, mode_t mode);
+/* The mode of a directory through an O_PATH descriptor; -1 and errno. */
+int chmod_path_fd(int fd, mode_t mode);
+struct timespec entry_time(const struct view_entry *entry);
+
+/* ---- the steps ---- */
+int plan_directory(struct materialise *m, struct error *error); /* materialise_plan.c */
+int compare_files(struct materialise *m, struct error *error); /* materialise_compare.c */
+int root_make(struct materialise *m, struct error *error);     /* materialise_root.c */
+int root_publish(struct materialise *m, struct error *error);
+void root_take_back(struct materialise *m);
+/* materialise_publish.c: from the stage to its place; and back */
+int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
+		  struct error *error);
+void take_back_all(struct materialise *m);
+/* Moves a directory into a stage, with which it goes away. -1 and errno. */
+int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd);
+/* materialise_finish.c */
+int restore_modes(struct materialise *m, struct error *error);
+/* materialise_extra.c: what DIR has and the view does not */
+typedef int on_extra(void *context, uint32_t directory, const char *name, bool is_dir,
+		     struct error *error);
+int each_extra(struct materialise *m, on_extra *call, void *context, struct error *error);
+int delete_extras(struct materialise *m, struct error *error);
+
+#endif

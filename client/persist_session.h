@@ -1,0 +1,62 @@
+/*
+ * One try of a persist over one connection: PERSIST, READY, the upload, COMMIT, COMMITTED
+ * (PROTOCOL.md §5), in this order. What has to survive from try to try (rule W2) is in
+ * struct persist: the key, whether it was sent, and the digest once it is known.
+ *
+ * Belongs to the main thread.
+ */
+#ifndef BATON_CLIENT_PERSIST_SESSION_H
+#define BATON_CLIENT_PERSIST_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/connection.h"
+#include "client/options.h"
+#include "client/progress.h"
+#include "client/report.h"
+#include "client/select.h"
+#include "client/upload.h"
+#include "proto/message.h"
+
+#define PERSIST_KEY_LEN 16u
+
+struct persist {
+	const struct options *options; /* borrowed */
+	struct report *report;         /* borrowed */
+	struct msg_identity identity;
+	struct text *identity_items; /* owned */
+	struct selection selection;
+	char *prefix;              /* owned; clean; "": none */
+	uint64_t started_ms;       /* now_ms() */
+	struct progress *progress; /* owned */
+	uint8_t key[PERSIST_KEY_LEN];
+	bool key_sent;
+	bool has_digest; /* a COMMIT with this digest was on its way */
+	struct digest digest;
+	uint64_t sent_bytes; /* over all tries */
+};
+
+/* What a successful try gives. */
+struct persist_outcome {
+	struct upload_result upload; /* its tree is empty if `again` */
+	bool has_upload;
+	bool again;       /* the daemon had committed it before */
+	uint8_t *payload; /* owned; committed borrows from it */
+	struct message_memory memory;
+	struct msg_committed committed;
+};
+
+/* Runs one try. *ret_outcome is the caller's to end, also after a failure. ERR_IDENTITY:
+ * the key was committed with another tree. */
+int persist_session(struct persist *persist, struct connection *connection,
+		    struct persist_outcome *ret_outcome, struct error *error);
+void persist_outcome_fini(struct persist_outcome *outcome);
+
+/* ---- persist_report.c: what the user is told ------------------------------------------
+ */
+void persist_report(const struct persist *persist, const struct persist_outcome *outcome);
+/* --dry-run: walks, reads nothing, asks nobody, and tells what would be stored. */
+int persist_dry_run(struct persist *persist, struct error *error);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Progress on standard error: redrawn in place on a terminal (files, bytes, rate, time
+ * left), a plain line every five seconds elsewhere, nothing with --quiet or --no-progress.
+ * A thread of its own draws; counting is a relaxed atomic addition from any thread.
+ */
+#ifndef BATON_CLIENT_PROGRESS_H
+#define BATON_CLIENT_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress;
+
+/* verb: "persist", "attach". Nothing is drawn in the first half second. */
+struct progress *progress_new(const char *verb, bool enabled);
+/* Once known; 0 while not. */
+void progress_set_total(struct progress *progress, uint64_t files, uint64_t bytes);
+void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
+/* Erases the line and ends the thread. NULL is fine. */
+void progress_free(struct progress *progress);
+
+#endif

@@ -1,0 +1,430 @@
+#include "client/upload.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "client/upload_internal.h"
+#include "client/walk.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+#include "proto/path.h"
+
+/* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
+ * frame. */
+#define TAKE_ENTRIES 64u
+#define WORKERS_MAX 8u
+
+/* ---- failing --------------------------------------------------------------------------
+ */
+
+int upload_fail(struct upload *upload, const struct error *error)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	bool says_more = upload->code == ERR_LOST && error->code != ERR_LOST;
+	if (!upload->code || says_more) {
+		upload->code = error->code;
+		upload->error = *error;
+	}
+	/* whoever sends or receives must not wait for a daemon that waits for us */
+	(void)shutdown(upload->request->link->fd, SHUT_RDWR);
+	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return error->code;
+}
+
+void upload_warn(struct upload *upload, const char *format, ...)
+{
+	char text[ERROR_TEXT_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	(void)pthread_mutex_lock(&upload->lock);
+	string_list_add(&upload->result->warnings, text);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+int upload_check(struct upload *upload, struct error *error)
+{
+	struct pollfd wake = {.fd = upload->request->link->wake_fd, .events = POLLIN};
+	if (poll(&wake, 1, 0) > 0)
+		return error_set(error, ERR_INTERRUPTED, "interrupted");
+	(void)pthread_mutex_lock(&upload->lock);
+	int code = upload->code;
+	if (code)
+		*error = upload->error;
+	(void)pthread_mutex_unlock(&upload->lock);
+	return code;
+}
+
+/* ---- workers --------------------------------------------------------------------------
+ */
+
+enum job { JOB_NONE, JOB_FINISH, JOB_READ, JOB_REVISIT, JOB_END };
+
+void worker_init(struct worker *worker, struct upload *upload)
+{
+	*worker = (struct worker){
+		.upload = upload,
+		.source.fd = -1,
+		.directory = -1,
+		.codec = codec_new(1),
+		.out = must_alloc(FRAME_STORED_MAX),
+	};
+}
+
+void worker_fini(struct worker *worker)
+{
+	source_close(&worker->source);
+	cleanup_fd_(&worker->directory);
+	codec_free(worker->codec);
+	free(worker->out);
+	buffer_fini(&worker->head);
+	buffer_fini(&worker->path);
+}
+
+/* Answered batches go first: they make room. */
+static enum job choose_locked(struct worker *worker, struct batch **ret_batch,
+			      struct revisit *ret_revisit)
+{
+	struct upload *upload = worker->upload;
+	if (upload->code)
+		return JOB_END;
+	*ret_batch = batch_queue_take(&upload->answered);
+	if (*ret_batch)
+		return JOB_FINISH;
+	if (upload->closing)
+		return JOB_END;
+	bool has_input = worker->holds || upload->next < upload->walked;
+	if (!has_input && upload->again.count == 0)
+		return JOB_NONE;
+	*ret_batch = batch_queue_take(&upload->free);
+	if (!*ret_batch)
+		return JOB_NONE;
+	if (!has_input) {
+		*ret_revisit = upload->again.items[--upload->again.count];
+		return JOB_REVISIT;
+	}
+	if (!worker->holds) {
+		worker->next = upload->next;
+		uint32_t left = upload->walked - upload->next;
+		upload->next += left < TAKE_ENTRIES ? left : TAKE_ENTRIES;
+		worker->end = upload->next;
+	}
+	return JOB_READ;
+}
+
+static enum job choose(struct worker *worker, struct batch **ret_batch,
+		       struct revisit *ret_revisit)
+{
+	struct upload *upload = worker->upload;
+	enum job job;
+	(void)pthread_mutex_lock(&upload->lock);
+	while ((job = choose_locked(worker, ret_batch, ret_revisit)) == JOB_NONE)
+		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+	upload->busy += job != JOB_END;
+	(void)pthread_mutex_unlock(&upload->lock);
+	return job;
+}
+
+static void job_done(struct worker *worker)
+{
+	struct upload *upload = worker->upload;
+	bool holds = upload_holds(worker);
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->busy--;
+	if (holds && !worker->holds)
+		upload->holders++;
+	if (!holds && worker->holds)
+		upload->holders--;
+	worker->holds = holds;
+	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+static int read_and_ask(struct worker *worker, struct batch *batch, struct error *error)
+{
+	int rc = upload_check(worker->upload, error);
+	if (rc == 0)
+		rc = upload_fill(worker, batch, error);
+	if (rc == 0)
+		return upload_ask(worker->upload, batch, error);
+	upload_release(worker->upload, batch);
+	return rc;
+}
+
+static int do_job(struct worker *worker, enum job job, struct batch *batch,
+		  const struct revisit *revisit, struct error *error)
+{
+	if (job == JOB_FINISH)
+		return upload_finish(worker, batch, error);
+	int rc = job == JOB_REVISIT
+			 ? source_open(worker, revisit->entry, revisit->attempt, error)
+			 : 0;
+	if (rc == 0)
+		return read_and_ask(worker, batch, error);
+	upload_release(worker->upload, batch);
+	return rc;
+}
+
+static void *work(void *context)
+{
+	struct worker *worker = context;
+	struct batch *batch;
+	struct revisit revisit;
+	struct error error;
+	enum job job;
+	while ((job = choose(worker, &batch, &revisit)) != JOB_END) {
+		if (do_job(worker, job, batch, &revisit, &error) < 0)
+			(void)upload_fail(worker->upload, &error);
+		job_done(worker);
+	}
+	return NULL;
+}
+
+/* ---- the walk -------------------------------------------------------------------------
+ */
+
+static int on_progress(void *context, struct error *error)
+{
+	struct upload *upload = context;
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->walked = upload->tree->count;
+	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return upload_check(upload, error);
+}
+
+static void on_skipped(void *context, const char *path, size_t len, const char *kind)
+{
+	struct upload *upload = context;
+	char *text AUTO_FREE = path_escape(path, len);
+	upload_warn(upload, "`%s`: skipped, because it is a %s", text, kind);
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->result->skipped++;
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+static size_t depth_of(const char *path)
+{
+	size_t depth = *path ? 1 : 0;
+	for (; *path; path++)
+		depth += *path == '/';
+	return depth;
+}
+
+static int walk(struct upload *upload, struct error *error)
+{
+	const char *prefix = upload->request->prefix ? upload->request->prefix : "";
+	struct walk_request request = {
+		.selection = upload->request->selection,
+		.prefix_len = *prefix ? strlen(prefix) + 1 : 0,
+		.prefix_depth = depth_of(prefix),
+		.events = {on_progress, on_skipped, upload},
+	};
+	int rc = walk_run(&request, upload->tree, error);
+	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
+		return rc;
+	return selection_check(upload->request->selection, error);
+}
+
+/* ---- the order of it all --------------------------------------------------------------
+ */
+
+static bool is_quiet_locked(const struct upload *upload)
+{
+	return upload->next == upload->walked && upload->again.count == 0 &&
+	       upload->busy == 0 && upload->holders == 0 && !upload->asked.first &&
+	       !upload->answered.first;
+}
+
+/* Until all that was found is read, asked about and sent. */
+static int wait_until_quiet(struct upload *upload, struct error *error)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	while (!upload->code && !is_quiet_locked(upload))
+		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return upload_check(upload, error);
+}
+
+static int wait_until_stored(struct upload *upload, struct error *error)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	while (!upload->code && upload->in_flight > 0)
+		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return upload_check(upload, error);
+}
+
+static int drain(struct worker *own, struct error *error)
+{
+	int rc = wait_until_quiet(own->upload, error);
+	if (rc == 0)
+		rc = upload_flush(own, error);
+	if (rc == 0)
+		rc = wait_until_stored(own->upload, error);
+	return rc;
+}
+
+static bool is_more_to_read(struct upload *upload)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	bool more = upload->racy.count > 0 || upload->again.count > 0;
+	(void)pthread_mutex_unlock(&upload->lock);
+	return more;
+}
+
+/* Files first, until none has to be looked at again; then what they are made of. */
+static int conduct(struct worker *own, struct error *error)
+{
+	struct upload *upload = own->upload;
+	int rc = walk(upload, error);
+	if (rc == 0)
+		rc = wait_until_quiet(upload, error);
+	while (rc == 0 && is_more_to_read(upload)) {
+		rc = upload_look_again(own, error);
+		if (rc == 0)
+			rc = wait_until_quiet(upload, error);
+	}
+	if (rc == 0)
+		rc = drain(own, error);
+	if (rc == 0)
+		rc = upload_settle_claims(own, error);
+	if (rc == 0)
+		rc = drain(own, error);
+	if (rc == 0)
+		rc = upload_manifest(upload, error);
+	return rc < 0 ? rc : drain(own, error);
+}
+
+static void upload_init(struct upload *upload, const struct upload_request *request,
+			struct upload_result *result)
+{
+	struct timespec grain = {.tv_nsec = 4000000};
+	(void)clock_getres(CLOCK_REALTIME_COARSE, &grain);
+	*upload = (struct upload){
+		.request = request,
+		.result = result,
+		.tree = &result->tree,
+		.units = unit_table_new(),
+		.batch_units = request->ask_window < UPLOAD_BATCH_UNITS
+				       ? request->ask_window
+				       : UPLOAD_BATCH_UNITS,
+		.grain_ns = grain.tv_nsec,
+		.open = batch_new(),
+	};
+	(void)pthread_mutex_init(&upload->send_lock, NULL);
+	(void)pthread_mutex_init(&upload->lock, NULL);
+	(void)pthread_cond_init(&upload->moved, NULL);
+	for (unsigned i = 0; i < UPLOAD_BATCHES; i++)
+		batch_queue_put(&upload->free, batch_new());
+}
+
+static void upload_fini(struct upload *upload)
+{
+	batch_queue_fini(&upload->free);
+	batch_queue_fini(&upload->asked);
+	batch_queue_fini(&upload->answered);
+	batch_free(upload->open);
+	while (upload->sent_first) {
+		struct parcel *parcel AUTO_FREE = upload->sent_first;
+		upload->sent_first = parcel->next;
+	}
+	free(upload->again.items);
+	free(upload->racy.items);
+	unit_table_free(upload->units);
+	(void)pthread_cond_destroy(&upload->moved);
+	(void)pthread_mutex_destroy(&upload->lock);
+	(void)pthread_mutex_destroy(&upload->send_lock);
+}
+
+static unsigned worker_count(const struct upload_request *request)
+{
+	unsigned count = request->workers;
+	cpu_set_t cores;
+	if (!count && sched_getaffinity(0, sizeof cores, &cores) == 0)
+		count = (unsigned)CPU_COUNT(&cores);
+	if (count > WORKERS_MAX)
+		count = WORKERS_MAX;
+	return count ? count : 1;
+}
+
+static int start(pthread_t *thread, void *(*run)(void *), void *context,
+		 struct error *error)
+{
+	int number = pthread_create(thread, NULL, run, context);
+	if (number == 0)
+		return 0;
+	return error_set_errno(error, ERR_INTERNAL, number, "a thread cannot be started");
+}
+
+/* Ends the threads: at once after a failure, else when all is answered. */
+static void close_and_join(struct upload *upload, struct worker *workers, unsigned count,
+			   const pthread_t *receiver)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->closing = true;
+	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_mutex_unlock(&upload->lock);
+	for (unsigned i = 0; i < count; i++)
+		(void)pthread_join(workers[i].thread, NULL);
+	if (receiver)
+		(void)pthread_join(*receiver, NULL);
+}
+
+static int run_threads(struct upload *upload, struct worker *workers, unsigned count,
+		       struct error *error)
+{
+	pthread_t receiver;
+	int rc = start(&receiver, upload_receive, upload, error);
+	bool receives = rc == 0;
+	unsigned started = 0;
+	while (rc == 0 && started + 1 < count) {
+		rc = start(&workers[started].thread, work, &workers[started], error);
+		started += rc == 0;
+	}
+	if (rc == 0)
+		rc = conduct(&workers[count - 1], error);
+	if (rc < 0)
+		(void)upload_fail(upload, error);
+	close_and_join(upload, workers, started, receives ? &receiver : NULL);
+	if (upload->code)
+		*error = upload->error;
+	return upload->code;
+}
+
+int upload_run(const struct upload_request *request, struct upload_result *ret_result,
+	       struct error *error)
+{
+	*ret_result = (struct upload_result){0};
+	tree_init(&ret_result->tree);
+	if (request->ask_window == 0)
+		return error_set(error, ERR_PROTOCOL,
+				 "the daemon: offers an ask_window of 0 units");
+	struct upload upload AUTO(upload_fini);
+	upload_init(&upload, request, ret_result);
+	/* the last one has no thread: it is the caller's */
+	unsigned count = worker_count(request) + 1;
+	struct worker workers[WORKERS_MAX + 1];
+	for (unsigned i = 0; i < count; i++)
+		worker_init(&workers[i], &upload);
+	int rc = run_threads(&upload, workers, count, error);
+	for (unsigned i = 0; i < count; i++)
+		worker_fini(&workers[i]);
+	return rc;
+}
+
+void upload_result_fini(struct upload_result *result)
+{
+	tree_fini(&result->tree);
+	buffer_fini(&result->root);
+	string_list_fini(&result->warnings);
+	*result = (struct upload_result){0};
+}

@@ -1,0 +1,62 @@
+/*
+ * One try of a persist, between READY and COMMIT: walks, reads, asks, compresses and
+ * sends at the same time, in bounded memory, and leaves the root of a manifest whose
+ * pieces the daemon has.
+ *
+ * The calling thread walks; workers, as many as cores, each do whatever is next: finish a
+ * batch that was answered (hash the candidates, compress and send the rest), or read a
+ * further one and ask about it; one thread receives. The order of threads, queues and
+ * locks is in upload_internal.h.
+ *
+ * Memory: UPLOAD_BATCHES batches of at most 2 MiB each, two more and 2 MiB for each
+ * worker, and some 130 bytes for each file.
+ */
+#ifndef BATON_CLIENT_UPLOAD_H
+#define BATON_CLIENT_UPLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/options.h"
+#include "client/progress.h"
+#include "client/select.h"
+#include "client/tree.h"
+#include "proto/error.h"
+#include "proto/link.h"
+#include "proto/manifest.h"
+
+struct upload_request {
+	struct link *link;           /* borrowed; READY was received */
+	uint32_t ask_window;         /* units, of WELCOME; at least 1 */
+	struct selection *selection; /* borrowed */
+	const char *prefix;          /* borrowed; clean; "" or NULL: none */
+	enum if_changed if_changed;
+	enum if_empty if_empty;
+	unsigned workers;          /* 0: as many as cores */
+	struct progress *progress; /* borrowed; may be NULL */
+	/* For tests: called between opening and reading a file. May be NULL. */
+	void (*on_opened)(void *context, const char *path, unsigned attempt);
+	void *context; /* borrowed */
+};
+
+struct upload_result {
+	struct tree tree;     /* owned */
+	struct buffer root;   /* owned; encoded */
+	struct digest digest; /* of the root: the layer's */
+	struct totals totals;
+	uint64_t skipped;            /* entries that could not be kept */
+	struct string_list warnings; /* owned; sentences, also after a failure */
+};
+
+/*
+ * Runs one try. ret_result is filled also on failure, as far as it came, and is the
+ * caller's to end. After a failure nothing more can be sent over the link.
+ * ERR_LOCAL, ERR_CHANGED, ERR_LIMIT, ERR_EMPTY about a path; what link.h and the daemon
+ * have to say; ERR_INTERRUPTED when the link's wake-up is readable.
+ */
+int upload_run(const struct upload_request *request, struct upload_result *ret_result,
+	       struct error *error);
+void upload_result_fini(struct upload_result *result);
+
+#endif

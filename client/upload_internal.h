@@ -1,0 +1,221 @@
+/*
+ * The parts that upload_*.c share: batches, their queues, and the state of one upload.
+ *
+ * A batch goes round:
+ *
+ *   free ──read──▶ asked ──OFFER──▶ answered ──compress, send──▶ free
+ *
+ * Threads: the caller's (walks, later makes the manifest), workers, one receiver.
+ * Locks: send_lock is held while something is sent and taken before lock; lock guards all
+ * that is marked below and is never held during input, output, hashing or compression.
+ * The receiver takes lock only, so it can always go on, so the daemon can always answer:
+ * nobody waits in a circle.
+ */
+#ifndef BATON_CLIENT_UPLOAD_INTERNAL_H
+#define BATON_CLIENT_UPLOAD_INTERNAL_H
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "client/chunk.h"
+#include "client/unit_table.h"
+#include "client/upload.h"
+#include "proto/codec.h"
+#include "proto/frame.h"
+
+/* Batches in circulation: enough that the daemon's queue is never empty, few enough for
+ * 64 MiB even where all hold chunks of large files. */
+#define UPLOAD_BATCHES 12u
+/* Room for a unit of the largest size; untouched pages cost nothing. */
+#define UPLOAD_BATCH_LEN (UNIT_LEN_MAX + 4096u)
+/* Units that close a batch, and a frame: trees of tiny files. */
+#define UPLOAD_BATCH_UNITS 2048u
+/* How often a file that changes is read again. */
+#define UPLOAD_READ_AGAIN 3u
+
+struct batch_unit {
+	struct unit_key key;
+	uint32_t unit; /* in the unit table */
+};
+
+struct batch {
+	struct batch *next;
+	uint8_t kind;  /* FRAME_CONTENT or FRAME_PIECE */
+	uint8_t *data; /* owned; the units one behind the other */
+	size_t len;
+	struct batch_unit *units; /* owned; FRAME_UNITS_MAX */
+	uint32_t count;
+	uint8_t *offer; /* owned; the payload that answers it */
+	size_t offer_len;
+};
+
+struct batch_queue {
+	struct batch *first, *last;
+};
+
+/* Units of a frame that was sent, until STORED names them. */
+struct parcel {
+	struct parcel *next;
+	uint32_t count;
+	uint32_t units[];
+};
+
+/* A file's identity and state at one moment, as far as rule T3 looks at it. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+};
+
+/* A file to be read again, or looked at again. */
+struct revisit {
+	uint32_t entry;
+	unsigned attempt; /* from 0 */
+	struct stamp stamp;
+};
+
+struct revisit_list {
+	struct revisit *items; /* owned */
+	size_t count, room;
+};
+
+struct upload {
+	const struct upload_request *request; /* borrowed */
+	struct upload_result *result;         /* borrowed */
+	struct tree *tree;                    /* borrowed: the result's */
+	struct unit_table *units;             /* owned */
+	uint32_t batch_units; /* UPLOAD_BATCH_UNITS, or less where the window is small */
+	long grain_ns;        /* of the clock that stamps files */
+
+	pthread_mutex_t send_lock;
+	pthread_mutex_t lock;
+	pthread_cond_t moved; /* something below has changed */
+
+	/* under lock */
+	struct batch_queue free, asked, answered;
+	struct batch *open; /* owned; remainders that wait for company; NULL: none */
+	struct parcel *sent_first, *sent_last;
+	uint32_t in_flight;    /* units asked about or sent, unanswered */
+	uint32_t walked, next; /* entries that may be read; that were taken */
+	struct revisit_list again, racy;
+	unsigned busy;    /* workers with a job */
+	unsigned holders; /* workers with entries or a file of theirs to go on with */
+	bool walk_done, closing;
+	int code; /* of the first failure; 0 */
+	struct error error;
+};
+
+/* One file being read, in pieces if it is large. */
+struct source {
+	int fd; /* owned; -1: none */
+	uint32_t entry;
+	unsigned attempt;
+	struct stamp stamp; /* when it was opened */
+	bool racy;          /* its change time was within the clock's grain */
+	uint64_t at;        /* bytes read and cut */
+	struct chunker chunker;
+	uint32_t *units; /* owned */
+	uint32_t unit_count, unit_room;
+};
+
+/* What a thread needs to read files and to compress frames. */
+struct worker {
+	struct upload *upload; /* borrowed */
+	pthread_t thread;
+	bool holds;         /* counted in holders */
+	uint32_t next, end; /* entries taken */
+	struct source source;
+	int directory; /* owned; of the file opened last; -1: none */
+	uint32_t directory_entry;
+	struct codec *codec; /* owned */
+	uint8_t *out;        /* owned; FRAME_STORED_MAX bytes */
+	struct buffer head;  /* owned */
+	struct buffer path;  /* owned */
+};
+
+/* ---- upload.c ------------------------------------------------------------------------
+ */
+/* The first failure counts; but what the daemon says counts more than that the connection
+ * was lost. Wakes everyone. Returns its code. */
+int upload_fail(struct upload *upload, const struct error *error);
+/* Notes something that the user should know and that is no failure. */
+void upload_warn(struct upload *upload, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* ERR_INTERRUPTED if the wake-up is readable, the failure's code if there is one. */
+int upload_check(struct upload *upload, struct error *error);
+
+void worker_init(struct worker *worker, struct upload *upload);
+void worker_fini(struct worker *worker);
+
+/* ---- upload_batch.c ------------------------------------------------------------------
+ */
+struct batch *batch_new(void);
+void batch_free(struct batch *batch);
+void batch_clear(struct batch *batch);
+void batch_queue_put(struct batch_queue *queue, struct batch *batch);
+struct batch *batch_queue_take(struct batch_queue *queue); /* NULL: empty */
+void batch_queue_fini(struct batch_queue *queue);
+/* Appends a unit whose bytes already stand at the end of data. */
+void batch_add(struct batch *batch, uint32_t unit, const struct unit_key *key);
+
+void revisit_list_add(struct revisit_list *list, const struct revisit *revisit);
+
+/* Waits for a free batch; NULL after a failure. */
+struct batch *upload_lease(struct upload *upload);
+void upload_release(struct upload *upload, struct batch *batch);
+
+/* ---- upload_read.c -------------------------------------------------------------------
+ */
+/* Fills the batch from the worker's entries, as far as they and its room go. */
+int upload_fill(struct worker *worker, struct batch *batch, struct error *error);
+/* Whether the worker has entries or a file to go on with. */
+bool upload_holds(const struct worker *worker);
+
+/* ---- upload_source.c -----------------------------------------------------------------
+ */
+/* Opens the file of an entry. ERR_LOCAL names it. */
+int source_open(struct worker *worker, uint32_t entry, unsigned attempt,
+		struct error *error);
+/* Whether the file is what it was when it was opened. */
+bool source_unchanged(const struct source *source);
+/* Reads up to len bytes from offset; fewer at the end of the file. */
+int source_read(struct worker *worker, uint64_t offset, void *data, size_t len,
+		size_t *ret_len, struct error *error);
+/* Notes the entry's mode, time, size and units, and closes. */
+void source_finish(struct worker *worker);
+void source_close(struct source *source);
+bool stamp_equal(const struct stamp *a, const struct stamp *b);
+/* Whether the first `size` bytes of the entry's file are still its units; 1, 0 or <0. */
+int source_matches(struct worker *worker, struct error *error);
+
+/* ---- upload_settle.c -----------------------------------------------------------------
+ */
+/* The file changed again: what --if-changed says about it. ERR_CHANGED. */
+int upload_give_up(struct upload *upload, uint32_t entry, struct error *error);
+/* Looks again at the files of `racy`, once the clock has moved on; those that changed go
+ * to `again`. The worker is the caller's own. */
+int upload_look_again(struct worker *worker, struct error *error);
+/* Sends the units that were believed to be equal to others and are not. */
+int upload_settle_claims(struct worker *worker, struct error *error);
+
+/* ---- upload_send.c -------------------------------------------------------------------
+ */
+/* Asks about the batch's units, or puts an empty one back. Takes the batch. */
+int upload_ask(struct upload *upload, struct batch *batch, struct error *error);
+/* Deals with an answered batch. Takes the batch. */
+int upload_finish(struct worker *worker, struct batch *batch, struct error *error);
+/* Sends what waits for company. */
+int upload_flush(struct worker *worker, struct error *error);
+
+/* ---- upload_receive.c ----------------------------------------------------------------
+ */
+/* The receiver's thread. */
+void *upload_receive(void *upload);
+
+/* ---- upload_manifest.c ---------------------------------------------------------------
+ */
+/* Makes the manifest, asks about its pieces and sends them; fills the result's root. */
+int upload_manifest(struct upload *upload, struct error *error);
+
+#endif

@@ -1,0 +1,97 @@
+/* The end of an upload: rows in order, cut into pieces, which are asked about and sent
+ * like other units while the rest is still being made. */
+#include <string.h>
+
+#include "client/upload_internal.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+
+static int on_piece(void *context, const struct root_piece *piece, const uint8_t *bytes,
+		    size_t len, struct error *error)
+{
+	struct upload *upload = context;
+	struct batch *batch = upload_lease(upload);
+	if (!batch)
+		return upload_check(upload, error);
+	batch->kind = FRAME_PIECE;
+	memcpy(batch->data, bytes, len);
+	batch_add(batch, unit_table_add(upload->units, &piece->name), &piece->name.key);
+	return upload_ask(upload, batch, error);
+}
+
+/* The row of an entry. path and names are filled and borrowed. */
+static struct row row_of(const struct upload *upload, uint32_t number,
+			 struct buffer *path, struct buffer *names)
+{
+	const struct entry *entry = tree_entry(upload->tree, number);
+	struct row row = {
+		.path = (const char *)path->at,
+		.path_len = path->len,
+		.type = entry->type,
+		.mode = entry->mode,
+		.time = {.seconds = entry->seconds, .nanoseconds = entry->nanoseconds},
+	};
+	if (entry->type == ROW_SYMLINK) {
+		row.target = entry->target;
+		row.target_len = strlen(entry->target);
+	}
+	if (entry->type != ROW_FILE)
+		return row;
+	claim(entry->is_known);
+	buffer_clear(names);
+	for (uint32_t i = 0; i < entry->unit_count; i++) {
+		struct unit_name name =
+			unit_table_name(upload->units, entry_units(entry)[i]);
+		buffer_put(names, &name, sizeof name);
+	}
+	row.size = entry->size;
+	row.units = (const struct unit_name *)(const void *)names->at;
+	row.unit_count = entry->unit_count;
+	return row;
+}
+
+/* The stored path: what --prefix puts in front, and the path below the root. */
+static void stored_path(const struct upload *upload, uint32_t number,
+			struct buffer *scratch, struct buffer *out)
+{
+	const char *prefix = upload->request->prefix;
+	buffer_clear(out);
+	if (prefix && *prefix) {
+		buffer_put(out, prefix, strlen(prefix));
+		buffer_put_u8(out, '/');
+	}
+	tree_path(upload->tree, number, scratch);
+	buffer_put(out, scratch->at, scratch->len);
+}
+
+static int add_rows(struct upload *upload, struct piece_writer *writer,
+		    struct error *error)
+{
+	struct buffer path AUTO(buffer_fini) = {0};
+	struct buffer scratch AUTO(buffer_fini) = {0};
+	struct buffer names AUTO(buffer_fini) = {0};
+	for (uint32_t i = 0; i < upload->tree->count; i++) {
+		if (!tree_entry(upload->tree, i)->is_row)
+			continue;
+		stored_path(upload, i, &scratch, &path);
+		struct row row = row_of(upload, i, &path, &names);
+		int rc = piece_writer_add(writer, &row, error);
+		if (rc < 0)
+			return rc;
+		totals_add_row(&upload->result->totals, &row);
+	}
+	return piece_writer_finish(writer, error);
+}
+
+int upload_manifest(struct upload *upload, struct error *error)
+{
+	struct piece_writer writer AUTO(piece_writer_fini);
+	piece_writer_init(&writer, (struct piece_sink){on_piece, upload});
+	int rc = add_rows(upload, &writer, error);
+	if (rc < 0)
+		return rc;
+	root_encode(&upload->result->root, &writer.root);
+	upload->result->digest =
+		sha256_of(upload->result->root.at, upload->result->root.len);
+	return 0;
+}

@@ -1,0 +1,67 @@
+/*
+ * A view as the daemon gives it (PROTOCOL.md §6): ATTACH goes out, the layers come in,
+ * then rows are pulled one by one, checked by the manifest decoder, and counted into the
+ * digest of the view. Memory is one ROWS message and the list of layers.
+ *
+ * Belongs to the thread that owns the link.
+ */
+#ifndef BATON_CLIENT_VIEW_ROWS_H
+#define BATON_CLIENT_VIEW_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/bytes.h"
+#include "proto/codec.h"
+#include "proto/digest.h"
+#include "proto/error.h"
+#include "proto/link.h"
+#include "proto/manifest.h"
+#include "proto/message.h"
+
+struct view_row {
+	struct row row; /* borrowed until the next call */
+	uint32_t layer; /* position in layers */
+	bool conflict;
+	const uint32_t *conflict_layers; /* borrowed until the next call; positions */
+	size_t conflict_count;
+};
+
+struct view_rows {
+	struct link *link; /* borrowed */
+	struct msg_layer_list layers, stale;
+	struct text_list unknown_needs, warnings;
+	struct message_memory memory; /* owned; what the lists borrow from, with … */
+	uint8_t **payloads;           /* owned; … the VIEW messages */
+	size_t payload_count;
+
+	struct codec *codec; /* owned */
+	uint8_t *message;    /* owned; the ROWS that the decoder reads, or … */
+	uint8_t *raw;        /* owned; … their unpacked bytes */
+	struct row_decoder decoder;
+	bool has_rows; /* a first ROWS came */
+	bool ended;
+	struct piece_writer digest_writer;
+	uint32_t *conflict_layers; /* owned */
+
+	struct totals totals; /* of the rows so far */
+	uint64_t conflicts;
+	struct digest digest; /* of the view; once view_rows_next() gave 0 */
+};
+
+/* Sends the request and receives what comes before the rows. view_rows_fini() also after
+ * a failure. What the daemon refuses comes back as its code and sentence. */
+int view_rows_open(struct view_rows *view, struct link *link,
+		   const struct msg_attach *request, struct error *error);
+
+/* 1: a row; 0: the end, digest and totals are known; <0: ERR_DAMAGED, ERR_PROTOCOL, and
+ * what the link has to say. */
+int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct error *error);
+
+void view_rows_fini(struct view_rows *view);
+
+/* What to call a layer's maker: "build", "test 3/10", "test 3/10 (run 2, attempt 3)". */
+const char *layer_label(const struct msg_layer *layer, char *ret_text, size_t size);
+
+#endif

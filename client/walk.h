@@ -1,0 +1,45 @@
+/*
+ * The walk: reads the directories that a selection takes and fills the tree, in manifest
+ * order, each path once (rules T1, T2). Names of a directory are sorted bytewise and what
+ * is in a directory comes directly behind it, which is the order of path_compare().
+ *
+ * Descriptor-relative throughout: no depth or length of a path is too much, no symbolic
+ * link is followed. Directories and links are complete when they are appended; regular
+ * files are named only: reading them is another's work. Sockets, FIFOs and devices are
+ * skipped and never opened.
+ *
+ * One thread.
+ */
+#ifndef BATON_CLIENT_WALK_H
+#define BATON_CLIENT_WALK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/select.h"
+#include "client/tree.h"
+#include "proto/error.h"
+
+struct walk_events {
+	/* After each directory: the tree's entries so far may be read. <0 ends the walk
+	 * with that error. May be NULL. */
+	int (*on_progress)(void *context, struct error *error);
+	/* Something that cannot be kept: "socket", "FIFO", "device". May be NULL. */
+	void (*on_skipped)(void *context, const char *path, size_t len, const char *kind);
+	void *context; /* borrowed */
+};
+
+/*
+ * prefix_len: bytes and prefix_depth: components that will stand before each path when it
+ * is stored, for the limits. ERR_LOCAL names what cannot be read or has vanished,
+ * ERR_LIMIT a path that is too long or too deep.
+ */
+struct walk_request {
+	struct selection *selection; /* borrowed */
+	size_t prefix_len, prefix_depth;
+	struct walk_events events;
+};
+
+int walk_run(const struct walk_request *request, struct tree *tree, struct error *error);
+
+#endif

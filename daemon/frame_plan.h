@@ -1,0 +1,33 @@
+/*
+ * Which frames an attach needs: for each unit mention of the view the frame it lies in,
+ * and which mentions the client wants. Memory: 4 bytes and a bit per mention, 24 bytes per
+ * frame. Belongs to one thread.
+ */
+#ifndef BATON_DAEMON_FRAME_PLAN_H
+#define BATON_DAEMON_FRAME_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/layer_reader.h"
+
+struct frame_plan;
+
+struct frame_plan *frame_plan_new(void);
+void frame_plan_free(struct frame_plan *plan); /* NULL is fine */
+
+/* The next mention lies in this frame. */
+void frame_plan_add(struct frame_plan *plan, const struct frame_place *place);
+
+/* Marks mentions first + i for each bit i (least significant first) of len bytes; false
+ * when a bit is beyond the last mention. first is a multiple of 8. */
+bool frame_plan_want(struct frame_plan *plan, uint64_t first, const uint8_t *bits,
+		     size_t len);
+
+/* Goes through the frames of the wanted mentions, each once, in the order of their first
+ * wanted mention; what was wanted is then forgotten. */
+void frame_plan_begin(struct frame_plan *plan);
+bool frame_plan_next(struct frame_plan *plan, struct frame_place *ret_place);
+
+#endif

@@ -1,0 +1,88 @@
+/* batond: reads its configuration, serves or checks. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/config.h"
+#include "daemon/server.h"
+#include "daemon/store/store.h"
+
+static void on_damage(void *context, const char *sentence)
+{
+	(void)context;
+	printf("damaged: %s\n", sentence);
+}
+
+static void on_progress(void *context, uint64_t done, uint64_t total)
+{
+	(void)context;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rchecked %" PRIu64 " of %" PRIu64 " ", done, total);
+	if (isatty(STDERR_FILENO) && done == total)
+		fprintf(stderr, "\r\033[K");
+}
+
+static int check(const struct config *config, struct error *error)
+{
+	struct store *store = NULL;
+	struct store_options options = {.directory = config->data};
+	int code = store_open(&options, &store, error);
+	if (code)
+		return code;
+	struct check_options check_options = {
+		.read_data = config->read_data,
+		.on_damage = on_damage,
+		.on_progress = on_progress,
+	};
+	struct check_figures figures = {0};
+	code = store_check(store, &check_options, &figures, error);
+	struct error ignored = {0};
+	int closed = store_close(store, code ? &ignored : error);
+	if (code || closed)
+		return code ? code : closed;
+	printf("%" PRIu64 " layers, %" PRIu64 " segments, %" PRIu64 " frames, %" PRIu64
+	       " units, %" PRIu64 " bytes%s: ",
+	       figures.layers, figures.segments, figures.frames, figures.units,
+	       figures.bytes, config->read_data ? ", all data read" : "");
+	if (figures.damaged == 0) {
+		printf("no damage\n");
+		return 0;
+	}
+	printf("%" PRIu64 " damaged\n", figures.damaged);
+	return error_set(error, ERR_DAMAGED, "%s: %" PRIu64 " things are damaged",
+			 config->data, figures.damaged);
+}
+
+static int run(const struct config *config, struct error *error)
+{
+	switch (config->verb) {
+	case CONFIG_HELP:
+		printf("%s", config_help);
+		return 0;
+	case CONFIG_VERSION:
+		printf("batond %s, protocol %u\n", BATON_VERSION, PROTOCOL_VERSION);
+		return 0;
+	case CONFIG_CHECK:
+		return check(config, error);
+	default:
+		return 0;
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	struct config config;
+	struct error error = {0};
+	int code = config_read(&config, argc, argv, &error);
+	if (code == 0 && config.verb == CONFIG_SERVE) {
+		int status = server_run(&config);
+		config_fini(&config);
+		return status;
+	}
+	if (code == 0)
+		code = run(&config, &error);
+	if (code)
+		fprintf(stderr, "batond: %s\n", error.text);
+	config_fini(&config);
+	return error_exit_status(code);
+}

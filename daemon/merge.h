@@ -1,0 +1,113 @@
+/*
+ * Merging the trees of a view (DESIGN W7): at each path the rows of all layers that hold
+ * it become one row, or a conflict.
+ *
+ * Pure but for its sources: rows come from cursors (a function each), so that tests feed
+ * arrays and the daemon feeds pieces from segments. Streams: memory is one row per source.
+ * Belongs to one thread.
+ *
+ * Rules at one path, in the order in which they are applied:
+ *
+ *  1. *Unchanged.* A layer's row that equals (type, bytes, mode) a row that its bases give
+ *     at this path (the candidates, by rule 2, among the bases that hold it) is
+ *     unchanged. An unchanged row is as if the layer did not hold the path: the
+ *     layer it came from speaks for it. (If only unchanged rows are left — their bases are not
+ *     in the view — the last in order gives the row and nothing conflicts.)
+ *  2. *Candidates* are the changed rows of layers that no other layer with a changed row
+ *     here comes after.
+ *  3. Equal candidates are one; the earliest time is kept. Directories equal directories;
+ *     the last in order gives mode and time.
+ *  4. Otherwise they conflict: `prefer` picks the first preferred job that has a
+ *     candidate, then on_conflict decides: error (all conflicts are collected: the first
+ *     20 in full, the rest counted), first, last by the view's order, or mark.
+ *  5. *Directory against something else.* A path is a directory to a layer also when the
+ *     layer holds something below it (parents need no rows). Concurrent: a conflict at
+ *     that path, resolved like any other; the losing side's rows, at and below the path,
+ *     disappear. Ordered: the later one replaces the earlier with all below it; a later
+ *     directory row or something below the path replaces an earlier file.
+ *     When a directory wins that has no row anywhere, it is implicit: no row is given.
+ *
+ * Filters (only, exclude) are applied before: a row that they leave out does not exist,
+ * neither for conflicts (W7: "only paths inside … count") nor for what is given.
+ */
+#ifndef BATON_DAEMON_MERGE_H
+#define BATON_DAEMON_MERGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/error.h"
+#include "proto/manifest.h"
+
+/* Gives the next row of one layer, in manifest order: 1 a row (borrowed until the next
+ * call), 0 the end, <0 an error. */
+struct merge_cursor {
+	int (*next)(void *context, struct row *ret_row, struct error *error);
+	void *context; /* borrowed */
+};
+
+struct merge_source {
+	struct merge_cursor cursor;
+	const char *job; /* borrowed; for prefer */
+	/* A base that is not in the view: it only tells which rows are unchanged. */
+	bool shadow;
+	/* borrowed; ascending positions in the sources of all that come before this one */
+	const uint32_t *before;
+	size_t before_count;
+	/* borrowed; ascending positions of its bases: what its execution had attached */
+	const uint32_t *bases;
+	size_t base_count;
+};
+
+enum on_conflict {
+	ON_CONFLICT_ERROR,
+	ON_CONFLICT_FIRST,
+	ON_CONFLICT_LAST,
+	ON_CONFLICT_MARK,
+};
+
+#define MERGE_CONFLICTS_KEPT 20u
+
+struct merge_conflict {
+	char *path; /* owned */
+	size_t path_len;
+	uint32_t *sources; /* owned; the candidates, in order */
+	size_t source_count;
+};
+
+struct merge_options {
+	const char *const *prefer; /* borrowed; job names */
+	size_t prefer_count;
+	enum on_conflict on_conflict;
+};
+
+/* One row of the merged tree. */
+struct merged_row {
+	struct row row;      /* borrowed until the next call */
+	uint32_t source;     /* who gave its bytes */
+	uint64_t first_unit; /* how many unit mentions that source gave before this row: with
+				it the caller finds where the units lie */
+	bool conflict;       /* only with ON_CONFLICT_MARK */
+	const uint32_t *conflict_sources; /* borrowed; with conflict */
+	size_t conflict_source_count;
+};
+
+struct merge;
+
+/* Sources in the view's order, shadows behind them in any order; borrowed, as the options
+ * are, until merge_free. */
+struct merge *merge_new(const struct merge_source *sources, size_t count,
+			const struct merge_options *options);
+void merge_free(struct merge *merge);
+
+/* 1: a row; 0: the end; <0: an error of a cursor. With ON_CONFLICT_ERROR a conflicting
+ * path gives no row, is collected, and the merge goes on. */
+int merge_next(struct merge *merge, struct merged_row *ret_row, struct error *error);
+
+/* What was collected so far. */
+uint64_t merge_conflict_count(const struct merge *merge);
+const struct merge_conflict *merge_conflicts(const struct merge *merge,
+					     size_t *ret_count); /* at most 20 */
+
+#endif

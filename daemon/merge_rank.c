@@ -1,0 +1,89 @@
+#include "daemon/merge_parts.h"
+
+#include <stdlib.h>
+
+#include "proto/bytes.h"
+
+struct ranking {
+	const struct merge *merge; /* borrowed */
+	uint64_t *earlier;         /* owned; by position: those that must go before */
+	uint32_t *left;            /* owned; how many of them have no rank yet */
+	bool *done;                /* owned */
+};
+
+static void require(struct ranking *ranking, size_t at, const uint32_t *list, size_t count)
+{
+	uint64_t *set = ranking->earlier + at * ranking->merge->words;
+	for (size_t i = 0; i < count; i++) {
+		claim(list[i] < ranking->merge->count);
+		if (list[i] == at || bits_has(set, list[i]))
+			continue;
+		bits_add(set, list[i]);
+		ranking->left[at]++;
+	}
+}
+
+/* The first position that waits for nothing; in a circle, the first one left. */
+static uint32_t next_position(const struct ranking *ranking)
+{
+	uint32_t waiting = UINT32_MAX;
+	for (uint32_t i = 0; i < ranking->merge->count; i++) {
+		if (ranking->done[i])
+			continue;
+		if (ranking->left[i] == 0)
+			return i;
+		if (waiting == UINT32_MAX)
+			waiting = i;
+	}
+	return waiting;
+}
+
+static void give_rank(struct ranking *ranking, uint32_t position)
+{
+	const struct merge *merge = ranking->merge;
+	ranking->done[position] = true;
+	for (size_t i = 0; i < merge->count; i++)
+		if (bits_has(ranking->earlier + i * merge->words, position))
+			ranking->left[i]--;
+}
+
+static void translate(const uint32_t *rank_of, const uint32_t *list, size_t count,
+		      uint64_t *ret_set)
+{
+	for (size_t i = 0; i < count; i++)
+		bits_add(ret_set, rank_of[list[i]]);
+}
+
+void merge_rank(struct merge *merge)
+{
+	size_t count = merge->count;
+	struct ranking ranking = {
+		.merge = merge,
+		.earlier = must_calloc(count * merge->words, sizeof(uint64_t)),
+		.left = must_calloc(count, sizeof(uint32_t)),
+		.done = must_calloc(count, sizeof(bool)),
+	};
+	for (size_t i = 0; i < count; i++) {
+		const struct merge_source *source = &merge->sources[i];
+		require(&ranking, i, source->before, source->before_count);
+		require(&ranking, i, source->bases, source->base_count);
+	}
+	uint32_t *rank_of = must_calloc(count, sizeof(*rank_of));
+	for (uint32_t rank = 0; rank < count; rank++) {
+		uint32_t position = next_position(&ranking);
+		give_rank(&ranking, position);
+		merge->source_of[rank] = position;
+		rank_of[position] = rank;
+	}
+	for (size_t rank = 0; rank < count; rank++) {
+		const struct merge_source *source = merge_source_at(merge, (uint32_t)rank);
+		translate(rank_of, source->before, source->before_count,
+			  merge_before(merge, rank));
+		translate(rank_of, source->bases, source->base_count,
+			  merge->bases + rank * merge->words);
+	}
+	free(rank_of);
+	free(ranking.earlier);
+	free(ranking.left);
+	free(ranking.done);
+}

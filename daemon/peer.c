@@ -1,0 +1,416 @@
+#include "daemon/peer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/server.h"
+#include "daemon/workers.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+#include "proto/message.h"
+
+static void name_peer(struct peer *peer)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un local;
+	} address = {0};
+	socklen_t len = sizeof(address);
+	char host[INET6_ADDRSTRLEN] = "?";
+	struct ucred who = {0};
+	socklen_t who_len = sizeof(who);
+	if (getpeername(peer->fd, &address.any, &len) < 0)
+		address.any.sa_family = AF_UNSPEC;
+	if (address.any.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
+		snprintf(peer->label, sizeof(peer->label), "tcp %s:%u", host,
+			 (unsigned)ntohs(address.v4.sin_port));
+	} else if (address.any.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
+		snprintf(peer->label, sizeof(peer->label), "tcp [%s]:%u", host,
+			 (unsigned)ntohs(address.v6.sin6_port));
+	} else {
+		peer->local = true;
+	}
+	if (peer->local &&
+	    getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
+		snprintf(peer->label, sizeof(peer->label), "unix uid %u", (unsigned)who.uid);
+}
+
+/* ---- sending a little without waiting ------------------------------------------------- */
+
+/* A whole small message, or false: then the connection is of no more use. */
+static bool send_now(struct peer *peer, uint16_t type, const void *message)
+{
+	AUTO(buffer_fini) struct buffer out = {0};
+	buffer_put_u32(&out, 0);
+	buffer_put_u16(&out, type);
+	buffer_put_u8(&out, (uint8_t)MSG_FLAG_CRITICAL);
+	buffer_put_u8(&out, 0);
+	message_encode(&out, type, message);
+	uint32_t len = (uint32_t)(out.len - WIRE_HEADER_LEN);
+	for (unsigned i = 0; i < 4; i++)
+		out.at[i] = (uint8_t)(len >> (8 * i));
+	ssize_t sent = send(peer->fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent == (ssize_t)out.len;
+}
+
+/* A KEEPALIVE that finds no room is not needed: the peer has bytes to read. */
+static void say_alive(struct peer *peer)
+{
+	static const uint8_t keepalive[] = {1, 0, 0, 0, MSG_KEEPALIVE, 0, 0, 0, 0x80};
+	ssize_t sent = send(peer->fd, keepalive, sizeof(keepalive),
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent >= 0 && sent < (ssize_t)sizeof(keepalive))
+		(void)shutdown(peer->fd, SHUT_RDWR);
+	peer->said_ms = uv_now(&peer->server->loop);
+}
+
+void peer_set_silent(struct peer *peer, bool silent)
+{
+	pthread_mutex_lock(&peer->voice);
+	peer->silent = silent;
+	pthread_mutex_unlock(&peer->voice);
+}
+
+/* ---- closing --------------------------------------------------------------------------- */
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct peer *peer = handle->data;
+	(void)close(peer->fd);
+	request_free(peer->request);
+	free(peer->payload);
+	pthread_mutex_destroy(&peer->voice);
+	server_forget_peer(peer->server, peer);
+	free(peer);
+}
+
+void peer_close(struct peer *peer)
+{
+	claim(peer->state != PEER_GIVEN);
+	if (peer->state == PEER_CLOSING)
+		return;
+	peer->state = PEER_CLOSING;
+	uv_close((uv_handle_t *)&peer->poll, on_closed);
+}
+
+void peer_refuse(struct peer *peer, const struct error *error)
+{
+	struct msg_error refusal = {
+		.code = error_to_wire(error->code),
+		.message = text_of(error->text),
+		.retry_ms = error->code == ERR_BUSY ? 1000 : 0,
+	};
+	(void)send_now(peer, MSG_ERROR, &refusal);
+	(void)shutdown(peer->fd, SHUT_WR);
+	peer_close(peer);
+}
+
+static void refuse_and_log(struct peer *peer, const struct error *error)
+{
+	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
+				     LOG_TEXT("error", error_name(error->code))};
+	log_event(peer->server->log, LOG_WARNING, "refused", error->text, fields, 2);
+	peer_refuse(peer, error);
+}
+
+/* ---- greeting --------------------------------------------------------------------------- */
+
+static bool speaks_http(const uint8_t first[4])
+{
+	static const char methods[][5] = {"GET ", "POST", "PUT ", "HEAD", "OPTI",
+					  "DELE", "CONN", "PRI ", "PATC"};
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		if (memcmp(first, methods[i], 4) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void answer_http(struct peer *peer)
+{
+	static const char answer[] =
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+		"Connection: close\r\n\r\n"
+		"This is batond. It does not speak HTTP; use the baton command.\n";
+	(void)send(peer->fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)shutdown(peer->fd, SHUT_WR);
+	log_line(peer->server->log, LOG_INFO, "refused", "%s: an HTTP client", peer->label);
+	peer_close(peer);
+}
+
+static bool lists(const struct text_list *list, const char *word)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (text_is(list->items[i], word))
+			return true;
+	}
+	return false;
+}
+
+static int check_hello(const struct msg_hello *hello, struct error *error)
+{
+	bool common = false;
+	for (size_t i = 0; i < hello->versions.count; i++)
+		common = common || hello->versions.items[i] == PROTOCOL_VERSION;
+	if (!common)
+		return error_set(error, ERR_VERSION,
+				 "this daemon (batond %s) speaks protocol version %u only; "
+				 "use a baton of the same release",
+				 BATON_VERSION, PROTOCOL_VERSION);
+	if (!lists(&hello->hashes, "xxh3-128") || !lists(&hello->hashes, "sha256") ||
+	    !lists(&hello->codecs, "zstd"))
+		return error_set(error, ERR_VERSION,
+				 "this daemon needs a client with the hashes xxh3-128 and "
+				 "sha256 and the codec zstd");
+	return 0;
+}
+
+static bool welcome(struct peer *peer)
+{
+	struct text hashes[] = {text_of("xxh3-128"), text_of("sha256")};
+	struct text codecs[] = {text_of("zstd")};
+	struct msg_welcome message = {
+		.version = PROTOCOL_VERSION,
+		.software = text_of("batond " BATON_VERSION),
+		.hashes = {.items = hashes, .count = 2},
+		.codecs = {.items = codecs, .count = 1},
+		.ask_window = ASK_WINDOW_UNITS,
+		.keepalive_ms = SERVER_KEEPALIVE_MS,
+	};
+	return send_now(peer, MSG_WELCOME, &message);
+}
+
+static int greet(struct peer *peer, struct error *error)
+{
+	AUTO(message_memory_fini) struct message_memory memory = {0};
+	struct msg_hello hello;
+	int code = message_decode(&memory, MSG_HELLO, peer->payload, peer->payload_len,
+				  &hello, error);
+	return code ? code : check_hello(&hello, error);
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+static void expect_message(struct peer *peer, enum peer_state state, uint64_t patience_ms)
+{
+	peer->state = state;
+	peer->header_len = 0;
+	free(take_ptr(&peer->payload));
+	peer->payload_len = 0;
+	peer->deadline_ms = uv_now(&peer->server->loop) + patience_ms;
+}
+
+static void on_greeting(struct peer *peer, uint16_t type)
+{
+	struct error error = {0};
+	int code = type == MSG_HELLO
+			   ? greet(peer, &error)
+			   : error_set(&error, ERR_PROTOCOL,
+				       "a connection begins with HELLO; this does not look "
+				       "like a Baton client");
+	if (code)
+		refuse_and_log(peer, &error);
+	else if (!welcome(peer))
+		peer_close(peer);
+	else
+		expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
+}
+
+static void on_request(struct peer *peer, uint16_t type)
+{
+	struct error error = {0};
+	int code = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
+				  &peer->request, &error);
+	if (code) {
+		refuse_and_log(peer, &error);
+		return;
+	}
+	(void)uv_poll_stop(&peer->poll);
+	peer->state = PEER_GIVEN;
+	peer->silent = true;
+	peer->said_ms = uv_now(&peer->server->loop);
+	peer->deadline_ms = peer->said_ms + peer->server->config->queue_wait_ms;
+	workers_submit(peer->server->workers, peer);
+}
+
+static uint32_t header_length(const struct peer *peer)
+{
+	struct reader header = reader_of(peer->header, WIRE_HEADER_LEN);
+	return reader_u32(&header);
+}
+
+static uint16_t header_type(const struct peer *peer)
+{
+	struct reader header = reader_of(peer->header + 4, 2);
+	return reader_u16(&header);
+}
+
+static int check_header(const struct peer *peer, struct error *error)
+{
+	uint32_t room = peer->state == PEER_GREETING ? HELLO_LEN_MAX : CONTROL_LEN_MAX;
+	uint16_t type = header_type(peer);
+	if (header_length(peer) > room)
+		return error_set(error, ERR_PROTOCOL,
+				 peer->state == PEER_GREETING
+					 ? "the first message is not a HELLO of at most %u "
+					   "bytes; this does not look like a Baton client"
+					 : "a request is longer than %u bytes",
+				 room);
+	bool critical = peer->header[6] & MSG_FLAG_CRITICAL;
+	if (peer->state == PEER_IDLE && !message_type_name(type) && critical)
+		return error_set(error, ERR_PROTOCOL,
+				 "message type %u is not known here and is critical", type);
+	return 0;
+}
+
+/* A header is complete: makes room for its payload. */
+static bool on_header(struct peer *peer)
+{
+	struct error error = {0};
+	if (peer->state == PEER_GREETING && speaks_http(peer->header)) {
+		answer_http(peer);
+		return false;
+	}
+	if (check_header(peer, &error)) {
+		refuse_and_log(peer, &error);
+		return false;
+	}
+	peer->payload_room = header_length(peer);
+	peer->payload = must_alloc(peer->payload_room ? peer->payload_room : 1);
+	peer->payload_len = 0;
+	return true;
+}
+
+static void on_message(struct peer *peer)
+{
+	uint16_t type = header_type(peer);
+	if (peer->state == PEER_GREETING)
+		on_greeting(peer, type);
+	else if (!message_type_name(type))
+		expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
+	else
+		on_request(peer, type);
+}
+
+/* Reads what is there, never beyond the message. False: nothing more for now. */
+static bool read_some(struct peer *peer)
+{
+	bool in_header = peer->header_len < WIRE_HEADER_LEN;
+	uint8_t *at = in_header ? peer->header + peer->header_len
+				: peer->payload + peer->payload_len;
+	size_t wanted = in_header ? WIRE_HEADER_LEN - peer->header_len
+				  : peer->payload_room - peer->payload_len;
+	ssize_t got = wanted ? recv(peer->fd, at, wanted, MSG_DONTWAIT) : 0;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got < 0 || (got == 0 && wanted)) {
+		peer_close(peer);
+		return false;
+	}
+	if (in_header)
+		peer->header_len += (size_t)got;
+	else
+		peer->payload_len += (uint32_t)got;
+	if (in_header && peer->header_len == WIRE_HEADER_LEN && !on_header(peer))
+		return false;
+	bool whole = peer->header_len == WIRE_HEADER_LEN && peer->payload &&
+		     peer->payload_len == peer->payload_room;
+	if (whole)
+		on_message(peer);
+	return !whole;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct peer *peer = poll->data;
+	if (status < 0 || !(events & (UV_READABLE | UV_DISCONNECT))) {
+		peer_close(peer);
+		return;
+	}
+	while (read_some(peer))
+		;
+}
+
+void peer_open(struct server *server, int fd)
+{
+	struct peer *peer = must_calloc(1, sizeof(*peer));
+	peer->server = server;
+	peer->fd = fd;
+	pthread_mutex_init(&peer->voice, NULL);
+	name_peer(peer);
+	server_remember_peer(server, peer);
+	claim(uv_poll_init(&server->loop, &peer->poll, fd) == 0);
+	peer->poll.data = peer;
+	expect_message(peer, PEER_GREETING, HELLO_TIMEOUT_MS);
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+void peer_return(struct peer *peer)
+{
+	claim(peer->state == PEER_GIVEN);
+	request_free(take_ptr(&peer->request));
+	peer->state = PEER_IDLE;
+	if (!peer->keep || server_is_stopping(peer->server)) {
+		peer_close(peer);
+		return;
+	}
+	expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+/* ---- patience ------------------------------------------------------------------------------ */
+
+static void on_long_wait(struct peer *peer)
+{
+	peer->deadline_ms = UINT64_MAX;
+	if (!workers_withdraw(peer->server->workers, peer))
+		return; /* a worker has it by now */
+	const struct config *config = peer->server->config;
+	struct error error = {0};
+	(void)error_set(&error, ERR_BUSY,
+			"the daemon is busy: %llu requests are running and this one waited "
+			"%llu s; try again in a second",
+			(unsigned long long)config->sessions,
+			(unsigned long long)config->queue_wait_ms / 1000);
+	peer->state = PEER_IDLE;
+	refuse_and_log(peer, &error);
+}
+
+static void on_impatience(struct peer *peer)
+{
+	struct error error = {0};
+	if (peer->state == PEER_GIVEN) {
+		on_long_wait(peer);
+	} else if (peer->state == PEER_GREETING) {
+		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %d s",
+				HELLO_TIMEOUT_MS / 1000);
+		refuse_and_log(peer, &error);
+	} else {
+		peer_close(peer);
+	}
+}
+
+void peer_tick(struct peer *peer, uint64_t now_ms)
+{
+	if (peer->state == PEER_CLOSING)
+		return;
+	if (peer->state == PEER_GIVEN && now_ms - peer->said_ms >= SERVER_KEEPALIVE_MS) {
+		pthread_mutex_lock(&peer->voice);
+		if (peer->silent)
+			say_alive(peer);
+		pthread_mutex_unlock(&peer->voice);
+	}
+	if (now_ms >= peer->deadline_ms)
+		on_impatience(peer);
+}

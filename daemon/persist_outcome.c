@@ -1,0 +1,188 @@
+#include "daemon/persist_outcome.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/layer_message.h"
+#include "daemon/server.h"
+#include "daemon/tree.h"
+#include "daemon/view.h"
+#include "proto/cleanup.h"
+
+#define WARNING_SIZE 1000u
+#define WARNINGS_MAX 3u
+
+static uint32_t position_of(const struct catalogue_history *history, int64_t layer_id)
+{
+	for (uint32_t i = 0; i < history->history.layer_count; i++) {
+		if (history->records[i].id == layer_id)
+			return i;
+	}
+	return VIEW_NONE;
+}
+
+/* The workspace as somebody sees it who asks for everything in the layer's run. */
+static int view_all(struct session *session, const struct catalogue_history *history,
+		    struct view *ret_view, struct error *error)
+{
+	struct text run = session->request->persist.identity.run;
+	struct view_request request = {
+		.run = message_arena_string(session->arena, run.len ? run : text_of("1")),
+		.execution = VIEW_NONE,
+		.layer = VIEW_NONE,
+	};
+	return view_make(&history->history, &request, ret_view, error);
+}
+
+static bool was_in_sight(const struct catalogue_history *before, const struct view *view,
+			 int64_t layer_id)
+{
+	uint32_t position = position_of(before, layer_id);
+	return position != VIEW_NONE && (view->states[position] == LAYER_VISIBLE ||
+					 view->states[position] == LAYER_STALE);
+}
+
+static int list_replaced(struct session *session, const struct catalogue_history *before,
+			 const struct catalogue_history *now, const struct view *view_now,
+			 struct msg_committed *message, struct error *error)
+{
+	AUTO(view_fini) struct view view_before = {0};
+	int code = view_all(session, before, &view_before, error);
+	if (code)
+		return code;
+	message->replaces.items =
+		message_arena_take(session->arena, (now->history.layer_count + 1) *
+							   sizeof(struct text));
+	for (uint32_t i = 0; i < now->history.layer_count; i++) {
+		if (view_now->states[i] == LAYER_REPLACED &&
+		    was_in_sight(before, &view_before, now->records[i].id))
+			message->replaces.items[message->replaces.count++] =
+				layer_message_id(session->arena, &now->records[i]);
+	}
+	return 0;
+}
+
+static void warn(struct msg_committed *message, char *sentence)
+{
+	message->warnings.items[message->warnings.count++] = text_of(sentence);
+}
+
+static void warn_if_late(struct session *session, const struct catalogue_history *now,
+			 const struct view *view, uint32_t position,
+			 struct msg_committed *message)
+{
+	if (view->states[position] != LAYER_LATE)
+		return;
+	char label[600];
+	char *sentence = message_arena_take(session->arena, WARNING_SIZE);
+	const struct history *history = &now->history;
+	execution_label(&history->executions[history->layers[position].execution], label,
+			sizeof(label));
+	snprintf(sentence, WARNING_SIZE,
+		 "a later execution of this job has persisted already: what `%s` persisted "
+		 "now stays out of every view (`baton log --all` lists it)",
+		 label);
+	warn(message, sentence);
+}
+
+/* View position of a layer, and whether any other layer is concurrent with it. */
+static uint32_t find_concurrent(const struct view *view, uint32_t layer, bool *ret_any)
+{
+	uint32_t own = VIEW_NONE;
+	for (uint32_t i = 0; i < view->layer_count; i++) {
+		if (view->layers[i].layer == layer)
+			own = i;
+	}
+	*ret_any = false;
+	for (uint32_t i = 0; own != VIEW_NONE && i < view->layer_count; i++)
+		*ret_any = *ret_any || (i != own && !view_is_before(view, i, own) &&
+					!view_is_before(view, own, i));
+	return own;
+}
+
+static bool takes_part(const struct merge_conflict *conflict, uint32_t source)
+{
+	for (size_t i = 0; i < conflict->source_count; i++) {
+		if (conflict->sources[i] == source)
+			return true;
+	}
+	return false;
+}
+
+static void describe_conflict(struct session *session,
+			      const struct catalogue_history *now,
+			      const struct view *view, uint32_t own,
+			      const struct merge_conflict *conflict, char *sentence)
+{
+	uint32_t other = conflict->sources[0] == own ? conflict->sources[1]
+						     : conflict->sources[0];
+	char label[500];
+	const struct history *history = &now->history;
+	uint32_t layer = view->layers[other].layer;
+	execution_label(&history->executions[history->layers[layer].execution], label,
+			sizeof(label));
+	const char *path = message_arena_string(
+		session->arena,
+		(struct text){conflict->path,
+			      conflict->path_len > 200 ? 200 : conflict->path_len});
+	snprintf(sentence, WARNING_SIZE,
+		 "`%s` was also persisted by `%s`, with other content and without either "
+		 "having seen the other: an attach of both will fail until one is chosen "
+		 "(--prefer, --on-conflict, --from, --by-job)",
+		 path, label);
+}
+
+/* Rule W7: a persist that already sees a conflict coming warns. */
+static int warn_if_conflicting(struct session *session,
+			       const struct catalogue_history *now,
+			       const struct view *view, uint32_t own,
+			       struct msg_committed *message, struct error *error)
+{
+	struct tree_options options = {.merge = {.on_conflict = ON_CONFLICT_ERROR}};
+	struct tree *tree = NULL;
+	int code = tree_open(session->server->store, now, view, &options, &tree, error);
+	struct merged_row row;
+	while (code == 0 && (code = tree_next(tree, &row, error)) == 1)
+		code = 0;
+	size_t count = 0;
+	const struct merge_conflict *conflicts =
+		code < 0 ? NULL : merge_conflicts(tree_merge(tree), &count);
+	for (size_t i = 0; i < count; i++) {
+		if (!takes_part(&conflicts[i], own) || conflicts[i].source_count < 2)
+			continue;
+		char *sentence = message_arena_take(session->arena, WARNING_SIZE);
+		describe_conflict(session, now, view, own, &conflicts[i], sentence);
+		warn(message, sentence);
+		break;
+	}
+	tree_free(tree);
+	return code < 0 ? code : 0;
+}
+
+int persist_outcome(struct session *session, const struct contact *contact,
+		    const struct catalogue_history *before, int64_t layer_id,
+		    struct msg_committed *message, struct error *error)
+{
+	/* What the messages borrow from this history lives in the arena. */
+	AUTO(catalogue_history_fini) struct catalogue_history now = {0};
+	AUTO(view_fini) struct view view = {0};
+	struct catalogue *catalogue = store_catalogue(session->server->store);
+	message->warnings.items =
+		message_arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
+	int code = catalogue_history_load(catalogue, contact, &now, error);
+	if (code == 0)
+		code = view_all(session, &now, &view, error);
+	if (code)
+		return code;
+	uint32_t position = position_of(&now, layer_id);
+	if (position == VIEW_NONE)
+		return error_set(error, ERR_INTERNAL,
+				 "the committed layer is not in its workflow");
+	warn_if_late(session, &now, &view, position, message);
+	code = list_replaced(session, before, &now, &view, message, error);
+	bool concurrent = false;
+	uint32_t own = find_concurrent(&view, position, &concurrent);
+	if (code == 0 && concurrent)
+		code = warn_if_conflicting(session, &now, &view, own, message, error);
+	return code;
+}

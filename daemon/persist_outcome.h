@@ -1,0 +1,20 @@
+/*
+ * What a committed layer means for its workspace: which layers it replaces, and what its
+ * maker should be warned of (rules W4, W7).
+ */
+#ifndef BATON_DAEMON_PERSIST_OUTCOME_H
+#define BATON_DAEMON_PERSIST_OUTCOME_H
+
+#include "daemon/session.h"
+#include "daemon/store/catalogue.h"
+
+/*
+ * Compares the workspace before with the workspace now, in which the layer with database
+ * id layer_id is new. Fills message->replaces and ->warnings (in the session's arena), and
+ * message->layer. A failure here does not undo the commit: the caller only logs it.
+ */
+int persist_outcome(struct session *session, const struct contact *contact,
+		    const struct catalogue_history *before, int64_t layer_id,
+		    struct msg_committed *message, struct error *error);
+
+#endif

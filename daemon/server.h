@@ -1,0 +1,76 @@
+/*
+ * The server: the libuv loop that owns listening, accepting, signals, timers, idle
+ * connections and the order of stopping. It never blocks, never decompresses, never
+ * touches the disk (but before it runs and after it has stopped).
+ *
+ * Stopping: SIGTERM or SIGINT closes the listeners and refuses what waits; running
+ * sessions may finish for stop_timeout_ms, then, or at a second signal, every wait of
+ * theirs ends. When the last has ended all handles are closed and uv_loop_close() gives 0.
+ */
+#ifndef BATON_DAEMON_SERVER_H
+#define BATON_DAEMON_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/config.h"
+#include "daemon/crew.h"
+#include "daemon/log.h"
+#include "daemon/store/store.h"
+#include "proto/address.h"
+#include "proto/error.h"
+
+#define SERVER_KEEPALIVE_MS 5000u
+
+struct peer;
+struct workers;
+struct persist_keys;
+
+struct listener {
+	struct server *server; /* borrowed */
+	struct address address;
+	int fd; /* owned; -1: not open */
+	uv_poll_t poll;
+	bool polling;
+};
+
+struct server {
+	const struct config *config; /* borrowed */
+	const struct log *log;       /* borrowed */
+	struct store *store;         /* owned */
+	struct crew *crew;           /* owned */
+	struct workers *workers;     /* owned */
+	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
+	uv_loop_t loop;
+	struct listener listeners[CONFIG_LISTEN_MAX];
+	uv_signal_t on_term, on_int;
+	uv_timer_t tick;
+	uv_async_t wake;
+	uv_work_t retention_work;
+	bool retention_running;
+	uint64_t retention_due_ms;
+	struct peer *peers; /* all connections */
+	_Atomic uint64_t peer_count;
+	uint64_t started_ms;   /* Unix time */
+	uint64_t started_mono_ms;
+	uint64_t stop_by_ms;   /* loop time; 0 while running */
+	bool closing_handles;
+	_Atomic bool store_failed;
+	int exit_status;
+};
+
+/* Opens the store, listens, runs until told to stop, closes everything. Returns the exit
+ * status; errors were logged. */
+int server_run(const struct config *config);
+
+/* From any thread: the loop looks at what has ended. */
+void server_wake(struct server *server);
+bool server_is_stopping(const struct server *server); /* loop */
+
+/* The loop's list of connections. */
+void server_remember_peer(struct server *server, struct peer *peer);
+void server_forget_peer(struct server *server, struct peer *peer);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * A session: one request on a worker thread, in straight-line code (PROTOCOL.md §5, §6).
+ * The program counter is the state; back-pressure is the kernel's.
+ */
+#ifndef BATON_DAEMON_SESSION_H
+#define BATON_DAEMON_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/request.h"
+#include "daemon/store/catalogue.h"
+#include "proto/link.h"
+
+struct server;
+struct peer;
+
+struct session {
+	struct server *server;   /* borrowed */
+	struct peer *peer;       /* borrowed */
+	struct request *request; /* borrowed */
+	struct link link;
+	int wake_fd; /* borrowed */
+	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end. */
+	struct msg_error details;
+	struct message_arena *arena; /* owned: texts of messages, for the session's length */
+	/* For the log. */
+	char layer[LAYER_ID_TEXT_SIZE];
+	uint64_t files, bytes, new_bytes;
+};
+
+/* Runs the peer's request to its end, sends an ERROR if it fails, writes one line to the
+ * log, and says in peer->keep whether the connection may carry another request. */
+void session_run(struct server *server, struct peer *peer, int wake_fd);
+
+/* The verbs. A return of 0 means that the client has all it asked for. */
+int session_persist(struct session *session, struct error *error);
+int session_attach(struct session *session, struct error *error);
+int session_log(struct session *session, struct error *error);
+int session_status(struct session *session, struct error *error);
+
+/* While nothing can be said: a long sync, a wait for another session. The loop says
+ * KEEPALIVE meanwhile. Whatever is queued is sent before. */
+int session_begin_silence(struct session *session, struct error *error);
+void session_end_silence(struct session *session);
+
+#endif

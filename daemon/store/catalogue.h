@@ -1,0 +1,230 @@
+/*
+ * The catalogue: which namespaces, workflows, executions, layers and segments exist, and
+ * who saw what (FORMAT.md §5, schema.sql). SQLite behind typed functions: nothing above
+ * this module knows SQL.
+ *
+ * One connection, one mutex inside: any thread may call; a call takes the mutex for its
+ * length. Every function that changes something is one transaction that is durable when
+ * it returns 0. A failed write or sync makes the catalogue refuse every further change
+ * with ERR_READ_ONLY (FORMAT.md §1).
+ */
+#ifndef BATON_STORE_CATALOGUE_H
+#define BATON_STORE_CATALOGUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/io.h"
+#include "daemon/view.h"
+#include "proto/digest.h"
+#include "proto/error.h"
+#include "proto/manifest.h"
+#include "proto/message.h"
+
+#define SEGMENT_ID_LEN 16u
+#define LAYER_ID_LEN 8u
+#define LAYER_ID_TEXT_SIZE 17u
+#define KEY_LEN 16u
+
+struct segment_id {
+	uint8_t bytes[SEGMENT_ID_LEN];
+};
+
+struct catalogue;
+
+/* Opens or creates `catalogue.db` in the directory, checkpoints and syncs its WAL before
+ * anything is answered. ERR_VERSION for a newer schema, ERR_DAMAGED, ERR_LOCAL. */
+int catalogue_open(const struct io *io, const char *directory,
+		   struct catalogue **ret_catalogue, struct error *error);
+/* Checkpoints and closes. NULL is fine. */
+int catalogue_close(struct catalogue *catalogue, struct error *error);
+/* Whether a failed write has made it read-only. */
+bool catalogue_is_read_only(struct catalogue *catalogue);
+
+int64_t catalogue_setting(struct catalogue *catalogue, const char *name); /* 0: none */
+int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t value,
+			  struct error *error);
+
+/* ---- segments
+ * -------------------------------------------------------------------------- */
+enum segment_state {
+	SEGMENT_OPEN = 1,
+	SEGMENT_SEALED = 2,
+	SEGMENT_DAMAGED = 3,
+};
+
+struct segment_row {
+	struct segment_id id;
+	int64_t namespace_id;
+	uint64_t vouched; /* bytes */
+	char location[64];
+	enum segment_state state;
+};
+
+/* All segments, ascending by id; owned by the caller (free). */
+int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_rows,
+		       size_t *ret_count, struct error *error);
+/* Changes state, vouched length and location of one that exists. */
+int catalogue_update_segment(struct catalogue *catalogue, const struct segment_row *row,
+			     struct error *error);
+
+/* ---- contacts: who is asking (rules W2, W4, R1, R3)
+ * -------------------------------------- */
+enum contact_kind {
+	CONTACT_PERSIST, /* creates namespace, workflow, run and execution where missing
+			  */
+	CONTACT_ATTACH,  /* creates them only where the workflow exists or is a retry */
+	CONTACT_LOOK,    /* the same answer as an attach would get, but nothing is kept */
+};
+
+struct contact {
+	int64_t namespace_id; /* 0: unknown (looks, failed attaches) */
+	int64_t workflow_id;  /* 0: unknown workflow: there is nothing to see */
+	int64_t execution_id; /* 0: anonymous */
+	int64_t now_ms;
+	char warning[1024]; /* "" or a note: a detected parent that is unknown */
+};
+
+/* A layer as it is stored. */
+struct layer_record {
+	int64_t id;
+	uint8_t name[LAYER_ID_LEN];
+	int64_t execution_id; /* of the workflow that made it */
+	char *workflow, *run, *job, *shard,
+		*attempt; /* owned, with the history's memory */
+	uint32_t sequence;
+	struct digest digest, content;
+	struct totals totals;
+	uint64_t new_bytes, stored_bytes;
+	int64_t created_ms;
+	bool inherited;
+};
+
+/*
+ * A workflow's facts for view.h, and the records behind them; positions agree:
+ * history.layers[i] is records[i], history.executions[i] has execution_ids[i].
+ * Bases of other workflows are there as shadows.
+ */
+struct catalogue_history {
+	struct history history;
+	struct layer_record *records;
+	int64_t *execution_ids; /* an inherited layer's execution is the copy, where there
+				   is one, else a fact-only copy with inherited = true */
+	uint32_t own_execution; /* position of contact.execution_id, or VIEW_NONE */
+	char *parent;           /* the workflow that it retries, or NULL; owned */
+	void *memory;           /* owned: one arena for all of the above */
+};
+void catalogue_history_fini(struct catalogue_history *history);
+
+/*
+ * Makes a contact and loads the workflow's history, as one transaction (undone at its end
+ * for CONTACT_LOOK). The rules:
+ *  - the first attach or persist fixes the parent: another later is ERR_IDENTITY;
+ *    an unknown or expired one is ERR_NOT_FOUND with its sentence, or, when only
+ * detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
+ *  - a first contact with a parent copies the layers visible there (view_make, all runs)
+ *    and the parent's executions (own and inherited) with needs and attached.
+ *  - an expired workflow is ERR_NOT_FOUND with its date.
+ *  - another execution id under the same run, job, shard and attempt is ERR_IDENTITY:
+ *    "two executions call themselves …; a matrix? give each leg its --shard".
+ *  - needs given are remembered as the execution's.
+ * An unknown workflow without a parent: an attach or look gets workflow_id 0 and an empty
+ * history, and nothing is created.
+ */
+int catalogue_contact(struct catalogue *catalogue, const struct msg_identity *identity,
+		      enum contact_kind kind, struct contact *ret_contact,
+		      struct catalogue_history *ret_history, struct error *error);
+
+/* The history of another workflow, for --from-workflow: read only. ERR_NOT_FOUND for an
+ * unknown or expired one, with its sentence. `namespace` as in identities. */
+int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
+			       struct text workflow,
+			       struct catalogue_history *ret_history,
+			       struct error *error);
+
+/* The history again, after a commit. */
+int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
+			   struct catalogue_history *ret_history, struct error *error);
+
+/* Finds a layer of the namespace by its id or a prefix of at least 4 digits that is
+ * unique: its history is that of its workflow. ERR_NOT_FOUND, ERR_USAGE (ambiguous). */
+int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
+			 struct text id, struct catalogue_history *ret_history,
+			 uint32_t *ret_position, struct error *error);
+
+/* What an execution attached with success; positions are database ids. */
+int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
+			    const int64_t *layer_ids, size_t count, struct error *error);
+
+/* ---- layers
+ * ------------------------------------------------------------------------------ */
+struct place {
+	struct segment_id segment;
+	uint64_t offset; /* of the frame */
+};
+
+/* The layer that a key of this execution made. 1 found, 0 not, <0 error. The record's
+ * texts are NULL. */
+int catalogue_find_key(struct catalogue *catalogue, int64_t execution_id,
+		       const uint8_t key[KEY_LEN], struct layer_record *ret_record,
+		       struct error *error);
+
+struct layer_commit {
+	int64_t execution_id;
+	uint8_t key[KEY_LEN];
+	struct digest digest, content;
+	struct totals totals;
+	uint64_t new_bytes, stored_bytes;
+	struct place root, placement;
+	const struct segment_id *segments; /* borrowed: all that the layer refers to */
+	size_t segment_count;
+	const struct segment_row *written; /* borrowed: new or grown ones, new vouched */
+	size_t written_count;
+};
+
+/* Commits: the layer with the next sequence of its execution, its bases (the execution's
+ * attached rows as they are now), its segments. ERR_IDENTITY when the key exists with
+ * another digest; an equal one gives that layer and *ret_again = true, changing nothing.
+ * The record's texts are NULL. */
+int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,
+			   struct layer_record *ret_record, bool *ret_again,
+			   struct error *error);
+
+/* Where a layer lies now, and the segments it refers to (owned by the caller). */
+struct layer_place {
+	struct place root, placement;
+	struct segment_id *segments;
+	size_t segment_count;
+};
+int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
+			  struct layer_place *ret_place, struct error *error);
+
+/* All layers, for check: ids ascending; owned by the caller (free). */
+int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *ret_count,
+			struct error *error);
+/* One record by id. Its texts are set; free them with layer_record_fini. */
+int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
+			   struct layer_record *ret_record, struct error *error);
+void layer_record_fini(struct layer_record *record);
+
+/* ---- retention, figures
+ * ------------------------------------------------------------------- */
+/* Marks workflows without contact since before_ms as expired; their layers leave sight,
+ * those that a living retry inherited stay in its. *ret_count: how many. */
+int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *ret_count,
+		     struct error *error);
+
+struct catalogue_figures {
+	uint64_t namespaces, workflows, layers, segments, vouched_bytes;
+};
+int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret_figures,
+		      struct error *error);
+
+/* Runs SQLite's integrity check and foreign key check. ERR_DAMAGED names the first
+ * problem. */
+int catalogue_check(struct catalogue *catalogue, struct error *error);
+
+void layer_id_text(const uint8_t name[LAYER_ID_LEN], char ret_text[LAYER_ID_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,340 @@
+#include "daemon/store/catalogue_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/bytes.h"
+
+/* A contact is written down for itself only where the last one is older than this. */
+#define CONTACT_GRAIN_MS 60000
+
+/* One contact being made. */
+struct caller {
+	struct catalogue *catalogue;  /* borrowed */
+	struct msg_identity identity; /* its defaults filled in */
+	enum contact_kind kind;
+	struct contact contact;
+};
+
+/* Words of a text, for "%.*s". */
+#define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
+
+static struct text or_else(struct text text, const char *otherwise)
+{
+	return text.len > 0 ? text : text_of(otherwise);
+}
+
+/* ---- namespaces and workflows ---------------------------------------------------- */
+
+int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
+			     int64_t *ret_id, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT id FROM namespaces WHERE name = ?");
+	query_text(&query, or_else(name, "default"));
+	return query_one(&query, ret_id, error);
+}
+
+static int make_namespace(struct caller *caller, struct error *error)
+{
+	struct catalogue *catalogue = caller->catalogue;
+	struct query query AUTO(query_end) = query_of(
+		catalogue, "INSERT INTO namespaces (name, created_ms) VALUES (?, ?)");
+	query_text(&query, caller->identity.namespace);
+	query_number(&query, caller->contact.now_ms);
+	int result = query_run(&query, error);
+	if (result == 0)
+		caller->contact.namespace_id =
+			sqlite3_last_insert_rowid(catalogue->database);
+	return result;
+}
+
+int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
+			    struct text name, struct workflow_row *ret_row,
+			    struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT id, parent, expired_ms FROM workflows"
+				    " WHERE namespace = ? AND name = ?");
+	query_number(&query, namespace_id);
+	query_text(&query, name);
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	*ret_row = (struct workflow_row){.namespace_id = namespace_id};
+	if (result == 0)
+		return 0;
+	ret_row->id = row_number(&query, 0);
+	ret_row->parent = row_number(&query, 1);
+	ret_row->expired_ms = row_number(&query, 2);
+	return 0;
+}
+
+static int make_workflow(struct caller *caller, int64_t parent_id, struct error *error)
+{
+	struct catalogue *catalogue = caller->catalogue;
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "INSERT INTO workflows (namespace, name, parent,"
+				    " created_ms, contact_ms) VALUES (?, ?, ?, ?4, ?4)");
+	query_number(&query, caller->contact.namespace_id);
+	query_text(&query, caller->identity.workflow);
+	if (parent_id)
+		query_number(&query, parent_id);
+	else
+		query_null(&query);
+	query_number(&query, caller->contact.now_ms);
+	int result = query_run(&query, error);
+	if (result == 0)
+		caller->contact.workflow_id =
+			sqlite3_last_insert_rowid(catalogue->database);
+	return result;
+}
+
+static void date_text(int64_t ms, char ret_text[16])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm parts = {0};
+	(void)gmtime_r(&seconds, &parts);
+	(void)strftime(ret_text, 16, "%Y-%m-%d", &parts);
+}
+
+int catalogue_expired(struct text name, int64_t expired_ms, struct error *error)
+{
+	char date[16];
+	date_text(expired_ms, date);
+	return error_set(
+		error, ERR_NOT_FOUND,
+		"workflow `%.*s` expired on %s (UTC); its name is not used again: "
+		"begin a workflow with another",
+		WORDS(name), date);
+}
+
+int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t now_ms,
+		    bool always, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "UPDATE workflows SET contact_ms = ?1"
+				    " WHERE id = ?2 AND contact_ms < ?3");
+	query_number(&query, now_ms);
+	query_number(&query, workflow_id);
+	query_number(&query, always ? now_ms : now_ms - CONTACT_GRAIN_MS);
+	return query_run(&query, error);
+}
+
+/* ---- parents --------------------------------------------------------------------- */
+
+static bool names_parent(const struct msg_identity *identity)
+{
+	return identity->retry_of.len > 0 && !identity->retry_none;
+}
+
+static int fixed_parent_name(struct caller *caller, const struct workflow_row *workflow,
+			     char **ret_name, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(caller->catalogue, "SELECT name FROM workflows WHERE id = ?");
+	query_number(&query, workflow->parent);
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	*ret_name = must_strdup(row_text(&query, 0));
+	return 0;
+}
+
+/* A parent that was only detected gives way to what was fixed; one given by hand does
+ * not. */
+static int contradiction(struct caller *caller, struct error *error, const char *sentence)
+{
+	if (!caller->identity.retry_detected || caller->identity.retry_none)
+		return error_set(error, ERR_IDENTITY, "%s", sentence);
+	(void)snprintf(caller->contact.warning, sizeof caller->contact.warning,
+		       "%s; it was only detected and is not used", sentence);
+	return 0;
+}
+
+/* Whether what is said of the parent agrees with what the first contact fixed (R3). */
+static int check_parent(struct caller *caller, const struct workflow_row *workflow,
+			struct error *error)
+{
+	const struct msg_identity *identity = &caller->identity;
+	if (!identity->retry_none && identity->retry_of.len == 0)
+		return 0;
+	if (identity->retry_none && !workflow->parent)
+		return 0;
+	char *parent AUTO_FREE = NULL;
+	int result = fixed_parent_name(caller, workflow, &parent, error);
+	if (result < 0)
+		return result;
+	struct text given = identity->retry_none ? text_of("none") : identity->retry_of;
+	if (workflow->parent && !identity->retry_none &&
+	    text_equal(given, text_of(parent)))
+		return 0;
+	char *sentence AUTO_FREE = NULL;
+	if (workflow->parent)
+		claim(asprintf(&sentence,
+			       "workflow `%.*s` was begun as a retry of `%s`; "
+			       "--retry-of %.*s contradicts that",
+			       WORDS(identity->workflow), parent, WORDS(given)) > 0);
+	else
+		claim(asprintf(&sentence,
+			       "workflow `%.*s` was begun without a parent; "
+			       "--retry-of %.*s came too late",
+			       WORDS(identity->workflow), WORDS(given)) > 0);
+	return contradiction(caller, error, sentence);
+}
+
+/* A parent that cannot be one: a note where it was only detected, else an error (R3). */
+static int no_parent(struct caller *caller, const struct workflow_row *parent,
+		     struct error *error)
+{
+	const struct msg_identity *identity = &caller->identity;
+	char why[64] = "is unknown";
+	if (parent->id) {
+		char date[16];
+		date_text(parent->expired_ms, date);
+		(void)snprintf(why, sizeof why, "expired on %s (UTC)", date);
+	}
+	if (!identity->retry_detected)
+		return error_set(error, ERR_NOT_FOUND,
+				 "workflow `%.*s`, which `%.*s` is to retry, %s; "
+				 "--retry-of none begins afresh",
+				 WORDS(identity->retry_of), WORDS(identity->workflow),
+				 why);
+	(void)snprintf(caller->contact.warning, sizeof caller->contact.warning,
+		       "workflow `%.*s`, which `%.*s` seems to retry, %s: "
+		       "nothing is inherited",
+		       WORDS(identity->retry_of), WORDS(identity->workflow), why);
+	return 0;
+}
+
+/* *ret_id = 0: it has no parent. */
+static int find_parent(struct caller *caller, int64_t *ret_id, struct error *error)
+{
+	const struct msg_identity *identity = &caller->identity;
+	*ret_id = 0;
+	if (!names_parent(identity))
+		return 0;
+	if (text_equal(identity->retry_of, identity->workflow))
+		return error_set(error, ERR_IDENTITY,
+				 "workflow `%.*s` cannot be a retry of itself",
+				 WORDS(identity->workflow));
+	struct workflow_row parent;
+	int result = catalogue_find_workflow(caller->catalogue,
+					     caller->contact.namespace_id,
+					     identity->retry_of, &parent, error);
+	if (result < 0)
+		return result;
+	if (!parent.id || parent.expired_ms)
+		return no_parent(caller, &parent, error);
+	*ret_id = parent.id;
+	return 0;
+}
+
+/* The first contact of a workflow: leaves workflow_id 0 where nothing is to be made. */
+static int begin_workflow(struct caller *caller, struct error *error)
+{
+	int64_t parent_id;
+	int result = find_parent(caller, &parent_id, error);
+	if (result < 0 || (!parent_id && caller->kind != CONTACT_PERSIST))
+		return result;
+	if (!caller->contact.namespace_id)
+		result = make_namespace(caller, error);
+	if (result == 0)
+		result = make_workflow(caller, parent_id, error);
+	if (result == 0 && parent_id)
+		result = catalogue_inherit(caller->catalogue, caller->contact.workflow_id,
+					   parent_id, error);
+	return result;
+}
+
+static int find_or_begin_workflow(struct caller *caller, struct error *error)
+{
+	struct workflow_row workflow;
+	int result = catalogue_find_workflow(caller->catalogue,
+					     caller->contact.namespace_id,
+					     caller->identity.workflow, &workflow, error);
+	if (result < 0)
+		return result;
+	if (!workflow.id)
+		return begin_workflow(caller, error);
+	if (workflow.expired_ms)
+		return catalogue_expired(caller->identity.workflow, workflow.expired_ms,
+					 error);
+	caller->contact.workflow_id = workflow.id;
+	result = check_parent(caller, &workflow, error);
+	if (result < 0)
+		return result;
+	return catalogue_touch(caller->catalogue, workflow.id, caller->contact.now_ms,
+			       false, error);
+}
+
+/* ---- the contact itself ---------------------------------------------------------- */
+
+static struct msg_identity with_defaults(const struct msg_identity *identity)
+{
+	struct msg_identity full = *identity;
+	full.namespace = or_else(full.namespace, "default");
+	full.run = or_else(full.run, "1");
+	full.attempt = or_else(full.attempt, "1");
+	return full;
+}
+
+static int make_contact(struct caller *caller, struct error *error)
+{
+	int result = catalogue_find_namespace(caller->catalogue,
+					      caller->identity.namespace,
+					      &caller->contact.namespace_id, error);
+	if (result == 0)
+		result = find_or_begin_workflow(caller, error);
+	if (result < 0 || !caller->contact.workflow_id || caller->identity.job.len == 0)
+		return result;
+	return catalogue_execution(caller->catalogue, caller->contact.workflow_id,
+				   &caller->identity, &caller->contact.execution_id,
+				   error);
+}
+
+static int contact_and_load(struct caller *caller, struct catalogue_history *ret_history,
+			    struct error *error)
+{
+	struct change change AUTO(change_end) = {0};
+	bool looks = caller->kind == CONTACT_LOOK;
+	int result = looks ? change_try(&change, caller->catalogue, error)
+			   : change_begin(&change, caller->catalogue, error);
+	if (result == 0)
+		result = make_contact(caller, error);
+	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
+	if (result == 0)
+		result = catalogue_load(caller->catalogue, caller->contact.workflow_id,
+					caller->contact.execution_id, &history, error);
+	if (result == 0 && !looks)
+		result = change_commit(&change, error);
+	if (result < 0)
+		return result;
+	*ret_history = history;
+	history = (struct catalogue_history){0};
+	return 0;
+}
+
+int catalogue_contact(struct catalogue *catalogue, const struct msg_identity *identity,
+		      enum contact_kind kind, struct contact *ret_contact,
+		      struct catalogue_history *ret_history, struct error *error)
+{
+	if (identity->workflow.len == 0)
+		return error_set(error, ERR_USAGE,
+				 "a workflow is missing: name it with --workflow");
+	if (kind == CONTACT_PERSIST && identity->job.len == 0)
+		return error_set(error, ERR_USAGE,
+				 "a persist needs a job: name it with --job");
+	struct caller caller = {
+		.catalogue = catalogue,
+		.identity = with_defaults(identity),
+		.kind = kind,
+		.contact.now_ms = catalogue_now_ms(),
+	};
+	CATALOGUE_LOCKED(catalogue);
+	int result = contact_and_load(&caller, ret_history, error);
+	if (result == 0)
+		*ret_contact = caller.contact;
+	return result;
+}

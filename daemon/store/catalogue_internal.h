@@ -1,0 +1,171 @@
+/*
+ * What the files of the catalogue share: the connection, its statements, its
+ * transactions. For catalogue_*.c only; all but catalogue_lock needs the mutex held.
+ */
+#ifndef BATON_STORE_CATALOGUE_INTERNAL_H
+#define BATON_STORE_CATALOGUE_INTERNAL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "daemon/store/catalogue.h"
+#include "daemon/store/vfs.h"
+#include "proto/cleanup.h"
+
+/* A statement that is kept for the next time. */
+struct cached_statement {
+	const char *sql;         /* borrowed: a string literal, found by its address */
+	sqlite3_stmt *statement; /* owned */
+};
+
+struct catalogue {
+	pthread_mutex_t mutex;
+	char *path;                     /* owned; of the database, for sentences */
+	struct vfs *vfs;                /* owned */
+	sqlite3 *database;              /* owned */
+	struct cached_statement *cache; /* owned */
+	size_t cache_count;
+};
+
+struct catalogue *catalogue_lock(struct catalogue *catalogue);
+void catalogue_unlock(struct catalogue **catalogue);
+/* Holds the mutex until the scope ends. */
+#define CATALOGUE_LOCKED(catalogue)                                                      \
+	struct catalogue *locked_ AUTO(catalogue_unlock) = catalogue_lock(catalogue);    \
+	(void)locked_
+
+/* Writes the sentence for an SQLite code: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED,
+ * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
+int catalogue_failure(struct catalogue *catalogue, int code, struct error *error);
+
+int64_t catalogue_now_ms(void);
+
+/* ---- statements ------------------------------------------------------------------ */
+
+/*
+ * One use of a statement: bind its parameters in their order, step through its rows, and
+ * end it. A failure of any of these is kept and told by the next query_next.
+ */
+struct query {
+	struct catalogue *catalogue; /* borrowed */
+	sqlite3_stmt
+		*statement; /* borrowed from the cache; NULL: it could not be prepared */
+	int bound;
+	int code;
+};
+
+/* sql must be a string literal: it is found again by its address. */
+struct query query_of(struct catalogue *catalogue, const char *sql);
+void query_end(struct query *query);
+/* Texts and blobs are borrowed until query_end. */
+void query_number(struct query *query, int64_t number);
+void query_text(struct query *query, struct text text);
+void query_blob(struct query *query, const void *data, size_t len);
+void query_null(struct query *query);
+
+/* 1: a row; 0: no more; <0: an error. */
+int query_next(struct query *query, struct error *error);
+/* For a statement that gives no rows. */
+int query_run(struct query *query, struct error *error);
+/* The first row's first column; 0 and *ret_number = 0 where there is no row or NULL. */
+int query_one(struct query *query, int64_t *ret_number, struct error *error);
+
+/* Columns of the current row. */
+int64_t row_number(const struct query *query, int column);
+bool row_is_null(const struct query *query, int column);
+const char *row_text(const struct query *query, int column); /* borrowed; "" for NULL */
+/* Copies a blob of exactly this length. ERR_DAMAGED for another. */
+int row_blob(const struct query *query, int column, void *ret_data, size_t len,
+	     struct error *error);
+
+/* ---- transactions ---------------------------------------------------------------- */
+
+/* struct change change AUTO(change_end) = {0}; — undone at its end unless committed. */
+struct change {
+	struct catalogue *catalogue; /* borrowed; NULL: not begun, or over */
+};
+
+/* ERR_READ_ONLY after a failed write. */
+int change_begin(struct change *change, struct catalogue *catalogue, struct error *error);
+/* For a change that is never committed, which writes nothing: not refused. */
+int change_try(struct change *change, struct catalogue *catalogue, struct error *error);
+int change_commit(struct change *change, struct error *error);
+void change_end(struct change *change);
+
+/* ---- shared between the files ---------------------------------------------------- */
+
+struct workflow_row {
+	int64_t id; /* 0: there is none */
+	int64_t namespace_id;
+	int64_t parent;     /* 0: none */
+	int64_t expired_ms; /* 0: it lives */
+};
+
+/* The namespace's id, *ret_id = 0 where there is none. Empty stands for "default". */
+int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
+			     int64_t *ret_id, struct error *error);
+int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
+			    struct text name, struct workflow_row *ret_row,
+			    struct error *error);
+/* Writes ERR_NOT_FOUND "workflow `W` expired on DATE (UTC); …". */
+int catalogue_expired(struct text name, int64_t expired_ms, struct error *error);
+
+/* Finds or makes the execution that an identity with a job names, and remembers its
+ * needs. ERR_IDENTITY where another execution calls itself the same. */
+int catalogue_execution(struct catalogue *catalogue, int64_t workflow_id,
+			const struct msg_identity *identity, int64_t *ret_id,
+			struct error *error);
+
+/* Copies what is visible in the parent, and the executions behind it (rules R1, R4). */
+int catalogue_inherit(struct catalogue *catalogue, int64_t workflow_id, int64_t parent_id,
+		      struct error *error);
+
+/* Loads a workflow's history; execution_id 0: nobody's own. */
+int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t execution_id,
+		   struct catalogue_history *ret_history, struct error *error);
+
+/* Sets contact_ms where it is older than a minute, or anyway (`always`), which costs
+ * nothing in a change that changes something else. */
+int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t now_ms,
+		    bool always, struct error *error);
+
+/* The columns of a layer's record in a SELECT that names layers, its maker's executions
+ * row, and that one's workflows row; read by layer_record_of. */
+#define LAYER_COLUMNS                                                                    \
+	"layers.id, layers.name, layers.execution, sequence, digest, content, files,"    \
+	" directories, symlinks, bytes, units, new_bytes, stored_bytes,"                 \
+	" layers.created_ms, workflows.name, run, job, shard, attempt"
+#define LAYER_JOIN                                                                       \
+	" JOIN executions ON executions.id = layers.execution"                           \
+	" JOIN workflows ON workflows.id = executions.workflow"
+enum layer_column {
+	COLUMN_ID,
+	COLUMN_NAME,
+	COLUMN_EXECUTION,
+	COLUMN_SEQUENCE,
+	COLUMN_DIGEST,
+	COLUMN_CONTENT,
+	COLUMN_FILES,
+	COLUMN_DIRECTORIES,
+	COLUMN_SYMLINKS,
+	COLUMN_BYTES,
+	COLUMN_UNITS,
+	COLUMN_NEW_BYTES,
+	COLUMN_STORED_BYTES,
+	COLUMN_CREATED_MS,
+	COLUMN_WORKFLOW,
+	COLUMN_RUN,
+	COLUMN_JOB,
+	COLUMN_SHARD,
+	COLUMN_ATTEMPT,
+	LAYER_COLUMN_COUNT,
+};
+/* The record of the current row, its texts NULL. */
+int layer_record_of(const struct query *query, struct layer_record *ret_record,
+		    struct error *error);
+/* catalogue_find_key with the mutex held. */
+int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
+			      const uint8_t key[KEY_LEN], struct layer_record *ret_record,
+			      struct error *error);
+
+#endif

@@ -1,0 +1,179 @@
+#include "daemon/store/catalogue_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/bytes.h"
+#include "proto/limits.h"
+
+void layer_id_text(const uint8_t name[LAYER_ID_LEN], char ret_text[LAYER_ID_TEXT_SIZE])
+{
+	hex_encode(name, LAYER_ID_LEN, ret_text);
+}
+
+/* ---- records --------------------------------------------------------------------- */
+
+int layer_record_of(const struct query *query, struct layer_record *ret_record,
+		    struct error *error)
+{
+	struct layer_record record = {
+		.id = row_number(query, COLUMN_ID),
+		.execution_id = row_number(query, COLUMN_EXECUTION),
+		.sequence = (uint32_t)row_number(query, COLUMN_SEQUENCE),
+		.totals = {.files = (uint64_t)row_number(query, COLUMN_FILES),
+			   .directories = (uint64_t)row_number(query, COLUMN_DIRECTORIES),
+			   .symlinks = (uint64_t)row_number(query, COLUMN_SYMLINKS),
+			   .bytes = (uint64_t)row_number(query, COLUMN_BYTES),
+			   .units = (uint64_t)row_number(query, COLUMN_UNITS)},
+		.new_bytes = (uint64_t)row_number(query, COLUMN_NEW_BYTES),
+		.stored_bytes = (uint64_t)row_number(query, COLUMN_STORED_BYTES),
+		.created_ms = row_number(query, COLUMN_CREATED_MS),
+	};
+	int result = row_blob(query, COLUMN_NAME, record.name, LAYER_ID_LEN, error);
+	if (result == 0)
+		result = row_blob(query, COLUMN_DIGEST, record.digest.bytes, SHA256_LEN,
+				  error);
+	if (result == 0)
+		result = row_blob(query, COLUMN_CONTENT, record.content.bytes, SHA256_LEN,
+				  error);
+	if (result == 0)
+		*ret_record = record;
+	return result;
+}
+
+int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
+			      const uint8_t key[KEY_LEN], struct layer_record *ret_record,
+			      struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN
+				    " WHERE layers.execution = ? AND key = ?");
+	query_number(&query, execution_id);
+	query_blob(&query, key, KEY_LEN);
+	int result = query_next(&query, error);
+	if (result <= 0)
+		return result;
+	result = layer_record_of(&query, ret_record, error);
+	return result < 0 ? result : 1;
+}
+
+int catalogue_find_key(struct catalogue *catalogue, int64_t execution_id,
+		       const uint8_t key[KEY_LEN], struct layer_record *ret_record,
+		       struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	return catalogue_find_key_locked(catalogue, execution_id, key, ret_record, error);
+}
+
+int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
+			   struct layer_record *ret_record, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct query query AUTO(query_end) = query_of(catalogue, "SELECT " LAYER_COLUMNS
+								 " FROM layers" LAYER_JOIN
+								 " WHERE layers.id = ?");
+	query_number(&query, layer_id);
+	int result = query_next(&query, error);
+	if (result == 0)
+		return error_set(error, ERR_NOT_FOUND, "layer number %lld: unknown",
+				 (long long)layer_id);
+	if (result == 1)
+		result = layer_record_of(&query, ret_record, error);
+	if (result < 0)
+		return result;
+	ret_record->workflow = must_strdup(row_text(&query, COLUMN_WORKFLOW));
+	ret_record->run = must_strdup(row_text(&query, COLUMN_RUN));
+	ret_record->job = must_strdup(row_text(&query, COLUMN_JOB));
+	ret_record->shard = must_strdup(row_text(&query, COLUMN_SHARD));
+	ret_record->attempt = must_strdup(row_text(&query, COLUMN_ATTEMPT));
+	return 0;
+}
+
+void layer_record_fini(struct layer_record *record)
+{
+	free(record->workflow);
+	free(record->run);
+	free(record->job);
+	free(record->shard);
+	free(record->attempt);
+	*record = (struct layer_record){0};
+}
+
+int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *ret_count,
+			struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT id FROM layers ORDER BY id");
+	struct buffer ids AUTO(buffer_fini) = {0};
+	int result;
+	while ((result = query_next(&query, error)) == 1) {
+		int64_t id = row_number(&query, 0);
+		buffer_put(&ids, &id, sizeof id);
+	}
+	if (result < 0)
+		return result;
+	*ret_count = ids.len / sizeof(int64_t);
+	*ret_ids = (int64_t *)(void *)take_ptr(&ids.at);
+	return 0;
+}
+
+/* ---- places ---------------------------------------------------------------------- */
+
+static int load_places(struct catalogue *catalogue, int64_t layer_id,
+		       struct layer_place *ret_place, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT root_segment, root_offset, placement_segment,"
+				    " placement_offset FROM layers WHERE id = ?");
+	query_number(&query, layer_id);
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return error_set(error, ERR_NOT_FOUND, "layer number %lld: unknown",
+				 (long long)layer_id);
+	ret_place->root.offset = (uint64_t)row_number(&query, 1);
+	ret_place->placement.offset = (uint64_t)row_number(&query, 3);
+	result =
+		row_blob(&query, 0, ret_place->root.segment.bytes, SEGMENT_ID_LEN, error);
+	if (result < 0)
+		return result;
+	return row_blob(&query, 2, ret_place->placement.segment.bytes, SEGMENT_ID_LEN,
+			error);
+}
+
+static int load_segments(struct catalogue *catalogue, int64_t layer_id,
+			 struct buffer *segments, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT segment FROM layer_segments WHERE layer = ?"
+				    " ORDER BY segment");
+	query_number(&query, layer_id);
+	int result;
+	while ((result = query_next(&query, error)) == 1) {
+		struct segment_id id;
+		result = row_blob(&query, 0, id.bytes, SEGMENT_ID_LEN, error);
+		if (result < 0)
+			return result;
+		buffer_put(segments, id.bytes, SEGMENT_ID_LEN);
+	}
+	return result;
+}
+
+int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
+			  struct layer_place *ret_place, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct layer_place place = {0};
+	struct buffer segments AUTO(buffer_fini) = {0};
+	int result = load_places(catalogue, layer_id, &place, error);
+	if (result == 0)
+		result = load_segments(catalogue, layer_id, &segments, error);
+	if (result < 0)
+		return result;
+	place.segment_count = segments.len / SEGMENT_ID_LEN;
+	place.segments = (struct segment_id *)take_ptr(&segments.at);
+	*ret_place = place;
+	return 0;
+}

@@ -1,0 +1,221 @@
+#include "daemon/store/catalogue_internal.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "proto/bytes.h"
+
+struct catalogue *catalogue_lock(struct catalogue *catalogue)
+{
+	claim(pthread_mutex_lock(&catalogue->mutex) == 0);
+	return catalogue;
+}
+
+void catalogue_unlock(struct catalogue **catalogue)
+{
+	claim(pthread_mutex_unlock(&(*catalogue)->mutex) == 0);
+}
+
+int64_t catalogue_now_ms(void)
+{
+	struct timespec now;
+	claim(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int refuse(struct catalogue *catalogue, struct error *error)
+{
+	return error_set(error, ERR_READ_ONLY,
+			 "`%s`: a write or sync has failed; nothing is changed any more "
+			 "until batond is started again",
+			 catalogue->path);
+}
+
+int catalogue_failure(struct catalogue *catalogue, int code, struct error *error)
+{
+	const char *path = catalogue->path;
+	const char *why = sqlite3_errstr(code);
+	if (vfs_has_failed(catalogue->vfs))
+		return refuse(catalogue, error);
+	switch (code & 0xff) {
+	case SQLITE_FULL:
+		return error_set(error, ERR_NO_ROOM, "`%s`: no room on the disk", path);
+	case SQLITE_NOMEM:
+		return error_set(error, ERR_NO_MEMORY, "`%s`: out of memory", path);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return error_set(error, ERR_DAMAGED, "`%s`: %s", path, why);
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return error_set(error, ERR_LOCAL, "`%s`: %s", path, why);
+	default:
+		return error_set(error, ERR_INTERNAL, "`%s`: %s (%d): %s", path, why,
+				 code, sqlite3_errmsg(catalogue->database));
+	}
+}
+
+/* ---- statements ------------------------------------------------------------------ */
+
+static struct cached_statement *cached(struct catalogue *catalogue, const char *sql)
+{
+	for (size_t i = 0; i < catalogue->cache_count; i++)
+		if (catalogue->cache[i].sql == sql)
+			return &catalogue->cache[i];
+	size_t count = catalogue->cache_count + 1;
+	catalogue->cache =
+		must_realloc(catalogue->cache, count * sizeof *catalogue->cache);
+	catalogue->cache_count = count;
+	struct cached_statement *entry = &catalogue->cache[count - 1];
+	*entry = (struct cached_statement){.sql = sql};
+	return entry;
+}
+
+struct query query_of(struct catalogue *catalogue, const char *sql)
+{
+	struct cached_statement *entry = cached(catalogue, sql);
+	struct query query = {.catalogue = catalogue};
+	if (!entry->statement)
+		query.code = sqlite3_prepare_v3(catalogue->database, sql, -1,
+						SQLITE_PREPARE_PERSISTENT,
+						&entry->statement, NULL);
+	query.statement = entry->statement;
+	claim(!query.statement || !sqlite3_stmt_busy(query.statement));
+	return query;
+}
+
+void query_end(struct query *query)
+{
+	if (!query->statement)
+		return;
+	(void)sqlite3_reset(query->statement);
+	(void)sqlite3_clear_bindings(query->statement);
+}
+
+static void note(struct query *query, int code)
+{
+	if (query->code == SQLITE_OK)
+		query->code = code;
+}
+
+void query_number(struct query *query, int64_t number)
+{
+	if (query->code == SQLITE_OK)
+		note(query, sqlite3_bind_int64(query->statement, ++query->bound, number));
+}
+
+void query_text(struct query *query, struct text text)
+{
+	if (query->code == SQLITE_OK)
+		note(query, sqlite3_bind_text64(query->statement, ++query->bound,
+						text.at ? text.at : "", text.len,
+						SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void query_blob(struct query *query, const void *data, size_t len)
+{
+	if (query->code == SQLITE_OK)
+		note(query, sqlite3_bind_blob64(query->statement, ++query->bound, data,
+						len, SQLITE_STATIC));
+}
+
+void query_null(struct query *query)
+{
+	if (query->code == SQLITE_OK)
+		note(query, sqlite3_bind_null(query->statement, ++query->bound));
+}
+
+int query_next(struct query *query, struct error *error)
+{
+	if (query->code == SQLITE_OK) {
+		int code = sqlite3_step(query->statement);
+		if (code == SQLITE_ROW || code == SQLITE_DONE)
+			return code == SQLITE_ROW;
+		query->code = code;
+	}
+	return catalogue_failure(query->catalogue, query->code, error);
+}
+
+int query_run(struct query *query, struct error *error)
+{
+	int result = query_next(query, error);
+	claim(result <= 0);
+	return result;
+}
+
+int query_one(struct query *query, int64_t *ret_number, struct error *error)
+{
+	int result = query_next(query, error);
+	if (result < 0)
+		return result;
+	*ret_number = result == 1 ? row_number(query, 0) : 0;
+	return 0;
+}
+
+int64_t row_number(const struct query *query, int column)
+{
+	return sqlite3_column_int64(query->statement, column);
+}
+
+bool row_is_null(const struct query *query, int column)
+{
+	return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
+}
+
+const char *row_text(const struct query *query, int column)
+{
+	const unsigned char *text = sqlite3_column_text(query->statement, column);
+	return text ? (const char *)text : "";
+}
+
+int row_blob(const struct query *query, int column, void *ret_data, size_t len,
+	     struct error *error)
+{
+	const void *data = sqlite3_column_blob(query->statement, column);
+	if (!data || (size_t)sqlite3_column_bytes(query->statement, column) != len)
+		return error_set(error, ERR_DAMAGED,
+				 "`%s`: column `%s` does not hold %zu bytes",
+				 query->catalogue->path,
+				 sqlite3_column_name(query->statement, column), len);
+	memcpy(ret_data, data, len);
+	return 0;
+}
+
+/* ---- transactions ---------------------------------------------------------------- */
+
+static int run(struct catalogue *catalogue, const char *sql, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(catalogue, sql);
+	return query_run(&query, error);
+}
+
+int change_begin(struct change *change, struct catalogue *catalogue, struct error *error)
+{
+	if (vfs_has_failed(catalogue->vfs))
+		return refuse(catalogue, error);
+	return change_try(change, catalogue, error);
+}
+
+int change_try(struct change *change, struct catalogue *catalogue, struct error *error)
+{
+	int result = run(catalogue, "BEGIN IMMEDIATE", error);
+	if (result == 0)
+		change->catalogue = catalogue;
+	return result;
+}
+
+int change_commit(struct change *change, struct error *error)
+{
+	int result = run(change->catalogue, "COMMIT", error);
+	if (result == 0)
+		change->catalogue = NULL;
+	return result;
+}
+
+/* A failed statement may have undone the transaction already. */
+void change_end(struct change *change)
+{
+	struct error ignored;
+	if (change->catalogue && !sqlite3_get_autocommit(change->catalogue->database))
+		(void)run(change->catalogue, "ROLLBACK", &ignored);
+	change->catalogue = NULL;
+}

@@ -1,0 +1,50 @@
+/*
+ * Reading a layer: its rows in order, and where the units of each row lie.
+ *
+ * A reader pins every segment that its layer refers to, until it is freed: data may be
+ * moved meanwhile, the reader does not notice. It holds one piece and one block at a time.
+ * Belongs to one thread.
+ */
+#ifndef BATON_STORE_LAYER_READER_H
+#define BATON_STORE_LAYER_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/store.h"
+#include "proto/error.h"
+#include "proto/manifest.h"
+
+struct layer_reader;
+
+/* Pins, reads root and placement. ERR_DAMAGED names the layer. Memory: the root, the
+ * placement, one piece and one block. */
+int layer_reader_open(struct store *store, int64_t layer_id,
+		      struct layer_reader **ret_reader, struct error *error);
+void layer_reader_free(struct layer_reader *reader); /* NULL is fine */
+
+const struct root *layer_reader_root(const struct layer_reader *reader); /* borrowed */
+
+/* The next row: 1, 0 at the end, <0 (ERR_DAMAGED names layer and piece). Borrowed until
+ * the next call. Each piece's digest is verified before its first row is given. */
+int layer_reader_next(struct layer_reader *reader, struct row *ret_row,
+		      struct error *error);
+
+/* Where a stored frame lies. `segment` stays open as long as any reader or pin has it. */
+struct frame_place {
+	struct segment *segment; /* borrowed, pinned by the reader */
+	uint64_t offset;
+	uint32_t len; /* header, table and payload */
+};
+
+/* The frame that holds unit mention number `mention` of this layer (0 is the first unit of
+ * the first row that has one). Only for mentions of the piece of the row given last. */
+int layer_reader_place(struct layer_reader *reader, uint64_t mention,
+		       struct frame_place *ret_place, struct error *error);
+
+/* For sendfile: the descriptor, borrowed, and a sentence's name of the segment. */
+int segment_fd(const struct segment *segment);
+const char *segment_location(const struct segment *segment);
+
+#endif

@@ -1,0 +1,260 @@
+#include "daemon/store/placement.h"
+
+#include <string.h>
+
+#include "daemon/store/segment.h"
+#include "proto/cleanup.h"
+#include "proto/frame.h"
+
+#define PLACEMENT_VERSION 1u
+#define MARK_PLACEMENT 1u
+#define MARK_BLOCK 2u
+/* The fewest bytes of an entry, so that a count can be checked before memory is reserved. */
+#define PIECE_PLACE_LEN_MIN 5u
+#define BLOCK_FRAME_LEN_MIN 3u
+
+/* ---- lists of segments -------------------------------------------------------------------- */
+
+uint32_t segment_list_put(struct segment_list *list, const struct segment_id *id)
+{
+	/* Neighbours lie together, so the latest one is the likeliest. */
+	for (size_t i = list->count; i > 0; i--)
+		if (segment_id_equal(&list->ids[i - 1], id))
+			return (uint32_t)(i - 1);
+	if (list->count == list->room) {
+		list->room = list->room ? 2 * list->room : 8;
+		list->ids = must_realloc(list->ids, list->room * sizeof *list->ids);
+	}
+	list->ids[list->count] = *id;
+	return (uint32_t)list->count++;
+}
+
+void segment_list_fini(struct segment_list *list)
+{
+	free(list->ids);
+	*list = (struct segment_list){0};
+}
+
+static void encode_segments(struct buffer *out, const struct segment_list *list)
+{
+	buffer_put_varint(out, list->count);
+	for (size_t i = 0; i < list->count; i++)
+		buffer_put(out, list->ids[i].bytes, SEGMENT_ID_LEN);
+}
+
+static void decode_segments(struct reader *in, struct segment_list *list)
+{
+	uint64_t count = reader_varint(in);
+	const uint8_t *ids = count <= in->left / SEGMENT_ID_LEN
+				     ? reader_bytes(in, count * SEGMENT_ID_LEN)
+				     : NULL;
+	if (!ids) {
+		in->failed = true;
+		return;
+	}
+	list->ids = must_calloc(count + 1, sizeof *list->ids);
+	list->count = list->room = count;
+	memcpy(list->ids, ids, count * SEGMENT_ID_LEN);
+}
+
+/* A varint below a bound; fails the reader otherwise. */
+static uint32_t position_below(struct reader *in, uint64_t bound)
+{
+	uint64_t value = reader_varint(in);
+	if (value >= bound)
+		in->failed = true;
+	return in->failed ? 0 : (uint32_t)value;
+}
+
+/* A count of entries that take at least entry_len bytes each. */
+static size_t plausible_count(struct reader *in, size_t entry_len)
+{
+	uint64_t count = reader_varint(in);
+	if (count > in->left / entry_len)
+		in->failed = true;
+	return in->failed ? 0 : (size_t)count;
+}
+
+static int decode_mark(struct reader *in, uint8_t mark, struct error *error)
+{
+	uint8_t version = reader_u8(in);
+	uint8_t got = reader_u8(in);
+	if (version > PLACEMENT_VERSION)
+		return error_set(error, ERR_VERSION,
+				 "placement: format %u is newer than this program",
+				 version);
+	if (in->failed || version != PLACEMENT_VERSION || got != mark)
+		return error_set(error, ERR_DAMAGED, "placement: does not begin as one");
+	return 0;
+}
+
+/* ---- placements --------------------------------------------------------------------------- */
+
+void placement_encode(struct buffer *out, const struct placement *placement)
+{
+	buffer_put_u8(out, PLACEMENT_VERSION);
+	buffer_put_u8(out, MARK_PLACEMENT);
+	encode_segments(out, &placement->segments);
+	buffer_put_varint(out, placement->piece_count);
+	for (size_t i = 0; i < placement->piece_count; i++) {
+		const struct piece_place *piece = &placement->pieces[i];
+		buffer_put_varint(out, piece->segment);
+		buffer_put_varint(out, piece->offset);
+		buffer_put_varint(out, piece->unit);
+		buffer_put_varint(out, piece->block_segment);
+		buffer_put_varint(out, piece->block_offset);
+	}
+}
+
+int placement_decode(const void *bytes, size_t len, size_t piece_count,
+		     struct placement *ret_placement, struct error *error)
+{
+	struct reader in = reader_of(bytes, len);
+	int err = decode_mark(&in, MARK_PLACEMENT, error);
+	if (err)
+		return err;
+	struct placement placement AUTO(placement_fini) = {0};
+	decode_segments(&in, &placement.segments);
+	size_t count = plausible_count(&in, PIECE_PLACE_LEN_MIN);
+	if (in.failed || count != piece_count)
+		return error_set(error, ERR_DAMAGED,
+				 "placement: not of as many pieces as the root");
+	placement.pieces = must_calloc(count + 1, sizeof *placement.pieces);
+	placement.piece_count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct piece_place *piece = &placement.pieces[i];
+		piece->segment = position_below(&in, placement.segments.count);
+		piece->offset = reader_varint(&in);
+		piece->unit = position_below(&in, FRAME_UNITS_MAX);
+		piece->block_segment = position_below(&in, placement.segments.count);
+		piece->block_offset = reader_varint(&in);
+	}
+	if (in.failed || in.left > 0)
+		return error_set(error, ERR_DAMAGED, "placement: malformed");
+	*ret_placement = placement;
+	placement = (struct placement){0};
+	return 0;
+}
+
+void placement_fini(struct placement *placement)
+{
+	segment_list_fini(&placement->segments);
+	free(placement->pieces);
+	*placement = (struct placement){0};
+}
+
+/* ---- blocks ------------------------------------------------------------------------------- */
+
+void block_put_frame(struct block *block, const struct segment_id *segment,
+		     uint64_t offset, uint32_t len)
+{
+	if (block->frame_count == block->frame_room) {
+		block->frame_room = block->frame_room ? 2 * block->frame_room : 64;
+		block->frames = must_realloc(block->frames,
+					     block->frame_room * sizeof *block->frames);
+	}
+	block->frames[block->frame_count++] = (struct block_frame){
+		.segment = segment_list_put(&block->segments, segment),
+		.len = len,
+		.offset = offset,
+	};
+}
+
+void block_put_mention(struct block *block, uint32_t frame)
+{
+	claim(frame < block->frame_count);
+	if (block->mention_count == block->mention_room) {
+		block->mention_room = block->mention_room ? 2 * block->mention_room : 256;
+		block->mentions =
+			must_realloc(block->mentions,
+				     block->mention_room * sizeof *block->mentions);
+	}
+	block->mentions[block->mention_count++] = frame;
+}
+
+void block_clear(struct block *block)
+{
+	block->segments.count = 0;
+	block->frame_count = 0;
+	block->mention_count = 0;
+}
+
+void block_encode(struct buffer *out, const struct block *block)
+{
+	buffer_put_u8(out, PLACEMENT_VERSION);
+	buffer_put_u8(out, MARK_BLOCK);
+	encode_segments(out, &block->segments);
+	buffer_put_varint(out, block->frame_count);
+	for (size_t i = 0; i < block->frame_count; i++) {
+		buffer_put_varint(out, block->frames[i].segment);
+		buffer_put_varint(out, block->frames[i].offset);
+		buffer_put_varint(out, block->frames[i].len);
+	}
+	buffer_put_varint(out, block->mention_count);
+	int64_t previous = 0;
+	for (size_t i = 0; i < block->mention_count; i++) {
+		buffer_put_zigzag(out, (int64_t)block->mentions[i] - previous);
+		previous = block->mentions[i];
+	}
+}
+
+static void decode_frames(struct reader *in, struct block *block)
+{
+	size_t count = plausible_count(in, BLOCK_FRAME_LEN_MIN);
+	block->frames = must_calloc(count + 1, sizeof *block->frames);
+	block->frame_count = block->frame_room = count;
+	for (size_t i = 0; i < count; i++) {
+		struct block_frame *frame = &block->frames[i];
+		frame->segment = position_below(in, block->segments.count);
+		frame->offset = reader_varint(in);
+		frame->len = position_below(in, FRAME_LEN_MAX + 1);
+		if (frame->len <= FRAME_HEADER_LEN)
+			in->failed = true;
+	}
+}
+
+static void decode_mentions(struct reader *in, struct block *block)
+{
+	size_t count = plausible_count(in, 1);
+	block->mentions = must_calloc(count + 1, sizeof *block->mentions);
+	block->mention_count = block->mention_room = count;
+	int64_t position = 0;
+	for (size_t i = 0; i < count && !in->failed; i++) {
+		int64_t step = reader_zigzag(in);
+		if (step < -position || step >= (int64_t)block->frame_count - position) {
+			in->failed = true;
+			return;
+		}
+		position += step;
+		block->mentions[i] = (uint32_t)position;
+	}
+}
+
+int block_decode(const void *bytes, size_t len, uint64_t mention_count,
+		 struct block *ret_block, struct error *error)
+{
+	struct reader in = reader_of(bytes, len);
+	int err = decode_mark(&in, MARK_BLOCK, error);
+	if (err)
+		return err;
+	struct block block AUTO(block_fini) = {0};
+	decode_segments(&in, &block.segments);
+	decode_frames(&in, &block);
+	decode_mentions(&in, &block);
+	if (in.failed || in.left > 0)
+		return error_set(error, ERR_DAMAGED, "block: malformed");
+	if (block.mention_count != mention_count)
+		return error_set(error, ERR_DAMAGED,
+				 "block: not of as many units as its piece");
+	*ret_block = block;
+	block = (struct block){0};
+	return 0;
+}
+
+void block_fini(struct block *block)
+{
+	segment_list_fini(&block->segments);
+	free(block->frames);
+	free(block->mentions);
+	*block = (struct block){0};
+}

@@ -1,0 +1,30 @@
+/*
+ * What store_open does before the first answer: the files around the parts, and the
+ * segments compared with what the catalogue vouches for (FORMAT.md §1).
+ */
+#ifndef BATON_STORE_RECOVERY_H
+#define BATON_STORE_RECOVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/store_state.h"
+#include "proto/error.h"
+
+/* Takes the lock and writes this process's id into it. ERR_BUSY names the other one. */
+int recovery_lock(struct store *store, struct error *error);
+
+/* Checks `format`, or writes it into a directory that has no catalogue. ERR_VERSION,
+ * ERR_DAMAGED, ERR_LOCAL. */
+int recovery_check_format(struct store *store, struct error *error);
+
+/* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged; fills
+ * the segment table. While any damage is known nothing is cut off or deleted. */
+int recovery_segments(struct store *store, struct error *error);
+
+/* Whether `clean` vouches for the unit index; it is gone from the disk afterwards. */
+int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error);
+/* Writes the mark: the index is on the disk, nothing follows. */
+int recovery_put_clean_mark(struct store *store, struct error *error);
+
+#endif

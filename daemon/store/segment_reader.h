@@ -1,0 +1,71 @@
+/*
+ * Reading frames back from segments, checked at every step. Holds one frame: its table,
+ * and its units once loaded. Belongs to one thread.
+ */
+#ifndef BATON_STORE_SEGMENT_READER_H
+#define BATON_STORE_SEGMENT_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/io.h"
+#include "daemon/store/segment.h"
+#include "daemon/store/segment_table.h"
+#include "proto/bytes.h"
+#include "proto/codec.h"
+#include "proto/error.h"
+#include "proto/frame.h"
+
+/* For `end`: the frame's own length is believed, the file's end is met by reading. */
+#define SEGMENT_END_UNKNOWN UINT64_MAX
+
+struct segment_reader {
+	const struct io *io;	/* borrowed */
+	struct codec *codec;	/* owned */
+	const struct segment *segment; /* borrowed; of the frame that is held; or NULL */
+	uint64_t offset;	/* of that frame */
+	struct frame_header header;
+	struct unit_name *units; /* owned; header.unit_count entries are set */
+	struct buffer bytes;	/* header and table, and the payload where it was read */
+	uint8_t *raw;		/* owned; FRAME_RAW_MAX bytes; the units */
+	bool loaded;		/* raw is that frame's */
+};
+
+void segment_reader_init(struct segment_reader *reader, const struct io *io);
+void segment_reader_fini(struct segment_reader *reader);
+
+/*
+ * Reads header and table of the frame at offset, which must end at or before `end`. Free
+ * where the reader holds it already. The error names segment and offset: ERR_DAMAGED,
+ * ERR_VERSION, ERR_LOCAL; the reader then holds nothing.
+ */
+int segment_reader_head(struct segment_reader *reader, const struct segment *segment,
+			uint64_t offset, uint64_t end, struct error *error);
+/* The same and the payload, decoded and checked, in raw. */
+int segment_reader_load(struct segment_reader *reader, const struct segment *segment,
+			uint64_t offset, uint64_t end, struct error *error);
+/* Loads the one unit of a frame of that kind. */
+int segment_reader_load_single(struct segment_reader *reader,
+			       const struct segment *segment, uint64_t offset,
+			       enum frame_kind kind, struct error *error);
+/* Where a unit of the loaded frame begins in raw. */
+const uint8_t *segment_reader_unit(const struct segment_reader *reader, uint32_t position);
+/* Forgets the frame: what is read next comes from the file. */
+void segment_reader_forget(struct segment_reader *reader);
+
+/* Reads and checks header and id. ERR_DAMAGED names the segment. */
+int segment_reader_check_header(const struct io *io, const struct segment *segment,
+				struct error *error);
+/* Reads footer and index of a sealed segment of `end` bytes, both checked; the index is
+ * appended to ret_index. ERR_DAMAGED names the segment. */
+int segment_reader_index(const struct io *io, const struct segment *segment, uint64_t end,
+			 struct segment_footer *ret_footer, struct buffer *ret_index,
+			 struct error *error);
+
+/* Looks for the next sound frame, at or after offset and before `end`, and loads it: true
+ * and its offset. Its payload has to be sound too: an index is full of sound heads. */
+bool segment_reader_resync(struct segment_reader *reader, const struct segment *segment,
+			   uint64_t offset, uint64_t end, uint64_t *ret_offset);
+
+#endif

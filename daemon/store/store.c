@@ -1,0 +1,252 @@
+#include "daemon/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "daemon/store/index_rebuild.h"
+#include "daemon/store/recovery.h"
+#include "daemon/store/store_state.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+
+#define SEGMENT_LEN (128u * 1024u * 1024u)
+
+/* ---- what modules tell the store ------------------------------------------------------------ */
+
+int store_check_writable(struct store *store, struct error *error)
+{
+	if (!store_is_read_only(store))
+		return 0;
+	(void)error_set(error, ERR_READ_ONLY,
+			"the store is read-only after a failed write");
+	return store_fail(store, error);
+}
+
+int store_fail(struct store *store, struct error *error)
+{
+	bool failed_before = atomic_exchange(&store->failed, true);
+	if (!failed_before && store->options.on_failure)
+		store->options.on_failure(store->options.context, error->text);
+	return error->code;
+}
+
+int store_fail_if_broken(struct store *store, struct error *error)
+{
+	int close_errno = segment_table_close_errno(store->segments);
+	bool broken = catalogue_is_read_only(store->catalogue);
+	if (close_errno && !broken)
+		(void)error_set_errno(error, ERR_READ_ONLY, close_errno,
+				      "a segment could not be closed");
+	else if (broken && error->code == 0)
+		(void)error_set(error, ERR_READ_ONLY,
+				"the catalogue is read-only after a failed write");
+	if (close_errno || broken)
+		return store_fail(store, error);
+	return error->code;
+}
+
+void store_note(const struct store *store, const char *format, ...)
+{
+	if (!store->options.on_note)
+		return;
+	char text[ERROR_TEXT_SIZE + 128];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	store->options.on_note(store->options.context, text);
+}
+
+bool store_is_read_only(struct store *store)
+{
+	return atomic_load(&store->failed) || catalogue_is_read_only(store->catalogue);
+}
+
+struct catalogue *store_catalogue(struct store *store)
+{
+	return store->catalogue;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static int make_directory(const struct store *store, int at_fd, const char *path,
+			  int *ret_fd, struct error *error)
+{
+	if (mkdirat(at_fd, path, 0700) < 0 && errno != EEXIST)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be created",
+				       path);
+	*ret_fd = io_open(store->io, at_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (*ret_fd < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
+				       path);
+	return 0;
+}
+
+/* The two directories; their names are durable before anything is in them. */
+static int open_directories(struct store *store, struct error *error)
+{
+	int err = make_directory(store, AT_FDCWD, store->directory, &store->directory_fd,
+				 error);
+	if (!err)
+		err = make_directory(store, store->directory_fd, "segments",
+				     &store->segments_fd, error);
+	if (err)
+		return err;
+	int parent = io_open(store->io, store->directory_fd, "..", O_RDONLY | O_DIRECTORY,
+			     0);
+	bool synced = store->io->fsync(store->io->context, store->directory_fd) == 0;
+	/* A parent that may not be read was not made by us. */
+	if (parent >= 0) {
+		synced = store->io->fsync(store->io->context, parent) == 0 && synced;
+		(void)io_close(store->io, parent);
+	}
+	if (synced)
+		return 0;
+	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be synced",
+			       store->directory);
+}
+
+static int open_index(struct store *store, struct error *error)
+{
+	bool clean = false;
+	bool empty = true;
+	int err = recovery_take_clean_mark(store, &clean, error);
+	if (!err)
+		err = unit_index_open(store->io, store->directory, clean, &store->units,
+				      &empty, error);
+	if (err || !empty)
+		return err;
+	size_t count;
+	free(segment_table_rows(store->segments, &count));
+	if (count == 0)
+		return 0;
+	store_note(store, "the unit index is rebuilt from %zu segments; until then less "
+			  "is reused",
+		   count);
+	return index_rebuild_start(store, &store->rebuild, error);
+}
+
+static int open_parts(struct store *store, struct error *error)
+{
+	int err = open_directories(store, error);
+	if (!err)
+		err = recovery_lock(store, error);
+	if (!err)
+		err = recovery_check_format(store, error);
+	if (!err)
+		err = catalogue_open(store->io, store->directory, &store->catalogue,
+				     error);
+	if (err)
+		return err;
+	store->segments = segment_table_new(store->io, store->segments_fd);
+	err = recovery_segments(store, error);
+	return err ? err : open_index(store, error);
+}
+
+/* ---- closing -------------------------------------------------------------------------------- */
+
+static void keep_first(int *err, struct error *error, int other, struct error *other_error)
+{
+	if (*err || !other)
+		return;
+	*err = other;
+	*error = *other_error;
+}
+
+static void close_fd(const struct store *store, int fd)
+{
+	if (fd >= 0)
+		(void)io_close(store->io, fd);
+}
+
+/* Closes index, segments, catalogue, in that order, with the clean mark between where all
+ * went well. */
+static int close_parts(struct store *store, bool mark, struct error *error)
+{
+	bool indexed = index_rebuild_stop(store->rebuild) && store->units;
+	bool sound = store->catalogue && !store_is_read_only(store);
+	struct error other = {0};
+	int err = 0;
+	int closed = unit_index_close(store->units, &other);
+	if (closed)
+		store_note(store, "%s; it will be rebuilt", other.text);
+	if (segment_table_free(store->segments) != 0)
+		sound = false;
+	if (mark && sound && indexed && !closed)
+		keep_first(&err, error, recovery_put_clean_mark(store, &other), &other);
+	if (store->catalogue)
+		keep_first(&err, error, catalogue_close(store->catalogue, &other), &other);
+	return err;
+}
+
+static int close_store(struct store *store, bool mark, struct error *error)
+{
+	int err = close_parts(store, mark, error);
+	close_fd(store, store->segments_fd);
+	close_fd(store, store->directory_fd);
+	close_fd(store, store->lock_fd);
+	free(store->directory);
+	free(store);
+	return err;
+}
+
+int store_open(const struct store_options *options, struct store **ret_store,
+	       struct error *error)
+{
+	struct store *store = must_calloc(1, sizeof *store);
+	store->io = options->io ? options->io : &io_system;
+	store->options = *options;
+	store->directory = must_strdup(options->directory);
+	store->options.directory = store->directory;
+	if (store->options.segment_len == 0)
+		store->options.segment_len = SEGMENT_LEN;
+	store->directory_fd = store->segments_fd = store->lock_fd = -1;
+	int err = open_parts(store, error);
+	if (err) {
+		struct error ignored;
+		(void)close_store(store, false, &ignored);
+		return err;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+int store_close(struct store *store, struct error *error)
+{
+	return store ? close_store(store, true, error) : 0;
+}
+
+/* ---- figures -------------------------------------------------------------------------------- */
+
+int store_figures(struct store *store, struct store_figures *ret_figures,
+		  struct error *error)
+{
+	struct store_figures figures = {
+		.units_indexed = unit_index_count(store->units),
+		.index_ready = index_rebuild_is_done(store->rebuild),
+		.read_only = store_is_read_only(store),
+	};
+	int err = catalogue_figures(store->catalogue, &figures.catalogue, error);
+	if (err)
+		return err;
+	figures.stored_bytes = figures.catalogue.vouched_bytes;
+	struct statvfs system;
+	if (fstatvfs(store->directory_fd, &system) < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be asked",
+				       store->directory);
+	figures.free_bytes = (uint64_t)system.f_bavail * system.f_frsize;
+	*ret_figures = figures;
+	return 0;
+}
+
+void store_settle(struct store *store)
+{
+	index_rebuild_wait(store->rebuild);
+	unit_index_settle(store->units);
+}

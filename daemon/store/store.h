@@ -1,0 +1,79 @@
+/*
+ * The store: one data directory, its lock, its three parts (DESIGN §5, FORMAT.md).
+ *
+ * What sessions use: store_open/_close here, transaction.h to persist, layer_reader.h to
+ * read, catalogue.h for what exists. Any thread, except store_open and store_close.
+ */
+#ifndef BATON_STORE_STORE_H
+#define BATON_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/catalogue.h"
+#include "daemon/store/io.h"
+#include "proto/error.h"
+
+struct store;
+
+struct store_options {
+	const char *directory; /* borrowed during the call; created (0700) if missing */
+	const struct io *io;   /* borrowed for the store's life; NULL: io_system */
+	uint64_t segment_len;  /* seal at this length; 0: 128 MiB */
+	/* Told once, from any thread, when a failed write or sync has made the store
+	 * read-only: the daemon ends itself. */
+	void (*on_failure)(void *context, const char *sentence);
+	void *context;
+	/* Told of what is worth a line in the log: recovery, rebuilt index. May be NULL. */
+	void (*on_note)(void *context, const char *sentence);
+};
+
+/* Opens and recovers (FORMAT.md §1). ERR_BUSY "another batond (process N) uses DIR";
+ * ERR_VERSION; ERR_DAMAGED; ERR_LOCAL. */
+int store_open(const struct store_options *options, struct store **ret_store,
+	       struct error *error);
+/* Seals nothing, syncs the unit index, writes the clean mark, closes. NULL is fine. All
+ * transactions and readers must have ended (claimed). */
+int store_close(struct store *store, struct error *error);
+
+struct catalogue *store_catalogue(struct store *store); /* borrowed */
+bool store_is_read_only(struct store *store);
+
+struct store_figures {
+	struct catalogue_figures catalogue;
+	uint64_t stored_bytes;  /* of segment files */
+	uint64_t free_bytes;    /* of the file system, for us */
+	uint64_t units_indexed;
+	bool index_ready; /* false while it is being rebuilt */
+	bool read_only;
+};
+int store_figures(struct store *store, struct store_figures *ret_figures,
+		  struct error *error);
+
+/* Waits until the unit index has on disk all that it was told, and is rebuilt. Tests. */
+void store_settle(struct store *store);
+
+/* Copies a segment to a new file, makes the catalogue point there, removes the old file
+ * once nobody has it pinned: a running attach does not notice. Compaction and tiers build
+ * on this. */
+int store_move_segment(struct store *store, const struct segment_id *id,
+		       struct error *error);
+
+/* ---- check ---------------------------------------------------------------------------------- */
+struct check_options {
+	bool read_data; /* also decode every frame and verify XXH3-128 and SHA-256 */
+	/* Called for each finding with a sentence that names what is damaged and which
+	 * layers it touches. */
+	void (*on_damage)(void *context, const char *sentence);
+	void (*on_progress)(void *context, uint64_t done, uint64_t total); /* may be NULL */
+	void *context;
+};
+struct check_figures {
+	uint64_t layers, segments, frames, units, bytes, damaged;
+};
+/* Verifies catalogue, segments, placements, manifests, and that every unit cited lies
+ * where it is said to. 0 also when damage was found and told: see figures. */
+int store_check(struct store *store, const struct check_options *options,
+		struct check_figures *ret_figures, struct error *error);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * What the modules of the store share of an open one. Not for sessions.
+ */
+#ifndef BATON_STORE_STORE_STATE_H
+#define BATON_STORE_STORE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/catalogue.h"
+#include "daemon/store/io.h"
+#include "daemon/store/segment_table.h"
+#include "daemon/store/store.h"
+#include "daemon/store/unit_index.h"
+
+struct index_rebuild;
+
+struct store {
+	const struct io *io;  /* borrowed */
+	struct store_options options; /* its directory is owned */
+	char *directory;      /* owned */
+	int directory_fd;     /* owned */
+	int segments_fd;      /* owned */
+	int lock_fd;	      /* owned; holds the lock */
+	struct catalogue *catalogue;	/* owned */
+	struct segment_table *segments; /* owned */
+	struct unit_index *units;	/* owned */
+	struct index_rebuild *rebuild;	/* owned; NULL where none was needed */
+	atomic_bool failed;
+};
+
+/* ERR_READ_ONLY once a write has failed, else 0. */
+int store_check_writable(struct store *store, struct error *error);
+
+/* Makes the store read-only and tells options.on_failure of the first failure. Returns
+ * error->code, untouched. */
+int store_fail(struct store *store, struct error *error);
+
+/* The same when the catalogue has become read-only, or a written segment could not be
+ * closed; else nothing. Returns error->code. */
+int store_fail_if_broken(struct store *store, struct error *error);
+
+/* A line for the log. */
+void store_note(const struct store *store, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

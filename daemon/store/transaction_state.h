@@ -1,0 +1,54 @@
+/*
+ * What transaction.c and transaction_commit.c share of one transaction. Not for sessions.
+ */
+#ifndef BATON_STORE_TRANSACTION_STATE_H
+#define BATON_STORE_TRANSACTION_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/layer_map.h"
+#include "daemon/store/segment_reader.h"
+#include "daemon/store/segment_table.h"
+#include "daemon/store/segment_writer.h"
+#include "daemon/store/store_state.h"
+#include "daemon/store/transaction.h"
+#include "daemon/store/unit_table.h"
+#include "proto/bytes.h"
+
+struct transaction {
+	struct store *store; /* borrowed */
+	int64_t namespace_id;
+	struct segment_pins pins; /* of all that it may cite or wrote */
+	struct segment_writer writer;
+	struct unit_table units;
+	struct segment_reader pieces; /* the frame of the piece being looked at */
+	struct segment_reader heads;  /* tables of offered frames; blocks */
+	struct layer_map base;
+	bool has_base;
+	bool ended; /* a commit was tried */
+	struct unit_place *places; /* owned; scratch of transaction_offer */
+	struct buffer head;	   /* scratch of transaction_append */
+	uint64_t new_bytes, stored_bytes;
+};
+
+/* Appends a frame to the transaction's segment and pins that. Its place and length. */
+int transaction_append(struct transaction *transaction, const struct frame_input *frame,
+		       struct segment **ret_segment, uint64_t *ret_offset,
+		       struct error *error);
+
+/*
+ * The entry of a unit that a commit may cite, with a frame that is known to hold it. Asks
+ * the base's pieces (those not in base_taken first) where the session was neither offered
+ * nor sent it. ERR_DENIED; ERR_DAMAGED when an offered unit is not where the index said,
+ * which forgets it.
+ */
+struct citation {
+	const bool *base_taken; /* borrowed; for each piece of the base; or NULL */
+	uint8_t base_stage;	/* how much of the base was asked: 0, 1, 2 */
+};
+int transaction_cite(struct transaction *transaction, struct citation *citation,
+		     const struct unit_name *name, struct unit_entry **ret_entry,
+		     struct error *error);
+
+#endif

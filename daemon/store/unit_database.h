@@ -1,0 +1,70 @@
+/*
+ * The file of the unit index (FORMAT.md §6): `units.db`, SQLite without any sync, because
+ * it is derived. One connection; the caller lets one thread in at a time.
+ *
+ * After a failed call it is *broken*: it answers nothing and takes nothing until the next
+ * start, which rebuilds it.
+ */
+#ifndef BATON_STORE_UNIT_DATABASE_H
+#define BATON_STORE_UNIT_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/catalogue.h"
+#include "daemon/store/io.h"
+#include "proto/digest.h"
+#include "proto/error.h"
+
+struct unit_database;
+
+/* Where a unit lies. */
+struct unit_place {
+	struct digest sha;
+	struct segment_id segment;
+	uint64_t offset;   /* of its frame */
+	uint32_t position; /* in the frame's table */
+};
+
+/* New units of one namespace. */
+struct unit_row {
+	struct unit_name name;
+	uint32_t segment; /* position in the batch's segments */
+	uint64_t offset;
+	uint32_t position;
+};
+struct unit_batch {
+	int64_t namespace_id;
+	struct segment_id *segments; /* owned */
+	struct unit_row *rows;	     /* owned; ascending by name where speed matters */
+	size_t row_count;
+};
+void unit_batch_fini(struct unit_batch *batch);
+/* XXH3-128, then length, then SHA-256: the order of the table. */
+int unit_name_compare(const struct unit_name *a, const struct unit_name *b);
+/* Sorts the rows. */
+void unit_batch_sort(struct unit_batch *batch);
+
+/* Opens it, empty unless `trusted` and sound. *ret_empty: nothing was kept. ERR_LOCAL. */
+int unit_database_open(const struct io *io, const char *directory, bool trusted,
+		       struct unit_database **ret_database, bool *ret_empty,
+		       struct error *error);
+/* Closes and syncs: 0 only if all that was inserted is durable. NULL is fine. */
+int unit_database_close(struct unit_database *database, struct error *error);
+
+/* How many places it has for the key, at most CANDIDATES_MAX, in ret_places. */
+size_t unit_database_find(struct unit_database *database, int64_t namespace_id,
+			  const struct unit_key *key,
+			  struct unit_place ret_places[CANDIDATES_MAX]);
+/* Inserts rows of a batch as one transaction; names that are there stay as they are. */
+void unit_database_insert(struct unit_database *database, const struct unit_batch *batch,
+			  size_t first, size_t count);
+void unit_database_forget(struct unit_database *database, int64_t namespace_id,
+			  const struct unit_name *name);
+
+uint64_t unit_database_count(const struct unit_database *database);
+/* NULL, or why it is broken; borrowed. */
+const char *unit_database_fault(const struct unit_database *database);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * The units that one session may cite, and where they lie: what it was offered, what it
+ * sent, what its base holds. 64 bytes for a unit and about 6 for finding it.
+ *
+ * No input or output. Belongs to one thread.
+ */
+#ifndef BATON_STORE_UNIT_TABLE_H
+#define BATON_STORE_UNIT_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/segment_table.h"
+#include "proto/digest.h"
+#include "proto/error.h"
+
+#define UNIT_NONE UINT32_MAX
+
+enum frame_origin {
+	FRAME_OWN,     /* written by this session */
+	FRAME_OFFERED, /* as the index says; not yet looked at */
+	FRAME_KNOWN,   /* looked at, or the base's block vouches for it */
+};
+
+/* A frame that holds units of the table. */
+struct unit_frame {
+	struct segment *segment; /* borrowed, pinned by the session */
+	uint64_t offset;
+	uint32_t len; /* header, table and payload; 0 while it is only offered */
+	uint8_t origin; /* enum frame_origin */
+	uint32_t first; /* chain of its units; UNIT_NONE ends it */
+	/* For who builds a block: which one last named the frame, and at what position. */
+	uint32_t block, block_position;
+};
+
+struct unit_entry {
+	struct unit_name name;
+	uint32_t frame;	   /* position in frames */
+	uint32_t next;	   /* in the frame's chain */
+	uint16_t position; /* in the frame's table */
+	bool of_base;	   /* the base's block says so; its position is not known */
+	bool wrong;	   /* the frame does not hold it there */
+};
+
+struct unit_table {
+	struct unit_entry *entries; /* owned */
+	uint32_t count, room;
+	struct unit_frame *frames; /* owned */
+	uint32_t frame_count, frame_room;
+	/* owned; open addressing; positions, UNIT_NONE where empty */
+	uint32_t *by_key, *by_place;
+	uint32_t by_key_size, by_place_size; /* powers of two, or 0 */
+};
+
+/* {0} is an empty table. */
+void unit_table_fini(struct unit_table *table);
+
+/* Finds the frame, or adds it as of that origin and length. */
+uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
+			  uint64_t offset, uint32_t len, enum frame_origin origin);
+
+/* The entry of exactly this name, or NULL. */
+struct unit_entry *unit_table_find(const struct unit_table *table,
+				   const struct unit_name *name);
+/* Up to `room` SHA-256s of units under the key whose frames are the session's own. */
+uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *key,
+		       struct digest *ret_digests, uint8_t room);
+
+/* Adds a unit. One that is there stays where it is, unless only the new place is the
+ * session's own, or the old one turned out wrong. ERR_LIMIT beyond LAYER_ROWS_MAX units. */
+int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
+		   uint32_t position, bool of_base, struct error *error);
+
+#endif

@@ -1,0 +1,374 @@
+#include "daemon/store/vfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+#include "proto/limits.h"
+
+#define VFS_NAME_SIZE 64u
+/* What SQLite's own VFS for Unix says where it does not know the device. */
+#define SECTOR_LEN 4096
+
+struct vfs {
+	sqlite3_vfs base; /* its pAppData is this struct */
+	char name[VFS_NAME_SIZE];
+	const struct io *io; /* borrowed */
+	int dir_fd;          /* owned */
+	atomic_bool failed;
+};
+
+/* SQLite reserves szOsFile bytes for it and hands it to the methods. */
+struct vfs_file {
+	sqlite3_file base;
+	struct vfs *vfs; /* borrowed */
+	int fd;          /* owned */
+	bool name_synced;
+};
+
+static struct vfs_file *file_of(sqlite3_file *file)
+{
+	return (struct vfs_file *)(void *)file;
+}
+
+static struct vfs *vfs_of(sqlite3_vfs *base)
+{
+	return base->pAppData;
+}
+
+/* A failed change: what is on the disk is not known any more. */
+static int failed(struct vfs *vfs, int code)
+{
+	atomic_store(&vfs->failed, true);
+	return code;
+}
+
+static bool refuses(struct vfs *vfs)
+{
+	return atomic_load(&vfs->failed);
+}
+
+/* ---- files ----------------------------------------------------------------------- */
+
+static int file_close(sqlite3_file *base)
+{
+	struct vfs_file *file = file_of(base);
+	if (io_close(file->vfs->io, take_fd(&file->fd)) < 0)
+		return failed(file->vfs, SQLITE_IOERR_CLOSE);
+	return SQLITE_OK;
+}
+
+/* Bytes beyond the end are to be given as zeros, with a code that says so. */
+static int file_read(sqlite3_file *base, void *ret_data, int amount, sqlite3_int64 offset)
+{
+	const struct vfs_file *file = file_of(base);
+	const struct io *io = file->vfs->io;
+	uint8_t *at = ret_data;
+	size_t left = (size_t)amount;
+	while (left > 0) {
+		ssize_t got = io->pread(io->context, file->fd, at, left, offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return SQLITE_IOERR_READ;
+		if (got == 0)
+			break;
+		at += got;
+		left -= (size_t)got;
+		offset += got;
+	}
+	memset(at, 0, left);
+	return left > 0 ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
+}
+
+static int file_write(sqlite3_file *base, const void *data, int amount,
+		      sqlite3_int64 offset)
+{
+	struct vfs_file *file = file_of(base);
+	if (refuses(file->vfs))
+		return SQLITE_IOERR_WRITE;
+	if (io_write_at(file->vfs->io, file->fd, data, (size_t)amount,
+			(uint64_t)offset) == 0)
+		return SQLITE_OK;
+	/* Nothing was promised yet: SQLite rolls back and later writes the place again.
+	 */
+	if (errno == ENOSPC || errno == EDQUOT)
+		return SQLITE_FULL;
+	return failed(file->vfs, SQLITE_IOERR_WRITE);
+}
+
+static int file_truncate(sqlite3_file *base, sqlite3_int64 len)
+{
+	struct vfs_file *file = file_of(base);
+	const struct io *io = file->vfs->io;
+	if (refuses(file->vfs))
+		return SQLITE_IOERR_TRUNCATE;
+	if (io->ftruncate(io->context, file->fd, len) < 0)
+		return failed(file->vfs, SQLITE_IOERR_TRUNCATE);
+	return SQLITE_OK;
+}
+
+static int file_sync(sqlite3_file *base, int flags)
+{
+	(void)flags; /* fdatasync keeps the length too, which is all the metadata we read
+		      */
+	struct vfs_file *file = file_of(base);
+	struct vfs *vfs = file->vfs;
+	const struct io *io = vfs->io;
+	if (refuses(vfs))
+		return SQLITE_IOERR_FSYNC;
+	if (io->fdatasync(io->context, file->fd) < 0)
+		return failed(vfs, SQLITE_IOERR_FSYNC);
+	if (file->name_synced)
+		return SQLITE_OK;
+	if (io->fsync(io->context, vfs->dir_fd) < 0)
+		return failed(vfs, SQLITE_IOERR_DIR_FSYNC);
+	file->name_synced = true;
+	return SQLITE_OK;
+}
+
+static int file_size(sqlite3_file *base, sqlite3_int64 *ret_size)
+{
+	const struct vfs_file *file = file_of(base);
+	int64_t size = file->vfs->io->size(file->vfs->io->context, file->fd);
+	if (size < 0)
+		return SQLITE_IOERR_FSTAT;
+	*ret_size = size;
+	return SQLITE_OK;
+}
+
+static int file_lock(sqlite3_file *base, int level)
+{
+	(void)base;
+	(void)level;
+	return SQLITE_OK;
+}
+
+static int file_check_reserved_lock(sqlite3_file *base, int *ret_reserved)
+{
+	(void)base;
+	*ret_reserved = 0;
+	return SQLITE_OK;
+}
+
+static int file_control(sqlite3_file *base, int operation, void *argument)
+{
+	(void)base;
+	(void)operation;
+	(void)argument;
+	return SQLITE_NOTFOUND;
+}
+
+static int file_sector_size(sqlite3_file *base)
+{
+	(void)base;
+	return SECTOR_LEN;
+}
+
+static int file_device_characteristics(sqlite3_file *base)
+{
+	(void)base;
+	return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
+}
+
+/* Version 1: no shared memory, no memory maps. */
+static const sqlite3_io_methods file_methods = {
+	.iVersion = 1,
+	.xClose = file_close,
+	.xRead = file_read,
+	.xWrite = file_write,
+	.xTruncate = file_truncate,
+	.xSync = file_sync,
+	.xFileSize = file_size,
+	.xLock = file_lock,
+	.xUnlock = file_lock,
+	.xCheckReservedLock = file_check_reserved_lock,
+	.xFileControl = file_control,
+	.xSectorSize = file_sector_size,
+	.xDeviceCharacteristics = file_device_characteristics,
+};
+
+/* ---- names ----------------------------------------------------------------------- */
+
+static int open_flags(int flags)
+{
+	int result = flags & SQLITE_OPEN_READWRITE ? O_RDWR : O_RDONLY;
+	if (flags & SQLITE_OPEN_CREATE)
+		result |= O_CREAT;
+	if (flags & SQLITE_OPEN_EXCLUSIVE)
+		result |= O_EXCL;
+	return result | O_NOFOLLOW;
+}
+
+static int name_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *ret_file,
+		     int flags, int *ret_flags)
+{
+	struct vfs *vfs = vfs_of(base);
+	struct vfs_file *file = file_of(ret_file);
+	*file = (struct vfs_file){.fd = -1};
+	if (!name)
+		return SQLITE_CANTOPEN;
+	int fd = io_open(vfs->io, vfs->dir_fd, name, open_flags(flags), 0600);
+	if (fd < 0)
+		return SQLITE_CANTOPEN;
+	*file = (struct vfs_file){
+		.base.pMethods = &file_methods,
+		.vfs = vfs,
+		.fd = fd,
+		.name_synced = !(flags & SQLITE_OPEN_CREATE),
+	};
+	if (ret_flags)
+		*ret_flags = flags;
+	return SQLITE_OK;
+}
+
+static int name_delete(sqlite3_vfs *base, const char *name, int sync_dir)
+{
+	struct vfs *vfs = vfs_of(base);
+	if (refuses(vfs))
+		return SQLITE_IOERR_DELETE;
+	if (vfs->io->unlink(vfs->io->context, vfs->dir_fd, name) < 0)
+		return errno == ENOENT ? SQLITE_IOERR_DELETE_NOENT : SQLITE_IOERR_DELETE;
+	if (sync_dir && vfs->io->fsync(vfs->io->context, vfs->dir_fd) < 0)
+		return failed(vfs, SQLITE_IOERR_DIR_FSYNC);
+	return SQLITE_OK;
+}
+
+/* SQLite takes an empty journal for none, and so does its own VFS. */
+static int name_access(sqlite3_vfs *base, const char *name, int flags, int *ret_truth)
+{
+	const struct vfs *vfs = vfs_of(base);
+	*ret_truth = 0;
+	int mode = flags == SQLITE_ACCESS_READWRITE ? O_RDWR : O_RDONLY;
+	int fd = io_open(vfs->io, vfs->dir_fd, name, mode | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return errno == ENOENT || flags != SQLITE_ACCESS_EXISTS
+			       ? SQLITE_OK
+			       : SQLITE_IOERR_ACCESS;
+	int64_t size = vfs->io->size(vfs->io->context, fd);
+	(void)io_close(vfs->io, fd);
+	if (size < 0)
+		return SQLITE_IOERR_ACCESS;
+	*ret_truth = flags != SQLITE_ACCESS_EXISTS || size > 0;
+	return SQLITE_OK;
+}
+
+static int name_full(sqlite3_vfs *base, const char *name, int room, char *ret_name)
+{
+	(void)base;
+	size_t len = strlen(name);
+	if (strchr(name, '/') || len >= (size_t)room)
+		return SQLITE_CANTOPEN;
+	memcpy(ret_name, name, len + 1);
+	return SQLITE_OK;
+}
+
+/* ---- what has nothing to do with files ------------------------------------------- */
+
+static sqlite3_vfs *default_vfs(void)
+{
+	return sqlite3_vfs_find(NULL);
+}
+
+static int vfs_randomness(sqlite3_vfs *base, int len, char *ret_bytes)
+{
+	(void)base;
+	return default_vfs()->xRandomness(default_vfs(), len, ret_bytes);
+}
+
+static int vfs_sleep(sqlite3_vfs *base, int microseconds)
+{
+	(void)base;
+	return default_vfs()->xSleep(default_vfs(), microseconds);
+}
+
+static int vfs_time(sqlite3_vfs *base, double *ret_days)
+{
+	(void)base;
+	return default_vfs()->xCurrentTime(default_vfs(), ret_days);
+}
+
+static int vfs_time_ms(sqlite3_vfs *base, sqlite3_int64 *ret_ms)
+{
+	(void)base;
+	return default_vfs()->xCurrentTimeInt64(default_vfs(), ret_ms);
+}
+
+static int vfs_last_error(sqlite3_vfs *base, int room, char *ret_text)
+{
+	(void)base;
+	(void)room;
+	(void)ret_text;
+	return errno;
+}
+
+/* ---- the VFS itself -------------------------------------------------------------- */
+
+static void describe(struct vfs *vfs)
+{
+	static atomic_uint last;
+	(void)snprintf(vfs->name, sizeof vfs->name, "baton-%u",
+		       atomic_fetch_add(&last, 1) + 1);
+	vfs->base = (sqlite3_vfs){
+		.iVersion = 2,
+		.szOsFile = sizeof(struct vfs_file),
+		.mxPathname = COMPONENT_LEN_MAX,
+		.zName = vfs->name,
+		.pAppData = vfs,
+		.xOpen = name_open,
+		.xDelete = name_delete,
+		.xAccess = name_access,
+		.xFullPathname = name_full,
+		.xRandomness = vfs_randomness,
+		.xSleep = vfs_sleep,
+		.xCurrentTime = vfs_time,
+		.xGetLastError = vfs_last_error,
+		.xCurrentTimeInt64 = vfs_time_ms,
+	};
+}
+
+int vfs_register(const struct io *io, const char *directory, struct vfs **ret_vfs,
+		 struct error *error)
+{
+	int dir_fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
+	if (dir_fd < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`", directory);
+	struct vfs *vfs = must_calloc(1, sizeof *vfs);
+	vfs->io = io;
+	vfs->dir_fd = dir_fd;
+	describe(vfs);
+	if (sqlite3_vfs_register(&vfs->base, 0) == SQLITE_OK) {
+		*ret_vfs = vfs;
+		return 0;
+	}
+	(void)io_close(io, dir_fd);
+	free(vfs);
+	return error_set(error, ERR_INTERNAL, "`%s`: SQLite takes no further file system",
+			 directory);
+}
+
+void vfs_unregister(struct vfs *vfs)
+{
+	if (!vfs)
+		return;
+	(void)sqlite3_vfs_unregister(&vfs->base);
+	(void)io_close(vfs->io, vfs->dir_fd);
+	free(vfs);
+}
+
+const char *vfs_name(const struct vfs *vfs)
+{
+	return vfs->name;
+}
+
+bool vfs_has_failed(const struct vfs *vfs)
+{
+	return atomic_load(&vfs->failed);
+}

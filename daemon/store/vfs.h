@@ -1,0 +1,40 @@
+/*
+ * SQLite's file calls by way of struct io, so that tests reach them too (io.h).
+ *
+ * A VFS is bound to one directory: the databases that are opened through it are plain
+ * names in that directory, never paths. One process, one connection for each database:
+ * locks do nothing, because the store holds a flock on its directory, and there is no
+ * shared memory, so a database in WAL mode needs `PRAGMA locking_mode=EXCLUSIVE` before
+ * its first access. Temporary files are refused: `PRAGMA temp_store=MEMORY`.
+ *
+ * A file's name is made durable by its first sync. After a failed write, truncate or sync
+ * the VFS refuses every further change with SQLITE_IOERR, because nothing is known about
+ * what is on the disk (FORMAT.md §1). No room (SQLITE_FULL) is no such failure while
+ * writing, but is one while syncing.
+ *
+ * Any thread, as far as the connections that use it allow.
+ */
+#ifndef BATON_STORE_VFS_H
+#define BATON_STORE_VFS_H
+
+#include <stdbool.h>
+
+#include "daemon/store/io.h"
+#include "proto/error.h"
+
+struct vfs;
+
+/* Opens the directory and registers a VFS with a name of its own. `io` is borrowed until
+ * vfs_unregister. ERR_LOCAL. */
+int vfs_register(const struct io *io, const char *directory, struct vfs **ret_vfs,
+		 struct error *error);
+/* All its connections must be closed. NULL is fine. */
+void vfs_unregister(struct vfs *vfs);
+
+/* What sqlite3_open_v2 takes as its last argument; borrowed. */
+const char *vfs_name(const struct vfs *vfs);
+
+/* Whether a write, truncate or sync has failed; any thread. */
+bool vfs_has_failed(const struct vfs *vfs);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * The merged tree of a view: layer readers under merge.h, with filters and prefixes, and
+ * for each row where its units lie. Pins all that it reads until it is freed.
+ *
+ * Bases that are not in the view take part as shadows, so that merge.h can tell what a job
+ * changed from what it merely handed on.
+ *
+ * Belongs to one thread. Memory: one piece and one block per source.
+ */
+#ifndef BATON_DAEMON_TREE_H
+#define BATON_DAEMON_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/merge.h"
+#include "daemon/store/layer_reader.h"
+#include "daemon/view.h"
+#include "proto/glob.h"
+
+struct tree_options {
+	struct glob_set only;    /* borrowed content; count 0: everything */
+	struct glob_set exclude; /* borrowed content */
+	bool by_job;             /* JOB/ or JOB/SHARD/ in front of each path; no conflicts */
+	struct merge_options merge;
+};
+
+struct tree;
+
+/* history, view and options are borrowed until tree_free(). */
+int tree_open(struct store *store, const struct catalogue_history *history,
+	      const struct view *view, const struct tree_options *options,
+	      struct tree **ret_tree, struct error *error);
+void tree_free(struct tree *tree); /* NULL is fine */
+
+/* As merge_next(); sources 0 … view.layer_count − 1 are the view's layers. */
+int tree_next(struct tree *tree, struct merged_row *ret_row, struct error *error);
+
+/* Where unit number `unit` of the row given last lies. */
+int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
+	       struct frame_place *ret_place, struct error *error);
+
+const struct merge *tree_merge(const struct tree *tree); /* for its conflicts */
+
+#endif

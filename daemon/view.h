@@ -1,0 +1,162 @@
+/*
+ * Which layers an attach sees, and which comes after which (DESIGN W4, W5, W6, W9, R2).
+ *
+ * Pure: a `struct history` (facts) and a `struct view_request` (a question) go in, a
+ * `struct view` comes out. No input or output, no clock, no global state; the same facts
+ * give the same view, in the same order. The merge of the trees (W7) is in merge.h.
+ *
+ * Rules, in the order in which they are applied:
+ *
+ *  1. Run limit (W5). Layers and executions of runs later than the request's are not
+ *     there. Inherited ones always are.
+ *  2. Replacing (W4, R2). Executions of one (job, shard) are ordered: inherited before
+ *     own, then by run, then by attempt. Among those that have layers the last one's layers
+ *     are `visible`; an earlier one's are `replaced`, or `late` where they were committed
+ *     after a layer of a later execution. With shards I/N (both numbers), an execution
+ *     also replaces earlier ones of the job whose shard is of another N.
+ *  3. Stale (W9). A base of a layer is a layer that its execution had attached before it
+ *     persisted. A visible layer is stale when a base was replaced and no visible layer of
+ *     the base's job has equal content, or when a base is stale itself.
+ *     `stale_keep` keeps them; otherwise they leave.
+ *  4. Selection (W5). `from` narrows to the named jobs. Else `needs` selects the named jobs
+ *     and their upstream: through the needs that a job's latest execution declared, or,
+ *     where it declared none, through the jobs whose layers it attached. Else every visible
+ *     layer. Own job: only the own execution's layers, which always belong to the view unless `from`
+ *     leaves them out. Layers that come after a layer of the own job, the own execution's
+ *     excepted as layers but not as reasons, are left out.
+ *  5. Order (W6). A before B: same execution and A first; B's execution had attached A, or
+ *     a replaced layer of A's job with equal content, before it persisted B; or B's job
+ *     needs A's job, unless B's execution had attached any layer of A's job before it persisted B (what
+ *     was observed beats what was declared). Transitive, over all visible layers, also
+ *     through those not selected. A declared edge that would close a cycle is dropped.
+ *     The listing is topological; among the free ones: position in the request's needs,
+ *     job name, shard (I/N by numbers), sequence, commit order.
+ */
+#ifndef BATON_DAEMON_VIEW_H
+#define BATON_DAEMON_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/digest.h"
+#include "proto/error.h"
+
+#define VIEW_NONE UINT32_MAX
+
+struct history_execution {
+	const char *run, *job, *shard, *attempt; /* borrowed, NUL-terminated; shard may be "" */
+	bool inherited;
+	bool has_needs;
+	const char *const *needs; /* borrowed; of its latest contact */
+	size_t need_count;
+	const uint32_t *attached; /* borrowed; positions in history.layers, successful attaches */
+	size_t attached_count;
+	uint64_t heard; /* ascends with first contact */
+	uint64_t run_heard; /* when its run was first heard of in this workflow */
+};
+
+struct history_layer {
+	uint32_t execution; /* position in history.executions; for an inherited layer an
+			       inherited execution */
+	uint32_t sequence;  /* 1 … within the execution */
+	uint64_t commit;    /* ascends with commit, over all workflows */
+	struct digest content;
+	bool inherited;
+	/* Present as a fact only (a base of another workflow that was not inherited): never
+	 * visible. */
+	bool shadow;
+	const uint32_t *bases; /* borrowed; positions; what its execution had attached before */
+	size_t base_count;
+};
+
+struct history {
+	const struct history_execution *executions;
+	size_t execution_count;
+	const struct history_layer *layers;
+	size_t layer_count;
+};
+
+struct view_request {
+	const char *run;     /* NULL: every run (log, from_workflow) */
+	uint32_t execution;  /* the asking one, position in history.executions; VIEW_NONE */
+	const char *job;     /* the asking job, NULL for an anonymous one */
+	bool has_needs;
+	const char *const *needs;
+	size_t need_count;
+	const char *const *from;
+	size_t from_count;
+	uint32_t layer; /* only this layer, whatever its state; VIEW_NONE for all */
+	bool stale_keep;
+};
+
+enum layer_state {
+	LAYER_VISIBLE = 1, /* in sight of some attach */
+	LAYER_REPLACED,    /* an execution after its own committed a layer */
+	LAYER_LATE,        /* the same, but it committed after that */
+	LAYER_STALE,       /* its base was replaced by different content */
+	LAYER_HIDDEN,      /* a shadow, or a later run than the request's */
+};
+
+struct view_layer {
+	uint32_t layer; /* position in history.layers */
+	/* owned; ascending positions in view.layers of all layers before this one */
+	uint32_t *before;
+	size_t before_count;
+	/* owned; direct predecessors only (transitive reduction), for `log` */
+	uint32_t *after;
+	size_t after_count;
+};
+
+struct view {
+	struct view_layer *layers; /* owned; in order */
+	size_t layer_count;
+	/* Layers that the request would see if they were not stale; not in `layers` unless
+	 * stale_keep. owned; positions in history.layers, in commit order */
+	uint32_t *stale;
+	size_t stale_count;
+	/* owned; positions in request.needs of jobs the history never heard of */
+	size_t *unknown_needs;
+	size_t unknown_need_count;
+	/* owned; enum layer_state for every layer of the history */
+	uint8_t *states;
+	/* owned; for a stale layer: the base that was replaced (VIEW_NONE otherwise); for a
+	 * replaced or late one: a layer of the execution that replaced it */
+	uint32_t *reasons;
+};
+
+/*
+ * Answers the request. ERR_STALE when a job named in needs or from has a stale layer (and
+ * not stale_keep): the sentence names the layer, its base and what replaced that.
+ * An empty view is not an error here: the session knows the reason to give.
+ */
+int view_make(const struct history *history, const struct view_request *request,
+	      struct view *ret_view, struct error *error);
+void view_fini(struct view *view);
+
+/* Whether view position a comes before view position b. */
+bool view_is_before(const struct view *view, uint32_t a, uint32_t b);
+
+/*
+ * The order of two ids of one kind within a scope (runs of a workflow; attempts of a run,
+ * job and shard): numbers as numbers when `numeric`, else by when they were first heard
+ * of. numeric is to be true only if every id of the scope is all digits, so that the order
+ * is total.
+ */
+int id_compare(const char *a, uint64_t a_heard, const char *b, uint64_t b_heard,
+	       bool numeric);
+
+/* Splits "3/10" into 3 and 10; false for any other label, 0/n, or i > n. */
+bool shard_numbers(const char *shard, uint64_t *ret_index, uint64_t *ret_total);
+
+/* The sentence why a layer is stale, for warnings, W9 and `log --all`; name texts are
+ * those of the executions. Writes at most room bytes with NUL. */
+void view_stale_sentence(const struct history *history, const struct view *view,
+			 uint32_t layer, char *ret_text, size_t room);
+
+/* What to call a layer's or an execution's maker in a sentence: "build", "test 3/10",
+ * "test 3/10 (run 2, attempt 3)" where run or attempt are not "1". */
+void execution_label(const struct history_execution *execution, char *ret_text,
+		     size_t room);
+
+#endif

@@ -1,0 +1,139 @@
+#include "daemon/view.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LABEL_SIZE 768
+
+static const char *significant(const char *digits)
+{
+	while (digits[0] == '0' && digits[1])
+		digits++;
+	return digits;
+}
+
+/* By value, at any length: leading zeros aside, the longer number is the larger one. */
+static int digits_compare(const char *a, const char *b)
+{
+	a = significant(a);
+	b = significant(b);
+	size_t a_len = strlen(a), b_len = strlen(b);
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	return strcmp(a, b);
+}
+
+int id_compare(const char *a, uint64_t a_heard, const char *b, uint64_t b_heard,
+	       bool numeric)
+{
+	if (strcmp(a, b) == 0)
+		return 0;
+	int order = numeric ? digits_compare(a, b) : 0;
+	return order ? order : (a_heard > b_heard) - (a_heard < b_heard);
+}
+
+/* Reads digits up to `end`; false where there are none, or too many for 64 bits. */
+static bool number_until(const char **text, char end, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+	const char *at = *text;
+	for (; *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
+			return false;
+	if (at == *text || *at != end)
+		return false;
+	*text = at + 1;
+	*ret_number = number;
+	return true;
+}
+
+bool shard_numbers(const char *shard, uint64_t *ret_index, uint64_t *ret_total)
+{
+	uint64_t index, total;
+	if (!number_until(&shard, '/', &index) || !number_until(&shard, '\0', &total))
+		return false;
+	if (index == 0 || index > total)
+		return false;
+	*ret_index = index;
+	*ret_total = total;
+	return true;
+}
+
+/* Takes the bytes of a character that was cut in two off the end of a full text. */
+static void end_on_character(char *text, size_t room)
+{
+	size_t len = strlen(text);
+	if (len + 1 < room)
+		return;
+	size_t start = len;
+	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start == 0 || (unsigned char)text[start - 1] < 0xc0)
+		return;
+	unsigned char lead = (unsigned char)text[start - 1];
+	size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	if (len - (start - 1) < need)
+		text[start - 1] = '\0';
+}
+
+static void text_write(char *ret_text, size_t room, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void text_write(char *ret_text, size_t room, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(ret_text, room, format, arguments);
+	va_end(arguments);
+	end_on_character(ret_text, room);
+}
+
+void execution_label(const struct history_execution *execution, char *ret_text,
+		     size_t room)
+{
+	bool run = strcmp(execution->run, "1") != 0;
+	bool attempt = strcmp(execution->attempt, "1") != 0;
+	text_write(ret_text, room, "%s%s%s%s%s%s%s%s%s%s", execution->job,
+		   execution->shard[0] ? " " : "", execution->shard,
+		   run || attempt ? " (" : "", run ? "run " : "",
+		   run ? execution->run : "", run && attempt ? ", " : "",
+		   attempt ? "attempt " : "", attempt ? execution->attempt : "",
+		   run || attempt ? ")" : "");
+}
+
+static void layer_label(const struct history *history, uint32_t layer,
+			char ret_text[LABEL_SIZE])
+{
+	execution_label(&history->executions[history->layers[layer].execution], ret_text,
+			LABEL_SIZE);
+}
+
+void view_stale_sentence(const struct history *history, const struct view *view,
+			 uint32_t layer, char *ret_text, size_t room)
+{
+	text_write(ret_text, room, "%s", "");
+	uint32_t reason = view->reasons[layer];
+	if (reason == VIEW_NONE)
+		return;
+	char name[LABEL_SIZE], why[LABEL_SIZE], by[LABEL_SIZE];
+	layer_label(history, layer, name);
+	layer_label(history, reason, why);
+	if (view->states[layer] == LAYER_STALE) {
+		layer_label(history, view->reasons[reason], by);
+		text_write(ret_text, room,
+			   "`%s` is stale: it was built on %s`%s`, which `%s` replaced "
+			   "with different content",
+			   name, history->layers[reason].inherited ? "the inherited " : "",
+			   why, by);
+	} else if (view->states[layer] == LAYER_LATE) {
+		text_write(ret_text, room,
+			   "`%s` is late: `%s`, which replaces it, had committed before",
+			   name, why);
+	} else {
+		text_write(ret_text, room, "%s`%s` was replaced by `%s`",
+			   history->layers[layer].inherited ? "the inherited " : "", name,
+			   why);
+	}
+}

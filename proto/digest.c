@@ -1,0 +1,208 @@
+#include "proto/digest.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h> /* AVX2 and AVX-512 where the processor has them */
+#endif
+
+#include "proto/bytes.h"
+#include "proto/error.h"
+
+static const char digest_prefix[] = "sha256:";
+
+struct xxh128 xxh128_of(const void *data, size_t len)
+{
+	XXH128_canonical_t canonical;
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, len));
+	struct xxh128 hash;
+	memcpy(hash.bytes, canonical.digest, sizeof hash.bytes);
+	return hash;
+}
+
+uint64_t xxh64_of(const void *data, size_t len)
+{
+	return XXH3_64bits(data, len);
+}
+
+uint64_t xxh64_of_two(const void *first, size_t first_len, const void *second,
+		      size_t second_len)
+{
+	XXH3_state_t *state = XXH3_createState();
+	claim(state && XXH3_64bits_reset(state) == XXH_OK);
+	(void)XXH3_64bits_update(state, first, first_len);
+	(void)XXH3_64bits_update(state, second, second_len);
+	uint64_t hash = XXH3_64bits_digest(state);
+	(void)XXH3_freeState(state);
+	return hash;
+}
+
+/* ---- SHA-256 ---------------------------------------------------------------------- */
+
+/* Looking the algorithm up costs more than hashing a small unit, so it happens once, and
+ * each thread keeps one context for sha256_of(). */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static EVP_MD *algorithm;
+static pthread_key_t context_key;
+static uint64_t table_seed[2];
+
+static void context_free(void *context)
+{
+	EVP_MD_CTX_free(context);
+}
+
+static void start(void)
+{
+	algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+	claim(algorithm);
+	claim(pthread_key_create(&context_key, context_free) == 0);
+	claim(getrandom(table_seed, sizeof table_seed, 0) == (ssize_t)sizeof table_seed);
+}
+
+static EVP_MD_CTX *context_new(void)
+{
+	(void)pthread_once(&once, start);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	claim(context && EVP_DigestInit_ex2(context, algorithm, NULL) == 1);
+	return context;
+}
+
+/* The thread's context, ready for a message. */
+static EVP_MD_CTX *context_of_thread(void)
+{
+	(void)pthread_once(&once, start);
+	EVP_MD_CTX *context = pthread_getspecific(context_key);
+	if (!context) {
+		context = context_new();
+		claim(pthread_setspecific(context_key, context) == 0);
+	}
+	return context;
+}
+
+static struct digest finish(EVP_MD_CTX *context)
+{
+	struct digest digest;
+	claim(EVP_DigestFinal_ex(context, digest.bytes, NULL) == 1);
+	claim(EVP_DigestInit_ex2(context, NULL, NULL) == 1);
+	return digest;
+}
+
+struct digest sha256_of(const void *data, size_t len)
+{
+	EVP_MD_CTX *context = context_of_thread();
+	claim(EVP_DigestUpdate(context, data, len) == 1);
+	return finish(context);
+}
+
+struct sha256 {
+	EVP_MD_CTX *context; /* owned */
+};
+
+struct sha256 *sha256_new(void)
+{
+	struct sha256 *sha = must_alloc(sizeof *sha);
+	sha->context = context_new();
+	return sha;
+}
+
+void sha256_update(struct sha256 *sha, const void *data, size_t len)
+{
+	claim(EVP_DigestUpdate(sha->context, data, len) == 1);
+}
+
+struct digest sha256_final(struct sha256 *sha)
+{
+	return finish(sha->context);
+}
+
+void sha256_free(struct sha256 *sha)
+{
+	if (!sha)
+		return;
+	EVP_MD_CTX_free(sha->context);
+	free(sha);
+}
+
+/* ---- comparing, tables ------------------------------------------------------------ */
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
+{
+	return a->key.len == b->key.len && xxh128_equal(&a->key.xxh, &b->key.xxh) &&
+	       digest_equal(&a->sha, &b->sha);
+}
+
+/* One folded multiplication (as in wyhash) with a seed of this process: keys are claims
+ * of a peer, who must not be able to choose which of them share a bucket. */
+uint64_t unit_key_hash(const struct unit_key *key)
+{
+	(void)pthread_once(&once, start);
+	uint64_t halves[2];
+	memcpy(halves, key->xxh.bytes, sizeof halves);
+	unsigned __int128 product = (unsigned __int128)(halves[0] ^ table_seed[0]) *
+				    (halves[1] ^ table_seed[1] ^ key->len);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* ---- text ------------------------------------------------------------------------- */
+
+const char *digest_text(const struct digest *digest, char ret_text[DIGEST_TEXT_SIZE])
+{
+	size_t prefix_len = sizeof digest_prefix - 1;
+	memcpy(ret_text, digest_prefix, prefix_len);
+	hex_encode(digest->bytes, sizeof digest->bytes, ret_text + prefix_len);
+	return ret_text;
+}
+
+bool digest_parse(const char *text, struct digest *ret_digest)
+{
+	size_t prefix_len = sizeof digest_prefix - 1;
+	if (strncmp(text, digest_prefix, prefix_len) == 0)
+		text += prefix_len;
+	return hex_decode(text, sizeof ret_digest->bytes, ret_digest->bytes);
+}
+
+void hex_encode(const void *data, size_t len, char *ret_text)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *bytes = data;
+	for (size_t i = 0; i < len; i++) {
+		ret_text[2 * i] = digits[bytes[i] >> 4];
+		ret_text[2 * i + 1] = digits[bytes[i] & 0xf];
+	}
+	ret_text[2 * len] = '\0';
+}
+
+/* 0 … 15, or -1. */
+static int digit_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+bool hex_decode(const char *text, size_t len, void *ret_data)
+{
+	if (strlen(text) != 2 * len || strspn(text, "0123456789abcdefABCDEF") != 2 * len)
+		return false;
+	uint8_t *bytes = ret_data;
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)(digit_value(text[2 * i]) * 16 +
+				     digit_value(text[2 * i + 1]));
+	return true;
+}

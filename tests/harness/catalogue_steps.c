@@ -1,0 +1,76 @@
+#include "tests/harness/catalogue_steps.h"
+
+#include <string.h>
+
+#include "proto/limits.h"
+
+void visit_fini(struct visit *visit)
+{
+	catalogue_history_fini(&visit->history);
+}
+
+int visit_catalogue(struct catalogue *catalogue, const struct who *who,
+		    enum contact_kind kind, struct visit *ret_visit, struct error *error)
+{
+	struct text needs[WHO_NEEDS_MAX];
+	size_t need_count = 0;
+	for (size_t i = 0; i < WHO_NEEDS_MAX && who->needs[i]; i++)
+		needs[need_count++] = text_of(who->needs[i]);
+	const struct msg_identity identity = {
+		.namespace = text_of(who->namespace),
+		.workflow = text_of(who->workflow),
+		.run = text_of(who->run),
+		.job = text_of(who->job),
+		.shard = text_of(who->shard),
+		.attempt = text_of(who->attempt),
+		.execution = text_of(who->execution),
+		.needs = {.items = needs, .count = need_count},
+		.has_needs = who->has_needs || need_count > 0,
+		.retry_of = text_of(who->retry_of),
+		.retry_none = who->retry_none,
+		.retry_detected = who->retry_detected,
+	};
+	return catalogue_contact(catalogue, &identity, kind, &ret_visit->contact,
+				 &ret_visit->history, error);
+}
+
+void numbered_key(uint32_t number, uint8_t ret_key[KEY_LEN])
+{
+	memset(ret_key, 0, KEY_LEN);
+	memcpy(ret_key, &number, sizeof number);
+}
+
+struct digest numbered_digest(uint32_t number)
+{
+	return sha256_of(&number, sizeof number);
+}
+
+int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
+		    uint32_t key, uint32_t content, struct layer_record *ret_record,
+		    struct error *error)
+{
+	struct segment_row segment = {
+		.namespace_id = contact->namespace_id,
+		.vouched = 1000u + key,
+		.location = "numbered.seg",
+		.state = SEGMENT_OPEN,
+	};
+	memcpy(segment.id.bytes, &key, sizeof key);
+	struct layer_commit commit = {
+		.execution_id = contact->execution_id,
+		.digest = numbered_digest(key),
+		.content = numbered_digest(content),
+		.totals = {.files = key, .bytes = 10u * key, .units = key},
+		.new_bytes = 10u * key,
+		.stored_bytes = 5u * key,
+		.root = {.segment = segment.id, .offset = 64},
+		.placement = {.segment = segment.id, .offset = 512},
+		.segments = &segment.id,
+		.segment_count = 1,
+		.written = &segment,
+		.written_count = 1,
+	};
+	numbered_key(key, commit.key);
+	bool again;
+	return catalogue_commit_layer(catalogue, &commit, ret_record, &again, error);
+}

@@ -1,0 +1,38 @@
+/*
+ * What jobs do to a catalogue, in as few words as a test can bear.
+ */
+#ifndef BATON_TESTS_CATALOGUE_STEPS_H
+#define BATON_TESTS_CATALOGUE_STEPS_H
+
+#include "daemon/store/catalogue.h"
+
+#define WHO_NEEDS_MAX 4u
+
+/* An identity; what is NULL is not said. */
+struct who {
+	const char *namespace, *workflow, *run, *job, *shard, *attempt, *execution;
+	const char *retry_of;
+	bool retry_none, retry_detected;
+	bool has_needs;
+	const char *needs[WHO_NEEDS_MAX];
+};
+
+/* What a contact gives. {0} may be handed to visit_fini. */
+struct visit {
+	struct contact contact;
+	struct catalogue_history history;
+};
+void visit_fini(struct visit *visit);
+
+int visit_catalogue(struct catalogue *catalogue, const struct who *who,
+		    enum contact_kind kind, struct visit *ret_visit, struct error *error);
+
+/* Commits a layer whose key, digest, place and segment are made from `key`, its content
+ * from `content`. */
+int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
+		    uint32_t key, uint32_t content, struct layer_record *ret_record,
+		    struct error *error);
+void numbered_key(uint32_t number, uint8_t ret_key[KEY_LEN]);
+struct digest numbered_digest(uint32_t number);
+
+#endif

@@ -1,0 +1,266 @@
+"""What the scenario tests share: a scratch folder, a daemon, the client, trees.
+
+Programs come from $BATON_BUILD (the build folder). Scratch folders lie in $BATON_SCRATCH,
+/dev/shm or the system's temporary folder, and are removed at the end of each test. Every
+process that a test starts is ended by it.
+"""
+
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import unittest
+
+BUILD = pathlib.Path(os.environ.get("BATON_BUILD", "build"))
+BATON = BUILD / "client" / "baton"
+BATOND = BUILD / "daemon" / "batond"
+PATIENCE = 60  # seconds until a process that hangs is a failure; never waited for
+
+
+def scratch_parent():
+    for parent in (os.environ.get("BATON_SCRATCH"), "/dev/shm"):
+        if parent and os.path.isdir(parent) and os.access(parent, os.W_OK):
+            return parent
+    return None
+
+
+class Result:
+    """How a client ended. `json` is what it printed with --json."""
+
+    def __init__(self, arguments, status, out, err):
+        self.arguments, self.status, self.out, self.err = arguments, status, out, err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return (f"{' '.join(map(str, self.arguments))}: status {self.status}\n"
+                f"--- out\n{self.out[-4000:]!r}\n--- err\n{self.err.decode(errors='replace')[-4000:]}")
+
+
+class Daemon:
+    """A batond with its data in `folder`, listening on a Unix socket there."""
+
+    def __init__(self, folder, *flags, environment=None, wrapper=()):
+        self.folder = pathlib.Path(folder)
+        self.socket = self.folder / "run" / "batond.sock"
+        self.url = f"unix:{self.socket}"
+        self.data = self.folder / "data"
+        self.flags, self.environment, self.wrapper = flags, environment, wrapper
+        self.process = None
+        self.log = b""
+        self.start()
+
+    def start(self):
+        """Starts it and waits for its own word that it is ready."""
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "notify"
+        path.unlink(missing_ok=True)
+        notify.bind(str(path))
+        environment = dict(os.environ, NOTIFY_SOCKET=str(path), **(self.environment or {}))
+        self.log_file = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen(
+            [*self.wrapper, BATOND, "--data", self.data, "--listen", self.url, *self.flags],
+            stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
+            env=environment)
+        pidfd = os.pidfd_open(self.process.pid)
+        ready, _, _ = select.select([notify, pidfd], [], [], PATIENCE)
+        os.close(pidfd)
+        started = notify in ready and b"READY=1" in notify.recv(4096)
+        notify.close()
+        path.unlink(missing_ok=True)
+        if not started:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the daemon did not start:\n{self.read_log()}")
+
+    def read_log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def stop(self, signal_number=signal.SIGTERM):
+        """Ends it and returns its status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the daemon did not stop:\n{self.read_log()}")
+        finally:
+            self.log_file.close()
+        self.process = None
+        return status
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+
+def clean_environment():
+    """The environment without what a CI system or a user may have set."""
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+            "TSAN_OPTIONS", "LSAN_OPTIONS")
+    return {name: os.environ[name] for name in keep if name in os.environ}
+
+
+class Scenario(unittest.TestCase):
+    """A test with a scratch folder and, from `self.daemon` on, a daemon."""
+
+    flags = ()
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-", dir=scratch_parent()))
+        self.addCleanup(remove_tree, self.folder)
+        self.daemons = []
+        self.addCleanup(self._stop_daemons)
+
+    def _stop_daemons(self):
+        for daemon in self.daemons:
+            status = daemon.stop()
+            log = daemon.read_log()
+            self.assertIn(status, (None, 0), f"the daemon ended with {status}:\n{log}")
+            for bad in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"):
+                self.assertNotIn(bad, log)
+
+    def start_daemon(self, name="daemon", *flags, **options):
+        daemon = Daemon(self.folder / name, *self.flags, *flags, **options)
+        self.daemons.append(daemon)
+        return daemon
+
+    @property
+    def daemon(self):
+        if not self.daemons:
+            self.start_daemon()
+        return self.daemons[0]
+
+    # ---- the client ---------------------------------------------------------------------
+
+    def environment(self, variables=None):
+        return dict(clean_environment(), BATON_SERVER=self.daemon.url,
+                    XDG_CACHE_HOME=str(self.folder / "cache"), **(variables or {}))
+
+    def command(self, *arguments):
+        return [str(BATON), *(a if isinstance(a, bytes) else str(a) for a in arguments)]
+
+    def baton(self, *arguments, workflow="w", job=None, cwd=None, variables=None, status=0,
+              stdin=None):
+        """Runs the client; checks its status (None: any). job also gives --job."""
+        command = self.command(*arguments)
+        if workflow is not None:
+            command[2:2] = ["--workflow", workflow]
+        if job is not None:
+            command[2:2] = ["--job", job]
+        done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment(variables),
+                              input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE * 5)
+        result = Result(command, done.returncode, done.stdout, done.stderr)
+        self.assertNotIn(b"Sanitizer", done.stderr, result)
+        self.assertNotIn(b"runtime error:", done.stderr, result)
+        if status is not None:
+            self.assertEqual(done.returncode, status, result)
+        return result
+
+    def popen(self, *arguments, workflow="w", job=None, cwd=None, variables=None, **options):
+        """Starts the client without waiting for it."""
+        command = self.command(*arguments)
+        command[2:2] = ["--workflow", workflow]
+        if job is not None:
+            command[2:2] = ["--job", job]
+        process = subprocess.Popen(command, cwd=cwd or self.folder,
+                                   env=self.environment(variables), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        self.addCleanup(end_process, process)
+        return process
+
+    def persist(self, job, files, *flags, workflow="w", **options):
+        """Persists a tree given as {path: content}; returns its JSON."""
+        root = pathlib.Path(tempfile.mkdtemp(prefix="tree-", dir=self.folder))
+        make_tree(root, files)
+        return self.baton("persist", "--json", "--root", root, *flags, ".", workflow=workflow,
+                          job=job, **options).json
+
+    def attach(self, job=None, *flags, into=None, workflow="w", **options):
+        """Attaches into a fresh folder (or `into`); returns (JSON, folder)."""
+        into = into or pathlib.Path(tempfile.mkdtemp(prefix="out-", dir=self.folder)) / "dir"
+        result = self.baton("attach", "--json", *flags, into, workflow=workflow, job=job, **options)
+        return (result.json if result.out else None), into
+
+
+def end_process(process):
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+def make_tree(root, files):
+    """{path: bytes | str | None (a directory) | Link(target) | (content, mode)}"""
+    root = os.fsencode(root)
+    for name, content in files.items():
+        path = os.path.join(root, os.fsencode(name))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        mode = None
+        if isinstance(content, tuple):
+            content, mode = content
+        if content is None:
+            os.makedirs(path, exist_ok=True)
+        elif isinstance(content, Link):
+            os.symlink(content.target, path)
+        else:
+            with open(path, "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
+        if mode is not None:
+            os.chmod(path, mode)
+
+
+class Link:
+    def __init__(self, target):
+        self.target = target
+
+
+def read_tree(root, times=False):
+    """{path: (type, mode, content or target[, mtime in ns])} of all below root, as bytes."""
+    root, entries = os.fsencode(root), {}
+    for folder, directories, files in os.walk(root):
+        for name in directories + files:
+            path = os.path.join(folder, name)
+            info = os.lstat(path)
+            if stat.S_ISLNK(info.st_mode):
+                entry = ("link", 0o777, os.readlink(path))
+            elif stat.S_ISDIR(info.st_mode):
+                entry = ("directory", stat.S_IMODE(info.st_mode), b"")
+            else:
+                with open(path, "rb") as file:
+                    entry = ("file", stat.S_IMODE(info.st_mode), file.read())
+            entries[os.path.relpath(path, root)] = entry + ((info.st_mtime_ns,) if times else ())
+    return entries
+
+
+def contents(root):
+    """{path: content} of the files below root, as text; for short comparisons."""
+    return {os.fsdecode(path): entry[2].decode() for path, entry in read_tree(root).items()
+            if entry[0] == "file"}
+
+
+def remove_tree(path):
+    """Also what lies in directories that may not be written, and beyond PATH_MAX."""
+    subprocess.run(["chmod", "-R", "u+rwx", path], stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["rm", "-rf", "--", path], check=False)
+    if os.path.exists(path):
+        shutil.rmtree(path, ignore_errors=True)
