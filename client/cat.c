@@ -137,19 +137,32 @@ static uint32_t round_units(const struct cat *cat)
 	return left < ROUND_UNITS ? left : ROUND_UNITS;
 }
 
-static int write_round(struct cat *cat, uint32_t count, struct error *error)
+static int write_unit(struct cat *cat, const uint8_t *bytes, size_t len,
+		      struct error *error)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		size_t len = cat->table.units[cat->first + i].name.key.len;
-		if (fwrite(cat->units[i], 1, len, stdout) == len)
+	while (len > 0) {
+		ssize_t wrote = write(STDOUT_FILENO, bytes, len);
+		if (wrote < 0 && errno == EINTR && !interrupts_pending())
 			continue;
-		cat->reader_gone = errno == EPIPE;
+		cat->reader_gone = wrote < 0 && errno == EPIPE;
 		if (cat->reader_gone)
 			return 0;
-		return error_set_errno(error, ERR_LOCAL, errno,
-				       "standard output: cannot be written");
+		if (wrote < 0)
+			return error_set_errno(error, ERR_LOCAL, errno,
+					       "standard output: cannot be written");
+		bytes += wrote;
+		len -= (size_t)wrote;
 	}
 	return 0;
+}
+
+static int write_round(struct cat *cat, uint32_t count, struct error *error)
+{
+	int err = 0;
+	for (uint32_t i = 0; i < count && !err && !cat->reader_gone; i++)
+		err = write_unit(cat, cat->units[i],
+				 cat->table.units[cat->first + i].name.key.len, error);
+	return err;
 }
 
 static int copy_round(struct cat *cat, uint32_t count, struct error *error)

@@ -9,6 +9,7 @@
 
 #include "client/report.h"
 #include "client/server_list.h"
+#include "client/terminal.h"
 #include "proto/address.h"
 #include "proto/cleanup.h"
 #include "proto/message.h"
@@ -194,6 +195,11 @@ bool connection_may_retry(int code)
 	       code == ERR_UNREACHABLE || code == ERR_TIMEOUT;
 }
 
+uint64_t connection_patience(const struct options *options)
+{
+	return options->timeout_given ? now_ms() + (uint64_t)options->timeout_ms : 0;
+}
+
 /* Between half and all of pause_ms. */
 static uint32_t spread(uint32_t pause_ms)
 {
@@ -228,6 +234,19 @@ int connection_pause(uint32_t pause_ms, struct error *error)
 	return 0;
 }
 
+/* Silence would look like hanging. */
+static void say_retrying(const struct options *options, unsigned try, uint64_t left_ms,
+			 const struct error *error)
+{
+	if (try > 0 || options->quiet)
+		return;
+	char left[HUMAN_TEXT_SIZE];
+	char sentence[ERROR_TEXT_SIZE + 64];
+	(void)snprintf(sentence, sizeof(sentence), "%s; trying again for %s", error->text,
+		       human_seconds(left_ms, left));
+	terminal_say("", sentence);
+}
+
 int connection_open(const struct options *options, uint64_t deadline_ms,
 		    struct connection *ret_connection, struct error *error)
 {
@@ -238,8 +257,10 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 		if (ret == 0)
 			break;
 		uint32_t pause_ms = connection_retry_ms(&connection, try);
-		if (!connection_may_retry(ret) || now_ms() + pause_ms >= deadline_ms)
+		uint64_t now = now_ms();
+		if (!connection_may_retry(ret) || now + pause_ms >= deadline_ms)
 			return ret;
+		say_retrying(options, try, deadline_ms - now, error);
 		ret = connection_pause(pause_ms, error);
 		if (ret < 0)
 			return ret;

@@ -32,6 +32,10 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 /* A closed one is fine, and so is one of zeros that never was open. */
 void connection_close(struct connection *connection);
 
+/* The deadline of a question that can be asked again by hand: with --timeout, until then;
+ * else one try. */
+uint64_t connection_patience(const struct options *options);
+
 /* Whether a persist or attach that ended with this code may be tried again by itself:
  * LOST, BUSY, SHUTDOWN, UNREACHABLE, TIMEOUT. */
 bool connection_may_retry(int code);

@@ -9,16 +9,16 @@
 #define AT(member) offsetof(struct options, member)
 
 const struct identity_value identity_values[] = {
-	{"--namespace", AT(namespace), "\"default\" is used"},
-	{"--workflow", AT(workflow), "required"},
-	{"--run", AT(run), "1 is used"},
-	{"--job", AT(job), "a persist needs one; an attach without one is anonymous"},
-	{"--shard", AT(shard), "the job is not cut into shards"},
-	{"--attempt", AT(attempt), "1 is used"},
-	{"--execution", AT(execution), "two executions with one identity go unnoticed"},
-	{"--needs", AT(needs_origin), "every visible layer is attached"},
-	{"--retry-of", AT(retry_of), "the workflow retries nothing"},
-	{.flag = NULL},
+	{"namespace", "--namespace", AT(namespace), "\"default\" is used"},
+	{"workflow", "--workflow", AT(workflow), "required"},
+	{"run", "--run", AT(run), "1 is used"},
+	{"job", "--job", AT(job), "a persist needs one; an attach without one is anonymous"},
+	{"shard", "--shard", AT(shard), "the job is not cut into shards"},
+	{"attempt", "--attempt", AT(attempt), "1 is used"},
+	{"execution", "--execution", AT(execution), "two executions with one identity go unnoticed"},
+	{"needs", "--needs", AT(needs_origin), "every visible layer is attached"},
+	{"parent", "--retry-of", AT(retry_of), "the workflow retries nothing"},
+	{.name = NULL},
 };
 
 const struct identity_source identity_sources[] = {

@@ -10,12 +10,13 @@
 #include "client/options.h"
 
 struct identity_value {
+	const char *name;   /* in `whereami` */
 	const char *flag;   /* of the option that gives it */
 	size_t at;          /* its struct setting in struct options */
 	const char *absent; /* what it means that it was not found */
 };
 
-extern const struct identity_value identity_values[]; /* ends with a NULL flag */
+extern const struct identity_value identity_values[]; /* ends with a NULL name */
 
 const struct setting *identity_setting(const struct identity_value *value,
 				       const struct options *options);

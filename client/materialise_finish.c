@@ -131,10 +131,18 @@ static int compare_restores(const void *a, const void *b)
 	return (first->entry < second->entry) - (first->entry > second->entry);
 }
 
+/* Deepest first. */
+static void sort_restores(struct materialise *m)
+{
+	if (m->restore_count > 0)
+		qsort(m->restores, m->restore_count, sizeof *m->restores,
+		      compare_restores);
+}
+
 /* Gives directories that were there their modes, deepest first. */
 int restore_modes(struct materialise *m, struct error *error)
 {
-	qsort(m->restores, m->restore_count, sizeof *m->restores, compare_restores);
+	sort_restores(m);
 	int err = 0;
 	for (size_t i = 0; i < m->restore_count; i++) {
 		const struct restore *restore = &m->restores[i];
@@ -153,8 +161,9 @@ static int add_row_mode(struct materialise *m, uint32_t entry, size_t sorted,
 {
 	mode_t mode = m->table->entries[entry].mode;
 	struct restore key = {.entry = entry};
-	struct restore *known =
-		bsearch(&key, m->restores, sorted, sizeof key, compare_restores);
+	struct restore *known = NULL;
+	if (sorted > 0)
+		known = bsearch(&key, m->restores, sorted, sizeof key, compare_restores);
 	if (known) {
 		known->mode = (known->mode & 07000) | mode;
 		return 0;
@@ -170,7 +179,7 @@ static int add_row_mode(struct materialise *m, uint32_t entry, size_t sorted,
 static int set_kept_modes(struct materialise *m, struct error *error)
 {
 	size_t sorted = m->restore_count;
-	qsort(m->restores, sorted, sizeof *m->restores, compare_restores);
+	sort_restores(m);
 	int err = 0;
 	for (uint32_t entry = 1; !err && entry < m->table->entry_count; entry++)
 		if (m->table->entries[entry].type == ROW_DIRECTORY &&

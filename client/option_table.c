@@ -9,7 +9,8 @@
 #define ATTACH TAKES(ATTACH)
 #define FILLING (PERSIST | ATTACH)
 #define VIEWING (ATTACH | TAKES(LS) | TAKES(CAT))
-#define READING (VIEWING | TAKES(LOG))
+#define COMPARING (VIEWING | TAKES(DIFF))
+#define FILTERED (ATTACH | TAKES(LS) | TAKES(DIFF))
 #define ALL (~0u)
 
 #define TO(setter, member) .set = option_set_##setter, .at = offsetof(struct options, member)
@@ -31,13 +32,13 @@ const struct option option_table[] = {
 		"when a file keeps changing while it is read: fail, leave it out, or keep what was there when it was opened (default error)"},
 
 	/* what is wanted */
-	{"--only", 0, "GLOB", NULL, ATTACH, true, TO(patterns, only),
+	{"--only", 0, "GLOB", NULL, FILTERED, true, TO(patterns, only),
 		"take only paths that match; repeatable"},
-	{"--exclude", 0, "GLOB", NULL, FILLING, true, TO(patterns, exclude),
+	{"--exclude", 0, "GLOB", NULL, PERSIST | FILTERED, true, TO(patterns, exclude),
 		"leave out paths that match, at any depth without a /; repeatable"},
-	{"--from", 0, "JOB", NULL, VIEWING, true, TO(names, from),
+	{"--from", 0, "JOB", NULL, COMPARING, true, TO(names, from),
 		"take only the layers of JOB; repeatable"},
-	{"--from-workflow", 0, "ID", NULL, READING, false, TO(name, from_workflow),
+	{"--from-workflow", 0, "ID", NULL, COMPARING | TAKES(LOG), false, TO(name, from_workflow),
 		"read another workflow of the namespace; records nothing there"},
 	{"--layer", 0, "ID", NULL, VIEWING, false, TO(layer, layer),
 		"take only this layer: its id, or a beginning of it that is unique"},
@@ -47,7 +48,7 @@ const struct option option_table[] = {
 		"where concurrent layers disagree: fail, or take the first or last in order (default error)"},
 	{"--by-job", 0, NULL, NULL, VIEWING, false, TO(flag, by_job),
 		"each job's files in a directory of their own, JOB or JOB/SHARD"},
-	{"--stale", 0, "drop|keep", NULL, VIEWING, false, TO(choice_bool, stale_keep),
+	{"--stale", 0, "drop|keep", NULL, COMPARING, false, TO(choice_bool, stale_keep),
 		"what to do with layers built on something that was replaced (default drop)"},
 	{"--all", 0, NULL, NULL, TAKES(LOG), false, TO(flag, all),
 		"list replaced, late, stale and inherited layers too, each with the reason"},
@@ -59,14 +60,14 @@ const struct option option_table[] = {
 		"remove from DIR what the view does not have"},
 	{"--times", 0, "keep|now", NULL, ATTACH, false, TO(choice_bool, times_now),
 		"modification times as they were stored, or the present (default keep)"},
-	{"--verify", 0, NULL, NULL, ATTACH, false, TO(flag, verify),
+	{"--verify", 0, NULL, NULL, ATTACH | TAKES(CAT), false, TO(flag, verify),
 		"check everything by SHA-256 too"},
 	{"--if-empty", 0, "error|warn|ok", NULL, FILLING, false, TO(choice, if_empty),
 		"when nothing matches: fail, exit 3, or succeed with or without a warning (default error)"},
 	{"--dry-run", 'n', NULL, NULL, FILLING, false, TO(flag, dry_run),
 		"say what would be done, and do nothing"},
-	{"--verbose", 'v', NULL, NULL, FILLING, false, TO(flag, verbose),
-		"name each path"},
+	{"--verbose", 'v', NULL, NULL, FILLING | TAKES(LS), false, TO(flag, verbose),
+		"say more: each path, or with ls also times and layers"},
 
 	/* who and where */
 	{"--server", 0, "URL", "BATON_SERVER", ALL, false, TO(server, server),

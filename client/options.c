@@ -16,12 +16,18 @@
 
 /* ---- mentions ---------------------------------------------------------------------- */
 
+static unsigned count_takers(const struct option *option)
+{
+	unsigned count = 0;
+	for (const struct command *command = commands; command->name; command++)
+		count += option_taken_by(option, command);
+	return count;
+}
+
 /* "attach, ls and cat" */
 static void list_commands(const struct option *option, struct buffer *text)
 {
-	unsigned left = 0;
-	for (const struct command *command = commands; command->name; command++)
-		left += option_taken_by(option, command);
+	unsigned left = count_takers(option);
 	bool begun = false;
 	for (const struct command *command = commands; command->name; command++) {
 		if (!option_taken_by(option, command))
@@ -40,8 +46,9 @@ static int refuse_foreign(const struct option *option, const struct command *com
 {
 	struct buffer takers AUTO(buffer_fini) = {0};
 	list_commands(option, &takers);
-	return error_set(error, ERR_USAGE, "%s: `baton %s` does not take it; %s",
-			 option->flag, command->name, (const char *)takers.at);
+	return error_set(error, ERR_USAGE, "%s: `baton %s` does not take it; %s %s",
+			 option->flag, command->name, (const char *)takers.at,
+			 count_takers(option) == 1 ? "does" : "do");
 }
 
 static int apply_line(struct options *options, const struct option_words *words,
@@ -113,7 +120,7 @@ static int apply_variables(struct options *options, const struct option_words *w
 
 static int detect_identity(struct options *options, struct error *error)
 {
-	for (const struct identity_value *value = identity_values; value->flag; value++) {
+	for (const struct identity_value *value = identity_values; value->name; value++) {
 		if (identity_setting(value, options)->origin)
 			continue;
 		const char *origin = NULL;

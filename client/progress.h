@@ -11,12 +11,13 @@
 
 struct progress;
 
-/* verb: "persist", "attach". Nothing is drawn in the first half second. */
+/* verb: "persist", "attach"; borrowed. Nothing is drawn in the first half second. NULL,
+ * which every function here takes, unless enabled (and where no thread can be made). */
 struct progress *progress_new(const char *verb, bool enabled);
 /* Once known; 0 while not. */
 void progress_set_total(struct progress *progress, uint64_t files, uint64_t bytes);
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
-/* Erases the line and ends the thread. NULL is fine. */
+/* Erases the line and ends the thread. */
 void progress_free(struct progress *progress);
 
 #endif

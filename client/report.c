@@ -169,13 +169,9 @@ static void end_object(struct report *report)
 	json_writer_line_end(&report->writer);
 }
 
-/* In place of what the command had begun to say. */
-static void write_error_object(struct report *report, const struct error *error)
+static void write_error(struct report *report, const struct error *error)
 {
-	buffer_clear(&report->text);
 	struct json_writer *writer = &report->writer;
-	json_writer_init(writer, &report->text);
-	json_writer_object_begin(writer, NULL);
 	json_writer_object_begin(writer, "error");
 	json_writer_signed(writer, "exit", error_exit_status(error->code));
 	json_writer_text(writer, "code", error_name(error->code));
@@ -183,8 +179,20 @@ static void write_error_object(struct report *report, const struct error *error)
 	if (error->code == ERR_CONFLICT)
 		report_conflicts_json(&report->conflicts, writer);
 	json_writer_object_end(writer);
-	json_writer_object_end(writer);
-	json_writer_line_end(writer);
+}
+
+/* A listing that ends with a conflict is whole and stays; else the error takes the place
+ * of what the command had begun to say. */
+static void write_error_object(struct report *report, const struct error *error)
+{
+	if (error->code != ERR_CONFLICT || report->writer.depth != 1) {
+		buffer_clear(&report->text);
+		json_writer_init(&report->writer, &report->text);
+		json_writer_object_begin(&report->writer, NULL);
+	}
+	report->object_begun = true;
+	write_error(report, error);
+	end_object(report);
 }
 
 static void report_error(struct report *report, const struct error *error)

@@ -56,7 +56,8 @@ void report_conflicts(struct report *report, const struct msg_error *conflict);
 /*
  * Ends: prints the JSON object (if report_json() was asked for it), or the error: one
  * sentence on standard error and with --json {"error": {"exit", "code", "message",
- * "conflicts"?, "conflict_count"?}} in place of the object. Returns the exit status;
+ * "conflicts"?, "conflict_count"?}} in place of the object, or for ERR_CONFLICT at the
+ * end of one that is whole (ls). Returns the exit status;
  * standard output that could not be written makes a success ERR_LOCAL or ERR_NO_ROOM,
  * unless its reader went away, which is the reader's business.
  */

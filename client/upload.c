@@ -19,6 +19,8 @@
  * frame. */
 #define TAKE_ENTRIES 64u
 #define WORKERS_MAX 8u
+/* Entries that the walk finds before it tells the workers. */
+#define PUBLISH_ENTRIES 256u
 
 /* ---- failing --------------------------------------------------------------------------
  */
@@ -191,13 +193,21 @@ static void *work(void *context)
 /* ---- the walk -------------------------------------------------------------------------
  */
 
-static int on_progress(void *context, struct error *error)
+static void publish(struct upload *upload)
 {
-	struct upload *upload = context;
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->walked = upload->tree->count;
 	(void)pthread_cond_broadcast(&upload->moved);
 	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+/* walked is written by this thread only. */
+static int on_progress(void *context, struct error *error)
+{
+	struct upload *upload = context;
+	if (upload->tree->count - upload->walked < PUBLISH_ENTRIES)
+		return 0;
+	publish(upload);
 	return upload_check(upload, error);
 }
 
@@ -229,6 +239,7 @@ static int walk(struct upload *upload, struct error *error)
 		.events = {on_progress, on_skipped, upload},
 	};
 	int rc = walk_run(&request, upload->tree, error);
+	publish(upload);
 	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
 		return rc;
 	return selection_check(upload->request->selection, error);

@@ -178,7 +178,7 @@ static int pass_replaced(struct merge *merge, const struct row *path, struct err
 
 /* A file or link won: nothing below it is given. Directories that are here unchanged, and
  * that it did not replace, have lost without a conflict; they are watched. */
-static void block(struct merge *merge, const struct row *path, bool settled)
+static void block(struct merge *merge, const struct row *path, bool disputed)
 {
 	merge->blocking = true;
 	merge->blocked = must_realloc(merge->blocked, path->path_len);
@@ -187,7 +187,7 @@ static void block(struct merge *merge, const struct row *path, bool settled)
 	merge->blocker = merge->candidates[0];
 	merge->watching = false;
 	bits_clear(merge->watched, merge->words);
-	for (size_t i = 0; !settled && i < merge->group_len; i++) {
+	for (size_t i = 0; !disputed && i < merge->group_len; i++) {
 		uint32_t rank = merge->group[i];
 		if (!merge_is_directory(merge, rank) ||
 		    merge_source_at(merge, rank)->shadow ||
@@ -217,18 +217,20 @@ void merge_path_below_blocked(struct merge *merge)
 	if (!merge->watching)
 		return;
 	merge_weigh(merge);
+	uint32_t *disputed = merge->disputed;
+	disputed[0] = merge->source_of[merge->blocker];
+	size_t count = 1;
 	for (size_t i = 0; i < merge->group_len; i++) {
 		uint32_t rank = merge->group[i];
-		if (!bits_has(merge->watched, rank) || !bits_has(merge->changed, rank) ||
-		    blocker_wins(merge, rank))
-			continue;
-		uint32_t one = merge->source_of[merge->blocker];
-		uint32_t other = merge->source_of[rank];
-		uint32_t both[] = {one < other ? one : other, one < other ? other : one};
-		merge_conflict_add(merge, merge->blocked, merge->blocked_len, both, 2);
-		merge->watching = false;
-		return;
+		if (bits_has(merge->watched, rank) && bits_has(merge->changed, rank) &&
+		    !blocker_wins(merge, rank))
+			disputed[count++] = merge->source_of[rank];
 	}
+	if (count == 1)
+		return;
+	qsort(disputed, count, sizeof(*disputed), merge_compare_u32);
+	merge_conflict_add(merge, merge->blocked, merge->blocked_len, disputed, count);
+	merge->watching = false;
 }
 
 /* ---- one path ------------------------------------------------------------------------ */
@@ -259,13 +261,13 @@ static bool only_shadows(const struct merge *merge)
 	return true;
 }
 
-static int give_winner(struct merge *merge, const struct row *path, bool settled,
+static int give_winner(struct merge *merge, const struct row *path, bool disputed,
 		       struct merged_row *ret_row, struct error *error)
 {
 	bool mixed = other_than_directory(merge) && any_directory(merge);
 	if (!merge_is_directory(merge, merge->candidates[0])) {
 		if (mixed)
-			block(merge, path, settled);
+			block(merge, path, disputed);
 		return give_equal(merge, ret_row);
 	}
 	int result = mixed ? pass_replaced(merge, path, error) : 0;
@@ -288,10 +290,10 @@ int merge_path_decide(struct merge *merge, struct merged_row *ret_row,
 		return give(merge, merge->group[0], ret_row);
 	merge_weigh(merge);
 	merge_weigh_candidates(merge);
-	bool settled = !all_agree(merge);
-	if (settled)
+	bool disputed = !all_agree(merge);
+	if (disputed)
 		keep_preferred(merge);
 	if (!all_agree(merge) && !settle(merge, path))
 		return 0;
-	return give_winner(merge, path, settled, ret_row, error);
+	return give_winner(merge, path, disputed, ret_row, error);
 }

@@ -31,12 +31,14 @@ static bool find_bases(struct merge *merge, uint32_t rank)
 	const uint64_t *bases = merge->bases + rank * words;
 	if (!bits_both(merge->present, bases, merge->held, words))
 		return false;
-	(void)bits_both(merge->rest, merge->present, merge->changed, words);
+	memcpy(merge->rest, merge->present, words * sizeof(*merge->rest));
 	for (size_t at = bits_next(merge->present, words, 0); at != BITS_NONE;
 	     at = bits_next(merge->present, words, at + 1))
 		if (!bits_has(merge->changed, at))
 			bits_remove_all(merge->rest, reach(merge, at), words);
-	if (bits_last(merge->rest, words) == BITS_NONE)
+	if (bits_meet(merge->rest, merge->changed, words))
+		(void)bits_both(merge->rest, merge->rest, merge->changed, words);
+	else if (bits_last(merge->rest, words) == BITS_NONE)
 		memcpy(merge->rest, merge->present, words * sizeof(*merge->rest));
 	return true;
 }
@@ -113,18 +115,25 @@ static void keep_one_kind(struct merge *merge)
 	merge->candidate_count = directories ? directories : 1;
 }
 
+/* Whatever a layer that holds the path comes after, changed or not. */
+static void cover_all(struct merge *merge)
+{
+	for (size_t i = 0; i < merge->group_len; i++)
+		if (!merge_source_at(merge, merge->group[i])->shadow)
+			bits_add_all(merge->covered, merge_before(merge, merge->group[i]),
+				     merge->words);
+}
+
 void merge_weigh_candidates(struct merge *merge)
 {
 	collect(merge, merge->changed);
 	if (merge->candidate_count > 0)
 		return;
-	for (size_t i = 0; i < merge->group_len; i++)
-		if (!merge_source_at(merge, merge->group[i])->shadow)
-			bits_add_all(merge->covered, merge_before(merge, merge->group[i]),
-				     merge->words);
+	cover_all(merge);
 	collect(merge, NULL);
 	if (merge->candidate_count == 0) {
 		bits_clear(merge->covered, merge->words);
+		cover_all(merge);
 		collect(merge, NULL);
 	}
 	keep_one_kind(merge);

@@ -110,6 +110,13 @@ static int plan_units(struct attach *attach, const struct merged_row *merged,
 	return 0;
 }
 
+/* Whether there are conflicts that nothing resolves; marked ones end no attach. */
+static bool is_in_conflict(const struct attach *attach)
+{
+	return attach->view->options.merge.on_conflict == ON_CONFLICT_ERROR &&
+	       merge_conflict_count(tree_merge(attach->tree)) > 0;
+}
+
 /* Up to a message's worth of rows: 1 there are more, 0 that was the end. */
 static int gather_rows(struct attach *attach, struct error *error)
 {
@@ -118,7 +125,7 @@ static int gather_rows(struct attach *attach, struct error *error)
 	while (attach->rows.len < ROWS_LEN_TARGET &&
 	       (code = tree_next(attach->tree, &merged, error)) == 1) {
 		/* Once an attach is sure to fail, only its conflicts are of interest. */
-		if (merge_conflict_count(tree_merge(attach->tree)))
+		if (is_in_conflict(attach))
 			continue;
 		int planned = plan_units(attach, &merged, error);
 		if (planned)
@@ -217,7 +224,7 @@ static int conflict_error(struct attach *attach, struct error *error)
 
 static int check_rows(struct attach *attach, struct error *error)
 {
-	if (attach->tree && merge_conflict_count(tree_merge(attach->tree)))
+	if (attach->tree && is_in_conflict(attach))
 		return conflict_error(attach, error);
 	const struct msg_attach *request = &attach->session->request->attach;
 	bool nothing = totals_rows(&attach->totals) == 0;
@@ -314,11 +321,14 @@ static int on_attached(struct attach *attach, const struct link_message *message
 /* Answers until ATTACHED: 0 then. */
 static int serve(struct attach *attach, struct error *error)
 {
+	bool look = text_is(attach->session->request->attach.purpose, "look");
 	bool attached = false;
 	int code = 0;
 	while (code == 0 && !attached) {
 		struct link_message message = {0};
 		code = link_receive(&attach->session->link, &message, 0, error);
+		if (code == ERR_LOST && look)
+			return 0; /* who only looks may leave when it has seen enough */
 		if (code)
 			return code;
 		attached = message.type == MSG_ATTACHED;

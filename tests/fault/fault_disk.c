@@ -308,11 +308,15 @@ static void name_change_apply(struct fault_dir *dir, const struct name_change *c
 		dir->entries[change->to].durable = change->file;
 }
 
+/* Names that a failed sync left behind are not forgotten: the next one, which does them
+ * all again in their order, ends at the same names. */
 void fault_dir_sync(struct fault_dir *dir, bool failed)
 {
 	for (size_t i = 0; i < dir->change_count; i++)
 		if (!failed || coin(dir->disk))
 			name_change_apply(dir, &dir->changes[i]);
+	if (failed)
+		return;
 	free(dir->changes);
 	dir->changes = NULL;
 	dir->change_count = 0;

@@ -37,8 +37,8 @@ void fault_file_write(struct fault_file *file, const void *data, size_t len,
 		      uint64_t offset);
 void fault_file_truncate(struct fault_file *file, uint64_t len);
 
-/* Makes all changes durable, or, where the sync failed, a random part of them, and
- * forgets the rest. */
+/* Makes all changes durable, or, where the sync failed, a random part of them. The rest
+ * is then forgotten for a file, and kept for the next sync of a directory. */
 void fault_dir_sync(struct fault_dir *dir, bool failed);
 void fault_file_sync(struct fault_file *file, bool failed);
 

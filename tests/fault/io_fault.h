@@ -9,8 +9,9 @@
  *are on the real disk (a test puts them in a temporary directory), so whatever reads them
  * otherwise sees what a living process sees.
  *
- * A sync that is made to fail behaves as Linux does: part of what was to be written is on
- * the disk, the rest is forgotten, and a later sync of the file succeeds without it.
+ * A sync that is made to fail behaves as Linux does. Of a file, part of what was to be
+ * written is on the disk, the rest is forgotten, and a later sync succeeds without it.
+ * Names are not forgotten: they go through the file system's journal.
  *
  * A test of one sequence of calls:
  *

@@ -5,17 +5,22 @@ Programs come from $BATON_BUILD (the build folder). Scratch folders lie in $BATO
 process that a test starts is ended by it.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import select
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import tempfile
 import unittest
+
+from proxy import Proxy
 
 BUILD = pathlib.Path(os.environ.get("BATON_BUILD", "build"))
 BATON = BUILD / "client" / "baton"
@@ -28,6 +33,12 @@ def scratch_parent():
         if parent and os.path.isdir(parent) and os.access(parent, os.W_OK):
             return parent
     return None
+
+
+# Root may read and write everything; these words before a command take that away.
+UNPRIVILEGED = () if os.geteuid() != 0 else (
+    "setpriv", "--bounding-set=-dac_override,-dac_read_search",
+    "--inh-caps=-dac_override,-dac_read_search")
 
 
 class Result:
@@ -91,6 +102,7 @@ class Daemon:
             return None
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
+            self.process.send_signal(signal.SIGCONT)
         try:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -104,6 +116,38 @@ class Daemon:
 
     def kill(self):
         return self.stop(signal.SIGKILL)
+
+    def freeze(self):
+        """Stops it in the middle of whatever it does; thaw() lets it go on."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def wait(self):
+        """Waits until it ends by itself and returns its status."""
+        status = self.process.wait(PATIENCE)
+        self.log_file.close()
+        self.process = None
+        return status
+
+    def segments(self):
+        return sorted((self.data / "segments").glob("*.seg"))
+
+    def catalogue(self):
+        """The catalogue of a daemon that does not run, to be closed by the caller."""
+        assert self.process is None, "the daemon holds its catalogue alone"
+        return contextlib.closing(sqlite3.connect(self.data / "catalogue.db"))
+
+    def expire(self, workflow):
+        """Makes a workflow older than any retention; the daemon is started again."""
+        self.stop()
+        with self.catalogue() as database, database:
+            changed = database.execute("UPDATE workflows SET contact_ms = 1 WHERE name = ?",
+                                       (workflow,)).rowcount
+            assert changed == 1, f"there is no workflow {workflow}"
+        self.start()
 
     def restart(self):
         self.stop()
@@ -147,6 +191,13 @@ class Scenario(unittest.TestCase):
             self.start_daemon()
         return self.daemons[0]
 
+    def proxy(self, *plan):
+        """A proxy to the daemon, see proxy.py; ends with the test."""
+        folder = tempfile.mkdtemp(prefix="proxy-", dir=self.folder)
+        proxy = Proxy(folder, self.daemon.socket, *plan)
+        self.addCleanup(proxy.end)
+        return proxy
+
     # ---- the client ---------------------------------------------------------------------
 
     def environment(self, variables=None):
@@ -157,13 +208,14 @@ class Scenario(unittest.TestCase):
         return [str(BATON), *(a if isinstance(a, bytes) else str(a) for a in arguments)]
 
     def baton(self, *arguments, workflow="w", job=None, cwd=None, variables=None, status=0,
-              stdin=None):
+              stdin=None, wrapper=()):
         """Runs the client; checks its status (None: any). job also gives --job."""
         command = self.command(*arguments)
         if workflow is not None:
             command[2:2] = ["--workflow", workflow]
         if job is not None:
             command[2:2] = ["--job", job]
+        command[:0] = wrapper
         done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment(variables),
                               input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                               capture_output=True, timeout=PATIENCE * 5)
@@ -186,16 +238,65 @@ class Scenario(unittest.TestCase):
         self.addCleanup(end_process, process)
         return process
 
+    def refused(self, *arguments, status, says=(), **options):
+        """Runs a command that must fail: its status, and one sentence on standard error
+        that says all of `says`. Returns the sentence."""
+        result = self.baton(*arguments, status=status, **options)
+        lines = result.err.decode(errors="surrogateescape").splitlines()
+        sentences = [line for line in lines if line.startswith("baton: ")
+                     and not line.startswith("baton: warning: ")
+                     and not line.endswith("; trying again")]
+        if status == 4:  # notes say which layer is of which job
+            sentences = sentences[-1:]
+        self.assertEqual(len(sentences), 1, result)
+        self.assertFalse(sentences[0].endswith("."), result)
+        for line in lines:
+            self.assertTrue(line.startswith(("baton: ", "  ")), result)
+        for word in (says,) if isinstance(says, str) else says:
+            self.assertIn(word, sentences[0], result)
+        if "--json" in arguments:
+            error = result.json["error"]
+            self.assertEqual(error["exit"], status, result)
+            self.assertEqual("baton: " + error["message"], sentences[0], result)
+        else:
+            self.assertEqual(result.out, b"", result)
+        return sentences[0]
+
+    def status(self):
+        return self.baton("status", "--json", workflow=None).json
+
+    @contextlib.contextmanager
+    def nothing_changes(self, *folders):
+        """Around a command that must leave the daemon's layers and these folders alone."""
+        def look():
+            return self.status()["layers"], [read_tree(folder, times=True) for folder in folders]
+        before = look()
+        yield
+        self.assertEqual(look(), before)
+
+    def tree(self, files, name=None):
+        """A fresh folder with these files (see make_tree)."""
+        if name is None:
+            root = pathlib.Path(tempfile.mkdtemp(prefix="tree-", dir=self.folder))
+        else:
+            root = self.folder / name
+            root.mkdir()
+        make_tree(root, files)
+        return root
+
+    def missing(self):
+        """The path of a folder that is not there, alone in a fresh one."""
+        return pathlib.Path(tempfile.mkdtemp(prefix="out-", dir=self.folder)) / "dir"
+
     def persist(self, job, files, *flags, workflow="w", **options):
         """Persists a tree given as {path: content}; returns its JSON."""
-        root = pathlib.Path(tempfile.mkdtemp(prefix="tree-", dir=self.folder))
-        make_tree(root, files)
+        root = self.tree(files)
         return self.baton("persist", "--json", "--root", root, *flags, ".", workflow=workflow,
                           job=job, **options).json
 
     def attach(self, job=None, *flags, into=None, workflow="w", **options):
         """Attaches into a fresh folder (or `into`); returns (JSON, folder)."""
-        into = into or pathlib.Path(tempfile.mkdtemp(prefix="out-", dir=self.folder)) / "dir"
+        into = into or self.missing()
         result = self.baton("attach", "--json", *flags, into, workflow=workflow, job=job, **options)
         return (result.json if result.out else None), into
 
@@ -235,20 +336,26 @@ class Link:
 
 
 def read_tree(root, times=False):
-    """{path: (type, mode, content or target[, mtime in ns])} of all below root, as bytes."""
+    """{path: (type, mode, content or target[, mtime in ns])} of all below root, as bytes; at
+    any depth. A missing root gives None."""
     root, entries = os.fsencode(root), {}
-    for folder, directories, files in os.walk(root):
+    if not os.path.lexists(root):
+        return None
+    for folder, directories, files, fd in os.fwalk(root):
         for name in directories + files:
-            path = os.path.join(folder, name)
-            info = os.lstat(path)
+            info = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            mode = stat.S_IMODE(info.st_mode)
             if stat.S_ISLNK(info.st_mode):
-                entry = ("link", 0o777, os.readlink(path))
+                entry = ("link", 0o777, os.readlink(name, dir_fd=fd))
             elif stat.S_ISDIR(info.st_mode):
-                entry = ("directory", stat.S_IMODE(info.st_mode), b"")
+                entry = ("directory", mode, b"")
+            elif stat.S_ISREG(info.st_mode):
+                with open(os.open(name, os.O_RDONLY, dir_fd=fd), "rb") as file:
+                    entry = ("file", mode, file.read())
             else:
-                with open(path, "rb") as file:
-                    entry = ("file", stat.S_IMODE(info.st_mode), file.read())
-            entries[os.path.relpath(path, root)] = entry + ((info.st_mtime_ns,) if times else ())
+                entry = ("special", mode, b"")
+            path = os.path.join(folder, name)[len(root):].lstrip(b"/")
+            entries[path] = entry + ((info.st_mtime_ns,) if times else ())
     return entries
 
 
@@ -256,6 +363,11 @@ def contents(root):
     """{path: content} of the files below root, as text; for short comparisons."""
     return {os.fsdecode(path): entry[2].decode() for path, entry in read_tree(root).items()
             if entry[0] == "file"}
+
+
+def random_bytes(count, seed=0):
+    """Bytes that no codec makes smaller, the same each time."""
+    return random.Random(seed).randbytes(count)
 
 
 def remove_tree(path):

@@ -11,7 +11,7 @@
 
 #include "forest.h"
 
-#define ROUNDS 60000
+#define ROUNDS 20000
 #define PATHS 39 /* over a, b, c, up to three deep */
 
 static uint64_t random_state;
@@ -33,9 +33,13 @@ static size_t path_count;
 static void list_paths(const char *parent, int depth)
 {
 	for (char name = 'a'; name <= 'c'; name++) {
-		char *path = paths[path_count++];
-		(void)snprintf(path, sizeof(paths[0]), "%s%s%c", parent, *parent ? "/" : "",
-			       name);
+		char path[sizeof(paths[0])] = "";
+		size_t len = strlen(parent);
+		memcpy(path, parent, len);
+		if (len > 0)
+			path[len++] = '/';
+		path[len] = name;
+		memcpy(paths[path_count++], path, sizeof(path));
 		if (depth < 3)
 			list_paths(path, depth + 1);
 	}
@@ -107,7 +111,7 @@ static void random_forest(struct forest *forest)
 	size_t visible = 1 + random_below((uint32_t)forest->count);
 	uint32_t density = 5 + random_below(30);
 	/* Sources are made in a random order, so that shadows stand behind others too. */
-	size_t made[7];
+	size_t made[7] = {0};
 	for (size_t i = 0; i < forest->count; i++) {
 		size_t at = random_below((uint32_t)i + 1);
 		made[i] = made[at];
@@ -196,26 +200,30 @@ static bool is_given(const struct naive *it, const bool *set, size_t member)
 	return true;
 }
 
-/* No layer of the set that holds the path comes after it. */
-static bool is_last(const struct naive *it, const bool *set, size_t member)
+/* No layer of the set that holds the path comes after it; nor, with `also_rows`, a row that
+ * an unchanged one stands for. */
+static bool is_last(const struct naive *it, const bool *set, size_t member, bool also_rows)
 {
 	for (size_t i = 0; i < it->forest->count; i++)
-		if (set[i] && naive_kind(it, i) != NOTHING && is_before(it, member, i))
+		if (set[i] && naive_kind(it, i) != NOTHING &&
+		    (is_before(it, member, i) ||
+		     (also_rows && naive_reaches(it, i, member))))
 			return false;
 	return true;
 }
 
-/* Fills ret_given with what the set gives: where nothing changed, what is last. */
+/* Fills ret_given with what the set gives: what changed, or else what is last. */
 static void give(const struct naive *it, const bool *set, bool *ret_given)
 {
 	bool any = false;
-	for (size_t i = 0; i < it->forest->count; i++) {
-		bool holds = set[i] && naive_kind(it, i) != NOTHING;
-		ret_given[i] = holds && is_given(it, set, i);
-		any |= ret_given[i];
+	for (int try = 0; !any && try < 3; try++) {
+		for (size_t i = 0; i < it->forest->count; i++) {
+			ret_given[i] = set[i] && naive_kind(it, i) != NOTHING &&
+				       (try == 0 ? is_given(it, set, i)
+						 : is_last(it, set, i, try == 1));
+			any |= ret_given[i];
+		}
 	}
-	for (size_t i = 0; !any && i < it->forest->count; i++)
-		ret_given[i] = set[i] && naive_kind(it, i) != NOTHING && is_last(it, set, i);
 }
 
 static bool naive_changed(const struct naive *it, size_t source)
@@ -374,20 +382,21 @@ static bool file_is_preferred(const struct naive *it, size_t other)
 	       it->options->on_conflict == ON_CONFLICT_LAST;
 }
 
-/* One path below a file that won: a change here by a directory that lost unchanged. */
+/* One path below a file that won: changes here by directories that lost unchanged. */
 static void look_below(struct naive *it)
 {
+	bool changed[FOREST_SOURCES] = {false}, any = false;
 	it->implicit = false;
 	for (size_t i = 0; i < it->forest->count; i++) {
-		if (!it->watched[i] || naive_kind(it, i) == NOTHING ||
-		    !naive_changed(it, i) || file_is_preferred(it, i))
-			continue;
-		bool both[FOREST_SOURCES] = {false};
-		both[i] = both[it->blocker] = true;
-		collect(it, it->blocked, both);
-		memset(it->watched, 0, sizeof(it->watched));
-		return;
+		changed[i] = it->watched[i] && naive_kind(it, i) != NOTHING &&
+			     naive_changed(it, i) && !file_is_preferred(it, i);
+		any |= changed[i];
 	}
+	if (!any)
+		return;
+	changed[it->blocker] = true;
+	collect(it, it->blocked, changed);
+	memset(it->watched, 0, sizeof(it->watched));
 }
 
 static void block(struct naive *it, const bool *winners, bool disputed)

@@ -1,0 +1,137 @@
+"""Stands between a client and a daemon, and does something at a chosen byte.
+
+A plan is a list with one entry for each connection, in order; None, and what comes after
+the list, goes through untouched. With it a test has its moment without waiting for one:
+
+    Cut("up", 1000)    both sides lose the connection after 1000 bytes to the daemon
+    Hold("down", 0)    nothing more goes that way until release(); `held` is then set
+    Flip("down", 500)  the byte at 500 arrives inverted
+"""
+
+import os
+import select
+import socket
+import threading
+
+PATIENCE = 60
+PIECE = 65536
+
+
+class Cut:
+    def __init__(self, way, at):
+        self.way, self.at = way, at
+
+    def act(self, connection):
+        connection.close()
+
+    def end(self):
+        pass
+
+
+class Hold(Cut):
+    def __init__(self, way, at):
+        super().__init__(way, at)
+        self.held, self.released = threading.Event(), threading.Event()
+
+    def act(self, _connection):
+        self.held.set()
+        self.released.wait(PATIENCE)
+
+    def wait(self):
+        assert self.held.wait(PATIENCE), f"the connection ended before byte {self.at} {self.way}"
+
+    def release(self):
+        self.released.set()
+
+    end = release
+
+
+class Flip(Cut):
+    def act(self, connection):
+        connection.flip = self.way
+
+
+class Connection:
+    """Two sockets and a thread for each way; counts what went through."""
+
+    def __init__(self, client, daemon, step):
+        self.sockets = {"up": (client, daemon), "down": (daemon, client)}
+        self.step, self.flip = step, None
+        self.bytes = {"up": 0, "down": 0}
+        self.threads = [threading.Thread(target=self.forward, args=(way,)) for way in self.bytes]
+        for thread in self.threads:
+            thread.start()
+
+    def forward(self, way):
+        source, sink = self.sockets[way]
+        step = self.step if self.step and self.step.way == way else None
+        try:
+            while True:
+                if step and self.bytes[way] == step.at:
+                    step, due = None, step
+                    due.act(self)
+                data = source.recv(min(PIECE, step.at - self.bytes[way]) if step else PIECE)
+                if not data:
+                    break
+                if self.flip == way:
+                    data, self.flip = bytes([data[0] ^ 0xff]) + data[1:], None
+                sink.sendall(data)
+                self.bytes[way] += len(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+
+    def close(self):
+        for end in self.sockets["up"]:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def end(self):
+        if self.step:
+            self.step.end()
+        self.close()
+        for thread in self.threads:
+            thread.join()
+        for end in self.sockets["up"]:
+            end.close()
+
+
+class Proxy:
+    """Listens at `url`; to be ended with end()."""
+
+    def __init__(self, folder, target, *plan):
+        self.path, self.target, self.plan = os.path.join(folder, "proxy"), str(target), list(plan)
+        self.url = f"unix:{self.path}"
+        self.connections = []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        self.wake_reader, self.wake = os.pipe()
+        self.thread = threading.Thread(target=self.accept)
+        self.thread.start()
+
+    def accept(self):
+        while self.listener in select.select([self.listener, self.wake_reader], [], [])[0]:
+            client, _ = self.listener.accept()
+            daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                daemon.connect(self.target)
+            except OSError:
+                daemon.close()
+                client.close()
+                continue
+            number = len(self.connections)
+            step = self.plan[number] if number < len(self.plan) else None
+            self.connections.append(Connection(client, daemon, step))
+
+    def end(self):
+        os.write(self.wake, b"x")
+        self.thread.join()
+        for connection in self.connections:
+            connection.end()
+        self.listener.close()
+        os.close(self.wake)
+        os.close(self.wake_reader)
+        os.unlink(self.path)

@@ -1,0 +1,160 @@
+/* batond's configuration: defaults, file, flags, and what each refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/config.h"
+
+static int read_config(struct config *config, struct error *error, const char *const *flags)
+{
+	char *argv[16] = {(char[]){"batond"}};
+	int argc = 1;
+	for (; flags[argc - 1]; argc++)
+		argv[argc] = (char *)(uintptr_t)flags[argc - 1];
+	return config_read(config, argc, argv, error);
+}
+
+#define READ(config, error, ...)                                                         \
+	read_config(config, error, (const char *const[]){__VA_ARGS__, NULL})
+
+static void write_file(char path[64], const char *text)
+{
+	strcpy(path, "/tmp/batond-conf-XXXXXX");
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void defaults_are_sane(void **state)
+{
+	(void)state;
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(read_config(&config, &error, (const char *const[]){NULL}), 0);
+	assert_int_equal(config.verb, CONFIG_SERVE);
+	assert_int_equal(config.listen_count, 1);
+	assert_memory_equal(config.listen[0], "unix:/", 6);
+	assert_int_equal(config.retention_ms, 15ull * 24 * 3600 * 1000);
+	assert_int_equal(config.log.level, LOG_INFO);
+	assert_false(config.log.json);
+	config_fini(&config);
+}
+
+static void flags_win_over_the_file(void **state)
+{
+	(void)state;
+	char path[64];
+	write_file(path, "# a comment\n"
+			 "data = /srv/file   # behind a value\n"
+			 "\n"
+			 "listen = unix:/a\nlisten=unix:/b\n"
+			 "log-format = json\n retention = 2h\n");
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(READ(&config, &error, "--config", path), 0);
+	assert_string_equal(config.data, "/srv/file");
+	assert_int_equal(config.listen_count, 2);
+	assert_true(config.log.json);
+	assert_int_equal(config.retention_ms, 2 * 3600 * 1000);
+	config_fini(&config);
+	assert_int_equal(READ(&config, &error, "--data=/srv/flag", "--listen", "unix:/c",
+			      "--config", path, "--log-format", "text"),
+			 0);
+	assert_string_equal(config.data, "/srv/flag");
+	assert_int_equal(config.listen_count, 1);
+	assert_string_equal(config.listen[0], "unix:/c");
+	assert_false(config.log.json);
+	config_fini(&config);
+	unlink(path);
+}
+
+static void expect_refusal(const char *const *flags, const char *part)
+{
+	struct config config;
+	struct error error = {0};
+	int code = read_config(&config, &error, flags);
+	assert_true(code == ERR_USAGE || code == ERR_LOCAL);
+	if (!strstr(error.text, part))
+		fail_msg("`%s` does not say `%s`", error.text, part);
+	config_fini(&config);
+}
+
+#define REFUSED(part, ...) expect_refusal((const char *const[]){__VA_ARGS__, NULL}, part)
+
+static void wrong_flags_are_named(void **state)
+{
+	(void)state;
+	REFUSED("--frob", "--frob", "1");
+	REFUSED("--data: needs a value", "--data");
+	REFUSED("--sessions: `0`", "--sessions", "0");
+	REFUSED("--sessions: `-1`", "--sessions=-1");
+	REFUSED("--retention: `15x`", "--retention", "15x");
+	REFUSED("--log-level: `loud`", "--log-level", "loud");
+	REFUSED("--log-format: `xml`", "--log-format", "xml");
+	REFUSED("serve: not an option", "serve", "now");
+	REFUSED("/nonexistent/conf", "--config", "/nonexistent/conf");
+}
+
+static void wrong_lines_are_named_with_their_number(void **state)
+{
+	(void)state;
+	char path[64], expected[80];
+	write_file(path, "data = /x\nlisten\n");
+	snprintf(expected, sizeof(expected), "%s:2", path);
+	REFUSED(expected, "--config", path);
+	unlink(path);
+	write_file(path, "colour = red\n");
+	snprintf(expected, sizeof(expected), "%s:1: colour", path);
+	REFUSED(expected, "--config", path);
+	unlink(path);
+}
+
+static void times_have_units(void **state)
+{
+	(void)state;
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(READ(&config, &error, "--queue-wait", "250ms", "--idle", "3m",
+			      "--silence", "7s", "--stop-timeout", "1h", "--retention", "0"),
+			 0);
+	assert_int_equal(config.queue_wait_ms, 250);
+	assert_int_equal(config.idle_ms, 180000);
+	assert_int_equal(config.silence_ms, 7000);
+	assert_int_equal(config.stop_timeout_ms, 3600000);
+	assert_int_equal(config.retention_ms, 0);
+	config_fini(&config);
+}
+
+static void verbs(void **state)
+{
+	(void)state;
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(READ(&config, &error, "check", "--data", "/x", "--read-data"), 0);
+	assert_int_equal(config.verb, CONFIG_CHECK);
+	assert_true(config.read_data);
+	config_fini(&config);
+	assert_int_equal(READ(&config, &error, "--help"), 0);
+	assert_int_equal(config.verb, CONFIG_HELP);
+	config_fini(&config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_sane),
+		cmocka_unit_test(flags_win_over_the_file),
+		cmocka_unit_test(wrong_flags_are_named),
+		cmocka_unit_test(wrong_lines_are_named_with_their_number),
+		cmocka_unit_test(times_have_units),
+		cmocka_unit_test(verbs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

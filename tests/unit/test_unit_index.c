@@ -1,0 +1,275 @@
+/* The unit index: found at once, on the disk later, wrong ones forgotten; and the table of
+ * what one session may cite. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/store/segment.h"
+#include "daemon/store/unit_index.h"
+#include "daemon/store/unit_table.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+#include "tests/harness/scratch.h"
+
+struct fixture {
+	char *directory;
+	struct unit_index *index;
+	struct error error;
+};
+
+static void open_index(struct fixture *fixture, bool trusted, bool expect_empty)
+{
+	bool empty;
+	assert_int_equal(unit_index_open(&io_system, fixture->directory, trusted,
+					 &fixture->index, &empty, &fixture->error),
+			 0);
+	assert_int_equal(empty, expect_empty);
+}
+
+static void close_index(struct fixture *fixture)
+{
+	assert_int_equal(unit_index_close(fixture->index, &fixture->error), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	fixture->directory = scratch_new();
+	open_index(fixture, true, false);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+	close_index(fixture);
+	scratch_free(fixture->directory);
+	free(fixture);
+	return 0;
+}
+
+/* Unit number n; units of one `n / 8 * 8` share their key. */
+static struct unit_name unit(uint32_t n)
+{
+	uint32_t shared = n / 8 * 8;
+	return (struct unit_name){
+		.key = {.xxh = xxh128_of(&shared, sizeof shared), .len = 100},
+		.sha = sha256_of(&n, sizeof n),
+	};
+}
+
+static void add(struct unit_index *index, int64_t namespace_id, uint32_t first,
+		uint32_t count, uint32_t step)
+{
+	struct unit_batch batch = {.namespace_id = namespace_id,
+				   .segments = must_calloc(2, SEGMENT_ID_LEN),
+				   .rows = must_calloc(count, sizeof *batch.rows),
+				   .row_count = count};
+	batch.segments[1].bytes[0] = 9;
+	for (uint32_t i = 0; i < count; i++)
+		batch.rows[i] = (struct unit_row){.name = unit(first + i * step),
+						  .segment = i % 2,
+						  .offset = first + i * step,
+						  .position = 7};
+	unit_batch_sort(&batch);
+	unit_index_add(index, &batch);
+}
+
+static uint8_t find(struct unit_index *index, int64_t namespace_id, uint32_t n,
+		    struct unit_place places[CANDIDATES_MAX])
+{
+	struct unit_name name = unit(n);
+	uint8_t count;
+	unit_index_find(index, namespace_id, &name.key, 1, &count, places);
+	return count;
+}
+
+static void expect(struct fixture *fixture, uint32_t n)
+{
+	struct unit_place places[CANDIDATES_MAX];
+	struct unit_name name = unit(n);
+	assert_int_equal(find(fixture->index, 1, n, places), 1);
+	assert_true(digest_equal(&places[0].sha, &name.sha));
+	assert_int_equal(places[0].offset, n);
+	assert_int_equal(places[0].position, 7);
+}
+
+static void units_are_found_at_once_and_after_a_stop(void **state)
+{
+	struct fixture *fixture = *state;
+	add(fixture->index, 1, 0, 5000, 8);
+	for (uint32_t n = 0; n < 40000; n += 8)
+		expect(fixture, n);
+	unit_index_settle(fixture->index);
+	for (uint32_t n = 0; n < 40000; n += 8)
+		expect(fixture, n);
+	assert_int_equal(unit_index_count(fixture->index), 5000);
+	close_index(fixture);
+	open_index(fixture, true, false);
+	expect(fixture, 39992);
+	assert_int_equal(unit_index_count(fixture->index), 5000);
+	struct unit_place places[CANDIDATES_MAX];
+	assert_int_equal(find(fixture->index, 1, 40000, places), 0);
+}
+
+static void candidates_never_cross_namespaces(void **state)
+{
+	struct fixture *fixture = *state;
+	struct unit_place places[CANDIDATES_MAX];
+	add(fixture->index, 1, 0, 10, 8);
+	assert_int_equal(find(fixture->index, 2, 0, places), 0);
+	unit_index_settle(fixture->index);
+	assert_int_equal(find(fixture->index, 2, 0, places), 0);
+	assert_int_equal(find(fixture->index, 1, 0, places), 1);
+}
+
+static void a_key_has_at_most_four_candidates(void **state)
+{
+	struct fixture *fixture = *state;
+	struct unit_place places[CANDIDATES_MAX];
+	add(fixture->index, 1, 0, 3, 1);
+	assert_int_equal(find(fixture->index, 1, 0, places), 3);
+	unit_index_settle(fixture->index);
+	add(fixture->index, 1, 3, 5, 1);
+	assert_int_equal(find(fixture->index, 1, 0, places), CANDIDATES_MAX);
+	unit_index_settle(fixture->index);
+	assert_int_equal(find(fixture->index, 1, 0, places), CANDIDATES_MAX);
+	for (size_t i = 0; i < CANDIDATES_MAX; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_false(digest_equal(&places[i].sha, &places[j].sha));
+}
+
+static void the_first_place_of_a_unit_stays(void **state)
+{
+	struct fixture *fixture = *state;
+	add(fixture->index, 1, 0, 1, 8);
+	unit_index_settle(fixture->index);
+	struct unit_batch batch = {.namespace_id = 1,
+				   .segments = must_calloc(1, SEGMENT_ID_LEN),
+				   .rows = must_calloc(1, sizeof *batch.rows),
+				   .row_count = 1};
+	batch.rows[0] = (struct unit_row){.name = unit(0), .offset = 999};
+	unit_index_insert(fixture->index, &batch);
+	unit_batch_fini(&batch);
+	expect(fixture, 0);
+}
+
+static void what_is_forgotten_is_gone_wherever_it_was(void **state)
+{
+	struct fixture *fixture = *state;
+	struct unit_place places[CANDIDATES_MAX];
+	for (uint32_t n = 0; n < 400; n += 8) {
+		add(fixture->index, 1, n, 1, 8);
+		if (n % 16 == 0)
+			unit_index_settle(fixture->index);
+		struct unit_name name = unit(n);
+		unit_index_forget(fixture->index, 1, &name);
+		assert_int_equal(find(fixture->index, 1, n, places), 0);
+	}
+	unit_index_settle(fixture->index);
+	for (uint32_t n = 0; n < 400; n += 8)
+		assert_int_equal(find(fixture->index, 1, n, places), 0);
+	assert_int_equal(unit_index_count(fixture->index), 0);
+}
+
+static void an_index_that_is_not_trusted_begins_empty(void **state)
+{
+	struct fixture *fixture = *state;
+	struct unit_place places[CANDIDATES_MAX];
+	add(fixture->index, 1, 0, 10, 8);
+	close_index(fixture);
+	open_index(fixture, false, true);
+	assert_int_equal(find(fixture->index, 1, 0, places), 0);
+}
+
+/* ---- the table of a session --------------------------------------------------------- */
+
+static void a_table_finds_exact_names_and_own_keys(void **state)
+{
+	(void)state;
+	struct unit_table table AUTO(unit_table_fini) = {0};
+	struct segment segment = {0};
+	struct error error;
+	for (uint32_t n = 0; n < 20000; n++) {
+		enum frame_origin origin = n % 8 < 2 ? FRAME_OWN : FRAME_OFFERED;
+		uint32_t frame = unit_table_frame(&table, &segment, n % 8 + n / 400 * 8,
+						  0, origin);
+		struct unit_name name = unit(n);
+		assert_int_equal(
+			unit_table_add(&table, &name, frame, n % 400, false, &error), 0);
+	}
+	assert_int_equal(table.count, 20000);
+	assert_int_equal(table.frame_count, 400);
+	for (uint32_t n = 0; n < 20000; n++) {
+		struct unit_name name = unit(n);
+		const struct unit_entry *entry = unit_table_find(&table, &name);
+		assert_non_null(entry);
+		assert_int_equal(entry->position, n % 400);
+		struct digest digests[CANDIDATES_MAX];
+		assert_int_equal(
+			unit_table_own(&table, &name.key, digests, CANDIDATES_MAX), 2);
+	}
+	struct unit_name absent = unit(20008);
+	assert_null(unit_table_find(&table, &absent));
+}
+
+static void an_own_copy_is_preferred_to_an_offered_one(void **state)
+{
+	(void)state;
+	struct unit_table table AUTO(unit_table_fini) = {0};
+	struct segment segment = {0};
+	struct error error;
+	struct unit_name name = unit(0), beside = unit(1);
+	uint32_t offered = unit_table_frame(&table, &segment, 64, 0, FRAME_OFFERED);
+	assert_int_equal(unit_table_add(&table, &name, offered, 1, false, &error), 0);
+	assert_int_equal(unit_table_add(&table, &beside, offered, 2, false, &error), 0);
+	uint32_t own = unit_table_frame(&table, &segment, 900, 100, FRAME_OWN);
+	assert_int_equal(unit_table_add(&table, &name, own, 3, false, &error), 0);
+	assert_int_equal(unit_table_add(&table, &name, offered, 1, false, &error), 0);
+	struct unit_entry *entry = unit_table_find(&table, &name);
+	assert_int_equal(entry->frame, own);
+	assert_int_equal(entry->position, 3);
+	assert_int_equal(table.entries[table.frames[offered].first].position, 2);
+	assert_int_equal(table.entries[table.frames[offered].first].next, UNIT_NONE);
+}
+
+static void too_many_contents_of_one_key_are_refused(void **state)
+{
+	(void)state;
+	struct unit_table table AUTO(unit_table_fini) = {0};
+	struct segment segment = {0};
+	struct error error;
+	uint32_t frame = unit_table_frame(&table, &segment, 64, 100, FRAME_OWN);
+	struct unit_name name = unit(0);
+	int err = 0;
+	uint32_t n = 0;
+	for (; !err; n++) {
+		name.sha = sha256_of(&n, sizeof n);
+		err = unit_table_add(&table, &name, frame, 0, false, &error);
+	}
+	assert_int_equal(err, ERR_LIMIT);
+	assert_int_equal(n, 65);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(units_are_found_at_once_and_after_a_stop),
+		TEST(candidates_never_cross_namespaces),
+		TEST(a_key_has_at_most_four_candidates),
+		TEST(the_first_place_of_a_unit_stays),
+		TEST(what_is_forgotten_is_gone_wherever_it_was),
+		TEST(an_index_that_is_not_trusted_begins_empty),
+		cmocka_unit_test(a_table_finds_exact_names_and_own_keys),
+		cmocka_unit_test(an_own_copy_is_preferred_to_an_offered_one),
+		cmocka_unit_test(too_many_contents_of_one_key_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
