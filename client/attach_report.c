@@ -10,6 +10,11 @@ static void put_digest(struct json_writer *writer, const struct digest *digest)
 	json_writer_text(writer, "digest", digest_text(digest, text));
 }
 
+static const char *files_word(uint64_t files)
+{
+	return files == 1 ? "file" : "files";
+}
+
 static void say_layers(const struct view_session *session)
 {
 	for (size_t i = 0; i < session->view.layers.count; i++) {
@@ -17,10 +22,10 @@ static void say_layers(const struct view_session *session)
 		char label[LABEL_SIZE];
 		char files[HUMAN_TEXT_SIZE];
 		char size[HUMAN_TEXT_SIZE];
-		report_line(session->report, "  layer %.*s  %s  %s files, %s",
+		report_line(session->report, "  layer %.*s  %s  %s %s, %s",
 			    (int)layer->layer.len, layer->layer.at,
 			    layer_label(layer, label, sizeof label),
-			    human_count(layer->files, files),
+			    human_count(layer->files, files), files_word(layer->files),
 			    human_size(layer->bytes, size));
 	}
 }
@@ -66,15 +71,15 @@ void attach_report(const struct options *options, const struct view_session *ses
 	char unchanged[HUMAN_TEXT_SIZE];
 	char received[HUMAN_TEXT_SIZE];
 	char seconds[HUMAN_TEXT_SIZE];
-	report_line(
-		session->report,
-		"attached %s files, %s, to `%s`: %s written, %s unchanged, %s received, "
-		"%s",
-		human_count(totals->files, files), human_size(totals->bytes, size),
-		options->directory, human_count(figures->counts.written, written),
-		human_count(figures->counts.unchanged, unchanged),
-		human_size(session->connection.link.received_bytes, received),
-		human_seconds(now_ms() - figures->started_ms, seconds));
+	report_line(session->report,
+		    "attached %s %s, %s, to `%s`: %s written, %s unchanged, %s received, "
+		    "%s",
+		    human_count(totals->files, files), files_word(totals->files),
+		    human_size(totals->bytes, size), options->directory,
+		    human_count(figures->counts.written, written),
+		    human_count(figures->counts.unchanged, unchanged),
+		    human_size(session->connection.link.received_bytes, received),
+		    human_seconds(now_ms() - figures->started_ms, seconds));
 	say_digest_and_layers(session);
 }
 

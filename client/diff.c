@@ -217,12 +217,12 @@ static void warn_conflicts(const struct diff *diff, const char *const names[2])
 	for (int i = 0; i < 2; i++) {
 		uint64_t conflicts = diff->sides[i].session.view.conflicts;
 		if (conflicts)
-			report_warning(
-				diff->report,
-				"`%s`: %" PRIu64
-				" paths are in conflict between its layers; the last "
-				"layer's were compared",
-				names[i], conflicts);
+			report_warning(diff->report,
+				       "`%s`: %" PRIu64
+				       " %s in conflict between its layers; the last "
+				       "layer's were compared",
+				       names[i], conflicts,
+				       conflicts == 1 ? "path is" : "paths are");
 	}
 }
 

@@ -25,7 +25,8 @@ struct download {
 	unsigned slot_count;
 
 	pthread_mutex_t mutex; /* guards all below */
-	pthread_cond_t changed;
+	pthread_cond_t freed;  /* a buffer, or failed */
+	pthread_cond_t pushed; /* a frame, or closed, or failed */
 	struct slot *free_slots[SLOTS_MAX];
 	unsigned free_count;
 	struct slot *ready[SLOTS_MAX]; /* a ring: frames in the order they came */
@@ -52,7 +53,7 @@ static struct slot *lease(struct download *download)
 {
 	pthread_mutex_lock(&download->mutex);
 	while (download->free_count == 0 && !download->failed)
-		pthread_cond_wait(&download->changed, &download->mutex);
+		pthread_cond_wait(&download->freed, &download->mutex);
 	struct slot *slot = NULL;
 	if (!download->failed)
 		slot = download->free_slots[--download->free_count];
@@ -65,7 +66,7 @@ static void push(struct download *download, struct slot *slot)
 	pthread_mutex_lock(&download->mutex);
 	unsigned at = (download->ready_first + download->ready_count++) % SLOTS_MAX;
 	download->ready[at] = slot;
-	pthread_cond_broadcast(&download->changed);
+	pthread_cond_signal(&download->pushed);
 	pthread_mutex_unlock(&download->mutex);
 }
 
@@ -74,7 +75,7 @@ static struct slot *pop(struct download *download)
 {
 	pthread_mutex_lock(&download->mutex);
 	while (download->ready_count == 0 && !download->closed && !download->failed)
-		pthread_cond_wait(&download->changed, &download->mutex);
+		pthread_cond_wait(&download->pushed, &download->mutex);
 	struct slot *slot = NULL;
 	if (download->ready_count > 0 && !download->failed) {
 		slot = download->ready[download->ready_first];
@@ -89,7 +90,7 @@ static void give_back(struct download *download, struct slot *slot)
 {
 	pthread_mutex_lock(&download->mutex);
 	download->free_slots[download->free_count++] = slot;
-	pthread_cond_broadcast(&download->changed);
+	pthread_cond_signal(&download->freed);
 	pthread_mutex_unlock(&download->mutex);
 }
 
@@ -98,7 +99,8 @@ static void close_queue(struct download *download, bool failed)
 	pthread_mutex_lock(&download->mutex);
 	download->closed = true;
 	download->failed |= failed;
-	pthread_cond_broadcast(&download->changed);
+	pthread_cond_broadcast(&download->freed);
+	pthread_cond_broadcast(&download->pushed);
 	pthread_mutex_unlock(&download->mutex);
 }
 
@@ -251,7 +253,8 @@ static int receive_one(struct link *link, struct download *download, struct erro
 static void download_init(struct download *download)
 {
 	pthread_mutex_init(&download->mutex, NULL);
-	pthread_cond_init(&download->changed, NULL);
+	pthread_cond_init(&download->freed, NULL);
+	pthread_cond_init(&download->pushed, NULL);
 	download->slot_count = 2 * workers_count() + 1;
 	for (unsigned i = 0; i < download->slot_count; i++) {
 		download->slots[i].bytes = must_alloc(BULK_LEN_MAX);
@@ -263,7 +266,8 @@ static void download_fini(struct download *download)
 {
 	for (unsigned i = 0; i < download->slot_count; i++)
 		free(download->slots[i].bytes);
-	pthread_cond_destroy(&download->changed);
+	pthread_cond_destroy(&download->freed);
+	pthread_cond_destroy(&download->pushed);
 	pthread_mutex_destroy(&download->mutex);
 }
 

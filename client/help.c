@@ -1,3 +1,4 @@
+/* help: the usage and the options, printed from the tables of both. */
 #include <stdio.h>
 #include <string.h>
 

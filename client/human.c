@@ -11,7 +11,8 @@
 
 const char *human_size(uint64_t bytes, char ret_text[HUMAN_TEXT_SIZE])
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	static const char *const units[] = {"B",   "KiB", "MiB", "GiB",
+					    "TiB", "PiB", "EiB"};
 	double amount = (double)bytes;
 	size_t unit = 0;
 	/* What would be printed as 1024 goes to the next unit. */

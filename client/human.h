@@ -8,7 +8,7 @@
 
 #define HUMAN_TEXT_SIZE 32
 
-/* "912 B", "1.4 MiB", "23 GiB": three digits at most before the unit. */
+/* "912 B", "1.4 MiB", "23 GiB". */
 const char *human_size(uint64_t bytes, char ret_text[HUMAN_TEXT_SIZE]);
 /* "58,012" */
 const char *human_count(uint64_t count, char ret_text[HUMAN_TEXT_SIZE]);

@@ -12,10 +12,12 @@ const struct identity_value identity_values[] = {
 	{"namespace", "--namespace", AT(namespace), "\"default\" is used"},
 	{"workflow", "--workflow", AT(workflow), "required"},
 	{"run", "--run", AT(run), "1 is used"},
-	{"job", "--job", AT(job), "a persist needs one; an attach without one is anonymous"},
+	{"job", "--job", AT(job),
+	 "a persist needs one; an attach without one is anonymous"},
 	{"shard", "--shard", AT(shard), "the job is not cut into shards"},
 	{"attempt", "--attempt", AT(attempt), "1 is used"},
-	{"execution", "--execution", AT(execution), "two executions with one identity go unnoticed"},
+	{"execution", "--execution", AT(execution),
+	 "two executions with one identity go unnoticed"},
 	{"needs", "--needs", AT(needs_origin), "every visible layer is attached"},
 	{"parent", "--retry-of", AT(retry_of), "the workflow retries nothing"},
 	{.name = NULL},
@@ -38,7 +40,6 @@ static const char *variable(const char *name, size_t len)
 	const char *value = getenv(copy);
 	return value && *value ? value : NULL;
 }
-
 
 /* The form with its variables' values; NULL if one is missing. */
 static char *fill(const char *form)

@@ -23,7 +23,7 @@ static void on_signal(int number)
 	errno = saved_errno;
 }
 
-static void catch(int number)
+static void catch (int number)
 {
 	struct sigaction before;
 	if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
@@ -37,9 +37,9 @@ void interrupts_init(void)
 {
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	claim(wake_fd >= 0);
-	catch(SIGINT);
-	catch(SIGTERM);
-	catch(SIGHUP);
+	catch (SIGINT);
+	catch (SIGTERM);
+	catch (SIGHUP);
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 

@@ -1,3 +1,4 @@
+/* log: the layers of a workflow in order, as a table or as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,15 +116,20 @@ static struct text short_id(struct text id)
 	return (struct text){id.at, id.len < SHORT_ID_LEN ? id.len : SHORT_ID_LEN};
 }
 
+static bool is_visible(const struct msg_layer *layer)
+{
+	return layer->state.len == 0 || text_is(layer->state, "visible");
+}
+
 /* Why it is not simply there, and what it came after. */
 static void put_story(struct buffer *line, const struct msg_layer *layer)
 {
 	if (layer->inherited)
 		put(line, "  inherited from ", layer->workflow);
-	bool visible = layer->state.len == 0 || text_is(layer->state, "visible");
-	if (!visible)
-		put(line, "  ", layer->state);
-	put(line, layer->reason.len > 0 ? ": " : "", layer->reason);
+	/* The reason says the state too. */
+	struct text why = layer->reason.len > 0 ? layer->reason : layer->state;
+	if (!is_visible(layer))
+		put(line, "  ", why);
 	for (size_t i = 0; i < layer->after.count; i++)
 		put(line, i == 0 ? "  after " : ", ", short_id(layer->after.items[i]));
 	buffer_put_u8(line, '\0');
@@ -136,11 +142,12 @@ static void print_layer(const struct listing *listing, const struct msg_layer *l
 	put_execution(&who, layer);
 	put_story(&story, layer);
 	char files[HUMAN_TEXT_SIZE], size[HUMAN_TEXT_SIZE], created[ISO_TIME_SIZE];
-	bool gone = layer->state.len > 0 && !text_is(layer->state, "visible");
+	bool gone = !is_visible(layer);
 	struct text id = short_id(layer->layer);
-	report_answer(listing->report, "%s%.*s  %-20s %9s files %9s  %.19sZ%s%s",
+	report_answer(listing->report, "%s%.*s  %-20s %9s %-5s %9s  %.19sZ%s%s",
 		      gone ? listing->colours.dim : "", (int)id.len, id.at,
 		      (const char *)who.at, human_count(layer->files, files),
+		      layer->files == 1 ? "file" : "files",
 		      human_size(layer->bytes, size),
 		      iso_time(layer->created_ms, created), (const char *)story.at,
 		      gone ? listing->colours.plain : "");

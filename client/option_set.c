@@ -32,8 +32,8 @@ static int refuse(const struct option_use *use, const char *why, struct error *e
 
 static int refuse_empty(const struct option_use *use, struct error *error)
 {
-	return error_set(error, ERR_USAGE, "%s: it is empty; give a value or leave it out",
-			 use->origin);
+	return error_set(error, ERR_USAGE,
+			 "%s: it is empty; give a value or leave it out", use->origin);
 }
 
 static void keep(char **place, const char *value)

@@ -13,7 +13,8 @@
 #define FILTERED (ATTACH | TAKES(LS) | TAKES(DIFF))
 #define ALL (~0u)
 
-#define TO(setter, member) .set = option_set_##setter, .at = offsetof(struct options, member)
+#define TO(setter, member)                                                               \
+	.set = option_set_##setter, .at = offsetof(struct options, member)
 
 /* clang-format off */
 const struct option option_table[] = {

@@ -13,10 +13,11 @@ struct cursor {
 	struct option_words *words;
 };
 
-static void use(struct option_words *words, const struct option *option, const char *value)
+static void use(struct option_words *words, const struct option *option,
+		const char *value)
 {
-	words->uses = must_realloc(words->uses,
-				   (words->use_count + 1) * sizeof(*words->uses));
+	words->uses =
+		must_realloc(words->uses, (words->use_count + 1) * sizeof(*words->uses));
 	words->uses[words->use_count++] = (struct option_use){
 		.option = option,
 		.value = value,

@@ -188,7 +188,8 @@ static int check_arguments(const struct options *options, struct error *error)
 	if (count >= command->arguments_min && count <= command->arguments_max)
 		return 0;
 	if (count > command->arguments_max)
-		return error_set(error, ERR_USAGE, "%s: one argument too many; usage: baton %s %s",
+		return error_set(error, ERR_USAGE,
+				 "%s: one argument too many; usage: baton %s %s",
 				 options->arguments.items[command->arguments_max],
 				 command->name, command->arguments);
 	return error_set(error, ERR_USAGE, "an argument is missing; usage: baton %s %s",
@@ -218,7 +219,8 @@ static void set_defaults(struct options *options)
 	default_text(&options->on_conflict, "error");
 	bool has_directory = options->command == &commands[VERB_ATTACH] &&
 			     options->arguments.count > 0;
-	default_text(&options->directory, has_directory ? options->arguments.items[0] : ".");
+	default_text(&options->directory,
+		     has_directory ? options->arguments.items[0] : ".");
 	if (!options->namespace.value)
 		default_text(&options->namespace.origin, "default");
 	default_text(&options->namespace.value, "default");

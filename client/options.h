@@ -79,8 +79,8 @@ int options_parse(struct options *options, int argc, char *const *argv,
 void options_fini(struct options *options);
 
 /* The identity as the wire wants it; borrowed from options; needs' items live in
- * `ret_items`, which the caller frees. ERR_USAGE when the workflow (or, with need_job, the
- * job) is missing, with a sentence that says how to give it. */
+ * `ret_items`, which the caller frees. ERR_USAGE when the workflow (or, with need_job,
+ * the job) is missing, with a sentence that says how to give it. */
 int options_identity(const struct options *options, bool need_job,
 		     struct msg_identity *ret_identity, struct text **ret_items,
 		     struct error *error);

@@ -32,9 +32,10 @@ int options_identity(const struct options *options, bool need_job,
 		     struct error *error)
 {
 	if (!workflow_of(options))
-		return missing("which workflow?", "--workflow ID", "BATON_WORKFLOW", error);
+		return missing("no workflow is known", "--workflow ID", "BATON_WORKFLOW",
+			       error);
 	if (need_job && !options->job.value)
-		return missing("which job?", "--job NAME", "BATON_JOB", error);
+		return missing("no job is known", "--job NAME", "BATON_JOB", error);
 	*ret_items = needs_of(options);
 	*ret_identity = (struct msg_identity){
 		.namespace = text_of(options->namespace.value),
@@ -62,23 +63,23 @@ static void setting_fini(struct setting *setting)
 void options_fini(struct options *options)
 {
 	struct setting *settings[] = {
-		&options->server,    &options->namespace,    &options->workflow,
-		&options->run,	     &options->job,	     &options->shard,
-		&options->attempt,   &options->execution,    &options->retry_of,
+		&options->server,       &options->namespace, &options->workflow,
+		&options->run,          &options->job,       &options->shard,
+		&options->attempt,      &options->execution, &options->retry_of,
 		&options->needs_origin,
 	};
 	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
 		setting_fini(settings[i]);
 	char *texts[] = {
-		options->from_workflow, options->token_file, options->root,
-		options->prefix,	options->paths_from, options->directory,
-		options->layer,		options->on_conflict, options->expect,
+		options->from_workflow, options->token_file,  options->root,
+		options->prefix,        options->paths_from,  options->directory,
+		options->layer,         options->on_conflict, options->expect,
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);
 	struct string_list *lists[] = {
-		&options->needs,  &options->exclude, &options->only,
-		&options->from,	  &options->prefer,  &options->arguments,
+		&options->needs, &options->exclude, &options->only,
+		&options->from,  &options->prefer,  &options->arguments,
 	};
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		string_list_fini(lists[i]);

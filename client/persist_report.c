@@ -251,7 +251,7 @@ int persist_dry_run(struct persist *persist, struct error *error)
 	tree_init(&dry.tree);
 	struct walk_request request = {
 		.selection = &persist->selection,
-		.prefix_len = *persist->prefix ? strlen(persist->prefix) + 1 : 0,
+		.prefix = persist->prefix,
 		.events = {on_progress, on_skipped, &dry},
 	};
 	int rc = walk_run(&request, &dry.tree, error);

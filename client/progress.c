@@ -44,7 +44,8 @@ static void show(struct progress *progress)
 		.total_files = load(&progress->total_files),
 		.total_bytes = load(&progress->total_bytes),
 	};
-	progress->rate = progress_rate(progress->rate, figures.bytes - progress->last_bytes,
+	progress->rate = progress_rate(progress->rate,
+				       figures.bytes - progress->last_bytes,
 				       now - progress->last_ms);
 	progress->last_ms = now;
 	progress->last_bytes = figures.bytes;

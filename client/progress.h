@@ -1,7 +1,8 @@
 /*
  * Progress on standard error: redrawn in place on a terminal (files, bytes, rate, time
- * left), a plain line every five seconds elsewhere, nothing with --quiet or --no-progress.
- * A thread of its own draws; counting is a relaxed atomic addition from any thread.
+ * left), a plain line every five seconds elsewhere, nothing with --quiet or
+ * --no-progress. A thread of its own draws; counting is a relaxed atomic addition from
+ * any thread.
  */
 #ifndef BATON_CLIENT_PROGRESS_H
 #define BATON_CLIENT_PROGRESS_H

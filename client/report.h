@@ -44,7 +44,8 @@ void report_line(struct report *report, const char *format, ...)
 void report_answer(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* With --json: the writer, inside the object that report_finish() ends. NULL otherwise. */
+/* With --json: the writer, inside the object that report_finish() ends. NULL otherwise.
+ */
 struct json_writer *report_json(struct report *report);
 /* Writes the collected `warnings` array into the JSON object. */
 void report_json_warnings(struct report *report);

@@ -66,8 +66,8 @@ static bool same_directory(const struct report_conflict *a,
 static void print_directory(const struct report_conflict *conflict, FILE *stream)
 {
 	size_t len = directory_len(conflict);
-	char *directory AUTO_FREE = path_escape(len > 0 ? conflict->path : ".",
-						len > 0 ? len : 1);
+	char *directory AUTO_FREE =
+		path_escape(len > 0 ? conflict->path : ".", len > 0 ? len : 1);
 	(void)fprintf(stream, "  in %s:\n", directory);
 }
 

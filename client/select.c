@@ -160,7 +160,10 @@ const char *selection_absent(const struct selection *selection)
 
 int selection_check(const struct selection *selection, struct error *error)
 {
-	const char *text = selection_unmatched(selection);
+	/* What is not there is known before the walk, when no other PATH has matched yet.
+	 */
+	const char *absent = selection_absent(selection);
+	const char *text = absent ? absent : selection_unmatched(selection);
 	if (!text)
 		return 0;
 	char *shown AUTO_FREE = path_escape(text, strlen(text));

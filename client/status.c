@@ -1,3 +1,4 @@
+/* status: what the daemon says of itself and its store. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -46,9 +47,8 @@ static void print_daemon(struct report *report, const char *server,
 	report_answer(report, "daemon      %.*s at %s, protocol %" PRIu64,
 		      (int)reply->software.len, reply->software.at, server,
 		      reply->version);
-	report_answer(report,
-		      "process     %" PRIu64 ", up for %s, %s of memory", reply->pid,
-		      human_seconds(reply->uptime_ms, uptime),
+	report_answer(report, "process     %" PRIu64 ", up for %s, %s of memory",
+		      reply->pid, human_seconds(reply->uptime_ms, uptime),
 		      human_size(reply->rss_bytes, memory));
 	report_answer(report,
 		      "sessions    %" PRIu64 " active, %" PRIu64 " waiting, %" PRIu64
@@ -68,8 +68,8 @@ static void print_store(struct report *report, const struct msg_status_reply *re
 		      reply->read_only ? ", read-only after a failed write" : "",
 		      reply->read_only ? colours.plain : "");
 	report_answer(report,
-		      "holds       %" PRIu64 " layers in %" PRIu64 " workflows of %" PRIu64
-		      " namespaces, %" PRIu64 " segments",
+		      "holds       %" PRIu64 " layers in %" PRIu64
+		      " workflows of %" PRIu64 " namespaces, %" PRIu64 " segments",
 		      reply->layers, reply->workflows, reply->namespaces,
 		      reply->segments);
 	report_answer(report, "index       %.*s, %s units", (int)reply->index_state.len,

@@ -6,8 +6,7 @@
 
 void string_list_add(struct string_list *list, const char *text)
 {
-	list->items =
-		must_realloc(list->items, (list->count + 1) * sizeof(*list->items));
+	list->items = must_realloc(list->items, (list->count + 1) * sizeof(*list->items));
 	list->items[list->count++] = must_strdup(text);
 }
 

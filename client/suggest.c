@@ -24,7 +24,8 @@ size_t suggest_distance(const char *a, size_t a_len, const char *b, size_t b_len
 			size_t change = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
 			size_t insert = least(rows[i - 1][j], rows[i][j - 1]) + 1;
 			rows[i][j] = least(change, insert);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
 				rows[i][j] = least(rows[i][j], rows[i - 2][j - 2] + 1);
 		}
 	}

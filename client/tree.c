@@ -40,7 +40,7 @@ void tree_fini(struct tree *tree)
 
 static char *strings_room(struct string_arena *strings, size_t len)
 {
-	if (len > strings->left) {
+	if (!strings->at || len > strings->left) {
 		strings->blocks = must_realloc(
 			strings->blocks, (strings->count + 1) * sizeof *strings->blocks);
 		strings->at = must_alloc(STRINGS_BLOCK_LEN);

@@ -29,9 +29,8 @@ struct unit_table;
 struct unit_table *unit_table_new(void);
 void unit_table_free(struct unit_table *table);
 
-/* Finds or adds the unit with these bytes. Returns true when the caller has to ask for it
- * (and send it if need be). ERR… cannot fail: the number of units is bounded by what
- * 2^32 of them would weigh. */
+/* Finds or adds the unit with these bytes (key->len of them). Returns true when the
+ * caller has to ask for it, and to send it if need be. */
 bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
 		      const void *data, uint32_t *ret_unit);
 /* Adds a unit without looking for an equal one, its SHA-256 known: a manifest piece. */

@@ -221,21 +221,11 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
-static size_t depth_of(const char *path)
-{
-	size_t depth = *path ? 1 : 0;
-	for (; *path; path++)
-		depth += *path == '/';
-	return depth;
-}
-
 static int walk(struct upload *upload, struct error *error)
 {
-	const char *prefix = upload->request->prefix ? upload->request->prefix : "";
 	struct walk_request request = {
 		.selection = upload->request->selection,
-		.prefix_len = *prefix ? strlen(prefix) + 1 : 0,
-		.prefix_depth = depth_of(prefix),
+		.prefix = upload->request->prefix,
 		.events = {on_progress, on_skipped, upload},
 	};
 	int rc = walk_run(&request, upload->tree, error);

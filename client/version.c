@@ -1,3 +1,4 @@
+/* version: of this program and of the protocol it speaks. */
 #include "client/command.h"
 #include "proto/limits.h"
 

@@ -34,6 +34,7 @@ struct walk {
 	struct tree *tree;                  /* borrowed */
 	struct level *levels;               /* owned */
 	size_t depth, room;
+	size_t prefix_len, prefix_depth; /* with the "/" behind it */
 	char *path;    /* owned; PATH_LEN_MAX bytes and some; the directory's, then the
 			  entry's */
 	void *scratch; /* owned */
@@ -197,8 +198,8 @@ static int look(struct walk *walk, const char *name, struct found *found,
 		.name = name, .name_len = strlen(name), .type = walk_names_type(name)};
 	size_t start = level->path_len ? level->path_len + 1 : 0;
 	found->path_len = start + found->name_len;
-	if (found->path_len + walk->request->prefix_len > PATH_LEN_MAX ||
-	    walk->depth + walk->request->prefix_depth > PATH_DEPTH_MAX) {
+	if (found->path_len + walk->prefix_len > PATH_LEN_MAX ||
+	    walk->depth + walk->prefix_depth > PATH_DEPTH_MAX) {
 		char *parent AUTO_FREE = path_escape(walk->path, level->path_len);
 		return error_set(error, ERR_LIMIT,
 				 "`%s`: holds a path that is longer than %u bytes or "
@@ -312,6 +313,17 @@ static void match_root(struct selection *selection, bool any)
 	}
 }
 
+static void measure_prefix(struct walk *walk)
+{
+	const char *prefix = walk->request->prefix;
+	if (!prefix || !*prefix)
+		return;
+	walk->prefix_len = strlen(prefix) + 1;
+	walk->prefix_depth = 1;
+	for (; *prefix; prefix++)
+		walk->prefix_depth += *prefix == '/';
+}
+
 int walk_run(const struct walk_request *request, struct tree *tree, struct error *error)
 {
 	struct walk walk AUTO(walk_fini) = {
@@ -321,6 +333,7 @@ int walk_run(const struct walk_request *request, struct tree *tree, struct error
 		.path = must_alloc(PATH_LEN_MAX + COMPONENT_LEN_MAX + 2),
 		.scratch = must_alloc(SCRATCH_LEN),
 	};
+	measure_prefix(&walk);
 	int rc = enter_root(&walk, error);
 	while (rc == 0 && walk.depth > 0)
 		rc = step(&walk, error);

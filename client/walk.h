@@ -29,17 +29,15 @@ struct walk_events {
 	void *context; /* borrowed */
 };
 
-/*
- * prefix_len: bytes and prefix_depth: components that will stand before each path when it
- * is stored, for the limits. ERR_LOCAL names what cannot be read or has vanished,
- * ERR_LIMIT a path that is too long or too deep.
- */
 struct walk_request {
 	struct selection *selection; /* borrowed */
-	size_t prefix_len, prefix_depth;
+	const char *prefix; /* borrowed; clean; what will stand before each path when it
+			     * is stored, for the limits; NULL or "": nothing */
 	struct walk_events events;
 };
 
+/* Fills the tree, which holds its root only. ERR_LOCAL names what cannot be read or has
+ * vanished, ERR_LIMIT a path that is too long or too deep. */
 int walk_run(const struct walk_request *request, struct tree *tree, struct error *error);
 
 #endif

@@ -1,3 +1,4 @@
+/* whereami: who this job is, where each value was found, and how to give the rest. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,10 @@
 
 /* One line of the answer. */
 struct finding {
-	const char *name;   /* borrowed; "workflow" */
-	char *value;        /* owned; NULL: not found */
-	const char *origin; /* borrowed; NULL: not found */
-	char *advice;       /* owned; NULL: found */
+	const char *name;               /* borrowed; "workflow" */
+	char *value;                    /* owned; NULL: not found */
+	const char *origin;             /* borrowed; NULL: not found */
+	char *advice;                   /* owned; NULL: found */
 	const struct string_list *list; /* borrowed; NULL: a single value */
 };
 
@@ -53,8 +54,7 @@ static struct finding find(const struct options *options,
 	if (setting == &options->needs_origin)
 		finding.list = &options->needs;
 	if (!setting->origin)
-		finding.advice =
-			advice_for(value, option_named(flag, strlen(flag)));
+		finding.advice = advice_for(value, option_named(flag, strlen(flag)));
 	else if (finding.list)
 		finding.value = joined(finding.list);
 	else

@@ -12,7 +12,8 @@ int merge_compare_u32(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* ---- heads --------------------------------------------------------------------------- */
+/* ---- heads ---------------------------------------------------------------------------
+ */
 
 static int advance(struct merge *merge, uint32_t rank, struct error *error)
 {
@@ -51,7 +52,8 @@ int merge_pass(struct merge *merge, uint32_t rank, const struct row *path,
 	return 0;
 }
 
-/* ---- the heap ------------------------------------------------------------------------ */
+/* ---- the heap ------------------------------------------------------------------------
+ */
 
 static bool is_less(const struct merge *merge, uint32_t a, uint32_t b)
 {
@@ -95,7 +97,8 @@ static size_t find_within(const struct merge *merge, const struct row *path, boo
 	ret_spots[0] = 0;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t child = 2 * (size_t)ret_spots[i] + 1;
-		     child < merge->count && child <= 2 * (size_t)ret_spots[i] + 2; child++) {
+		     child < merge->count && child <= 2 * (size_t)ret_spots[i] + 2;
+		     child++) {
 			const struct merge_head *head = &merge->heads[merge->heap[child]];
 			if (is_within(head, path) &&
 			    (below || head->row.path_len == path->path_len))
@@ -171,7 +174,8 @@ static int start(struct merge *merge, struct error *error)
 	return 0;
 }
 
-/* ---- the promise --------------------------------------------------------------------- */
+/* ---- the promise ---------------------------------------------------------------------
+ */
 
 /* With one source that is no shadow there is nothing to compare. */
 static int next_of_single(struct merge *merge, struct merged_row *ret_row,
@@ -197,8 +201,8 @@ static bool is_below_blocked(struct merge *merge)
 	const struct row *row = &merge->heads[merge->group[0]].row;
 	if (!merge->blocking)
 		return false;
-	merge->blocking = path_below(row->path, row->path_len, merge->blocked,
-				     merge->blocked_len);
+	merge->blocking =
+		path_below(row->path, row->path_len, merge->blocked, merge->blocked_len);
 	return merge->blocking;
 }
 

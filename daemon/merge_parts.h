@@ -3,9 +3,9 @@
  *
  *   merge.c          the cursors and the path that is next
  *   merge_rank.c     numbers for sources, such that bases and earlier ones come first
- *   merge_weigh.c    which holders of a path changed it, which are candidates (rules 1, 2)
- *   merge_path.c     what becomes of a path                                 (rules 3 to 5)
- *   merge_conflict.c what was collected
+ *   merge_weigh.c    which holders of a path changed it, which are candidates (rules 1,
+ * 2) merge_path.c     what becomes of a path                                 (rules 3 to
+ * 5) merge_conflict.c what was collected
  *
  * Sources go by their rank in here; source_of[] leads back to the caller's position.
  * Only merge*.c include this.
@@ -21,9 +21,9 @@
 struct merge_head {
 	struct row row;      /* borrowed from the cursor: the next row of the source */
 	uint64_t first_unit; /* mentions that the source gave before it */
-	bool ended;	     /* no row is left; after every path */
-	bool implicit;	     /* at the path in question: a directory without a row */
-	bool passed;	     /* was moved on while its path was decided */
+	bool ended;          /* no row is left; after every path */
+	bool implicit;       /* at the path in question: a directory without a row */
+	bool passed;         /* was moved on while its path was decided */
 };
 
 struct merge {
@@ -33,23 +33,23 @@ struct merge {
 	uint32_t single; /* rank, and position, of the only source that is no shadow */
 	bool started;
 
-	uint32_t *source_of;	  /* owned; rank → position */
-	size_t words;		  /* of a set of ranks */
+	uint32_t *source_of;      /* owned; rank → position */
+	size_t words;             /* of a set of ranks */
 	uint64_t *before, *bases; /* owned; count × words each */
-	uint64_t *reach; /* owned; the same: what an unchanged row comes after */
+	uint64_t *reach;          /* owned; the same: what an unchanged row comes after */
 	struct merge_head *heads; /* owned; by rank */
-	uint32_t *heap;	  /* owned; ranks, the least path first, then the least rank */
-	bool disordered;  /* heads moved that the heap does not know of */
-	uint32_t *spots;  /* owned; places in the heap of heads at the path, ascending */
+	uint32_t *heap;  /* owned; ranks, the least path first, then the least rank */
+	bool disordered; /* heads moved that the heap does not know of */
+	uint32_t *spots; /* owned; places in the heap of heads at the path, ascending */
 	size_t spot_count;
 	uint32_t *frontier; /* owned; for searching the heap */
 
 	uint32_t *group; /* owned; ranks that hold the path, ascending */
 	size_t group_len;
 	uint64_t *held, *changed; /* owned; sets */
-	uint64_t *covered;	  /* owned; those that a changed row came after */
+	uint64_t *covered;        /* owned; those that a changed row came after */
 	uint64_t *present, *rest; /* owned; for working */
-	uint32_t *candidates;	  /* owned; ranks, by position */
+	uint32_t *candidates;     /* owned; ranks, by position */
 	size_t candidate_count;
 	uint32_t *disputed; /* owned; positions of the conflict at the path */
 	size_t disputed_count;

@@ -11,7 +11,8 @@ struct ranking {
 	bool *done;                /* owned */
 };
 
-static void require(struct ranking *ranking, size_t at, const uint32_t *list, size_t count)
+static void require(struct ranking *ranking, size_t at, const uint32_t *list,
+		    size_t count)
 {
 	uint64_t *set = ranking->earlier + at * ranking->merge->words;
 	for (size_t i = 0; i < count; i++) {
@@ -76,7 +77,8 @@ void merge_rank(struct merge *merge)
 		rank_of[position] = rank;
 	}
 	for (size_t rank = 0; rank < count; rank++) {
-		const struct merge_source *source = merge_source_at(merge, (uint32_t)rank);
+		const struct merge_source *source =
+			merge_source_at(merge, (uint32_t)rank);
 		translate(rank_of, source->before, source->before_count,
 			  merge_before(merge, rank));
 		translate(rank_of, source->bases, source->base_count,

@@ -16,6 +16,9 @@
 #include "proto/cleanup.h"
 #include "proto/message.h"
 
+/* How long a refused peer may go on sending before the connection is cut. */
+#define LINGER_MS 2000u
+
 static void name_peer(struct peer *peer)
 {
 	union {
@@ -104,6 +107,25 @@ void peer_close(struct peer *peer)
 	uv_close((uv_handle_t *)&peer->poll, on_closed);
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+/* Everything was said. */
+static void leave(struct peer *peer)
+{
+	(void)shutdown(peer->fd, SHUT_WR);
+	peer->state = PEER_LEAVING;
+	peer->deadline_ms = uv_now(&peer->server->loop) + LINGER_MS;
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+static void drop_input(struct peer *peer)
+{
+	uint8_t dropped[4096];
+	ssize_t got = recv(peer->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		peer_close(peer);
+}
+
 void peer_refuse(struct peer *peer, const struct error *error)
 {
 	struct msg_error refusal = {
@@ -112,8 +134,7 @@ void peer_refuse(struct peer *peer, const struct error *error)
 		.retry_ms = error->code == ERR_BUSY ? 1000 : 0,
 	};
 	(void)send_now(peer, MSG_ERROR, &refusal);
-	(void)shutdown(peer->fd, SHUT_WR);
-	peer_close(peer);
+	leave(peer);
 }
 
 static void refuse_and_log(struct peer *peer, const struct error *error)
@@ -144,9 +165,8 @@ static void answer_http(struct peer *peer)
 		"Connection: close\r\n\r\n"
 		"This is batond. It does not speak HTTP; use the baton command.\n";
 	(void)send(peer->fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void)shutdown(peer->fd, SHUT_WR);
 	log_line(peer->server->log, LOG_INFO, "refused", "%s: an HTTP client", peer->label);
-	peer_close(peer);
+	leave(peer);
 }
 
 static bool lists(const struct text_list *list, const char *word)
@@ -237,6 +257,7 @@ static void on_request(struct peer *peer, uint16_t type)
 		return;
 	}
 	(void)uv_poll_stop(&peer->poll);
+	peer->request->arrival = ++peer->server->arrivals;
 	peer->state = PEER_GIVEN;
 	peer->silent = true;
 	peer->said_ms = uv_now(&peer->server->loop);
@@ -267,6 +288,8 @@ static int check_header(const struct peer *peer, struct error *error)
 					   "bytes; this does not look like a Baton client"
 					 : "a request is longer than %u bytes",
 				 room);
+	if (peer->header[7] != 0)
+		return error_set(error, ERR_PROTOCOL, "this is not a message");
 	bool critical = peer->header[6] & MSG_FLAG_CRITICAL;
 	if (peer->state == PEER_IDLE && !message_type_name(type) && critical)
 		return error_set(error, ERR_PROTOCOL,
@@ -338,8 +361,11 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		peer_close(peer);
 		return;
 	}
-	while (read_some(peer))
-		;
+	if (peer->state == PEER_LEAVING)
+		drop_input(peer);
+	else
+		while (read_some(peer))
+			;
 }
 
 void peer_open(struct server *server, int fd)

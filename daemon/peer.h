@@ -5,6 +5,8 @@
  *   IDLE      the loop reads a request
  *   GIVEN     a request waits for a worker, or a worker owns the socket; while the worker
  *             has nothing to say the loop says KEEPALIVE in its place
+ *   LEAVING   it was sent away; the loop drops what it still sends, for up to 2 seconds:
+ *             closing at once would reset a TCP connection and lose the ERROR
  *   CLOSING   the loop is closing its handle
  *
  * All functions belong to the loop's thread, but for peer_set_silent().
@@ -24,6 +26,7 @@ enum peer_state {
 	PEER_GREETING,
 	PEER_IDLE,
 	PEER_GIVEN,
+	PEER_LEAVING,
 	PEER_CLOSING,
 };
 
@@ -54,7 +57,7 @@ struct peer {
 void peer_open(struct server *server, int fd);
 /* A worker has ended its request: closes, or reads the next one. */
 void peer_return(struct peer *peer);
-/* Sends an ERROR if there is room for it, and closes. */
+/* Sends an ERROR if there is room for it, and closes when the peer has, or soon. */
 void peer_refuse(struct peer *peer, const struct error *error);
 void peer_close(struct peer *peer);
 /* Deadlines and KEEPALIVEs; called a few times a second. */

@@ -54,10 +54,21 @@ static void supersede_locked(struct persist_claim *claim)
 	(void)eventfd_write(claim->wake_fd, 1);
 }
 
-bool persist_claim_enter(struct persist_keys *keys, struct persist_claim *claim)
+static bool is_newer(const struct persist_claim *rival, const struct persist_claim *claim)
 {
-	claim->superseded = false;
-	pthread_mutex_lock(&keys->mutex);
+	return rival && rival->arrival > claim->arrival;
+}
+
+static bool is_too_late_locked(struct persist_keys *keys,
+			       const struct persist_claim *claim)
+{
+	return is_newer(*find(&keys->running, claim), claim) ||
+	       is_newer(*find(&keys->waiting, claim), claim);
+}
+
+/* Puts the claim among those that run, once it is the only one of its key. */
+static void enter_locked(struct persist_keys *keys, struct persist_claim *claim)
+{
 	struct persist_claim *rival = *find(&keys->waiting, claim);
 	if (rival)
 		supersede_locked(rival);
@@ -73,6 +84,14 @@ bool persist_claim_enter(struct persist_keys *keys, struct persist_claim *claim)
 		claim->next = keys->running;
 		keys->running = claim;
 	}
+}
+
+bool persist_claim_enter(struct persist_keys *keys, struct persist_claim *claim)
+{
+	pthread_mutex_lock(&keys->mutex);
+	claim->superseded = is_too_late_locked(keys, claim);
+	if (!claim->superseded)
+		enter_locked(keys, claim);
 	bool entered = !claim->superseded;
 	pthread_mutex_unlock(&keys->mutex);
 	return entered;

@@ -1,7 +1,7 @@
 /*
  * The persists that are running, by key (rule W2): a newer session with the key of an
- * execution ends an older one, and waits until that has gone, so that only one of them can
- * commit. Any thread.
+ * execution ends an older one, and waits until that has gone, so that only one of them
+ * can commit. Any thread.
  */
 #ifndef BATON_DAEMON_PERSIST_KEYS_H
 #define BATON_DAEMON_PERSIST_KEYS_H
@@ -18,8 +18,9 @@ struct persist_claim {
 	struct persist_claim *next; /* the registry's */
 	int64_t execution_id;
 	uint8_t key[KEY_LEN];
-	int wake_fd;     /* borrowed; written to end the session's waits */
-	bool superseded; /* the registry's; see persist_claim_is_superseded() */
+	uint64_t arrival; /* of two, the one with the larger number is the newer */
+	int wake_fd;      /* borrowed; written to end the session's waits */
+	bool superseded;  /* the registry's; see persist_claim_is_superseded() */
 };
 
 struct persist_keys *persist_keys_new(void);
@@ -27,8 +28,9 @@ void persist_keys_free(struct persist_keys *keys); /* nobody may be registered *
 
 /*
  * Registers; an older claim of the same key is woken first and waited for. The caller
- * fills execution_id, key and wake_fd. False when a still newer session superseded this one while
- * it waited: then it is not registered.
+ * fills execution_id, key, arrival and wake_fd. Workers may come here in another order
+ * than their requests came in. False when a newer session is here already or comes while
+ * this one waits: then it is not registered.
  */
 bool persist_claim_enter(struct persist_keys *keys, struct persist_claim *claim);
 void persist_claim_leave(struct persist_keys *keys, struct persist_claim *claim);

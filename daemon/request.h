@@ -12,6 +12,7 @@
 #include "proto/message.h"
 
 struct request {
+	uint64_t arrival; /* counts the daemon's requests; the loop sets it */
 	uint16_t type; /* MSG_PERSIST, MSG_ATTACH, MSG_LOG, MSG_STATUS */
 	union {
 		struct msg_persist persist;

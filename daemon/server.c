@@ -170,7 +170,7 @@ static void dismiss(struct peer *peer)
 	if (peer->state == PEER_GIVEN && workers_withdraw(peer->server->workers, peer)) {
 		peer->state = PEER_IDLE;
 		peer_refuse(peer, &error);
-	} else if (peer->state == PEER_IDLE || peer->state == PEER_GREETING) {
+	} else if (peer->state != PEER_GIVEN) {
 		peer_close(peer);
 	}
 }

@@ -53,6 +53,7 @@ struct server {
 	uint64_t retention_due_ms;
 	struct peer *peers; /* all connections */
 	_Atomic uint64_t peer_count;
+	uint64_t arrivals; /* requests given to the workers so far */
 	uint64_t started_ms;   /* Unix time */
 	uint64_t started_mono_ms;
 	uint64_t stop_by_ms;   /* loop time; 0 while running */

@@ -420,6 +420,7 @@ static int enter_key(struct persist *persist, struct error *error)
 	struct session *session = persist->session;
 	persist->key.execution_id = persist->contact.execution_id;
 	persist->key.wake_fd = session->wake_fd;
+	persist->key.arrival = session->request->arrival;
 	memcpy(persist->key.key, session->request->persist.key.at, KEY_LEN);
 	int code = session_begin_silence(session, error);
 	if (code)

@@ -69,7 +69,8 @@ static int refuse_named_stale(const struct view_facts *facts, const struct view 
 		view_stale_sentence(facts->history, view, view->stale[i], sentence,
 				    sizeof(sentence));
 		return error_set(error, ERR_STALE,
-				 "%s; run `%s` again, or use --stale=keep", sentence, job);
+				 "%s; run `%s` again, or use --stale=keep", sentence,
+				 job);
 	}
 	return 0;
 }

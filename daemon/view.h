@@ -10,27 +10,39 @@
  *  1. Run limit (W5). Layers and executions of runs later than the request's are not
  *     there. Inherited ones always are.
  *  2. Replacing (W4, R2). Executions of one (job, shard) are ordered: inherited before
- *     own, then by run, then by attempt. Among those that have layers the last one's layers
- *     are `visible`; an earlier one's are `replaced`, or `late` where they were committed
- *     after a layer of a later execution. With shards I/N (both numbers), an execution
- *     also replaces earlier ones of the job whose shard is of another N.
- *  3. Stale (W9). A base of a layer is a layer that its execution had attached before it
- *     persisted. A visible layer is stale when a base was replaced and no visible layer of
- *     the base's job has equal content, or when a base is stale itself.
- *     `stale_keep` keeps them; otherwise they leave.
- *  4. Selection (W5). `from` narrows to the named jobs. Else `needs` selects the named jobs
- *     and their upstream: through the needs that a job's latest execution declared, or,
- *     where it declared none, through the jobs whose layers it attached. Else every visible
- *     layer. Own job: only the own execution's layers, which always belong to the view unless `from`
- *     leaves them out. Layers that come after a layer of the own job, the own execution's
- *     excepted as layers but not as reasons, are left out.
- *  5. Order (W6). A before B: same execution and A first; B's execution had attached A, or
- *     a replaced layer of A's job with equal content, before it persisted B; or B's job
- *     needs A's job, unless B's execution had attached any layer of A's job before it persisted B (what
- *     was observed beats what was declared). Transitive, over all visible layers, also
- *     through those not selected. A declared edge that would close a cycle is dropped.
- *     The listing is topological; among the free ones: position in the request's needs,
- *     job name, shard (I/N by numbers), sequence, commit order.
+ *     own, then by run, then by attempt. Among those that have layers the last one's
+ *     layers are `visible`; an earlier one's are `replaced`, or `late` where they were
+ *     committed after a layer of a later execution. With shards I/N (both numbers), an
+ *     execution also replaces earlier ones of the job whose shard is of another N;
+ *     that needs a later run or attempt. So the attempts of all numbered shards of a
+ *     job in a run are one scope of ids, those of a label are one. `03/10` is the
+ *     slice `3/10`.
+ *  3. Stale (W9). A base of a layer is a layer that its execution had attached before
+ *     it persisted. A visible layer is stale when a base was replaced and no visible
+ *     layer of the base's job has equal content, or when a base is stale itself. The
+ *     equal layer must be of an execution that took the place of the base's (another
+ *     shard's says nothing), and not stale itself. `stale_keep` keeps them; otherwise
+ *     they leave.
+ *  4. Selection (W5). `from` narrows to the named jobs. Else `needs` selects the named
+ *     jobs and their upstream: through the needs that a job's latest execution
+ *     declared, or, where it declared none, through the jobs whose layers it attached.
+ *     (Of a job with shards each shard's latest execution counts; one that has
+ *     declared, attached and persisted nothing yet does not count.) Else every visible
+ *     layer. Own job: only the own execution's layers, which always belong to the view
+ *     unless `from` leaves them out. Layers that come after a layer of the own job,
+ *     the own execution's excepted as layers but not as reasons, are left out; also
+ *     those whose makers had attached a layer of the own job that was replaced since.
+ *     Both hold for `from` too.
+ *  5. Order (W6). A before B: same execution and A first; B's execution had attached
+ *     A, or a replaced layer with A's content whose place A took, before it persisted
+ *     B; or B's execution declared that it needs A's job, directly or through jobs
+ *     that persisted nothing, unless it had attached any layer of A's job before it
+ *     persisted B (what was observed beats what was declared). Transitive, over all
+ *     visible layers, also through those not selected. An edge that would close a
+ *     cycle is dropped; declared ones that agree with the order of commits are taken
+ *     first, so they stay.
+ *     The listing is topological; among the free ones: position in the request's
+ *     needs, job name, shard (I/N by numbers), sequence, commit order.
  */
 #ifndef BATON_DAEMON_VIEW_H
 #define BATON_DAEMON_VIEW_H
@@ -45,14 +57,16 @@
 #define VIEW_NONE UINT32_MAX
 
 struct history_execution {
-	const char *run, *job, *shard, *attempt; /* borrowed, NUL-terminated; shard may be "" */
+	/* borrowed, NUL-terminated; shard may be "" */
+	const char *run, *job, *shard, *attempt;
 	bool inherited;
 	bool has_needs;
 	const char *const *needs; /* borrowed; of its latest contact */
 	size_t need_count;
-	const uint32_t *attached; /* borrowed; positions in history.layers, successful attaches */
+	/* borrowed; positions in history.layers, successful attaches */
+	const uint32_t *attached;
 	size_t attached_count;
-	uint64_t heard; /* ascends with first contact */
+	uint64_t heard;     /* ascends with first contact */
 	uint64_t run_heard; /* when its run was first heard of in this workflow */
 };
 
@@ -63,10 +77,11 @@ struct history_layer {
 	uint64_t commit;    /* ascends with commit, over all workflows */
 	struct digest content;
 	bool inherited;
-	/* Present as a fact only (a base of another workflow that was not inherited): never
-	 * visible. */
+	/* Present as a fact only (a base of another workflow that was not inherited):
+	 * never visible. */
 	bool shadow;
-	const uint32_t *bases; /* borrowed; positions; what its execution had attached before */
+	const uint32_t
+		*bases; /* borrowed; positions; what its execution had attached before */
 	size_t base_count;
 };
 
@@ -78,9 +93,10 @@ struct history {
 };
 
 struct view_request {
-	const char *run;     /* NULL: every run (log, from_workflow) */
-	uint32_t execution;  /* the asking one, position in history.executions; VIEW_NONE */
-	const char *job;     /* the asking job, NULL for an anonymous one */
+	const char *run; /* NULL: every run (log, from_workflow) */
+	uint32_t
+		execution; /* the asking one, position in history.executions; VIEW_NONE */
+	const char *job;   /* the asking job, NULL for an anonymous one */
 	bool has_needs;
 	const char *const *needs;
 	size_t need_count;
@@ -111,8 +127,8 @@ struct view_layer {
 struct view {
 	struct view_layer *layers; /* owned; in order */
 	size_t layer_count;
-	/* Layers that the request would see if they were not stale; not in `layers` unless
-	 * stale_keep. owned; positions in history.layers, in commit order */
+	/* Layers that the request would see if they were not stale; not in `layers`
+	 * unless stale_keep. owned; positions in history.layers, in commit order */
 	uint32_t *stale;
 	size_t stale_count;
 	/* owned; positions in request.needs of jobs the history never heard of */
@@ -120,15 +136,19 @@ struct view {
 	size_t unknown_need_count;
 	/* owned; enum layer_state for every layer of the history */
 	uint8_t *states;
-	/* owned; for a stale layer: the base that was replaced (VIEW_NONE otherwise); for a
-	 * replaced or late one: a layer of the execution that replaced it */
+	/* owned; for a stale layer: the base that was replaced, perhaps behind others;
+	 * for a replaced or late one, and a shadow that is: the first layer that a later
+	 * execution committed in its place, so that a layer replaced what names it here;
+	 * else VIEW_NONE */
 	uint32_t *reasons;
 };
 
 /*
- * Answers the request. ERR_STALE when a job named in needs or from has a stale layer (and
- * not stale_keep): the sentence names the layer, its base and what replaced that.
- * An empty view is not an error here: the session knows the reason to give.
+ * Answers the request. ERR_STALE when a job named in from, or without from in needs, has
+ * a stale layer in the answer (and not stale_keep): the sentence names the layer, its
+ * base and what replaced that. Memory: n × n / 8 bytes for n layers in sight, and a
+ * number for each pair of the answer that is ordered. An empty view is not an error here:
+ * the session knows the reason to give.
  */
 int view_make(const struct history *history, const struct view_request *request,
 	      struct view *ret_view, struct error *error);
@@ -140,17 +160,19 @@ bool view_is_before(const struct view *view, uint32_t a, uint32_t b);
 /*
  * The order of two ids of one kind within a scope (runs of a workflow; attempts of a run,
  * job and shard): numbers as numbers when `numeric`, else by when they were first heard
- * of. numeric is to be true only if every id of the scope is all digits, so that the order
- * is total.
+ * of. numeric is to be true only if every id of the scope is all digits, so that the
+ * order is total.
  */
 int id_compare(const char *a, uint64_t a_heard, const char *b, uint64_t b_heard,
 	       bool numeric);
 
-/* Splits "3/10" into 3 and 10; false for any other label, 0/n, or i > n. */
+/* Splits "3/10" into 3 and 10; false for any other label, 0/n, i > n, or a number beyond
+ * 64 bits. */
 bool shard_numbers(const char *shard, uint64_t *ret_index, uint64_t *ret_total);
 
-/* The sentence why a layer is stale, for warnings, W9 and `log --all`; name texts are
- * those of the executions. Writes at most room bytes with NUL. */
+/* The sentence why a layer is stale, replaced or late, for warnings, W9 and `log --all`;
+ * empty for any other. Names are those of execution_label. Writes at most room bytes with
+ * NUL, whole characters. */
 void view_stale_sentence(const struct history *history, const struct view *view,
 			 uint32_t layer, char *ret_text, size_t room);
 

@@ -19,7 +19,7 @@ static int sort_by_commit(const void *a, const void *b, void *context)
 	const struct view_facts *facts = context;
 	const struct history_layer *layers = facts->history->layers;
 	return facts_compare(layers[*(const uint32_t *)a].commit,
-			   layers[*(const uint32_t *)b].commit);
+			     layers[*(const uint32_t *)b].commit);
 }
 
 static int compare_content(const struct view_facts *facts, uint32_t a, uint32_t b)
@@ -38,7 +38,7 @@ static int sort_by_content(const void *a, const void *b, void *context)
 	int order = compare_content(facts, one, other);
 	return order ? order
 		     : facts_compare(facts->history->layers[one].commit,
-				   facts->history->layers[other].commit);
+				     facts->history->layers[other].commit);
 }
 
 void facts_sort_layers(struct view_facts *facts)
@@ -78,4 +78,3 @@ uint32_t facts_stand_in(const struct view_facts *facts, const struct view *view,
 	*cursor = UINT32_MAX - start;
 	return VIEW_NONE;
 }
-

@@ -28,7 +28,8 @@ uint32_t *facts_numbered(size_t count)
 	return list;
 }
 
-/* ---- jobs ---------------------------------------------------------------------------- */
+/* ---- jobs ----------------------------------------------------------------------------
+ */
 
 static int compare_job_names(const void *a, const void *b, void *context)
 {
@@ -73,7 +74,8 @@ uint32_t facts_job_named(const struct view_facts *facts, const char *name)
 	return VIEW_NONE;
 }
 
-/* ---- the order of executions --------------------------------------------------------- */
+/* ---- the order of executions ---------------------------------------------------------
+ */
 
 int facts_shard_compare(const struct view_facts *facts, uint32_t a, uint32_t b)
 {
@@ -139,7 +141,7 @@ static int sort_executions(const void *a, const void *b, void *context)
 		order = compare_attempts(facts, one, other);
 	return order ? order
 		     : facts_compare(facts->history->executions[one].heard,
-				   facts->history->executions[other].heard);
+				     facts->history->executions[other].heard);
 }
 
 /* Notes which runs, own and inherited ones apart, and which shards are numbers. */
@@ -147,7 +149,8 @@ static void find_numbers(struct view_facts *facts)
 {
 	facts->numeric_runs[false] = facts->numeric_runs[true] = true;
 	for (size_t i = 0; i < facts->history->execution_count; i++) {
-		const struct history_execution *execution = &facts->history->executions[i];
+		const struct history_execution *execution =
+			&facts->history->executions[i];
 		if (!all_digits(execution->run))
 			facts->numeric_runs[execution->inherited] = false;
 		(void)shard_numbers(execution->shard, &facts->executions[i].shard_index,
@@ -165,7 +168,8 @@ static void find_numeric_attempts(struct view_facts *facts)
 		for (end = start; end < count; end++) {
 			if (compare_to_run(facts, sorted[start], sorted[end]) != 0)
 				break;
-			numeric &= all_digits(facts->history->executions[sorted[end]].attempt);
+			numeric &= all_digits(
+				facts->history->executions[sorted[end]].attempt);
 		}
 		for (size_t i = start; i < end; i++)
 			facts->executions[sorted[i]].numeric_attempts = numeric;
@@ -241,7 +245,8 @@ static void limit_runs(struct view_facts *facts)
 			run_is_there(facts, &history->executions[i], heard);
 }
 
-/* ---- all of it ----------------------------------------------------------------------- */
+/* ---- all of it -----------------------------------------------------------------------
+ */
 
 /* An execution that only came into being says nothing yet about its job. */
 static bool has_spoken(const struct view_facts *facts, uint32_t execution)
@@ -271,7 +276,8 @@ static void compare_with_later(struct view_facts *facts, size_t position)
 	const struct history_layer *layers = facts->history->layers;
 	it->replaced_by = VIEW_NONE;
 	for (size_t i = position + 1; i < facts->history->execution_count; i++) {
-		const struct facts_execution *later = &facts->executions[facts->by_job[i]];
+		const struct facts_execution *later =
+			&facts->executions[facts->by_job[i]];
 		if (later->group != it->group)
 			break;
 		if (!later->there || !facts_takes_place(facts, earlier, facts->by_job[i]))
@@ -307,7 +313,8 @@ void view_facts_init(struct view_facts *facts, const struct history *history,
 		     const struct view_request *request)
 {
 	*facts = (struct view_facts){.history = history, .request = request};
-	facts->executions = facts_items(history->execution_count, sizeof(*facts->executions));
+	facts->executions =
+		facts_items(history->execution_count, sizeof(*facts->executions));
 	number_jobs(facts);
 	find_numbers(facts);
 	order_executions(facts);

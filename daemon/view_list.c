@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/bits.h"
+#include "proto/bytes.h"
 
 /* What decides among layers that nothing orders. */
 struct listed {
@@ -20,7 +21,7 @@ struct listing {
 	const uint64_t *chosen;         /* borrowed; nodes */
 	struct listed *rows;            /* owned; in the order of preference */
 	size_t count;
-	uint32_t *position_of; /* owned; node → position in view.layers */
+	size_t open; /* all rows before this one are listed */
 };
 
 static uint32_t position_in_needs(const struct view_request *request, const char *job)
@@ -79,7 +80,9 @@ static void collect(struct listing *listing)
 
 static struct listed *next_free(struct listing *listing)
 {
-	for (size_t i = 0; i < listing->count; i++)
+	while (listing->open < listing->count && listing->rows[listing->open].done)
+		listing->open++;
+	for (size_t i = listing->open; i < listing->count; i++)
 		if (!listing->rows[i].done && listing->rows[i].left == 0)
 			return &listing->rows[i];
 	claim_failed("the order of layers has no cycle", __FILE__, __LINE__);
@@ -88,28 +91,30 @@ static struct listed *next_free(struct listing *listing)
 static void release(struct listing *listing, uint32_t node)
 {
 	for (size_t i = 0; i < listing->count; i++)
-		if (bits_has(view_order_before(listing->order, listing->rows[i].node), node))
+		if (bits_has(view_order_before(listing->order, listing->rows[i].node),
+			     node))
 			listing->rows[i].left--;
 }
 
-static int compare_positions(const void *a, const void *b)
+/* Those listed so far that come before the node; ascending, as they were listed. */
+static void fill_before(const struct listing *listing, const struct view *view,
+			struct view_layer *entry, uint32_t node)
 {
-	return facts_compare(*(const uint32_t *)a, *(const uint32_t *)b);
+	const uint64_t *set = view_order_before(listing->order, node);
+	size_t count = count_both(set, listing->chosen, listing->order->words);
+	entry->before = facts_items(count, sizeof(*entry->before));
+	for (uint32_t i = 0; entry->before_count < count; i++)
+		if (bits_has(set, listing->order->node_of[view->layers[i].layer]))
+			entry->before[entry->before_count++] = i;
 }
 
-static void fill_before(const struct listing *listing, struct view_layer *entry,
-			uint32_t node)
+static void reverse(uint32_t *list, size_t count)
 {
-	const struct view_order *order = listing->order;
-	const uint64_t *set = view_order_before(order, node);
-	entry->before_count = count_both(set, listing->chosen, order->words);
-	entry->before = facts_items(entry->before_count, sizeof(*entry->before));
-	size_t count = 0;
-	for (size_t at = bits_next(set, order->words, 0); at != BITS_NONE;
-	     at = bits_next(set, order->words, at + 1))
-		if (bits_has(listing->chosen, at))
-			entry->before[count++] = listing->position_of[at];
-	qsort(entry->before, count, sizeof(*entry->before), compare_positions);
+	for (size_t i = 0; i < count / 2; i++) {
+		uint32_t other = list[count - 1 - i];
+		list[count - 1 - i] = list[i];
+		list[i] = other;
+	}
 }
 
 /* Backwards through what comes before: a layer is a direct predecessor unless one that
@@ -119,15 +124,19 @@ static void fill_after(const struct listing *listing, const struct view *view,
 {
 	const struct view_order *order = listing->order;
 	bits_clear(covered, order->words);
-	entry->after = facts_items(entry->before_count, sizeof(*entry->after));
+	uint32_t *after = facts_items(entry->before_count, sizeof(*after));
 	for (size_t i = entry->before_count; i-- > 0;) {
-		uint32_t layer = view->layers[entry->before[i]].layer;
-		uint32_t node = order->node_of[layer];
-		if (!bits_has(covered, node))
-			entry->after[entry->after_count++] = entry->before[i];
-		bits_add_all(covered, view_order_before(order, node), order->words);
+		const struct view_layer *other = &view->layers[entry->before[i]];
+		uint32_t node = order->node_of[other->layer];
+		if (bits_has(covered, node))
+			continue;
+		after[entry->after_count++] = entry->before[i];
+		if (other->before_count > 0)
+			bits_add_all(covered, view_order_before(order, node),
+				     order->words);
 	}
-	qsort(entry->after, entry->after_count, sizeof(*entry->after), compare_positions);
+	reverse(after, entry->after_count);
+	entry->after = must_realloc(after, (entry->after_count + 1) * sizeof(*after));
 }
 
 void view_order_list(const struct view_facts *facts, const struct view_order *order,
@@ -135,22 +144,20 @@ void view_order_list(const struct view_facts *facts, const struct view_order *or
 {
 	struct listing listing = {.facts = facts, .order = order, .chosen = chosen};
 	listing.rows = facts_items(order->count, sizeof(*listing.rows));
-	listing.position_of = facts_items(order->count, sizeof(*listing.position_of));
 	collect(&listing);
 	view->layers = facts_items(listing.count, sizeof(*view->layers));
 	while (view->layer_count < listing.count) {
 		struct listed *row = next_free(&listing);
 		row->done = true;
 		release(&listing, row->node);
-		listing.position_of[row->node] = (uint32_t)view->layer_count;
-		struct view_layer *entry = &view->layers[view->layer_count++];
+		struct view_layer *entry = &view->layers[view->layer_count];
 		entry->layer = row->layer;
-		fill_before(&listing, entry, row->node);
+		fill_before(&listing, view, entry, row->node);
+		view->layer_count++;
 	}
 	uint64_t *covered = facts_items(order->words, sizeof(*covered));
 	for (size_t i = 0; i < view->layer_count; i++)
 		fill_after(&listing, view, &view->layers[i], covered);
 	free(covered);
 	free(listing.rows);
-	free(listing.position_of);
 }

@@ -125,8 +125,9 @@ void view_stale_sentence(const struct history *history, const struct view *view,
 		text_write(ret_text, room,
 			   "`%s` is stale: it was built on %s`%s`, which `%s` replaced "
 			   "with different content",
-			   name, history->layers[reason].inherited ? "the inherited " : "",
-			   why, by);
+			   name,
+			   history->layers[reason].inherited ? "the inherited " : "", why,
+			   by);
 	} else if (view->states[layer] == LAYER_LATE) {
 		text_write(ret_text, room,
 			   "`%s` is late: `%s`, which replaces it, had committed before",

@@ -1,6 +1,7 @@
 #include "daemon/view_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/bits.h"
 
@@ -30,15 +31,19 @@ static void number_nodes(const struct view_facts *facts, const struct view *view
 	}
 	order->words = bits_words(order->count);
 	order->before = facts_items(order->count * order->words, sizeof(uint64_t));
+	order->first = facts_items(order->count, sizeof(*order->first));
+	memset(order->first, true, order->count);
 }
 
-/* ---- what was observed --------------------------------------------------------------- */
+/* ---- what was observed ---------------------------------------------------------------
+ */
 
 static void add_node(struct view_order *order, uint64_t *set, uint32_t node)
 {
 	if (bits_has(set, node))
 		return;
-	bits_add_all(set, before(order, node), order->words);
+	if (!order->first[node])
+		bits_add_all(set, before(order, node), order->words);
 	bits_add(set, node);
 }
 
@@ -59,11 +64,14 @@ static void order_by_observation(const struct view_facts *facts, struct view_ord
 			if (base != VIEW_NONE && base < node)
 				add_node(order, before(order, node), base);
 		}
+		order->first[node] = bits_last(before(order, node), order->words) ==
+				     BITS_NONE;
 	}
 	free(latest);
 }
 
-/* ---- what follows, or was declared --------------------------------------------------- */
+/* ---- what follows, or was declared ---------------------------------------------------
+ */
 
 /* Puts the sources, and all before them, before the target and all after it; leaves out
  * those that come after the target: they would close a cycle. */
@@ -80,6 +88,7 @@ static void put_before(struct view_order *order, const uint64_t *sources, uint32
 		for (size_t node = 0; node < order->count; node++)
 			if (node == target || bits_has(before(order, node), target))
 				bits_add_all(before(order, node), gained, words);
+		order->first[target] = false;
 	}
 	free(gained);
 }
@@ -105,10 +114,10 @@ static void order_by_stand_ins(const struct view_facts *facts, const struct view
 /* The walk from a layer's declared needs to jobs that have layers. */
 struct declared {
 	const struct view_facts *facts; /* borrowed */
-	const uint64_t *with_nodes; /* borrowed; jobs that have a layer in sight */
-	uint64_t *met;              /* owned; jobs that are done with or need nothing */
-	uint64_t *found;            /* owned; jobs whose layers come before */
-	uint32_t *waiting;          /* owned; jobs without layers, to be looked behind */
+	const uint64_t *with_nodes;     /* borrowed; jobs that have a layer in sight */
+	uint64_t *met;     /* owned; jobs that are done with or need nothing */
+	uint64_t *found;   /* owned; jobs whose layers come before */
+	uint32_t *waiting; /* owned; jobs without layers, to be looked behind */
 	size_t waiting_count;
 };
 
@@ -142,7 +151,8 @@ static void walk_needs(struct declared *walk, uint32_t layer)
 			meet_job(walk, job);
 	}
 	while (walk->waiting_count > 0)
-		facts_upstream(facts, walk->waiting[--walk->waiting_count], meet_job, walk);
+		facts_upstream(facts, walk->waiting[--walk->waiting_count], meet_job,
+			       walk);
 }
 
 static void order_by_needs(struct declared *walk, struct view_order *order, uint32_t node,
@@ -205,4 +215,5 @@ void view_order_fini(struct view_order *order)
 	free(order->layers);
 	free(order->node_of);
 	free(order->before);
+	free(order->first);
 }

@@ -2,11 +2,12 @@
  * What the stages of view_make share (view.h has the rules and the promise). Each stage
  * reads the facts and what the earlier ones wrote:
  *
- *   view_facts.c   numbers for jobs and shards; which execution comes after which (rule 1)
- *   view_content.c layers by commit and by content
- *   view_states.c  replaced, late, stale                                       (rules 2, 3)
- *   view_order.c   which layer comes before which; the listing                 (rule 5)
- *   view_select.c  what belongs to the answer                                  (rule 4)
+ *   view_facts.c    jobs, shards, which execution comes after which (rule 1)
+ *   view_content.c  layers by commit and by content
+ *   view_states.c   replaced, late, stale (rules 2, 3)
+ *   view_order.c    which layer comes before which (rule 5)
+ *   view_select.c   what belongs to the answer (rule 4)
+ *   view_list.c     the listing (rule 5)
  *
  * Only view*.c include this.
  */
@@ -16,17 +17,18 @@
 #include "daemon/view.h"
 
 struct facts_execution {
-	uint32_t job;  /* number of its job, by name */
+	uint32_t job;   /* number of its job, by name */
 	uint32_t group; /* executions that may replace each other: all I/N shards of a
 			   job, or those that share a label */
 	uint64_t shard_index, shard_total; /* 0 and 0 for a label */
-	uint32_t place; /* ascends in the group by inherited, run, attempt; ties are equal */
-	bool there;     /* not of a later run than the request's */
+	/* ascends in the group by inherited, run, attempt; ties are equal */
+	uint32_t place;
+	bool there;            /* not of a later run than the request's */
 	bool numeric_attempts; /* all attempts beside it are numbers */
-	bool superseded;       /* a later execution, which did or said something, takes its
-				  place */
-	uint32_t first_layer;  /* the first that it committed, shadows aside; VIEW_NONE */
-	uint32_t replaced_by;  /* the first layer that a later execution committed; VIEW_NONE */
+	bool superseded;      /* by a later one in its place that did or said something */
+	uint32_t first_layer; /* the first that it committed, shadows aside; VIEW_NONE */
+	/* the first layer that a later execution in its place committed; VIEW_NONE */
+	uint32_t replaced_by;
 };
 
 struct view_facts {
@@ -35,12 +37,12 @@ struct view_facts {
 	struct facts_execution *executions; /* owned; as history.executions */
 	const char **jobs;                  /* owned; names ascend, borrowed */
 	size_t job_count;
-	uint32_t *by_job;      /* owned; executions by job, group, place, heard */
-	uint32_t *job_first;   /* owned; job_count + 1 positions in by_job */
-	uint32_t *by_commit;   /* owned; layers in commit order */
-	uint32_t *by_content;  /* owned; layers by job, content, commit */
-	uint32_t *content_at;  /* owned; per layer: where its equals begin in by_content */
-	bool numeric_runs[2];  /* own and inherited runs: all are numbers */
+	uint32_t *by_job;     /* owned; executions by job, group, place, heard */
+	uint32_t *job_first;  /* owned; job_count + 1 positions in by_job */
+	uint32_t *by_commit;  /* owned; layers in commit order */
+	uint32_t *by_content; /* owned; layers by job, content, commit */
+	uint32_t *content_at; /* owned; per layer: where its equals begin in by_content */
+	bool numeric_runs[2]; /* own and inherited runs: all are numbers */
 };
 
 /* Zeroed room for count items, never NULL; the numbers from 0 to count - 1; <0, 0, >0. */
@@ -56,7 +58,8 @@ void facts_sort_layers(struct view_facts *facts); /* by_commit, by_content */
 const struct history_execution *facts_maker(const struct view_facts *facts,
 					    uint32_t layer);
 uint32_t facts_job_of_layer(const struct view_facts *facts, uint32_t layer);
-/* Number of a job by its name; VIEW_NONE for one that no execution (that is there) has. */
+/* Number of a job by its name; VIEW_NONE for one that no execution (that is there) has.
+ */
 uint32_t facts_job_named(const struct view_facts *facts, const char *name);
 /* Whether execution b takes the place of a: one slice, or other numbers of shards. */
 bool facts_takes_place(const struct view_facts *facts, uint32_t a, uint32_t b);
@@ -89,6 +92,7 @@ struct view_order {
 	uint32_t *layers;  /* owned; node → layer, in commit order */
 	uint32_t *node_of; /* owned; layer → node, VIEW_NONE */
 	uint64_t *before;  /* owned; count × words: all that come before each node */
+	bool *first;       /* owned; nothing comes before the node */
 };
 
 void view_order_make(const struct view_facts *facts, const struct view *view,

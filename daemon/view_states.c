@@ -25,12 +25,14 @@ static void place_layer(const struct view_facts *facts, struct view *view, uint3
 		view->states[at] = LAYER_REPLACED;
 }
 
-/* Why what was built on base is stale: the replaced layer behind it, VIEW_NONE for none. */
+/* Why what was built on base is stale: the replaced layer behind it, VIEW_NONE for none.
+ */
 static uint32_t blame_base(const struct view_facts *facts, const struct view *view,
 			   uint32_t base)
 {
 	if (!facts_gone(view, base))
-		return view->states[base] == LAYER_STALE ? view->reasons[base] : VIEW_NONE;
+		return view->states[base] == LAYER_STALE ? view->reasons[base]
+							 : VIEW_NONE;
 	uint32_t blame = base, cursor = 0, other;
 	while ((other = facts_stand_in(facts, view, base, &cursor)) != VIEW_NONE) {
 		if (view->states[other] != LAYER_STALE)

@@ -109,16 +109,19 @@ static void close_connection(struct unit_database *database)
 	database->connection = NULL;
 }
 
-static bool count_rows(struct unit_database *database)
+/* How many rows a clean stop counted: user_version is one more, and 0 in a file that no
+ * clean stop wrote. */
+static bool was_closed(struct unit_database *database)
 {
-	sqlite3_stmt *count = NULL;
-	bool sound = sqlite3_prepare_v2(database->connection, "PRAGMA user_version", -1,
-					&count, NULL) == SQLITE_OK &&
-		     sqlite3_step(count) == SQLITE_ROW;
-	if (sound)
-		database->count = (uint64_t)sqlite3_column_int64(count, 0);
-	sqlite3_finalize(count);
-	return sound;
+	sqlite3_stmt *version = NULL;
+	int64_t number = 0;
+	if (sqlite3_prepare_v2(database->connection, "PRAGMA user_version", -1, &version,
+			       NULL) == SQLITE_OK &&
+	    sqlite3_step(version) == SQLITE_ROW)
+		number = sqlite3_column_int64(version, 0);
+	sqlite3_finalize(version);
+	database->count = number > 0 ? (uint64_t)number - 1 : 0;
+	return number > 0;
 }
 
 static bool open_connection(struct unit_database *database)
@@ -134,7 +137,7 @@ static bool open_connection(struct unit_database *database)
 				       SQLITE_PREPARE_PERSISTENT,
 				       statement_at(database, i), NULL) != SQLITE_OK)
 			return false;
-	return count_rows(database);
+	return true;
 }
 
 static void remove_file(struct unit_database *database)
@@ -172,7 +175,7 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 	int err = vfs_register(io, directory, &database->vfs, error);
 	if (err)
 		return err;
-	bool kept = trusted && open_connection(database);
+	bool kept = trusted && open_connection(database) && was_closed(database);
 	if (!kept) {
 		close_connection(database);
 		remove_file(database);
@@ -198,14 +201,11 @@ static int sync_file(struct unit_database *database, struct error *error)
 	return error_set_errno(error, ERR_LOCAL, errno, "unit index: cannot be synced");
 }
 
-int unit_database_close(struct unit_database *database, struct error *error)
+static int close_and_sync(struct unit_database *database, struct error *error)
 {
-	struct unit_database *closing AUTO(free_database) = database;
-	if (!database)
-		return 0;
 	char remember[64];
 	(void)snprintf(remember, sizeof remember, "PRAGMA user_version=%d",
-		       database->count > INT32_MAX ? INT32_MAX : (int)database->count);
+		       database->count < INT32_MAX ? (int)database->count + 1 : INT32_MAX);
 	if (!database->fault[0] &&
 	    sqlite3_exec(database->connection, remember, NULL, NULL, NULL) != SQLITE_OK)
 		break_with(database, "cannot be closed");
@@ -213,6 +213,13 @@ int unit_database_close(struct unit_database *database, struct error *error)
 	if (database->fault[0])
 		return error_set(error, ERR_LOCAL, "%s", database->fault);
 	return sync_file(database, error);
+}
+
+int unit_database_close(struct unit_database *database, struct error *error)
+{
+	int err = database ? close_and_sync(database, error) : 0;
+	free_database(&database);
+	return err;
 }
 
 /* ---- asking and telling ------------------------------------------------------------------- */

@@ -46,7 +46,8 @@ int unit_name_compare(const struct unit_name *a, const struct unit_name *b);
 /* Sorts the rows. */
 void unit_batch_sort(struct unit_batch *batch);
 
-/* Opens it, empty unless `trusted` and sound. *ret_empty: nothing was kept. ERR_LOCAL. */
+/* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing was
+ * kept. ERR_LOCAL. */
 int unit_database_open(const struct io *io, const char *directory, bool trusted,
 		       struct unit_database **ret_database, bool *ret_empty,
 		       struct error *error);

@@ -20,7 +20,7 @@
 #include "tests/harness/catalogue_steps.h"
 #include "tests/harness/scratch.h"
 
-#define CUT_SEEDS 3u
+#define CUT_SEEDS 2u
 #define CALLS_MAX 5000u
 
 /* ---- the story ------------------------------------------------------------------- */
@@ -404,15 +404,15 @@ static bool fail_sync_then_cut(uint64_t sync, uint64_t call, bool *ret_sync_fail
 	return cut;
 }
 
-/* Of the calls every third, beginning with another for each sync. */
+/* Of the calls every fourth, beginning with another for each sync. */
 static void w1_survives_a_power_cut_while_it_recovers(void **state)
 {
 	(void)state;
 	bool sync_failed = true;
 	for (uint64_t sync = 1; sync_failed; sync++) {
-		uint64_t call = 1 + sync % 3;
+		uint64_t call = 1 + sync % 4;
 		while (fail_sync_then_cut(sync, call, &sync_failed))
-			call += 3;
+			call += 4;
 		assert_true(call < CALLS_MAX);
 	}
 }
@@ -459,6 +459,32 @@ static void w1_what_is_answered_after_a_kill_survives_a_power_cut(void **state)
 	(void)state;
 	for (uint64_t nth = 1; kill_ask_and_cut(nth); nth++)
 		assert_true(nth < CALLS_MAX);
+}
+
+static void failed_change_makes_it_read_only(unsigned kind)
+{
+	char *directory AUTO(scratch_fini) = scratch_new();
+	struct io_fault *fault = io_fault_new(kind);
+	struct story story = {.io = io_fault_table(fault), .directory = directory};
+	tell(&story);
+	io_fault_fail(fault, kind, 1, false, EIO);
+	assert_int_equal(take_step(&story, STEP_SETTING), ERR_READ_ONLY);
+	assert_true(catalogue_is_read_only(story.catalogue));
+	assert_int_equal(take_step(&story, STEP_SETTING), ERR_READ_ONLY);
+	assert_int_equal(commits(&story, &story.build, 8), ERR_READ_ONLY);
+	struct catalogue_history looked AUTO(catalogue_history_fini) =
+		look(story.catalogue, "W1");
+	assert_int_equal(looked.history.layer_count, 2);
+	story_end(&story);
+	io_fault_free(fault);
+	assert_recovers(&story);
+}
+
+static void failed_write_or_sync_makes_it_read_only(void **state)
+{
+	(void)state;
+	failed_change_makes_it_read_only(IO_CALL_WRITE);
+	failed_change_makes_it_read_only(IO_CALL_SYNC);
 }
 
 /* ---- what a contact costs -------------------------------------------------------- */
@@ -512,6 +538,7 @@ int main(void)
 		cmocka_unit_test(w1_goes_on_when_the_disk_has_room_again),
 		cmocka_unit_test(w1_survives_a_power_cut_while_it_recovers),
 		cmocka_unit_test(w1_what_is_answered_after_a_kill_survives_a_power_cut),
+		cmocka_unit_test(failed_write_or_sync_makes_it_read_only),
 		cmocka_unit_test(contact_that_changes_nothing_costs_no_write),
 		cmocka_unit_test(persist_costs_two_syncs),
 	};

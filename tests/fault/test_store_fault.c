@@ -320,6 +320,35 @@ static void a_failed_sync_makes_the_store_read_only(void **state)
 	stage_close(&stage);
 }
 
+/* The clean mark is only written once the index is on the disk. */
+static void a_clean_stop_and_a_power_cut_leave_the_index_whole(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		char *directory AUTO(scratch_fini) = scratch_new();
+		struct io_fault *fault = io_fault_new(seed);
+		struct story story AUTO(story_fini);
+		story_begin(&story);
+		tell(&story, directory, io_fault_table(fault));
+		assert_true(story.closed);
+		io_fault_cut(fault);
+		io_fault_free(fault);
+		struct store_options options = {.directory = directory};
+		struct store *store = NULL;
+		struct error error;
+		assert_int_equal(store_open(&options, &store, &error), 0);
+		struct tree_persist input = persist_of(&story, 1);
+		input.key = 77;
+		input.base = 0;
+		struct layer_record record;
+		struct tree_figures figures;
+		assert_int_equal(tree_persist(store, &input, &record, &figures, &error),
+				 0);
+		assert_int_equal(figures.sent, 0);
+		assert_int_equal(store_close(store, &error), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +359,7 @@ int main(void)
 		cmocka_unit_test(w1_the_disk_may_be_full_from_any_write_on),
 		cmocka_unit_test(no_room_fails_this_persist_only),
 		cmocka_unit_test(a_failed_sync_makes_the_store_read_only),
+		cmocka_unit_test(a_clean_stop_and_a_power_cut_leave_the_index_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,12 +153,12 @@ def split_messages(stream: bytes) -> list[bytes]:
 def open_socket(url: str) -> socket.socket:
     if url.startswith("unix:"):
         peer = socket.socket(socket.AF_UNIX)
-        peer.settimeout(PATIENCE)
         try:
-            peer.connect(url.removeprefix("unix:"))
+            peer.connect(url.removeprefix("unix:"))  # waits where the backlog is full
         except OSError:
             peer.close()
             raise
+        peer.settimeout(PATIENCE)
         return peer
     host, _, port = url.removeprefix("tcp://").rpartition(":")
     return socket.create_connection((host.strip("[]"), int(port)), PATIENCE)

@@ -25,6 +25,10 @@ def small(marker: str) -> dict[bytes, client.Entry]:
 
 
 class WireScenario(Scenario):
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_daemon()
+
     def connect(self) -> Connection:
         connection = Connection(self.daemon.url)
         self.addCleanup(connection.close)

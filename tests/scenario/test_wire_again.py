@@ -4,7 +4,7 @@ import os
 import threading
 import unittest
 
-from wire import HEADER, Code, Connection, Lost, Refused, Type, encode_map, split_messages
+from wire import Code, Lost, Refused, Type, encode
 from wire_case import (SMALL, WireScenario, client, conversation, frames, identity, manifest, say,
                        small, unit_of)
 
@@ -151,22 +151,22 @@ class Beside(WireScenario):
         stream = bytearray()
         for at in range(0, len(units), 1024):
             part = units[at : at + 1024]
-            stream += _message(Type.ASK, frames.encode_ask([unit_of(data) for data in part]))
-            stream += _message(Type.UNITS, frames.encode_units(frames.CONTENT, part))
+            stream += encode(Type.ASK, frames.encode_ask([unit_of(data) for data in part]))
+            stream += encode(Type.UNITS, frames.encode_units(frames.CONTENT, part))
         upload.connection.send_bytes(bytes(stream))
         tree = {b"%d" % number: client.file(data) for number, data in enumerate(units)}
-        for at in range(0, len(units), 1024):
-            offers = frames.decode_offer(upload.connection.expect(Type.OFFER).payload, 1024)
-            self.assertEqual(offers, [[]] * 1024)
-            self._expect_stored(upload, units[at : at + 1024])
+        asked, stored = [], []
+        for _ in range(len(units) // 1024 * 2):
+            message = upload.connection.expect(Type.OFFER, Type.STORED)
+            if message.type == Type.OFFER:
+                asked += frames.decode_offer(message.payload, 1024)
+            else:
+                stored += frames.decode_stored(message.payload, 1024)
+        self.assertEqual(asked, [[]] * len(units))
+        self.assertEqual(stored, [unit_of(data).sha256 for data in units])
         built = manifest.build(client.rows_of(tree))
         client.send_pieces(upload, built)
         self.assertEqual(upload.commit(built.root)["layer"]["files"], len(units))
-
-    def _expect_stored(self, upload, units):
-        payload = upload.connection.expect(Type.STORED).payload
-        self.assertEqual(frames.decode_stored(payload, len(units)),
-                         [unit_of(data).sha256 for data in units])
 
     def test_section_5_large_frames_before_any_reading(self):
         upload = self.upload(identity("a"))
@@ -234,10 +234,6 @@ class Base(WireScenario):
     def test_a_base_that_nobody_has_is_only_a_saving_lost(self):
         done = self.put(identity("a"), SMALL, base="0123456789abcdef")
         self.assertEqual(done.layer["files"], 2)
-
-
-def _message(type_: int, payload: bytes) -> bytes:
-    return HEADER.pack(len(payload), type_, 1, 0) + payload
 
 
 if __name__ == "__main__":

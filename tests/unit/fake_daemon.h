@@ -26,10 +26,11 @@ struct fake_unit {
 
 struct fake {
 	/* what it is told */
-	uint32_t window;       /* units */
-	bool lies_in_offers;   /* one candidate for each unit, which is not it */
-	bool lies_once_stored; /* the first content unit's SHA-256 is another's */
-	bool answers_late;     /* only once nothing more comes */
+	uint32_t window;        /* units */
+	bool lies_in_offers;    /* one candidate for each unit, which is not it */
+	bool lies_once_stored;  /* the first content unit's SHA-256 is another's */
+	bool lies_about_digest; /* another one than was committed */
+	bool answers_late;      /* only once nothing more comes */
 	unsigned drop_at; /* closes instead of taking this message, from 1; 0: never */
 	int error_at_first_ask; /* an enum err to answer with; 0: none */
 
@@ -207,6 +208,7 @@ static inline void fake_commit(struct fake *fake, const struct link_message *mes
 		buffer_put(&fake->root, commit.root.at, commit.root.len);
 	}
 	fake->digest = sha256_of(fake->root.at, fake->root.len);
+	fake->digest.bytes[0] ^= fake->lies_about_digest;
 	fake->committed = true;
 }
 
@@ -284,11 +286,11 @@ static inline void fake_serve(struct fake *fake)
 		struct link_message message = {0};
 		if (link_receive(&fake->link, &message, 0, &error) < 0)
 			return;
-		uint8_t *payload AUTO_FREE = message.payload;
 		fake->messages++;
 		bool drops = fake->messages == fake->drop_at;
 		bool goes_on = (drops && message.type != MSG_COMMIT) ||
 			       fake_take(fake, &message);
+		free(message.payload);
 		if (drops || !goes_on)
 			return;
 	}

@@ -138,8 +138,9 @@ static inline void forest_close(struct forest *forest)
 	for (size_t k = 0; k < forest->count; k++)
 		for (size_t i = 0; i < forest->count; i++)
 			for (size_t j = 0; j < forest->count; j++)
-				forest->trees[i].before[j] |= forest->trees[i].before[k] &&
-							      forest->trees[k].before[j];
+				forest->trees[i].before[j] |=
+					forest->trees[i].before[k] &&
+					forest->trees[k].before[j];
 }
 
 static inline void forest_make_source(struct forest *forest, size_t at)
@@ -165,7 +166,8 @@ static inline void forest_name(struct forest *forest, size_t at, const char *nam
 {
 	struct tree *tree = &forest->trees[at];
 	tree->name = name;
-	(void)snprintf(tree->job, sizeof(tree->job), "%.*s", (int)strcspn(name, "."), name);
+	(void)snprintf(tree->job, sizeof(tree->job), "%.*s", (int)strcspn(name, "."),
+		       name);
 }
 
 /* Closes the order and makes the sources; to be called again before each merge. */
@@ -213,7 +215,8 @@ static inline void forest_fell(struct forest *forest)
 		free((void *)(uintptr_t)forest->trees[i].name);
 }
 
-/* ---- telling ------------------------------------------------------------------------- */
+/* ---- telling -------------------------------------------------------------------------
+ */
 
 static inline void tell_row(FILE *out, const struct forest *forest,
 			    const struct merged_row *merged)
@@ -269,7 +272,8 @@ static inline uint64_t mentions_before(const struct tree *tree, const struct row
 }
 
 /* Merges a forest; the result as text, owned by the caller. */
-static inline char *forest_merge(struct forest *forest, const struct merge_options *options)
+static inline char *forest_merge(struct forest *forest,
+				 const struct merge_options *options)
 {
 	char *text = NULL;
 	size_t len = 0;

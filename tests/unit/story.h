@@ -70,7 +70,9 @@ static inline struct history_execution story_who(char *word)
 		if (kind != '#' && kind != '@' && kind != '!')
 			continue;
 		*at = '\0';
-		*(kind == '#' ? &who.shard : kind == '@' ? &who.run : &who.attempt) = at + 1;
+		*(kind == '#'   ? &who.shard
+		  : kind == '@' ? &who.run
+				: &who.attempt) = at + 1;
 	}
 	return who;
 }
@@ -112,8 +114,7 @@ static inline uint32_t story_layer_named(const struct story *story, const char *
 	for (uint32_t i = 0; i < story->history.layer_count; i++)
 		if (strcmp(story->names[i], name) == 0)
 			return i;
-	claim(!"a layer of this name was made" || !name);
-	return VIEW_NONE;
+	claim_failed(name, __FILE__, __LINE__);
 }
 
 static inline void story_see(struct story *story, uint32_t execution, uint32_t layer)
@@ -169,7 +170,8 @@ static inline void story_event(struct story *story, char *event)
 			char *content = strchr(word, '=');
 			if (content)
 				*content++ = '\0';
-			uint32_t layer = story_make(story, at, word, content ? content : word);
+			uint32_t layer =
+				story_make(story, at, word, content ? content : word);
 			story->layers[layer].shadow = verb[0] == 'r';
 		}
 	}
@@ -186,7 +188,8 @@ static inline void story_tell(struct story *story, const char *text)
 		story_event(story, event);
 }
 
-/* ---- questions ----------------------------------------------------------------------- */
+/* ---- questions -----------------------------------------------------------------------
+ */
 
 struct question {
 	char text[256];
@@ -237,7 +240,8 @@ static inline void question_ask(const struct story *story, const char *text,
 	}
 }
 
-/* ---- answers ------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------
+ */
 
 static inline void answer_view(FILE *out, const struct story *story,
 			       const struct question *question, const struct view *view)

@@ -50,13 +50,14 @@ static void check(const struct row_of_table *rows, size_t count)
 	}
 }
 
-#define CHECK(...)                                                               \
-	do {                                                                     \
-		static const struct row_of_table rows[] = {__VA_ARGS__};         \
-		check(rows, sizeof(rows) / sizeof(*rows));                       \
+#define CHECK(...)                                                                       \
+	do {                                                                             \
+		static const struct row_of_table rows[] = {__VA_ARGS__};                 \
+		check(rows, sizeof(rows) / sizeof(*rows));                               \
 	} while (0)
 
-/* ---- rows side by side --------------------------------------------------------------- */
+/* ---- rows side by side ---------------------------------------------------------------
+ */
 
 static void w7_disjoint_trees_are_laid_side_by_side(void **state)
 {
@@ -114,7 +115,8 @@ static void w7_directories_do_not_conflict_the_last_gives_the_mode(void **state)
 	      {"a: d/%700@1; b: d/%711@2; c(a): d/%700@3", "", "d/%711@2:b"});
 }
 
-/* ---- unchanged ----------------------------------------------------------------------- */
+/* ---- unchanged -----------------------------------------------------------------------
+ */
 
 static void w7_an_unchanged_entry_yields_and_conflicts_with_nothing(void **state)
 {
@@ -165,7 +167,8 @@ static void w7_unchanged_is_told_from_what_the_attach_gave(void **state)
 	      {"a: x=1; c.1(a): x=2; c.2(a c.1): x=1", "", "x=1:c.2"});
 }
 
-/* ---- what decides a conflict --------------------------------------------------------- */
+/* ---- what decides a conflict ---------------------------------------------------------
+ */
 
 static void w7_prefer_picks_the_first_preferred_job_that_has_a_candidate(void **state)
 {
@@ -219,7 +222,8 @@ static void w7_twenty_conflicts_are_kept_the_rest_counted(void **state)
 	check(&row, 1);
 }
 
-/* ---- a directory against something else ---------------------------------------------- */
+/* ---- a directory against something else ----------------------------------------------
+ */
 
 static void w7_a_directory_against_a_file_conflicts_when_concurrent(void **state)
 {
@@ -251,8 +255,7 @@ static void w7_the_later_one_replaces_the_earlier_and_all_below(void **state)
 	(void)state;
 	CHECK({"a: p/ p/x=1 p/q/y=1 z=1; b(a): p=2", "", "p=2:b z=1:a"},
 	      {"a: p/x=1; b<a: p->t", "", "p->t:b"},
-	      {"a: p=1; b(a): p/x=2", "", "p/x=2:b"},
-	      {"a: p=1; b(a): p/", "", "p/:b"},
+	      {"a: p=1; b(a): p/x=2", "", "p/x=2:b"}, {"a: p=1; b(a): p/", "", "p/:b"},
 	      /* replaced, then made again: what was below the first does not come back */
 	      {"a: p/x=1 p/y=1 z=1; b(a): p=2; c(a b): p/y=3 p/z=3", "",
 	       "p/y=3:c p/z=3:c z=1:a"},
@@ -272,7 +275,8 @@ static void w7_an_unchanged_directory_or_file_yields_to_the_other_kind(void **st
 	      {"a: p=1; c(a): p=1; d: p/x=1", "", "p/x=1:d conflict p(a,d)"},
 	      {"c(a): p=1; d: p/x=1; ~a: p=1", "", "p/x=1:d"},
 	      {"d: p=1; c(a): p/x=1; ~a: p/x=1", "", "p=1:d"},
-	      /* only unchanged ones are left: the directory stays, unless it was replaced */
+	      /* only unchanged ones are left: the directory stays, unless it was replaced
+	       */
 	      {"c(a): p/x=1 p/y=2; d(b): p=1; ~a: p/x=1; ~b: p=1", "", "p/x=1:c p/y=2:c"},
 	      {"c(a): p/x=1; d(a b c): p=1; ~a: p/x=1; ~b(a c): p=1", "", "p=1:d"});
 }
@@ -282,7 +286,8 @@ static void w7_a_change_below_a_path_that_became_a_file_conflicts(void **state)
 	(void)state;
 	CHECK({"a: p/x=1; b(a): p=2; c(a): p/x=1 p/y=3", "", "p=2:b conflict p(b,c)"},
 	      {"a: p/x=1; c(a): p/x=9; b(a): p=2", "", "p=2:b conflict p(c,b)"},
-	      {"a: p/x=1; b(a): p=2; c(a): p/y=3; d(a): p/z=3", "", "p=2:b conflict p(b,c)"},
+	      {"a: p/x=1; b(a): p=2; c(a): p/y=3; d(a): p/z=3", "",
+	       "p=2:b conflict p(b,c)"},
 	      {"a: p/x=1; b(a): p=2; c(a): p/x=1 p/y=3", "prefer b", "p=2:b"},
 	      {"a: p/x=1; b(a): p=2; c(a): p/x=1 p/y=3", "prefer c",
 	       "p=2:b conflict p(b,c)"},
@@ -292,7 +297,8 @@ static void w7_a_change_below_a_path_that_became_a_file_conflicts(void **state)
 	      {"a: p/x=1; c(a): p/x=1 p/y=3; b(a c): p=2", "", "p=2:b"});
 }
 
-/* ---- cursors ------------------------------------------------------------------------- */
+/* ---- cursors -------------------------------------------------------------------------
+ */
 
 static int fail_on_third(void *context, struct row *ret_row, struct error *error)
 {
@@ -338,17 +344,20 @@ int main(void)
 		cmocka_unit_test(w7_directories_do_not_conflict_the_last_gives_the_mode),
 		cmocka_unit_test(w7_an_unchanged_entry_yields_and_conflicts_with_nothing),
 		cmocka_unit_test(w7_an_unchanged_entry_is_transparent),
-		cmocka_unit_test(w7_where_only_unchanged_entries_are_left_the_last_gives_it),
+		cmocka_unit_test(
+			w7_where_only_unchanged_entries_are_left_the_last_gives_it),
 		cmocka_unit_test(w7_unchanged_is_told_from_what_the_attach_gave),
 		cmocka_unit_test(
 			w7_prefer_picks_the_first_preferred_job_that_has_a_candidate),
-		cmocka_unit_test(w7_on_conflict_first_and_last_go_by_the_order_of_the_view),
+		cmocka_unit_test(
+			w7_on_conflict_first_and_last_go_by_the_order_of_the_view),
 		cmocka_unit_test(w7_mark_gives_the_last_and_names_them_all),
 		cmocka_unit_test(w7_twenty_conflicts_are_kept_the_rest_counted),
 		cmocka_unit_test(w7_a_directory_against_a_file_conflicts_when_concurrent),
 		cmocka_unit_test(w7_the_losing_side_disappears_at_and_below_the_path),
 		cmocka_unit_test(w7_the_later_one_replaces_the_earlier_and_all_below),
-		cmocka_unit_test(w7_an_unchanged_directory_or_file_yields_to_the_other_kind),
+		cmocka_unit_test(
+			w7_an_unchanged_directory_or_file_yields_to_the_other_kind),
 		cmocka_unit_test(w7_a_change_below_a_path_that_became_a_file_conflicts),
 		cmocka_unit_test(w8_an_error_of_a_cursor_ends_the_merge),
 	};

@@ -25,7 +25,8 @@ static uint32_t random_below(uint32_t bound)
 	return (uint32_t)(random_state >> 32) % bound;
 }
 
-/* ---- random forests ------------------------------------------------------------------ */
+/* ---- random forests ------------------------------------------------------------------
+ */
 
 static char paths[PATHS][8]; /* in manifest order */
 static size_t path_count;
@@ -92,10 +93,12 @@ static void grow(struct forest *forest, struct tree *tree, uint32_t density)
 		size_t base = random_below((uint32_t)forest->count);
 		const struct row *row = row_at(&forest->trees[base], paths[i]);
 		if (tree->bases[base] && row && random_below(4) != 0) {
-			const char *content = row->type == ROW_FILE
-						      ? forest->trees[base].contents
-								[row - forest->trees[base].rows]
-						      : row->target;
+			const char *content =
+				row->type == ROW_FILE
+					? forest->trees[base]
+						  .contents[row -
+							    forest->trees[base].rows]
+					: row->target;
 			tree_add(tree, *row, content);
 		} else if (random_below(100) < density) {
 			tree_add(tree, random_row(paths[i]), contents[random_below(2)]);
@@ -127,15 +130,16 @@ static void random_forest(struct forest *forest)
 			bool ordered = made[k] < made[i] || made[k] >= visible ||
 				       made[i] >= visible;
 			tree->bases[made[k]] = ordered && random_below(3) == 0;
-			tree->before[made[k]] =
-				tree->bases[made[k]] || (ordered && random_below(6) == 0);
+			tree->before[made[k]] = tree->bases[made[k]] ||
+						(ordered && random_below(6) == 0);
 		}
 		grow(forest, tree, density);
 	}
 	forest_finish(forest);
 }
 
-/* ---- the naive merge ----------------------------------------------------------------- */
+/* ---- the naive merge -----------------------------------------------------------------
+ */
 
 enum kind {
 	NOTHING,
@@ -148,9 +152,9 @@ struct naive {
 	const struct forest *forest;
 	const struct merge_options *options;
 	bool gone[FOREST_SOURCES][PATHS]; /* was dropped with a directory above */
-	bool implicit;			  /* directories without a row count at the path */
-	size_t at;			  /* the path */
-	size_t blocked;			  /* a file won there; PATHS for nowhere */
+	bool implicit;  /* directories without a row count at the path */
+	size_t at;      /* the path */
+	size_t blocked; /* a file won there; PATHS for nowhere */
 	size_t blocker;
 	bool watched[FOREST_SOURCES];
 	FILE *rows, *conflicts;
@@ -159,7 +163,8 @@ struct naive {
 
 static const struct row *naive_row(const struct naive *it, size_t source, size_t at)
 {
-	return it->gone[source][at] ? NULL : row_at(&it->forest->trees[source], paths[at]);
+	return it->gone[source][at] ? NULL
+				    : row_at(&it->forest->trees[source], paths[at]);
 }
 
 static enum kind naive_kind(const struct naive *it, size_t source)
@@ -195,14 +200,16 @@ static bool is_given(const struct naive *it, const bool *set, size_t member)
 	if (!naive_changed(it, member))
 		return false;
 	for (size_t i = 0; i < it->forest->count; i++)
-		if (set[i] && naive_kind(it, i) != NOTHING && naive_reaches(it, i, member))
+		if (set[i] && naive_kind(it, i) != NOTHING &&
+		    naive_reaches(it, i, member))
 			return false;
 	return true;
 }
 
-/* No layer of the set that holds the path comes after it; nor, with `also_rows`, a row that
- * an unchanged one stands for. */
-static bool is_last(const struct naive *it, const bool *set, size_t member, bool also_rows)
+/* No layer of the set that holds the path comes after it; nor, with `also_rows`, a row
+ * that an unchanged one stands for. */
+static bool is_last(const struct naive *it, const bool *set, size_t member,
+		    bool also_rows)
 {
 	for (size_t i = 0; i < it->forest->count; i++)
 		if (set[i] && naive_kind(it, i) != NOTHING &&
@@ -236,7 +243,8 @@ static bool naive_changed(const struct naive *it, size_t source)
 	return true;
 }
 
-/* Whether the source's row, or for an unchanged one a row that it is, comes after other. */
+/* Whether the source's row, or for an unchanged one a row that it is, comes after other.
+ */
 static bool naive_reaches(const struct naive *it, size_t source, size_t other)
 {
 	if (naive_changed(it, source))
@@ -321,7 +329,8 @@ static void tell_winner(struct naive *it, const bool *set, const bool *marked)
 	if (naive_kind(it, first) == OTHER) {
 		struct row row = *naive_row(it, first, it->at);
 		for (size_t i = 0; i < count; i++)
-			if (set[i] && naive_row(it, i, it->at)->time.seconds < row.time.seconds)
+			if (set[i] &&
+			    naive_row(it, i, it->at)->time.seconds < row.time.seconds)
 				row.time = naive_row(it, i, it->at)->time;
 		tell(it, first, row, marked);
 		return;
@@ -340,7 +349,8 @@ static void tell_winner(struct naive *it, const bool *set, const bool *marked)
 		     marked);
 }
 
-/* ---- the naive rule 5 ---------------------------------------------------------------- */
+/* ---- the naive rule 5 ----------------------------------------------------------------
+ */
 
 static bool is_before_any(const struct naive *it, size_t source, const bool *set)
 {
@@ -362,9 +372,11 @@ static void drop_replaced(struct naive *it, const bool *winners)
 	bool drop[FOREST_SOURCES] = {false};
 	for (size_t i = 0; i < it->forest->count; i++)
 		for (size_t k = 0; k < it->forest->count; k++)
-			drop[i] |= naive_kind(it, i) != OTHER && naive_kind(it, k) == OTHER &&
-				   !it->forest->sources[k].shadow && is_before(it, i, k) &&
-				   is_before_any(it, k, winners) && naive_changed(it, k);
+			drop[i] |= naive_kind(it, i) != OTHER &&
+				   naive_kind(it, k) == OTHER &&
+				   !it->forest->sources[k].shadow &&
+				   is_before(it, i, k) && is_before_any(it, k, winners) &&
+				   naive_changed(it, k);
 	for (size_t i = 0; i < it->forest->count; i++)
 		if (drop[i])
 			drop_below(it, i);
@@ -373,7 +385,8 @@ static void drop_replaced(struct naive *it, const bool *winners)
 static bool file_is_preferred(const struct naive *it, size_t other)
 {
 	for (size_t i = 0; i < it->options->prefer_count; i++) {
-		if (strcmp(it->forest->trees[it->blocker].job, it->options->prefer[i]) == 0)
+		if (strcmp(it->forest->trees[it->blocker].job, it->options->prefer[i]) ==
+		    0)
 			return true;
 		if (strcmp(it->forest->trees[other].job, it->options->prefer[i]) == 0)
 			return false;
@@ -411,9 +424,11 @@ static void block(struct naive *it, const bool *winners, bool disputed)
 	}
 }
 
-/* ---- the naive path ------------------------------------------------------------------ */
+/* ---- the naive path ------------------------------------------------------------------
+ */
 
-/* Fills in who holds the path, and whether a file or link is among them; shadows aside. */
+/* Fills in who holds the path, and whether a file or link is among them; shadows aside.
+ */
 static bool find_holders(struct naive *it, bool *ret_holders)
 {
 	bool other = false, any = false;
@@ -422,7 +437,8 @@ static bool find_holders(struct naive *it, bool *ret_holders)
 		other |= !it->forest->sources[i].shadow && naive_kind(it, i) == OTHER;
 	it->implicit = other;
 	for (size_t i = 0; i < it->forest->count; i++) {
-		ret_holders[i] = !it->forest->sources[i].shadow && naive_kind(it, i) != NOTHING;
+		ret_holders[i] = !it->forest->sources[i].shadow &&
+				 naive_kind(it, i) != NOTHING;
 		any |= ret_holders[i];
 	}
 	return any;
@@ -481,7 +497,8 @@ static void decide(struct naive *it)
 	}
 	if (!settled)
 		return;
-	bool mark = it->options->on_conflict == ON_CONFLICT_MARK && !all_agree(it, marked);
+	bool mark = it->options->on_conflict == ON_CONFLICT_MARK &&
+		    !all_agree(it, marked);
 	tell_winner(it, set, mark ? marked : NULL);
 	if (naive_kind(it, first_of(set, it->forest->count)) == OTHER)
 		block(it, set, disputed);
@@ -512,18 +529,21 @@ static char *naive_merge(const struct forest *forest, const struct merge_options
 	claim(fclose(it.conflicts) == 0);
 	fprintf(it.rows, "%s", conflicts);
 	if (it.conflict_count > MERGE_CONFLICTS_KEPT)
-		fprintf(it.rows, " +%u", (unsigned)(it.conflict_count - MERGE_CONFLICTS_KEPT));
+		fprintf(it.rows, " +%u",
+			(unsigned)(it.conflict_count - MERGE_CONFLICTS_KEPT));
 	claim(fclose(it.rows) == 0);
 	return rows;
 }
 
-/* ---- both ---------------------------------------------------------------------------- */
+/* ---- both ----------------------------------------------------------------------------
+ */
 
 static void print_forest(const struct forest *forest)
 {
 	for (size_t i = 0; i < forest->count; i++) {
 		const struct tree *tree = &forest->trees[i];
-		print_error("%s%s after", forest->sources[i].shadow ? "~" : "", tree->name);
+		print_error("%s%s after", forest->sources[i].shadow ? "~" : "",
+			    tree->name);
 		for (size_t k = 0; k < forest->count; k++)
 			if (tree->before[k])
 				print_error(" %s%s", forest->trees[k].name,
@@ -532,7 +552,7 @@ static void print_forest(const struct forest *forest)
 		for (size_t k = 0; k < tree->row_count; k++)
 			print_error(" %.*s%c%s%s", (int)tree->rows[k].path_len,
 				    tree->rows[k].path, "?=/>"[tree->rows[k].type],
-				    tree->contents[k] ? tree->contents[k] : "",
+				    tree -> contents[k] ? tree -> contents[k] : "",
 				    tree->rows[k].mode == 0700 ? "%700" : "");
 		print_error("\n");
 	}

@@ -16,28 +16,31 @@
 #include "client/option_table.h"
 #include "client/options.h"
 #include "client/suggest.h"
+#include "proto/bytes.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
 
 #define WORDS_MAX 16
 
-/* Runs options_parse() on "baton" and the words; the result is in the two below. */
+/* What parse() gave. */
 static struct options options;
 static struct error error;
 
+/* options_parse() on "baton" and the words up to NULL. */
 static int parse(const char *const *words)
 {
 	options_fini(&options);
-	char *argv[WORDS_MAX + 2] = {must_strdup("baton")};
-	static char *kept[WORDS_MAX + 2];
-	int argc = 1;
-	for (size_t i = 0; i < WORDS_MAX; i++)
-		free(take_ptr(&kept[i]));
-	for (; words[argc - 1]; argc++)
-		argv[argc] = kept[argc] = must_strdup(words[argc - 1]);
-	kept[0] = argv[0];
 	error = (struct error){0};
-	return options_parse(&options, argc, argv, &error);
+	char *argv[WORDS_MAX] = {must_strdup("baton")};
+	int argc = 1;
+	for (; words[argc - 1]; argc++) {
+		assert_true(argc < WORDS_MAX);
+		argv[argc] = must_strdup(words[argc - 1]);
+	}
+	int ret = options_parse(&options, argc, argv, &error);
+	while (argc > 0)
+		free(argv[--argc]);
+	return ret;
 }
 
 #define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
@@ -59,7 +62,8 @@ static int clear_environment(void **state)
 	return 0;
 }
 
-/* ---- the table ---------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------
+ */
 
 /* DESIGN.md §3. */
 static const struct {
@@ -86,13 +90,20 @@ static const struct {
 static const struct {
 	const char *flag, *variable;
 } common[] = {
-	{"--server", "BATON_SERVER"},	    {"--namespace", "BATON_NAMESPACE"},
-	{"--workflow", "BATON_WORKFLOW"},   {"--run", "BATON_RUN"},
-	{"--job", "BATON_JOB"},		    {"--shard", "BATON_SHARD"},
-	{"--attempt", "BATON_ATTEMPT"},	    {"--execution", "BATON_EXECUTION"},
-	{"--needs", "BATON_NEEDS"},	    {"--retry-of", "BATON_RETRY_OF"},
-	{"--timeout", "BATON_TIMEOUT"},	    {"--token-file", "BATON_TOKEN_FILE"},
-	{"--json", NULL},		    {"--quiet", NULL},
+	{"--server", "BATON_SERVER"},
+	{"--namespace", "BATON_NAMESPACE"},
+	{"--workflow", "BATON_WORKFLOW"},
+	{"--run", "BATON_RUN"},
+	{"--job", "BATON_JOB"},
+	{"--shard", "BATON_SHARD"},
+	{"--attempt", "BATON_ATTEMPT"},
+	{"--execution", "BATON_EXECUTION"},
+	{"--needs", "BATON_NEEDS"},
+	{"--retry-of", "BATON_RETRY_OF"},
+	{"--timeout", "BATON_TIMEOUT"},
+	{"--token-file", "BATON_TOKEN_FILE"},
+	{"--json", NULL},
+	{"--quiet", NULL},
 	{"--no-progress", NULL},
 };
 
@@ -111,7 +122,8 @@ static void every_promised_option_is_in_the_table(void **state)
 		const struct command *command = command_named(promised[i].command);
 		assert_non_null(command);
 		for (size_t j = 0; promised[i].flags[j]; j++)
-			assert_true(option_taken_by(named(promised[i].flags[j]), command));
+			assert_true(
+				option_taken_by(named(promised[i].flags[j]), command));
 		for (size_t j = 0; j < sizeof(common) / sizeof(*common); j++)
 			assert_true(option_taken_by(named(common[j].flag), command));
 	}
@@ -170,20 +182,22 @@ static void help_names_every_option_that_a_command_takes(void **state)
 			char *line AUTO_FREE = NULL;
 			assert_true(asprintf(&line, "%s%s%s", option->flag,
 					     option->argument ? " " : "\n",
-					     option->argument ? option->argument : "") > 0);
+					     option->argument ? option->argument : "") >
+				    0);
 			assert_int_equal(strstr(text, line) != NULL,
 					 option_taken_by(option, command));
 		}
 	}
 }
 
-/* ---- the command line --------------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------------------
+ */
 
 static void values_stand_behind_a_blank_or_an_equals_sign(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("persist", "--job", "a", "--shard=3/10", "x", "--root=r=s"),
-			 0);
+	assert_int_equal(
+		PARSE("persist", "--job", "a", "--shard=3/10", "x", "--root=r=s"), 0);
 	assert_string_equal(options.job.value, "a");
 	assert_string_equal(options.job.origin, "--job");
 	assert_string_equal(options.shard.value, "3/10");
@@ -195,7 +209,8 @@ static void options_may_stand_anywhere(void **state)
 {
 	(void)state;
 	assert_int_equal(PARSE("--json", "persist", "a", "-nv", "b", "--literal"), 0);
-	assert_true(options.json && options.dry_run && options.verbose && options.literal);
+	assert_true(options.json && options.dry_run && options.verbose &&
+		    options.literal);
 	assert_int_equal(options.arguments.count, 2);
 	assert_string_equal(options.arguments.items[1], "b");
 }
@@ -362,7 +377,8 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 	assert_refused(PARSE("persist", "--prefix=/", "p"), "not a path below");
 }
 
-/* ---- the environment ---------------------------------------------------------------- */
+/* ---- the environment ----------------------------------------------------------------
+ */
 
 /* Every option with a variable, each with a value that it takes. */
 static void the_command_line_beats_the_environment(void **state)
@@ -443,7 +459,8 @@ static void r1_retry_of_none_overrides_the_environment(void **state)
 	assert_true(options.retry_none);
 }
 
-/* ---- the identity on the wire ------------------------------------------------------- */
+/* ---- the identity on the wire -------------------------------------------------------
+ */
 
 static void a_missing_workflow_or_job_says_how_to_give_it(void **state)
 {
@@ -483,7 +500,8 @@ static void r5_who_reads_another_workflow_needs_none_of_its_own(void **state)
 	assert_true(text_is(identity.workflow, "w"));
 }
 
-/* ---- suggestions -------------------------------------------------------------------- */
+/* ---- suggestions --------------------------------------------------------------------
+ */
 
 static void distance_counts_mistakes(void **state)
 {

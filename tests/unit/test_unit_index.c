@@ -40,7 +40,7 @@ static int setup(void **state)
 {
 	struct fixture *fixture = must_calloc(1, sizeof *fixture);
 	fixture->directory = scratch_new();
-	open_index(fixture, true, false);
+	open_index(fixture, true, true);
 	*state = fixture;
 	return 0;
 }

@@ -27,13 +27,14 @@ static void check(const struct row_of_table *rows, size_t count)
 	}
 }
 
-#define CHECK(...)                                                               \
-	do {                                                                     \
-		static const struct row_of_table rows[] = {__VA_ARGS__};         \
-		check(rows, sizeof(rows) / sizeof(*rows));                       \
+#define CHECK(...)                                                                       \
+	do {                                                                             \
+		static const struct row_of_table rows[] = {__VA_ARGS__};                 \
+		check(rows, sizeof(rows) / sizeof(*rows));                               \
 	} while (0)
 
-/* ---- W3, W4: replacing --------------------------------------------------------------- */
+/* ---- W3, W4: replacing ---------------------------------------------------------------
+ */
 
 static void w3_all_layers_of_an_execution_are_visible_in_their_order(void **state)
 {
@@ -92,15 +93,17 @@ static void w4_other_numbers_of_shards_replace_all_earlier_ones(void **state)
 {
 	(void)state;
 	CHECK({"t#1/2 makes A; t#2/2 makes B; t#1/3!2 makes C", "c asks", "C"},
-	      {"t#1/2 makes A; t#2/2 makes B; t#1/3@2 makes C; t#3/3@2 makes D", "log asks",
-	       "C D"},
+	      {"t#1/2 makes A; t#2/2 makes B; t#1/3@2 makes C; t#3/3@2 makes D",
+	       "log asks", "C D"},
 	      {"t#1/3!2 makes C; t#1/2 makes A", "states", "C=visible A=late(C)"},
 	      /* labels and other jobs are not concerned; nor is an equal attempt */
 	      {"t#x makes X; u#1/2 makes U; t#1/3!2 makes C", "c asks", "C X U"},
 	      {"t#1/2 makes A; t#1/3 makes B", "c asks", "A B"},
 	      /* attempts that are numbers of jobs, one per shard */
-	      {"t#1/2!101 makes A; t#2/2!102 makes B; t#2/2!103 makes C", "c asks", "A C"},
-	      {"t#1/2!101 makes A; t#2/2!102 makes B; t#1/1!99 makes C", "c asks", "A B"});
+	      {"t#1/2!101 makes A; t#2/2!102 makes B; t#2/2!103 makes C", "c asks",
+	       "A C"},
+	      {"t#1/2!101 makes A; t#2/2!102 makes B; t#1/1!99 makes C", "c asks",
+	       "A B"});
 }
 
 static void w4_matrix_legs_are_shards(void **state)
@@ -110,7 +113,8 @@ static void w4_matrix_legs_are_shards(void **state)
 	       "e asks", "C G2 D<C,G2"});
 }
 
-/* ---- W5: selection ------------------------------------------------------------------- */
+/* ---- W5: selection -------------------------------------------------------------------
+ */
 
 static void w5_runs_after_the_own_one_are_not_there(void **state)
 {
@@ -136,8 +140,7 @@ static void w5_without_needs_every_visible_layer(void **state)
 {
 	(void)state;
 	CHECK({"b makes B; a makes A", "c asks", "A B"},
-	      {"b makes B; a makes A", "anyone asks", "A B"},
-	      {"c starts", "c asks", ""});
+	      {"b makes B; a makes A", "anyone asks", "A B"}, {"c starts", "c asks", ""});
 }
 
 static void w5_needs_select_the_jobs_and_their_upstream(void **state)
@@ -163,7 +166,8 @@ static void w5_upstream_leads_through_jobs_that_persisted_nothing(void **state)
 	(void)state;
 	CHECK({"a makes A; gate needs a; c needs gate; c makes C", "d asks needs c",
 	       "A C<A"},
-	      {"a makes A; gate sees A; c needs gate; c makes C", "d asks needs c", "A C<A"},
+	      {"a makes A; gate sees A; c needs gate; c makes C", "d asks needs c",
+	       "A C<A"},
 	      {"a makes A; gate needs a", "d asks needs gate", "A"},
 	      {"a makes A; gate starts; b makes B", "d asks needs gate", ""});
 }
@@ -180,7 +184,8 @@ static void w5_upstream_is_that_of_the_latest_execution(void **state)
 	       "c asks needs b", "A B<A X"},
 	      {"a makes A; b sees A; b makes B; b!2 starts", "c asks needs b", "A B<A"},
 	      /* not of an earlier number of shards, nor of a later run */
-	      {"a makes A; x makes X; b#1/2 sees A; b#1/3!2 sees X", "c asks needs b", "X"},
+	      {"a makes A; x makes X; b#1/2 sees A; b#1/3!2 sees X", "c asks needs b",
+	       "X"},
 	      {"a makes A; x makes X; b needs a; b@2 needs x", "c@1 asks needs b", "A"});
 }
 
@@ -216,7 +221,8 @@ static void w5_the_own_job_is_not_seen_but_for_the_own_execution(void **state)
 static void w5_what_comes_after_the_own_job_is_not_seen(void **state)
 {
 	(void)state;
-	CHECK({"a makes A; c sees A; c makes C; d sees A C; d makes D; e sees D; e makes E",
+	CHECK({"a makes A; c sees A; c makes C; d sees A C; d makes D; e sees D; e makes "
+	       "E",
 	       "c!2 asks", "A"},
 	      {"a makes A; c makes C; d needs c; d makes D", "c!2 asks", "A"},
 	      /* the own execution's layers are reasons too, but stay themselves */
@@ -258,16 +264,19 @@ static void w5_one_layer_by_its_id_whatever_its_state(void **state)
 	assert_int_equal(view.states[0], LAYER_REPLACED);
 }
 
-/* ---- W6: order ----------------------------------------------------------------------- */
+/* ---- W6: order -----------------------------------------------------------------------
+ */
 
 static void w6_diamonds_and_fans(void **state)
 {
 	(void)state;
-	CHECK({"a makes A; b sees A; b makes B; c sees A; c makes C; d sees A B C; d makes D",
+	CHECK({"a makes A; b sees A; b makes B; c sees A; c makes C; d sees A B C; d "
+	       "makes D",
 	       "e asks", "A B<A C<A D<B,C"},
 	      {"a makes A; b makes B; c makes C; d sees A B C; d makes D", "e asks",
 	       "A B C D<A,B,C"},
-	      {"a makes A; b needs a; c needs a; b makes B; c makes C; d needs b c; d makes D",
+	      {"a makes A; b needs a; c needs a; b makes B; c makes C; d needs b c; d "
+	       "makes D",
 	       "e asks", "A B<A C<A D<B,C"});
 }
 
@@ -287,15 +296,16 @@ static void w6_declared_needs_order(void **state)
 	      {"z makes Z; gate needs z; a needs gate; a makes A", "e asks", "Z A<Z"},
 	      {"z makes Z; gate sees Z; a needs gate; a makes A", "e asks", "Z A<Z"},
 	      /* not through needs of a job that has layers and did not see it */
-	      {"z makes Z; y makes Y; y needs q; a needs y; a makes A", "e asks", "Y A<Y Z"});
+	      {"z makes Z; y makes Y; y needs q; a needs y; a makes A", "e asks",
+	       "Y A<Y Z"});
 }
 
 static void w6_what_was_observed_beats_what_was_declared(void **state)
 {
 	(void)state;
 	CHECK(/* it saw one shard and not the other */
-	      {"z#1/2 makes Z1; a needs z; a sees Z1; z#2/2 makes Z2; a makes A", "e asks",
-	       "Z1 A<Z1 Z2"},
+	      {"z#1/2 makes Z1; a needs z; a sees Z1; z#2/2 makes Z2; a makes A",
+	       "e asks", "Z1 A<Z1 Z2"},
 	      /* it saw z after it had persisted: what it declared holds */
 	      {"z makes Z; a needs z; a makes A; a sees Z", "e asks", "Z A<Z"},
 	      /* it saw another job */
@@ -309,8 +319,8 @@ static void w6_cycles_of_declared_needs_are_cut(void **state)
 	CHECK({"a needs b; a makes A; b needs a; b makes B", "e asks", "A B<A"},
 	      {"b needs a; b makes B; a needs b; a makes A", "e asks", "B A<B"},
 	      {"a needs b; a makes A; b sees A; b makes B", "e asks", "A B<A"},
-	      {"a needs c; b needs a; c needs b; c makes C; b makes B; a makes A", "e asks",
-	       "B C<B A<C"});
+	      {"a needs c; b needs a; c needs b; c makes C; b makes B; a makes A",
+	       "e asks", "B C<B A<C"});
 }
 
 static void w6_is_transitive_also_through_what_is_not_selected(void **state)
@@ -326,8 +336,8 @@ static void w6_concurrent_layers_are_listed_by_needs_job_shard_sequence(void **s
 {
 	(void)state;
 	CHECK({"c makes C; b makes B; a makes A", "e asks needs b c a", "B C A"},
-	      {"c makes C; b makes B; a makes A; d needs c a; d makes D", "e asks needs d b",
-	       "B A C D<A,C"},
+	      {"c makes C; b makes B; a makes A; d needs c a; d makes D",
+	       "e asks needs d b", "B A C D<A,C"},
 	      {"t#10/12 makes T10; t#2/12 makes T2; t#x makes X; t#b makes B", "e asks",
 	       "T2 T10 B X"},
 	      {"a makes A2; z makes Z; a makes A1", "e asks", "A2 A1<A2 Z"},
@@ -335,7 +345,8 @@ static void w6_concurrent_layers_are_listed_by_needs_job_shard_sequence(void **s
 	      {"a makes A; b sees A; b makes B", "e asks needs b a", "A B<A"});
 }
 
-/* ---- W9: stale ----------------------------------------------------------------------- */
+/* ---- W9: stale -----------------------------------------------------------------------
+ */
 
 static void w9_what_was_built_on_a_replaced_layer_leaves_with_it(void **state)
 {
@@ -353,11 +364,13 @@ static void w9_what_was_built_on_a_replaced_layer_leaves_with_it(void **state)
 static void w9_is_transitive(void **state)
 {
 	(void)state;
-	CHECK({"a makes A1; b sees A1; b makes B; c sees B; c makes C; d sees C; d makes D;"
+	CHECK({"a makes A1; b sees A1; b makes B; c sees B; c makes C; d sees C; d makes "
+	       "D;"
 	       "a!2 makes A2",
 	       "e asks", "A2 stale B(A1) stale C(A1) stale D(A1)"},
 	      /* the other branch stays */
-	      {"a makes A1; z makes Z; b sees A1; b makes B; c sees Z; c makes C; a!2 makes A2",
+	      {"a makes A1; z makes Z; b sees A1; b makes B; c sees Z; c makes C; a!2 "
+	       "makes A2",
 	       "e asks", "A2 Z C<Z stale B(A1)"});
 }
 
@@ -367,14 +380,16 @@ static void w9_a_base_made_again_with_equal_content_is_no_reason(void **state)
 	CHECK({"a makes A1=x; c sees A1; c makes C; a!2 makes A2=x", "d asks", "A2 C<A2"},
 	      {"a makes A1=x; c sees A1; c makes C; a!2 makes A2=y", "d asks",
 	       "A2 stale C(A1)"},
-	      {"a makes A1=x; c sees A1; c makes C; a!2 makes A2=y; a!3 makes A3=x", "d asks",
-	       "A3 C<A3"},
+	      {"a makes A1=x; c sees A1; c makes C; a!2 makes A2=y; a!3 makes A3=x",
+	       "d asks", "A3 C<A3"},
 	      /* one of two layers is different */
 	      {"a makes A1=x; a makes A2=y; c sees A1 A2; c makes C; a!2 makes A3=x;"
 	       "a!2 makes A4=z",
 	       "d asks", "A3 A4<A3 stale C(A2)"},
-	      /* equal content of another slice or another job is not the base made again */
-	      {"t#1/2 makes A=x; t#2/2 makes B=x; c sees A; c makes C; t#1/2!2 makes A2=y",
+	      /* equal content of another slice or another job is not the base made again
+	       */
+	      {"t#1/2 makes A=x; t#2/2 makes B=x; c sees A; c makes C; t#1/2!2 makes "
+	       "A2=y",
 	       "d asks", "A2 B stale C(A)"},
 	      {"a makes A=x; b makes B=x; c sees A; c makes C; a!2 makes A2=y", "d asks",
 	       "A2 B stale C(A)"},
@@ -437,13 +452,14 @@ static void w9_late_layers_and_empty_ones_replace_bases_too(void **state)
 static void w9_only_what_would_be_seen_is_reported(void **state)
 {
 	(void)state;
-	CHECK({"a makes A1; c sees A1; c makes C; b makes B; a!2 makes A2", "d asks needs b",
-	       "B"},
+	CHECK({"a makes A1; c sees A1; c makes C; b makes B; a!2 makes A2",
+	       "d asks needs b", "B"},
 	      {"a makes A1; c sees A1; c makes C; a!2 makes A2", "c!2 asks", "A2"},
 	      {"a makes A1; c sees A1; c makes C; a!2 makes A2", "c@0 asks", ""});
 }
 
-/* ---- R1, R2: retries ----------------------------------------------------------------- */
+/* ---- R1, R2: retries -----------------------------------------------------------------
+ */
 
 static void r2_a_job_of_the_retry_replaces_what_was_inherited(void **state)
 {
@@ -471,7 +487,8 @@ static void r1_what_was_inherited_goes_stale_with_its_base(void **state)
 	       "A2 stale C(A)"},
 	      {"~a makes A=x; ~c sees A; ~c makes C; a makes A2=x", "d asks", "A2 C<A2"},
 	      {"~a makes A; ~c sees A; ~c makes C; a makes A2=y", "d asks needs c",
-	       "error: `c` is stale: it was built on the inherited `a`, which `a` replaced "
+	       "error: `c` is stale: it was built on the inherited `a`, which `a` "
+	       "replaced "
 	       "with different content; run `c` again, or use --stale=keep"});
 }
 
@@ -495,15 +512,18 @@ static void r1_a_base_that_was_not_inherited_is_a_fact_only(void **state)
 static void r1_retries_of_retries(void **state)
 {
 	(void)state;
-	CHECK(/* a from the first workflow, b and c from the second, a again in the third */
+	CHECK(/* a from the first workflow, b and c from the second, a again in the third
+	       */
 	      {"~a makes A=x; ~b sees A; ~b makes B; ~c!2 sees A B; ~c!2 makes C;"
 	       "a makes A3=x; d sees A3; d makes D",
 	       "e asks", "A3 B<A3 C<B D<A3"},
-	      {"~a makes A=x; ~b sees A; ~b makes B; ~c!2 sees A B; ~c!2 makes C; a makes A3",
+	      {"~a makes A=x; ~b sees A; ~b makes B; ~c!2 sees A B; ~c!2 makes C; a "
+	       "makes A3",
 	       "e asks", "A3 stale B(A) stale C(A)"});
 }
 
-/* ---- names --------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------
+ */
 
 static void w4_ids_compare_as_numbers_or_by_when_they_were_heard_of(void **state)
 {
@@ -514,18 +534,18 @@ static void w4_ids_compare_as_numbers_or_by_when_they_were_heard_of(void **state
 	assert_true(id_compare("2", 1, "02", 2, true) < 0);
 	assert_true(id_compare("02", 1, "2", 2, true) < 0);
 	assert_true(id_compare("0", 5, "00", 4, true) > 0);
-	assert_true(id_compare("18446744073709551617", 1, "18446744073709551616", 2, true) >
-		    0);
+	assert_true(id_compare("18446744073709551617", 1, "18446744073709551616", 2,
+			       true) > 0);
 	assert_int_equal(id_compare("x", 1, "x", 2, false), 0);
 }
 
 static void w4_numbered_shards_are_told_from_labels(void **state)
 {
 	(void)state;
-	static const char *const labels[] = {"",    "1",    "/",	"1/",
-					     "/2",  "0/2",  "3/2",	"1/2/3",
-					     "a/b", "1/2 ", " 1/2",	"-1/2",
-					     "1/0", "+1/2", "1/99999999999999999999"};
+	static const char *const labels[] = {
+		"",     "1",    "/",     "1/",   "/2",
+		"0/2",  "3/2",  "1/2/3", "a/b",  "1/2 ",
+		" 1/2", "-1/2", "1/0",   "+1/2", "1/99999999999999999999"};
 	uint64_t index = 7, total = 7;
 	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++)
 		assert_false(shard_numbers(labels[i], &index, &total));
@@ -562,8 +582,9 @@ static void labels_that_are_cut_end_on_a_whole_character(void **state)
 	struct history_execution execution = {
 		.run = "1", .job = "ab\xc3\xa4\xe2\x82\xac", .shard = "", .attempt = "1"};
 	static const char *const cut[] = {
-		"", "", "a", "ab", "ab", "ab\xc3\xa4", "ab\xc3\xa4", "ab\xc3\xa4",
-		"ab\xc3\xa4\xe2\x82\xac"};
+		"",           "",           "a",
+		"ab",         "ab",         "ab\xc3\xa4",
+		"ab\xc3\xa4", "ab\xc3\xa4", "ab\xc3\xa4\xe2\x82\xac"};
 	for (size_t room = 1; room < 9; room++) {
 		char text[16];
 		execution_label(&execution, text, room);
@@ -580,11 +601,11 @@ static void sentences_say_why_a_layer_is_out_of_sight(void **state)
 	struct view view AUTO(view_fini) = {0};
 	struct error error = {0};
 	assert_int_equal(view_make(&story.history, &request, &view, &error), 0);
-	static const char *const sentences[] = {
-		"`a` was replaced by `a (attempt 3)`", "",
-		"`a (attempt 2)` is late: `a (attempt 3)`, which replaces it, had "
-		"committed before",
-		""};
+	static const char late[] =
+		"`a (attempt 2)` is late: `a (attempt 3)`, which replaces "
+		"it, had committed before";
+	static const char *const sentences[] = {"`a` was replaced by `a (attempt 3)`", "",
+						late, ""};
 	for (uint32_t i = 0; i < 4; i++) {
 		char text[256];
 		view_stale_sentence(&story.history, &view, i, text, sizeof(text));
@@ -595,8 +616,10 @@ static void sentences_say_why_a_layer_is_out_of_sight(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(w3_all_layers_of_an_execution_are_visible_in_their_order),
-		cmocka_unit_test(w4_a_later_attempt_replaces_all_layers_of_an_earlier_one),
+		cmocka_unit_test(
+			w3_all_layers_of_an_execution_are_visible_in_their_order),
+		cmocka_unit_test(
+			w4_a_later_attempt_replaces_all_layers_of_an_earlier_one),
 		cmocka_unit_test(w4_a_later_run_replaces_whatever_the_attempt),
 		cmocka_unit_test(w4_a_layer_that_commits_late_stays_out),
 		cmocka_unit_test(w4_shards_replace_only_their_own_slice),

@@ -35,7 +35,8 @@ static const char *const shards[] = {"", "", "", "", "1/2", "2/2", "1/3", "x"};
 static const char *const runs[] = {"1", "1", "1", "1", "2", "10", "z"};
 static const char *const attempts[] = {"1", "1", "1", "2", "10", "02", "y"};
 
-/* ---- random histories ---------------------------------------------------------------- */
+/* ---- random histories ----------------------------------------------------------------
+ */
 
 static uint32_t random_execution(struct story *story, bool letters)
 {
@@ -95,7 +96,8 @@ static void random_question(const struct story *story, struct question *question
 	if (random_below(3) == 0)
 		request->run = one_of(runs, 7);
 	if (random_below(2) == 0) {
-		request->execution = random_below((uint32_t)story->history.execution_count);
+		request->execution =
+			random_below((uint32_t)story->history.execution_count);
 		request->job = story->executions[request->execution].job;
 		request->run = story->executions[request->execution].run;
 	}
@@ -109,7 +111,8 @@ static void random_question(const struct story *story, struct question *question
 	request->stale_keep = random_below(2) == 0;
 }
 
-/* ---- what always holds --------------------------------------------------------------- */
+/* ---- what always holds ---------------------------------------------------------------
+ */
 
 static bool has_base(const struct history_layer *layer, uint32_t base)
 {
@@ -232,7 +235,8 @@ static void check_replacing(const struct story *story, const struct view *view)
 			in_sight |= seen && strcmp(who->job, other->job) == 0;
 			if (seen && (view->states[i] == LAYER_VISIBLE ||
 				     view->states[i] == LAYER_STALE))
-				assert_true(who == other || strcmp(who->job, other->job) ||
+				assert_true(who == other ||
+					    strcmp(who->job, other->job) ||
 					    strcmp(who->shard, other->shard));
 		}
 		assert_true(in_sight || view->states[i] == LAYER_HIDDEN);
@@ -246,7 +250,8 @@ static void check_own_job(const struct story *story, const struct question *ques
 		uint32_t maker = story->layers[view->layers[i].layer].execution;
 		if (maker == question->request.execution)
 			continue;
-		assert_string_not_equal(story->executions[maker].job, question->request.job);
+		assert_string_not_equal(story->executions[maker].job,
+					question->request.job);
 		for (size_t k = 0; k < view->layers[i].before_count; k++) {
 			uint32_t other = view->layers[view->layers[i].before[k]].layer;
 			assert_string_not_equal(
@@ -285,7 +290,8 @@ static void holds_for_every_history(void **state)
 	assert_true(answers > ROUNDS / 2 && edges > ROUNDS / 4 && stale > ROUNDS / 20);
 }
 
-/* ---- places do not matter ------------------------------------------------------------ */
+/* ---- places do not matter ------------------------------------------------------------
+ */
 
 static void shuffle(uint32_t *ret_places, size_t count)
 {
@@ -297,7 +303,8 @@ static void shuffle(uint32_t *ret_places, size_t count)
 	}
 }
 
-static void move_story(const struct story *from, struct story *to, struct question *question)
+static void move_story(const struct story *from, struct story *to,
+		       struct question *question)
 {
 	uint32_t executions[STORY_ITEMS], layers[STORY_ITEMS];
 	shuffle(executions, from->history.execution_count);

@@ -398,7 +398,7 @@ static void paths_beyond_path_max_are_walked_and_opened(void **state)
 		(void)close(fd);
 		fd = below;
 	}
-	int file AUTO_FD = openat(fd, "leaf", O_WRONLY | O_CREAT, 0644);
+	assert_int_equal(mknodat(fd, "leaf", S_IFREG | 0644, 0), 0);
 	assert_non_null(walk(fixture, PATHS("."), NULL));
 	assert_int_equal(fixture->tree.count, 62);
 	struct buffer path AUTO(buffer_fini) = {0};

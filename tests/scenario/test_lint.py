@@ -1,0 +1,70 @@
+"""What can be checked about the sources without running them."""
+
+import pathlib
+import re
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def sources(*folders):
+    for folder in folders or ("proto", "client", "daemon", "tests"):
+        yield from sorted((TOP / folder).rglob("*.[ch]"))
+
+
+class Lint(unittest.TestCase):
+    def test_the_life_of_one_chunk_names_functions_that_exist(self):
+        text = (TOP / "CONTRIBUTING.md").read_text()
+        named = re.findall(r"`([a-z_/]+\.c):([a-z_]+)`", text)
+        self.assertGreater(len(named), 15)
+        for file, function in named:
+            with self.subTest(file=file, function=function):
+                source = (TOP / file).read_text()
+                found = re.search(rf"(?m)^[a-z].*\b{function}\(", source)
+                self.assertTrue(found, f"{file} has no {function}")
+
+    def test_dependencies_point_one_way(self):
+        allowed = {"proto": {"proto"}, "client": {"client", "proto"},
+                   "daemon": {"daemon", "proto"}}
+        for path in sources("proto", "client", "daemon"):
+            folder = path.relative_to(TOP).parts[0]
+            for used in re.findall(r'(?m)^#include "([a-z]+)/', path.read_text()):
+                self.assertIn(used, allowed[folder], path)
+        for path in (TOP / "daemon/store").glob("*.[ch]"):
+            for used in re.findall(r'(?m)^#include "daemon/(?!store/)([a-z_]+)\.h"',
+                                   path.read_text()):
+                self.assertIn(used, {"view"}, path)
+
+    def test_nothing_is_left_for_later(self):
+        for path in sources():
+            self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)
+
+    def test_lines_have_at_most_ninety_columns(self):
+        for path in sources():
+            if "clang-format off" in path.read_text():
+                continue  # a table
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                self.assertLessEqual(len(line.expandtabs(8)), 96, f"{path}:{number}")
+
+    def test_headers_are_guarded(self):
+        for path in sources("proto", "client", "daemon"):
+            if path.suffix == ".h":
+                self.assertRegex(path.read_text(), r"#ifndef BATON_[A-Z0-9_]+_H", path)
+
+    def test_error_codes_of_the_protocol_are_those_of_the_source(self):
+        rows = re.findall(r"X\(\w+, *\"([a-z-]+)\", *(\d+), *(\d)",
+                          re.sub(r"\\\n\s*", "", (TOP / "proto/error.h").read_text()))
+        page = (TOP / "proto/PROTOCOL.md").read_text()
+        self.assertGreater(len(rows), 20)
+        for name, number, status in rows:
+            self.assertRegex(page, rf"\| {number} \| {name} \| {status} \|")
+
+    def test_message_types_of_the_protocol_are_those_of_the_source(self):
+        rows = re.findall(r"MSG_([A-Z_]+) = (\d+)", (TOP / "proto/message.h").read_text())
+        page = (TOP / "proto/PROTOCOL.md").read_text()
+        for name, number in rows:
+            self.assertRegex(page, rf"\| {number} \| {name} \|")
+
+
+if __name__ == "__main__":
+    unittest.main()

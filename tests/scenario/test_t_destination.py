@@ -1,0 +1,254 @@
+"""Rules T4 and T5: what an attach does to DIR, and that it does nothing outside of it."""
+
+import os
+
+from harness import UNPRIVILEGED, Link, Scenario, contents, random_bytes, read_tree
+from proxy import Cut, Hold
+
+BIG = random_bytes(3_000_000)
+
+
+class Appearing(Scenario):
+    def held(self, into, *flags, at=1_500_000, **options):
+        """An attach that has received a part of the bytes and gets no more."""
+        hold = Hold("down", at)
+        proxy = self.proxy(hold)
+        return self.popen("attach", "--server", proxy.url, *flags, into, **options), hold
+
+    def test_t4_a_missing_dir_appears_complete(self):
+        self.persist("a", {"a": "first", "big": BIG, "z": "last"})
+        into = self.missing()
+        attach, hold = self.held(into)
+        hold.wait()
+        self.assertFalse(into.exists())
+        hold.release()
+        attach.communicate()
+        self.assertEqual(set(read_tree(into)), {b"a", b"big", b"z"})
+        self.assertEqual(os.listdir(into.parent), ["dir"])
+
+    def test_t4_a_missing_dir_does_not_appear_when_the_attach_fails(self):
+        self.persist("a", {"a": "first", "big": BIG, "z": "last"})
+        into = self.missing()
+        proxy = self.proxy(*[Cut("down", 1_500_000)] * 50)
+        sentence = self.refused("attach", "--timeout", "0.5", "--server", proxy.url, into / "deep",
+                                status=7)
+        self.assertIn("is as it was", sentence)
+        self.assertEqual(os.listdir(into.parent), [])
+
+    def test_t4_parents_of_dir_are_made(self):
+        self.persist("a", {"a": ""})
+        into = self.missing() / "some" / "where"
+        self.baton("attach", into)
+        self.assertEqual(contents(into), {"a": ""})
+
+    def test_t4_an_existing_dir_is_never_replaced(self):
+        self.persist("a", {"a": "new", "d/b": "new"})
+        into = self.tree({"a": "old", "other": "mine", "d/other": "mine"})
+        into.chmod(0o711)
+        before = into.stat().st_ino, (into / "d").stat().st_ino
+        self.attach(into=into)
+        self.assertEqual((into.stat().st_ino, (into / "d").stat().st_ino), before)
+        self.assertEqual(into.stat().st_mode & 0o777, 0o711)
+        self.assertEqual(contents(into), {"a": "new", "d/b": "new", "other": "mine",
+                                          "d/other": "mine"})
+
+    def test_t4_files_appear_whole_or_not_in_an_existing_dir(self):
+        self.persist("a", {"a": "first", "big": BIG})
+        into = self.tree({"big": "old", "other": ""})
+        attach, hold = self.held(into)
+        hold.wait()
+        self.assertEqual((into / "big").read_bytes(), b"old")
+        attach.kill()
+        attach.wait()
+        self.assertEqual((into / "big").read_bytes(), b"old")
+        self.attach(into=into)
+        self.assertEqual(set(read_tree(into)), {b"a", b"big", b"other"})
+        self.assertEqual((into / "big").read_bytes(), BIG)
+
+    def test_t4_equal_files_are_not_rewritten(self):
+        self.persist("a", {"same": "x", "mode": ("x", 0o755), "bytes": "xy"})
+        into = self.tree({"same": "x", "mode": ("x", 0o644), "bytes": "xz"})
+        before = {name: (into / name).stat().st_ino for name in ("same", "mode", "bytes")}
+        got, _ = self.attach(into=into)
+        after = {name: (into / name).stat().st_ino for name in before}
+        self.assertEqual([name for name in before if before[name] == after[name]], ["same"])
+        self.assertEqual((got["unchanged_files"], got["written_files"]), (1, 2))
+        self.assertEqual(self.attach(into=into)[0]["unchanged_files"], 3)
+
+    def test_t4_files_that_change_are_made_anew_so_hard_links_stay_as_they_are(self):
+        self.persist("a", {"x": "new"})
+        into = self.tree({"x": "old"})
+        outside = self.folder / "outside"
+        os.link(into / "x", outside)
+        self.attach(into=into)
+        self.assertEqual(((into / "x").read_text(), outside.read_text()), ("new", "old"))
+
+
+class CopingWith(Scenario):
+    def test_t4_read_only_files_and_directories_are_coped_with(self):
+        root = self.tree({"d/file": "new", "d/sub/new": "new"})
+        self.baton("persist", "--root", root, "d/file", "d/sub/new", job="a")
+        into = self.tree({"d/file": ("old", 0o400), "d/sub/x": ""})
+        for name in ("d/sub", "d"):
+            (into / name).chmod(0o555)
+        self.baton("attach", "--only", "d/file", into, wrapper=UNPRIVILEGED)
+        self.assertEqual((into / "d/file").read_text(), "new")
+        self.baton("attach", into, wrapper=UNPRIVILEGED)
+        self.assertEqual((into / "d/sub/new").read_text(), "new")
+
+    def test_t4_directories_that_are_not_stored_keep_their_mode(self):
+        root = self.tree({"d/file": "new"})
+        self.baton("persist", "--root", root, "d/file", job="a")
+        into = self.tree({"d/file": "old"})
+        (into / "d").chmod(0o555)
+        self.baton("attach", into, wrapper=UNPRIVILEGED)
+        self.assertEqual(read_tree(into)[b"d"][1], 0o555)
+        self.assertEqual(contents(into), {"d/file": "new"})
+
+    def test_t4_read_only_directories_of_a_layer_can_be_attached_twice(self):
+        root = self.tree({"d/file": "x"})
+        (root / "d").chmod(0o555)
+        self.baton("persist", "--root", root, ".", job="a")
+        into = self.missing()
+        for _ in range(2):
+            self.baton("attach", into, wrapper=UNPRIVILEGED)
+            self.assertEqual(read_tree(into)[b"d"][1], 0o555)
+
+    def test_t4_a_link_where_a_directory_belongs_is_replaced(self):
+        self.persist("a", {"d/file": "new"})
+        outside = self.tree({"file": "mine"})
+        into = self.tree({"d": Link(outside)})
+        with self.nothing_changes(outside):
+            self.attach(into=into)
+        self.assertEqual(read_tree(into)[b"d"][0], "directory")
+
+    def test_t4_a_directory_where_a_file_belongs_needs_delete_unless_empty(self):
+        self.persist("a", {"x": "file", "y": "file"})
+        into = self.tree({"x/inside": "mine", "y": None})
+        with self.nothing_changes(into):
+            self.refused("attach", into, status=9, says=("x`", "--delete"))
+        self.attach(None, "--delete", into=into)
+        self.assertEqual(contents(into), {"x": "file", "y": "file"})
+
+    def test_t4_delete_removes_what_the_view_does_not_have(self):
+        self.persist("a", {"keep/a": "a", "d": None})
+        into = self.tree({"keep/a": "a", "keep/extra": "", "d/extra/deep": "", "extra": "",
+                          "link": Link("keep")})
+        self.attach(None, "--delete", into=into)
+        self.assertEqual(set(read_tree(into)), {b"keep", b"keep/a", b"d"})
+
+
+class Times(Scenario):
+    def test_t4_times_are_kept_or_now(self):
+        root = self.tree({"d/x": "1"})
+        for name in ("d/x", "d"):
+            os.utime(root / name, ns=(0, 1_000_000_001))
+        self.baton("persist", "--root", root, ".", job="a")
+        _, kept = self.attach(None, "--times=keep")
+        _, now = self.attach(None, "--times=now")
+        for name in ("d", "d/x"):
+            self.assertEqual((kept / name).stat().st_mtime_ns, 1_000_000_001)
+            self.assertGreaterEqual((now / name).stat().st_mtime_ns,
+                                    (root / "d").stat().st_ctime_ns)
+
+    def test_t4_directory_times_are_set_on_directories_that_this_attach_made(self):
+        root = self.tree({"old/x": "1", "new/x": "1"})
+        for name in ("old", "new"):
+            os.utime(root / name, ns=(0, 1_000_000_001))
+        self.baton("persist", "--root", root, ".", job="a")
+        into = self.tree({"old/x": "1"})
+        before = (into / "old").stat().st_mtime_ns
+        self.attach(into=into)
+        self.assertEqual((into / "old").stat().st_mtime_ns, before)
+        self.assertEqual((into / "new").stat().st_mtime_ns, 1_000_000_001)
+
+
+class Failing(Scenario):
+    def fail(self, into):
+        """An attach that loses its connection in the middle, again and again."""
+        proxy = self.proxy(*[Cut("down", 1_500_000)] * 50)
+        return self.refused("attach", "--timeout", "0.5", "--server", proxy.url, into, status=7)
+
+    def test_t4_an_empty_dir_is_empty_again_after_a_failure(self):
+        self.persist("a", {"a": "first", "d/b": "", "big": BIG})
+        into = self.tree({})
+        inode = into.stat().st_ino
+        self.assertIn(str(into), self.fail(into))
+        self.assertEqual((os.listdir(into), into.stat().st_ino), ([], inode))
+
+    def test_t4_a_failure_says_what_state_dir_is_in_and_running_again_completes_it(self):
+        self.persist("a", {"a": "first", "d/b": "", "big": BIG, "e": random_bytes(500_000, 1)})
+        into = self.tree({"mine": ""})
+        sentence = self.fail(into)
+        self.assertTrue("is as it was" in sentence or "run the command again" in sentence, sentence)
+        for name, entry in read_tree(into).items():
+            self.assertIn(len(entry[2]), {b"mine": (0,), b"a": (5,), b"d/b": (0,), b"d": (0,),
+                                          b"big": (3_000_000,), b"e": (500_000,)}[name])
+        self.attach(into=into)
+        self.assertEqual(set(read_tree(into)), {b"a", b"d", b"d/b", b"big", b"e", b"mine"})
+
+
+class Outside(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.outside = self.tree({"file": "mine", "d/file": "mine"}, "outside")
+
+    def attach_all(self, into=None, *flags):
+        with self.nothing_changes(self.outside):
+            return self.attach(None, *flags, into=into)[1]
+
+    def test_t5_links_in_dir_are_never_followed(self):
+        self.persist("a", {"file": "new", "d/file": "new", "gone/x": "new"})
+        into = self.tree({"file": Link(self.outside / "file"), "d": Link(self.outside / "d"),
+                          "gone": Link("nowhere")})
+        self.attach_all(into)
+        self.assertEqual(contents(into), {"file": "new", "d/file": "new", "gone/x": "new"})
+
+    def test_t5_links_of_a_layer_are_never_followed(self):
+        self.persist("a", {"d": Link(self.outside)})
+        self.attach("b")
+        self.persist("b", {"d/file": "new", "d/d/file": "new"})
+        out = self.attach_all()
+        self.assertEqual(contents(out), {"d/file": "new", "d/d/file": "new"})
+
+    def test_t5_links_of_an_earlier_attach_are_never_followed(self):
+        self.persist("a", {"d": Link(self.outside), "file": Link(self.outside / "file")})
+        out = self.attach_all()
+        self.persist("a", {"d/file": ("new", 0o777), "file": "new"}, "--attempt", "2")
+        self.attach_all(out)
+        self.assertEqual(contents(out), {"d/file": "new", "file": "new"})
+
+    def test_t5_delete_removes_links_and_not_what_they_lead_to(self):
+        self.persist("a", {"a": ""})
+        into = self.tree({"a": "", "d": Link(self.outside), "sub/d": Link(self.outside)})
+        self.attach_all(into, "--delete")
+        self.assertEqual(set(read_tree(into)), {b"a"})
+
+    def test_t5_a_mode_or_time_never_goes_through_a_link(self):
+        self.persist("a", {"d": Link(self.outside), "file": Link(self.outside / "file")})
+        for _ in range(2):
+            self.attach_all()
+
+    def test_t5_a_directory_that_becomes_a_link_in_the_middle_is_not_followed(self):
+        self.persist("a", {"d/file": "new", "d/big": BIG, "d/sub/x": "new"})
+        into = self.tree({"d/file": "old", "d/sub/x": "old"})
+        hold = Hold("down", 1_500_000)
+        proxy = self.proxy(hold)
+        attach = self.popen("attach", "--server", proxy.url, into)
+        hold.wait()
+        (into / "d").rename(into / "moved")
+        (into / "d").symlink_to(self.outside)
+        with self.nothing_changes(self.outside):
+            hold.release()
+            _, err = attach.communicate()
+        self.assertIn(attach.returncode, (0, 9), err)
+
+    def test_t5_dir_and_root_may_be_reached_through_links(self):
+        root = self.tree({"file": "new"})
+        (self.folder / "way").symlink_to(root)
+        self.baton("persist", "--root", self.folder / "way", "file", job="a")
+        place = self.tree({})
+        (self.folder / "there").symlink_to(place)
+        self.attach(into=self.folder / "there")
+        self.attach(into=self.folder / "there" / "below")
+        self.assertEqual(contents(place), {"file": "new", "below/file": "new"})

@@ -1,0 +1,139 @@
+/*
+ * Unit tests: what a progress line says, and figures for people.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/human.h"
+#include "client/progress.h"
+#include "client/progress_line.h"
+
+#define MIB (1024u * 1024u)
+
+static void assert_line(struct progress_figures figures, const char *expected)
+{
+	char line[PROGRESS_LINE_SIZE];
+	figures.verb = "attach";
+	assert_string_equal(progress_line(&figures, line, sizeof(line)), expected);
+}
+
+static void an_unknown_total_gives_neither_percentage_nor_time(void **state)
+{
+	(void)state;
+	assert_line((struct progress_figures){.files = 1234, .bytes = 5 * MIB},
+		    "attach: 1,234 files, 5.0 MiB");
+	assert_line((struct progress_figures){.files = 1,
+					      .bytes = 1,
+					      .bytes_per_second = MIB},
+		    "attach: 1 files, 1 B, 1.0 MiB/s");
+}
+
+static void a_known_total_gives_both(void **state)
+{
+	(void)state;
+	assert_line((struct progress_figures){.files = 10,
+					      .bytes = 25 * MIB,
+					      .total_files = 40,
+					      .total_bytes = 100 * MIB,
+					      .bytes_per_second = 10 * MIB},
+		    "attach: 10 of 40 files, 25 MiB of 100 MiB (25 %), 10 MiB/s, 7.50 s "
+		    "left");
+}
+
+static void a_total_that_was_too_small_says_no_nonsense(void **state)
+{
+	(void)state;
+	assert_line((struct progress_figures){.files = 9,
+					      .bytes = 3 * MIB,
+					      .total_files = 8,
+					      .total_bytes = 2 * MIB,
+					      .bytes_per_second = MIB},
+		    "attach: 9 of 8 files, 3.0 MiB of 2.0 MiB (99 %), 1.0 MiB/s");
+}
+
+static void the_line_is_cut_to_the_width(void **state)
+{
+	(void)state;
+	struct progress_figures figures = {.verb = "persist", .files = 1234567};
+	char line[16];
+	assert_string_equal(progress_line(&figures, line, sizeof(line)),
+			    "persist: 1,234,");
+	assert_string_equal(progress_line(&figures, line, 1), "");
+}
+
+static void the_rate_follows_slowly(void **state)
+{
+	(void)state;
+	assert_int_equal(progress_rate(0, 500, 500), 1000);
+	assert_int_equal(progress_rate(1000, 1000, 1000), 1000);
+	uint64_t slower = progress_rate(1000, 0, 1000);
+	assert_true(slower > 500 && slower < 1000);
+	assert_int_equal(progress_rate(1000, 7, 0), 1000);
+}
+
+static void nothing_is_counted_where_progress_is_off(void **state)
+{
+	(void)state;
+	struct progress *progress = progress_new("attach", false);
+	assert_null(progress);
+	progress_add(progress, 1, 1);
+	progress_set_total(progress, 1, 1);
+	progress_free(progress);
+}
+
+static void an_early_end_draws_nothing(void **state)
+{
+	(void)state;
+	struct progress *progress = progress_new("attach", true);
+	assert_non_null(progress);
+	progress_add(progress, 1, 1);
+	progress_free(progress);
+}
+
+static void sizes_change_their_unit_at_1024(void **state)
+{
+	(void)state;
+	char text[HUMAN_TEXT_SIZE];
+	assert_string_equal(human_size(0, text), "0 B");
+	assert_string_equal(human_size(1023, text), "1023 B");
+	assert_string_equal(human_size(1024, text), "1.0 KiB");
+	assert_string_equal(human_size(1468006, text), "1.4 MiB");
+	assert_string_equal(human_size(1024 * 1024 - 1, text), "1.0 MiB");
+	assert_string_equal(human_size(UINT64_MAX, text), "16 EiB");
+}
+
+static void counts_have_commas_and_times_their_units(void **state)
+{
+	(void)state;
+	char text[HUMAN_TEXT_SIZE];
+	assert_string_equal(human_count(0, text), "0");
+	assert_string_equal(human_count(999, text), "999");
+	assert_string_equal(human_count(58012, text), "58,012");
+	assert_string_equal(human_count(UINT64_MAX, text), "18,446,744,073,709,551,615");
+	assert_string_equal(human_seconds(930, text), "0.93 s");
+	assert_string_equal(human_seconds(42100, text), "42.1 s");
+	assert_string_equal(human_seconds(200000, text), "3 min 20 s");
+	assert_string_equal(human_seconds(7500000, text), "2 h 5 min");
+	assert_string_equal(human_seconds(UINT64_MAX, text), "213503982334 d 14 h");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_unknown_total_gives_neither_percentage_nor_time),
+		cmocka_unit_test(a_known_total_gives_both),
+		cmocka_unit_test(a_total_that_was_too_small_says_no_nonsense),
+		cmocka_unit_test(the_line_is_cut_to_the_width),
+		cmocka_unit_test(the_rate_follows_slowly),
+		cmocka_unit_test(nothing_is_counted_where_progress_is_off),
+		cmocka_unit_test(an_early_end_draws_nothing),
+		cmocka_unit_test(sizes_change_their_unit_at_1024),
+		cmocka_unit_test(counts_have_commas_and_times_their_units),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
