@@ -16,8 +16,10 @@ const char config_help[] =
 	"usage: batond [OPTION]...\n"
 	"       batond check [--data DIR] [--read-data]\n"
 	"\n"
-	"  --config FILE         read FILE: lines `name = value`, named as the options below\n"
-	"  --data DIR            where everything is kept (default: /var/lib/batond for root,\n"
+	"  --config FILE         read FILE: lines `name = value`, named as the options "
+	"below\n"
+	"  --data DIR            where everything is kept (default: /var/lib/batond for "
+	"root,\n"
 	"                        else $XDG_DATA_HOME/batond or ~/.local/share/batond)\n"
 	"  --listen URL          unix:/path or tcp://host:port, repeatable (default:\n"
 	"                        unix:$XDG_RUNTIME_DIR/batond/batond.sock, for root and\n"
@@ -28,8 +30,10 @@ const char config_help[] =
 	"  --sessions N          requests worked on at once (default 64)\n"
 	"  --connections N       open at once (default 4096)\n"
 	"  --queue-wait TIME     a request waits so long for its turn (default 30s)\n"
-	"  --silence TIME        a peer in a request may be silent so long (default 60s)\n"
-	"  --idle TIME           a connection without a request stays so long (default 5m)\n"
+	"  --silence TIME        a peer in a request may be silent so long (default "
+	"60s)\n"
+	"  --idle TIME           a connection without a request stays so long (default "
+	"5m)\n"
 	"  --stop-timeout TIME   SIGTERM lets requests finish for so long (default 30s)\n"
 	"  --retention TIME      workflows expire so long after their last contact\n"
 	"                        (default 15d; 0: never)\n"
@@ -37,8 +41,10 @@ const char config_help[] =
 	"\n"
 	"TIME is a number with ms, s, m, h or d.\n"
 	"\n"
-	"batond check verifies everything that is stored, names what is damaged and which\n"
-	"layers that touches; --read-data also decodes and hashes every frame. The daemon of\n"
+	"batond check verifies everything that is stored, names what is damaged and "
+	"which\n"
+	"layers that touches; --read-data also decodes and hashes every frame. The "
+	"daemon of\n"
 	"that data directory must not be running.\n";
 
 struct value_reader {
@@ -90,13 +96,15 @@ static int parse_time(const struct value_reader *reader, const char *value,
 		*field = 0;
 		return 0;
 	}
-	for (size_t i = 0; is_number && i < sizeof(time_units) / sizeof(*time_units); i++) {
+	for (size_t i = 0; is_number && i < sizeof(time_units) / sizeof(*time_units);
+	     i++) {
 		if (strcmp(end, time_units[i].suffix) == 0) {
 			*field = number * time_units[i].ms;
 			return 0;
 		}
 	}
-	return error_set(error, ERR_USAGE, "%s: `%s` is not a time such as 500ms, 30s or 15d",
+	return error_set(error, ERR_USAGE,
+			 "%s: `%s` is not a time such as 500ms, 30s or 15d",
 			 reader->origin, value);
 }
 
@@ -111,9 +119,10 @@ static int set_listen(const struct value_reader *reader, const char *value,
 {
 	struct config *config = reader->config;
 	if (config->listen_count == CONFIG_LISTEN_MAX)
-		return error_set(error, ERR_USAGE, "%s: at most %u addresses", reader->origin,
-				 CONFIG_LISTEN_MAX);
-	int code = parse_text(reader, value, &config->listen[config->listen_count], error);
+		return error_set(error, ERR_USAGE, "%s: at most %u addresses",
+				 reader->origin, CONFIG_LISTEN_MAX);
+	int code =
+		parse_text(reader, value, &config->listen[config->listen_count], error);
 	if (code == 0)
 		config->listen_count++;
 	return code;
@@ -125,8 +134,8 @@ static int set_log_level(const struct value_reader *reader, const char *value,
 	if (log_level_parse(value, &reader->config->log.level))
 		return 0;
 	return error_set(error, ERR_USAGE,
-			 "%s: `%s` is none of error, warning, info, debug", reader->origin,
-			 value);
+			 "%s: `%s` is none of error, warning, info, debug",
+			 reader->origin, value);
 }
 
 static int set_log_format(const struct value_reader *reader, const char *value,
@@ -184,7 +193,8 @@ static int set_value(const struct value_reader *reader, const char *name,
 			 reader->origin, reader->from_file ? "key" : "option");
 }
 
-/* ---- the file ------------------------------------------------------------------------ */
+/* ---- the file ------------------------------------------------------------------------
+ */
 
 static char *trim(char *text)
 {
@@ -224,14 +234,16 @@ static int read_file(struct config *config, const char *file, struct error *erro
 	AUTO_FREE char *line = NULL;
 	size_t room = 0;
 	int code = 0;
-	for (unsigned number = 1; code == 0 && getline(&line, &room, stream) >= 0; number++)
+	for (unsigned number = 1; code == 0 && getline(&line, &room, stream) >= 0;
+	     number++)
 		code = read_line(config, file, number, line, error);
 	if (code == 0 && ferror(stream))
 		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
 	return code;
 }
 
-/* ---- the flags ----------------------------------------------------------------------- */
+/* ---- the flags -----------------------------------------------------------------------
+ */
 
 struct arguments {
 	int count;
@@ -319,7 +331,8 @@ static int read_flags(struct config *config, int argc, char *const *argv,
 	return 0;
 }
 
-/* ---- defaults ------------------------------------------------------------------------ */
+/* ---- defaults ------------------------------------------------------------------------
+ */
 
 static char *join(const char *before, const char *after)
 {

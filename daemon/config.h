@@ -25,18 +25,19 @@ enum config_verb {
 
 struct config {
 	enum config_verb verb;
-	char *data; /* owned */
+	char *data;                      /* owned */
 	char *listen[CONFIG_LISTEN_MAX]; /* owned; URLs */
 	size_t listen_count;
 	struct log log;
-	bool read_data;            /* check --read-data */
-	uint64_t sessions;         /* that may run at once */
-	uint64_t connections;      /* that may be open at once */
-	uint64_t queue_wait_ms;    /* a request waits so long for a free session, then: busy */
-	uint64_t stop_timeout_ms;  /* SIGTERM lets sessions finish for so long */
-	uint64_t silence_ms;       /* a session's peer may be silent for so long */
-	uint64_t idle_ms;          /* a connection between requests likewise */
-	uint64_t retention_ms;     /* workflows without contact for longer expire; 0: never */
+	bool read_data;         /* check --read-data */
+	uint64_t sessions;      /* that may run at once */
+	uint64_t connections;   /* that may be open at once */
+	uint64_t queue_wait_ms; /* a request waits so long for a free session, then: busy
+				 */
+	uint64_t stop_timeout_ms; /* SIGTERM lets sessions finish for so long */
+	uint64_t silence_ms;      /* a session's peer may be silent for so long */
+	uint64_t idle_ms;         /* a connection between requests likewise */
+	uint64_t retention_ms; /* workflows without contact for longer expire; 0: never */
 };
 
 /* Defaults, file, flags. ERR_USAGE names the flag or the file's line; ERR_LOCAL. */

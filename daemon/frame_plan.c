@@ -14,8 +14,8 @@ struct planned_frame {
 struct frame_plan {
 	struct planned_frame *frames; /* owned */
 	size_t frame_count, frame_room;
-	uint32_t *slots; /* owned; open addressing: frame number + 1, 0 is free */
-	size_t slot_count; /* a power of two */
+	uint32_t *slots;    /* owned; open addressing: frame number + 1, 0 is free */
+	size_t slot_count;  /* a power of two */
 	uint32_t *mentions; /* owned; frame number of each */
 	size_t mention_count, mention_room;
 	uint8_t *wanted; /* owned; a bit per mention; NULL before the first WANT */
@@ -49,7 +49,8 @@ static bool same_place(const struct frame_place *a, const struct frame_place *b)
 
 static uint32_t *slot_of(struct frame_plan *plan, const struct frame_place *place)
 {
-	uint64_t hash = ((uint64_t)(uintptr_t)place->segment >> 4) * 0x9E3779B97F4A7C15ull;
+	uint64_t hash =
+		((uint64_t)(uintptr_t)place->segment >> 4) * 0x9E3779B97F4A7C15ull;
 	hash = (hash ^ place->offset) * 0x9E3779B97F4A7C15ull;
 	size_t at = (size_t)(hash >> 32) & (plan->slot_count - 1);
 	while (plan->slots[at] &&
@@ -94,8 +95,8 @@ void frame_plan_add(struct frame_plan *plan, const struct frame_place *place)
 	uint32_t number = frame_number(plan, place);
 	if (plan->mention_count == plan->mention_room) {
 		plan->mention_room = plan->mention_room ? plan->mention_room * 2 : 256;
-		plan->mentions = must_realloc(plan->mentions,
-					      plan->mention_room * sizeof(*plan->mentions));
+		plan->mentions = must_realloc(
+			plan->mentions, plan->mention_room * sizeof(*plan->mentions));
 	}
 	plan->mentions[plan->mention_count++] = number;
 }

@@ -1,7 +1,7 @@
 /*
  * Which frames an attach needs: for each unit mention of the view the frame it lies in,
- * and which mentions the client wants. Memory: 4 bytes and a bit per mention, 24 bytes per
- * frame. Belongs to one thread.
+ * and which mentions the client wants. Memory: 4 bytes and a bit per mention, 24 bytes
+ * per frame. Belongs to one thread.
  */
 #ifndef BATON_DAEMON_FRAME_PLAN_H
 #define BATON_DAEMON_FRAME_PLAN_H

@@ -113,11 +113,12 @@ void layer_message_after(struct message_arena *arena,
 {
 	const struct view_layer *view_layer = &view->layers[position];
 	layer->after.count = view_layer->after_count;
-	layer->after.items = message_arena_take(
-		arena, (view_layer->after_count + 1) * sizeof(struct text));
+	layer->after.items = message_arena_take(arena, (view_layer->after_count + 1) *
+							       sizeof(struct text));
 	for (size_t i = 0; i < view_layer->after_count; i++) {
 		uint32_t before = view->layers[view_layer->after[i]].layer;
-		layer->after.items[i] = layer_message_id(arena, &history->records[before]);
+		layer->after.items[i] =
+			layer_message_id(arena, &history->records[before]);
 	}
 }
 
@@ -134,7 +135,8 @@ size_t layer_message_batch(const struct msg_layer_list *layers, size_t first)
 	for (size_t i = first; i < layers->count; i++, count++) {
 		objects += LAYER_OBJECTS + layers->items[i].after.count;
 		len += layer_len(&layers->items[i]);
-		bool full = objects > CONTROL_OBJECTS_MAX / 2 || len > CONTROL_LEN_MAX / 2;
+		bool full = objects > CONTROL_OBJECTS_MAX / 2 ||
+			    len > CONTROL_LEN_MAX / 2;
 		if (full && count)
 			return count;
 	}

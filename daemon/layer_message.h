@@ -25,9 +25,9 @@ const char *const *message_arena_strings(struct message_arena *arena,
 /* A copy of a C string as a text. */
 struct text message_arena_copy(struct message_arena *arena, const char *string);
 
-/* The layer at a position of a history. `workflow`, used for records whose texts are NULL,
- * comes with the history. The digest is borrowed from the history; the rest is the arena's
- * or the history's. */
+/* The layer at a position of a history. `workflow`, used for records whose texts are
+ * NULL, comes with the history. The digest is borrowed from the history; the rest is the
+ * arena's or the history's. */
 void layer_message(struct message_arena *arena, const struct catalogue_history *history,
 		   uint32_t position, struct msg_layer *ret_layer);
 

@@ -31,7 +31,8 @@ struct log_field {
 
 #define LOG_TEXT(name_, text_) ((struct log_field){.name = (name_), .text = (text_)})
 #define LOG_NUMBER(name_, number_)                                                       \
-	((struct log_field){.name = (name_), .number = (int64_t)(number_), .is_number = true})
+	((struct log_field){                                                             \
+		.name = (name_), .number = (int64_t)(number_), .is_number = true})
 
 /* event: one word, "persist". message may be NULL. */
 void log_event(const struct log *log, enum log_level level, const char *event,

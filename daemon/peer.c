@@ -46,10 +46,12 @@ static void name_peer(struct peer *peer)
 	}
 	if (peer->local &&
 	    getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
-		snprintf(peer->label, sizeof(peer->label), "unix uid %u", (unsigned)who.uid);
+		snprintf(peer->label, sizeof(peer->label), "unix uid %u",
+			 (unsigned)who.uid);
 }
 
-/* ---- sending a little without waiting ------------------------------------------------- */
+/* ---- sending a little without waiting -------------------------------------------------
+ */
 
 /* A whole small message, or false: then the connection is of no more use. */
 static bool send_now(struct peer *peer, uint16_t type, const void *message)
@@ -71,8 +73,8 @@ static bool send_now(struct peer *peer, uint16_t type, const void *message)
 static void say_alive(struct peer *peer)
 {
 	static const uint8_t keepalive[] = {1, 0, 0, 0, MSG_KEEPALIVE, 0, 0, 0, 0x80};
-	ssize_t sent = send(peer->fd, keepalive, sizeof(keepalive),
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent =
+		send(peer->fd, keepalive, sizeof(keepalive), MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent >= 0 && sent < (ssize_t)sizeof(keepalive))
 		(void)shutdown(peer->fd, SHUT_RDWR);
 	peer->said_ms = uv_now(&peer->server->loop);
@@ -85,7 +87,8 @@ void peer_set_silent(struct peer *peer, bool silent)
 	pthread_mutex_unlock(&peer->voice);
 }
 
-/* ---- closing --------------------------------------------------------------------------- */
+/* ---- closing
+ * --------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -145,7 +148,8 @@ static void refuse_and_log(struct peer *peer, const struct error *error)
 	peer_refuse(peer, error);
 }
 
-/* ---- greeting --------------------------------------------------------------------------- */
+/* ---- greeting
+ * --------------------------------------------------------------------------- */
 
 static bool speaks_http(const uint8_t first[4])
 {
@@ -165,7 +169,8 @@ static void answer_http(struct peer *peer)
 		"Connection: close\r\n\r\n"
 		"This is batond. It does not speak HTTP; use the baton command.\n";
 	(void)send(peer->fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	log_line(peer->server->log, LOG_INFO, "refused", "%s: an HTTP client", peer->label);
+	log_line(peer->server->log, LOG_INFO, "refused", "%s: an HTTP client",
+		 peer->label);
 	leave(peer);
 }
 
@@ -184,15 +189,17 @@ static int check_hello(const struct msg_hello *hello, struct error *error)
 	for (size_t i = 0; i < hello->versions.count; i++)
 		common = common || hello->versions.items[i] == PROTOCOL_VERSION;
 	if (!common)
-		return error_set(error, ERR_VERSION,
-				 "this daemon (batond %s) speaks protocol version %u only; "
-				 "use a baton of the same release",
-				 BATON_VERSION, PROTOCOL_VERSION);
+		return error_set(
+			error, ERR_VERSION,
+			"this daemon (batond %s) speaks protocol version %u only; "
+			"use a baton of the same release",
+			BATON_VERSION, PROTOCOL_VERSION);
 	if (!lists(&hello->hashes, "xxh3-128") || !lists(&hello->hashes, "sha256") ||
 	    !lists(&hello->codecs, "zstd"))
-		return error_set(error, ERR_VERSION,
-				 "this daemon needs a client with the hashes xxh3-128 and "
-				 "sha256 and the codec zstd");
+		return error_set(
+			error, ERR_VERSION,
+			"this daemon needs a client with the hashes xxh3-128 and "
+			"sha256 and the codec zstd");
 	return 0;
 }
 
@@ -220,7 +227,8 @@ static int greet(struct peer *peer, struct error *error)
 	return code ? code : check_hello(&hello, error);
 }
 
-/* ---- reading ------------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------------ */
 
 static void expect_message(struct peer *peer, enum peer_state state, uint64_t patience_ms)
 {
@@ -234,11 +242,12 @@ static void expect_message(struct peer *peer, enum peer_state state, uint64_t pa
 static void on_greeting(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
-	int code = type == MSG_HELLO
-			   ? greet(peer, &error)
-			   : error_set(&error, ERR_PROTOCOL,
-				       "a connection begins with HELLO; this does not look "
-				       "like a Baton client");
+	int code =
+		type == MSG_HELLO
+			? greet(peer, &error)
+			: error_set(&error, ERR_PROTOCOL,
+				    "a connection begins with HELLO; this does not look "
+				    "like a Baton client");
 	if (code)
 		refuse_and_log(peer, &error);
 	else if (!welcome(peer))
@@ -282,18 +291,20 @@ static int check_header(const struct peer *peer, struct error *error)
 	uint32_t room = peer->state == PEER_GREETING ? HELLO_LEN_MAX : CONTROL_LEN_MAX;
 	uint16_t type = header_type(peer);
 	if (header_length(peer) > room)
-		return error_set(error, ERR_PROTOCOL,
-				 peer->state == PEER_GREETING
-					 ? "the first message is not a HELLO of at most %u "
-					   "bytes; this does not look like a Baton client"
-					 : "a request is longer than %u bytes",
-				 room);
+		return error_set(
+			error, ERR_PROTOCOL,
+			peer->state == PEER_GREETING
+				? "the first message is not a HELLO of at most %u "
+				  "bytes; this does not look like a Baton client"
+				: "a request is longer than %u bytes",
+			room);
 	if (peer->header[7] != 0)
 		return error_set(error, ERR_PROTOCOL, "this is not a message");
 	bool critical = peer->header[6] & MSG_FLAG_CRITICAL;
 	if (peer->state == PEER_IDLE && !message_type_name(type) && critical)
 		return error_set(error, ERR_PROTOCOL,
-				 "message type %u is not known here and is critical", type);
+				 "message type %u is not known here and is critical",
+				 type);
 	return 0;
 }
 
@@ -395,7 +406,8 @@ void peer_return(struct peer *peer)
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
-/* ---- patience ------------------------------------------------------------------------------ */
+/* ---- patience
+ * ------------------------------------------------------------------------------ */
 
 static void on_long_wait(struct peer *peer)
 {
@@ -404,11 +416,12 @@ static void on_long_wait(struct peer *peer)
 		return; /* a worker has it by now */
 	const struct config *config = peer->server->config;
 	struct error error = {0};
-	(void)error_set(&error, ERR_BUSY,
-			"the daemon is busy: %llu requests are running and this one waited "
-			"%llu s; try again in a second",
-			(unsigned long long)config->sessions,
-			(unsigned long long)config->queue_wait_ms / 1000);
+	(void)error_set(
+		&error, ERR_BUSY,
+		"the daemon is busy: %llu requests are running and this one waited "
+		"%llu s; try again in a second",
+		(unsigned long long)config->sessions,
+		(unsigned long long)config->queue_wait_ms / 1000);
 	peer->state = PEER_IDLE;
 	refuse_and_log(peer, &error);
 }

@@ -33,23 +33,24 @@ enum peer_state {
 #define PEER_LABEL_SIZE 80u
 
 struct peer {
-	struct server *server; /* borrowed */
+	struct server *server;        /* borrowed */
 	struct peer *previous, *next; /* in the server's list */
 	struct peer *queue_next;      /* in the workers' lists */
 	int fd;                       /* owned */
 	uv_poll_t poll;
 	enum peer_state state;
-	uint64_t deadline_ms; /* loop time at which patience ends; GIVEN: of waiting for a worker */
+	uint64_t deadline_ms; /* loop time at which patience ends; GIVEN: of waiting for a
+				 worker */
 	uint64_t said_ms;     /* loop time of the last KEEPALIVE */
 	uint8_t header[WIRE_HEADER_LEN];
 	size_t header_len;
 	uint8_t *payload; /* owned; of payload_room bytes */
 	uint32_t payload_len, payload_room;
 	struct request *request; /* owned; GIVEN */
-	bool keep;  /* set by the worker: the connection may carry another request */
+	bool keep; /* set by the worker: the connection may carry another request */
 	pthread_mutex_t voice; /* guards silent, and sending while silent */
 	bool silent; /* the worker says nothing for a while: the loop keeps it alive */
-	bool local; /* a Unix socket: compressing for it does not pay */
+	bool local;  /* a Unix socket: compressing for it does not pay */
 	char label[PEER_LABEL_SIZE]; /* "unix uid 0", "tcp 127.0.0.1:4711" */
 };
 

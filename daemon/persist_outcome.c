@@ -50,9 +50,8 @@ static int list_replaced(struct session *session, const struct catalogue_history
 	int code = view_all(session, before, &view_before, error);
 	if (code)
 		return code;
-	message->replaces.items =
-		message_arena_take(session->arena, (now->history.layer_count + 1) *
-							   sizeof(struct text));
+	message->replaces.items = message_arena_take(
+		session->arena, (now->history.layer_count + 1) * sizeof(struct text));
 	for (uint32_t i = 0; i < now->history.layer_count; i++) {
 		if (view_now->states[i] == LAYER_REPLACED &&
 		    was_in_sight(before, &view_before, now->records[i].id))
@@ -79,7 +78,8 @@ static void warn_if_late(struct session *session, const struct catalogue_history
 	execution_label(&history->executions[history->layers[position].execution], label,
 			sizeof(label));
 	snprintf(sentence, WARNING_SIZE,
-		 "a later execution of this job has persisted already: what `%s` persisted "
+		 "a later execution of this job has persisted already: what `%s` "
+		 "persisted "
 		 "now stays out of every view (`baton log --all` lists it)",
 		 label);
 	warn(message, sentence);

@@ -13,7 +13,7 @@
 
 struct request {
 	uint64_t arrival; /* counts the daemon's requests; the loop sets it */
-	uint16_t type; /* MSG_PERSIST, MSG_ATTACH, MSG_LOG, MSG_STATUS */
+	uint16_t type;    /* MSG_PERSIST, MSG_ATTACH, MSG_LOG, MSG_STATUS */
 	union {
 		struct msg_persist persist;
 		struct msg_attach attach;

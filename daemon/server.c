@@ -39,7 +39,8 @@ void server_remember_peer(struct server *server, struct peer *peer)
 	server->peer_count++;
 }
 
-/* ---- listening -------------------------------------------------------------------------- */
+/* ---- listening
+ * -------------------------------------------------------------------------- */
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
@@ -94,11 +95,12 @@ static int check_reachable(const struct address *address, struct error *error)
 	int code = address_is_loopback(address, &loopback, error);
 	if (code || loopback)
 		return code;
-	return error_set(error, ERR_DENIED,
-			 "%s: is not a loopback address; this version has neither tokens "
-			 "nor TLS, so it listens on 127.0.0.1 or ::1 only (use an SSH tunnel "
-			 "to reach it from elsewhere)",
-			 address->url);
+	return error_set(
+		error, ERR_DENIED,
+		"%s: is not a loopback address; this version has neither tokens "
+		"nor TLS, so it listens on 127.0.0.1 or ::1 only (use an SSH tunnel "
+		"to reach it from elsewhere)",
+		address->url);
 }
 
 static int listener_open(struct server *server, struct listener *listener,
@@ -136,7 +138,8 @@ static void listeners_close(struct server *server)
 	}
 }
 
-/* ---- stopping --------------------------------------------------------------------------- */
+/* ---- stopping
+ * --------------------------------------------------------------------------- */
 
 static void close_handles(struct server *server)
 {
@@ -200,7 +203,8 @@ static void on_stop_signal(uv_signal_t *handle, int number)
 		begin_stop(server, strsignal(number));
 }
 
-/* ---- what comes from other threads ------------------------------------------------------ */
+/* ---- what comes from other threads
+ * ------------------------------------------------------ */
 
 static void on_store_failure(void *context, const char *sentence)
 {
@@ -229,7 +233,8 @@ static void on_wake(uv_async_t *handle)
 	}
 }
 
-/* ---- retention --------------------------------------------------------------------------- */
+/* ---- retention
+ * --------------------------------------------------------------------------- */
 
 static void expire(struct server *server)
 {
@@ -239,7 +244,8 @@ static void expire(struct server *server)
 	uint64_t count = 0;
 	struct error error = {0};
 	if (catalogue_expire(store_catalogue(server->store),
-			     now_ms - (int64_t)server->config->retention_ms, &count, &error))
+			     now_ms - (int64_t)server->config->retention_ms, &count,
+			     &error))
 		log_line(server->log, LOG_WARNING, "retention", "%s", error.text);
 	else if (count)
 		log_line(server->log, LOG_INFO, "retention",
@@ -287,7 +293,8 @@ static void on_tick(uv_timer_t *timer)
 	retention_tick(server, now_ms);
 }
 
-/* ---- running ------------------------------------------------------------------------------ */
+/* ---- running
+ * ------------------------------------------------------------------------------ */
 
 static int open_store(struct server *server, struct error *error)
 {

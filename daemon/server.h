@@ -5,7 +5,8 @@
  *
  * Stopping: SIGTERM or SIGINT closes the listeners and refuses what waits; running
  * sessions may finish for stop_timeout_ms, then, or at a second signal, every wait of
- * theirs ends. When the last has ended all handles are closed and uv_loop_close() gives 0.
+ * theirs ends. When the last has ended all handles are closed and uv_loop_close() gives
+ * 0.
  */
 #ifndef BATON_DAEMON_SERVER_H
 #define BATON_DAEMON_SERVER_H
@@ -53,10 +54,10 @@ struct server {
 	uint64_t retention_due_ms;
 	struct peer *peers; /* all connections */
 	_Atomic uint64_t peer_count;
-	uint64_t arrivals; /* requests given to the workers so far */
-	uint64_t started_ms;   /* Unix time */
+	uint64_t arrivals;   /* requests given to the workers so far */
+	uint64_t started_ms; /* Unix time */
 	uint64_t started_mono_ms;
-	uint64_t stop_by_ms;   /* loop time; 0 while running */
+	uint64_t stop_by_ms; /* loop time; 0 while running */
 	bool closing_handles;
 	_Atomic bool store_failed;
 	int exit_status;

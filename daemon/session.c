@@ -50,7 +50,8 @@ static int run_verb(struct session *session, struct error *error)
 	}
 }
 
-/* ---- the end of a request ---------------------------------------------------------------- */
+/* ---- the end of a request
+ * ---------------------------------------------------------------- */
 
 static void linger(struct session *session)
 {
@@ -118,7 +119,7 @@ static void log_request(struct session *session, int code, const struct error *e
 	};
 	bool unexpected = code == ERR_INTERNAL || code == ERR_DAMAGED ||
 			  code == ERR_READ_ONLY;
-	enum log_level level = unexpected	     ? LOG_ERROR
+	enum log_level level = unexpected             ? LOG_ERROR
 			       : code == ERR_PROTOCOL ? LOG_WARNING
 						      : LOG_INFO;
 	log_event(session->server->log, level, request_verb(session->request),

@@ -21,9 +21,11 @@ struct session {
 	struct request *request; /* borrowed */
 	struct link link;
 	int wake_fd; /* borrowed */
-	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end. */
+	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end.
+	 */
 	struct msg_error details;
-	struct message_arena *arena; /* owned: texts of messages, for the session's length */
+	struct message_arena
+		*arena; /* owned: texts of messages, for the session's length */
 	/* For the log. */
 	char layer[LAYER_ID_TEXT_SIZE];
 	uint64_t files, bytes, new_bytes;

@@ -22,7 +22,7 @@
 #define ROWS_HEADER_LEN 12u
 
 struct attach {
-	struct session *session; /* borrowed */
+	struct session *session;   /* borrowed */
 	struct session_view *view; /* borrowed */
 	struct tree *tree;         /* owned */
 	struct frame_plan *plan;   /* owned */
@@ -45,7 +45,8 @@ static void attach_fini(struct attach *attach)
 	free(attach->previous);
 }
 
-/* ---- ROWS ------------------------------------------------------------------------------------ */
+/* ---- ROWS
+ * ------------------------------------------------------------------------------------ */
 
 static int send_rows(struct attach *attach, struct error *error)
 {
@@ -69,8 +70,9 @@ static int send_rows(struct attach *attach, struct error *error)
 	buffer_put_u16(&head, 0);
 	buffer_put_u32(&head, (uint32_t)attach->rows.len);
 	buffer_put_u32(&head, attach->row_count);
-	struct iovec pieces[] = {{.iov_base = head.at, .iov_len = head.len},
-				 {.iov_base = (void *)(uintptr_t)payload, .iov_len = len}};
+	struct iovec pieces[] = {
+		{.iov_base = head.at, .iov_len = head.len},
+		{.iov_base = (void *)(uintptr_t)payload, .iov_len = len}};
 	attach->row_count = 0;
 	attach->previous_len = 0;
 	int code = link_send(&attach->session->link, MSG_ROWS, pieces, 2, error);
@@ -150,15 +152,17 @@ static int stream_rows(struct attach *attach, struct error *error)
 	return code;
 }
 
-/* ---- what ends an attach before its first frame ------------------------------------------------ */
+/* ---- what ends an attach before its first frame
+ * ------------------------------------------------ */
 
-static void describe_conflict(struct attach *attach, const struct merge_conflict *conflict,
+static void describe_conflict(struct attach *attach,
+			      const struct merge_conflict *conflict,
 			      struct msg_conflict *message)
 {
 	struct message_arena *arena = attach->session->arena;
 	message->path = (struct text){
-		.at = message_arena_string(arena, (struct text){conflict->path,
-								conflict->path_len}),
+		.at = message_arena_string(
+			arena, (struct text){conflict->path, conflict->path_len}),
 		.len = conflict->path_len};
 	message->layers.count = conflict->source_count;
 	message->layers.items =
@@ -214,12 +218,13 @@ static int conflict_error(struct attach *attach, struct error *error)
 	if (all > 1)
 		snprintf(more, sizeof(more), ", and %llu more paths",
 			 (unsigned long long)all - 1);
-	return error_set(error, ERR_CONFLICT,
-			 "concurrent jobs persisted different content at `%.*s`: %s%s; choose "
-			 "with --prefer JOB, --on-conflict first|last or --from JOB, or keep "
-			 "all with --by-job",
-			 (int)(conflicts[0].path_len > 200 ? 200 : conflicts[0].path_len),
-			 conflicts[0].path, who, more);
+	return error_set(
+		error, ERR_CONFLICT,
+		"concurrent jobs persisted different content at `%.*s`: %s%s; choose "
+		"with --prefer JOB, --on-conflict first|last or --from JOB, or keep "
+		"all with --by-job",
+		(int)(conflicts[0].path_len > 200 ? 200 : conflicts[0].path_len),
+		conflicts[0].path, who, more);
 }
 
 static int check_rows(struct attach *attach, struct error *error)
@@ -229,9 +234,10 @@ static int check_rows(struct attach *attach, struct error *error)
 	const struct msg_attach *request = &attach->session->request->attach;
 	bool nothing = totals_rows(&attach->totals) == 0;
 	if (nothing && attach->view->filtered && !request->if_empty)
-		return error_set(error, ERR_EMPTY,
-				 "nothing in this view matches --only and --exclude; "
-				 "`baton ls` shows what it holds, --if-empty=ok allows that");
+		return error_set(
+			error, ERR_EMPTY,
+			"nothing in this view matches --only and --exclude; "
+			"`baton ls` shows what it holds, --if-empty=ok allows that");
 	return 0;
 }
 
@@ -250,7 +256,8 @@ static int send_rows_end(struct attach *attach, struct error *error)
 	return link_send_control(&attach->session->link, MSG_ROWS_END, &message, error);
 }
 
-/* ---- WANT and FRAME ------------------------------------------------------------------------------ */
+/* ---- WANT and FRAME
+ * ------------------------------------------------------------------------------ */
 
 static int send_frames(struct attach *attach, struct error *error)
 {
@@ -258,8 +265,8 @@ static int send_frames(struct attach *attach, struct error *error)
 	frame_plan_begin(attach->plan);
 	while (frame_plan_next(attach->plan, &place)) {
 		int code = link_send_file(&attach->session->link, MSG_FRAME,
-					  segment_fd(place.segment), place.offset, place.len,
-					  error);
+					  segment_fd(place.segment), place.offset,
+					  place.len, error);
 		if (code)
 			return code;
 	}
@@ -290,15 +297,16 @@ static int record(struct attach *attach, struct error *error)
 	bool look = text_is(session->request->attach.purpose, "look");
 	if (look || view->contact.execution_id == 0 || view->view.layer_count == 0)
 		return 0;
-	int64_t *ids = message_arena_take(session->arena,
-					  view->view.layer_count * sizeof(*ids));
+	int64_t *ids =
+		message_arena_take(session->arena, view->view.layer_count * sizeof(*ids));
 	for (size_t i = 0; i < view->view.layer_count; i++)
 		ids[i] = view->history.records[view->view.layers[i].layer].id;
 	int code = session_begin_silence(session, error);
 	if (code)
 		return code;
 	code = catalogue_record_attach(store_catalogue(session->server->store),
-				       &view->contact, ids, view->view.layer_count, error);
+				       &view->contact, ids, view->view.layer_count,
+				       error);
 	session_end_silence(session);
 	return code;
 }

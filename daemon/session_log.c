@@ -21,11 +21,11 @@ static int load_history(struct session *session, struct catalogue_history *histo
 	int code = catalogue_contact(catalogue, &log->identity, CONTACT_LOOK, &contact,
 				     history, error);
 	if (code == 0 && contact.workflow_id == 0)
-		return error_set(error, ERR_NOT_FOUND,
-				 "workflow `%s` is unknown here: nothing was persisted "
-				 "under that name",
-				 message_arena_string(session->arena,
-						      log->identity.workflow));
+		return error_set(
+			error, ERR_NOT_FOUND,
+			"workflow `%s` is unknown here: nothing was persisted "
+			"under that name",
+			message_arena_string(session->arena, log->identity.workflow));
 	return code;
 }
 
@@ -53,14 +53,16 @@ static struct text reason_of(struct session *session,
 	uint32_t cause = view->reasons[layer];
 	if (state == LAYER_STALE) {
 		view_stale_sentence(&history->history, view, layer, text, REASON_SIZE);
-	} else if ((state == LAYER_REPLACED || state == LAYER_LATE) && cause != VIEW_NONE) {
+	} else if ((state == LAYER_REPLACED || state == LAYER_LATE) &&
+		   cause != VIEW_NONE) {
 		char label[600], id[LAYER_ID_TEXT_SIZE];
 		const struct history_layer *by = &history->history.layers[cause];
 		execution_label(&history->history.executions[by->execution], label,
 				sizeof(label));
 		layer_id_text(history->records[cause].name, id);
 		snprintf(text, REASON_SIZE, "%s by layer %s of %s",
-			 state == LAYER_LATE ? "committed after it was replaced" : "replaced",
+			 state == LAYER_LATE ? "committed after it was replaced"
+					     : "replaced",
 			 id, label);
 	}
 	return text_of(text);

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 
 #include "daemon/layer_message.h"
+#include "daemon/peer.h"
 #include "daemon/persist_keys.h"
 #include "daemon/persist_outcome.h"
-#include "daemon/peer.h"
 #include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/session_view.h"
@@ -28,11 +28,10 @@
 #define RECEIVE_BUFFER_SIZE (4 * 1024 * 1024)
 #define SESSION_ID_LEN 16u
 /* Answers that may wait to be read: all of a window's, at their largest. */
-#define ANSWERS_LEN_MAX                                                                  \
-	(ASK_WINDOW_UNITS * (1 + CANDIDATES_MAX * SHA256_LEN) + 65536u)
+#define ANSWERS_LEN_MAX (ASK_WINDOW_UNITS * (1 + CANDIDATES_MAX * SHA256_LEN) + 65536u)
 
 struct persist {
-	struct session *session;     /* borrowed */
+	struct session *session; /* borrowed */
 	struct contact contact;
 	struct catalogue_history history; /* owned; as it was at the beginning */
 	struct persist_claim key;
@@ -63,12 +62,14 @@ static void persist_fini(struct persist *persist)
 	buffer_fini(&persist->answer);
 }
 
-/* ---- READY ----------------------------------------------------------------------------------- */
+/* ---- READY
+ * ----------------------------------------------------------------------------------- */
 
 static void describe_record(struct persist *persist, const struct layer_record *record,
 			    struct msg_layer *layer)
 {
-	const struct msg_identity *identity = &persist->session->request->persist.identity;
+	const struct msg_identity *identity =
+		&persist->session->request->persist.identity;
 	struct digest *digest =
 		message_arena_take(persist->session->arena, sizeof(*digest));
 	*digest = record->digest;
@@ -110,8 +111,8 @@ static int find_base(struct persist *persist, struct buffer *ret_root,
 		layer_id_text(record->name, id);
 		bool shadow = persist->history.history.layers[i].shadow;
 		if (!shadow && text_is(request->base, id))
-			return transaction_base(persist->transaction, record->id, ret_root,
-						error);
+			return transaction_base(persist->transaction, record->id,
+						ret_root, error);
 	}
 	return 0; /* a base that cannot be read is only a saving lost */
 }
@@ -155,12 +156,14 @@ static int queue_answer(struct persist *persist, uint16_t type, struct error *er
 	link_queue(link, type, persist->answer.at, persist->answer.len);
 	if (link->queue.len - link->queue_sent <= ANSWERS_LEN_MAX)
 		return 0;
-	return error_set(error, ERR_PROTOCOL,
-			 "more than %u units are asked about or sent and not yet answered",
-			 ASK_WINDOW_UNITS);
+	return error_set(
+		error, ERR_PROTOCOL,
+		"more than %u units are asked about or sent and not yet answered",
+		ASK_WINDOW_UNITS);
 }
 
-/* ---- ASK and OFFER ------------------------------------------------------------------------------- */
+/* ---- ASK and OFFER
+ * ------------------------------------------------------------------------------- */
 
 static int on_ask(struct persist *persist, const struct link_message *message,
 		  struct error *error)
@@ -174,10 +177,11 @@ static int on_ask(struct persist *persist, const struct link_message *message,
 		reader_copy(&in, persist->keys[i].xxh.bytes, XXH128_LEN);
 		persist->keys[i].len = reader_u32(&in);
 		if (persist->keys[i].len == 0 || persist->keys[i].len > UNIT_LEN_MAX)
-			return error_set(error, ERR_PROTOCOL,
-					 "ASK: a unit of %u bytes; there are units of 1 to "
-					 "%u",
-					 persist->keys[i].len, UNIT_LEN_MAX);
+			return error_set(
+				error, ERR_PROTOCOL,
+				"ASK: a unit of %u bytes; there are units of 1 to "
+				"%u",
+				persist->keys[i].len, UNIT_LEN_MAX);
 	}
 	uint8_t counts[ASK_UNITS_MAX];
 	int code = transaction_offer(persist->transaction, persist->keys, count, counts,
@@ -195,7 +199,8 @@ static int on_ask(struct persist *persist, const struct link_message *message,
 	return queue_answer(persist, MSG_OFFER, error);
 }
 
-/* ---- UNITS and STORED ---------------------------------------------------------------------------- */
+/* ---- UNITS and STORED
+ * ---------------------------------------------------------------------------- */
 
 static int store_units(struct persist *persist, const struct unit_job *job,
 		       struct error *error)
@@ -251,7 +256,8 @@ static int on_units(struct persist *persist, struct link_message *message,
 	if (persist->job_count == JOBS_MAX)
 		code = finish_job(persist, error);
 	if (code == 0)
-		code = unit_job_new(take_ptr(&message->payload), message->len, &job, error);
+		code = unit_job_new(take_ptr(&message->payload), message->len, &job,
+				    error);
 	if (code)
 		return code;
 	unsigned at = (persist->first_job + persist->job_count) % JOBS_MAX;
@@ -274,7 +280,8 @@ static int bring_home(struct persist *persist, struct error *error)
 	return ready < 0 ? ready : 0;
 }
 
-/* ---- COMMIT and COMMITTED --------------------------------------------------------------------------- */
+/* ---- COMMIT and COMMITTED
+ * --------------------------------------------------------------------------- */
 
 static int commit(struct persist *persist, const struct msg_commit *message,
 		  struct layer_record *ret_record, bool *ret_again, struct error *error)
@@ -303,10 +310,10 @@ static void add_outcome(struct persist *persist, int64_t layer_id,
 	struct error ignored = {0};
 	if (session_begin_silence(session, &ignored))
 		return;
-	if (persist_outcome(session, &persist->contact, &persist->history, layer_id, reply,
-			    &ignored))
-		log_line(session->server->log, LOG_WARNING, "persist", "after layer %s: %s",
-			 session->layer, ignored.text);
+	if (persist_outcome(session, &persist->contact, &persist->history, layer_id,
+			    reply, &ignored))
+		log_line(session->server->log, LOG_WARNING, "persist",
+			 "after layer %s: %s", session->layer, ignored.text);
 	session_end_silence(session);
 }
 
@@ -337,15 +344,17 @@ static int on_root(struct persist *persist, struct link_message *message,
 		   struct error *error)
 {
 	if (message->len > ROOT_LEN_MAX)
-		return error_set(error, ERR_LIMIT, "ROOT: %u bytes; a root has at most %u",
-				 message->len, ROOT_LEN_MAX);
+		return error_set(error, ERR_LIMIT,
+				 "ROOT: %u bytes; a root has at most %u", message->len,
+				 ROOT_LEN_MAX);
 	free(persist->root);
 	persist->root = take_ptr(&message->payload);
 	persist->root_len = message->len;
 	return 0;
 }
 
-/* ---- the conversation ------------------------------------------------------------------------------- */
+/* ---- the conversation
+ * ------------------------------------------------------------------------------- */
 
 /* Takes messages until COMMIT is answered. */
 static int converse(struct persist *persist, struct error *error)
@@ -392,8 +401,9 @@ static int persist_with_key(struct persist *persist, struct error *error)
 	struct session *session = persist->session;
 	struct store *store = session->server->store;
 	struct layer_record record = {0};
-	int found = catalogue_find_key(store_catalogue(store), persist->contact.execution_id,
-				       persist->key.key, &record, error);
+	int found = catalogue_find_key(store_catalogue(store),
+				       persist->contact.execution_id, persist->key.key,
+				       &record, error);
 	if (found < 0)
 		return found;
 	if (found)
@@ -438,15 +448,17 @@ int session_persist(struct session *session, struct error *error)
 				     CONTACT_PERSIST, &persist.contact, &persist.history,
 				     error);
 	if (code == 0 && persist.history.history.layer_count >= WORKSPACE_LAYERS_MAX)
-		code = error_set(error, ERR_LIMIT,
-				 "this workspace has %u layers already, and that is the most",
-				 WORKSPACE_LAYERS_MAX);
+		code = error_set(
+			error, ERR_LIMIT,
+			"this workspace has %u layers already, and that is the most",
+			WORKSPACE_LAYERS_MAX);
 	if (code == 0)
 		code = enter_key(&persist, error);
 	if (code)
 		return code;
 	code = persist_with_key(&persist, error);
-	bool taken_over = persist_claim_is_superseded(session->server->keys, &persist.key);
+	bool taken_over =
+		persist_claim_is_superseded(session->server->keys, &persist.key);
 	/* The transaction ends before the key is free for the next session. */
 	transaction_free(take_ptr(&persist.transaction));
 	persist_claim_leave(session->server->keys, &persist.key);

@@ -11,7 +11,8 @@
 
 #define SENTENCE_SIZE 1000u
 
-/* ---- which history ------------------------------------------------------------------------ */
+/* ---- which history
+ * ------------------------------------------------------------------------ */
 
 /* The layer named by an id or the beginning of one, in this history; VIEW_NONE. */
 static uint32_t find_layer(const struct catalogue_history *history, struct text id)
@@ -39,7 +40,8 @@ static int load_own(struct session *session, struct session_view *view,
 				 &view->contact, &view->history, error);
 }
 
-/* A layer that is not of the own workflow: its own workflow's history, nothing recorded. */
+/* A layer that is not of the own workflow: its own workflow's history, nothing recorded.
+ */
 static int load_layer(struct session *session, struct session_view *view,
 		      uint32_t *ret_layer, struct error *error)
 {
@@ -73,7 +75,8 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 	return code;
 }
 
-/* ---- the question --------------------------------------------------------------------------- */
+/* ---- the question
+ * --------------------------------------------------------------------------- */
 
 static void make_request(struct session *session, const struct session_view *view,
 			 uint32_t layer, struct view_request *request)
@@ -86,7 +89,8 @@ static void make_request(struct session *session, const struct session_view *vie
 		.execution = other ? VIEW_NONE : view->history.own_execution,
 		.job = other || attach->identity.job.len == 0
 			       ? NULL
-			       : message_arena_string(session->arena, attach->identity.job),
+			       : message_arena_string(session->arena,
+						      attach->identity.job),
 		.has_needs = !other && attach->identity.has_needs,
 		.needs = message_arena_strings(session->arena, &attach->identity.needs),
 		.need_count = other ? 0 : attach->identity.needs.count,
@@ -114,9 +118,10 @@ static int choose(struct text word, const char *const *choices, size_t count,
 		if (text_is(word, choices[i]))
 			return (int)i;
 	}
-	return word.len == 0 ? 0
-			     : error_set(error, ERR_PROTOCOL, "ATTACH: `%.*s` is not a %s",
-					 (int)word.len, word.at, what);
+	return word.len == 0
+		       ? 0
+		       : error_set(error, ERR_PROTOCOL, "ATTACH: `%.*s` is not a %s",
+				   (int)word.len, word.at, what);
 }
 
 static int make_options(struct session *session, struct session_view *view,
@@ -149,7 +154,8 @@ static int make_options(struct session *session, struct session_view *view,
 	return code ? code : add_globs(&view->options.exclude, &attach->exclude, error);
 }
 
-/* ---- nothing to give (W8) --------------------------------------------------------------------- */
+/* ---- nothing to give (W8)
+ * --------------------------------------------------------------------- */
 
 struct sentence {
 	char text[SENTENCE_SIZE];
@@ -175,8 +181,7 @@ static void say_unknown_needs(struct session *session, const struct session_view
 {
 	const struct text_list *needs = &session->request->attach.identity.needs;
 	for (size_t i = 0; i < view->view.unknown_need_count; i++)
-		say(sentence, "%s `%s`",
-		    i ? "," : "; the daemon never heard of the job",
+		say(sentence, "%s `%s`", i ? "," : "; the daemon never heard of the job",
 		    message_arena_string(session->arena,
 					 needs->items[view->view.unknown_needs[i]]));
 }
@@ -186,13 +191,15 @@ static int nothing(struct session *session, const struct session_view *view,
 {
 	const struct msg_attach *attach = &session->request->attach;
 	bool other = attach->from_workflow.len > 0;
-	const char *workflow = message_arena_string(
-		session->arena, other ? attach->from_workflow : attach->identity.workflow);
+	const char *workflow =
+		message_arena_string(session->arena, other ? attach->from_workflow
+							   : attach->identity.workflow);
 	bool unknown = !other && view->contact.workflow_id == 0;
 	struct sentence sentence = {0};
 	if (unknown)
 		say(&sentence,
-		    "workflow `%s` is unknown here: nothing was persisted under that name; "
+		    "workflow `%s` is unknown here: nothing was persisted under that "
+		    "name; "
 		    "if it retries another workflow, name that with --retry-of",
 		    workflow);
 	else
@@ -203,7 +210,8 @@ static int nothing(struct session *session, const struct session_view *view,
 		    message_arena_string(session->arena, attach->from.items[i]));
 	say_unknown_needs(session, view, &sentence);
 	if (view->view.stale_count)
-		say(&sentence, "; %zu stale ones were left out (--stale=keep brings them back)",
+		say(&sentence,
+		    "; %zu stale ones were left out (--stale=keep brings them back)",
 		    view->view.stale_count);
 	say(&sentence, "; --if-empty=ok allows that");
 	return error_set(error, ERR_NOT_FOUND, "%s", sentence.text);
@@ -221,7 +229,8 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 	make_request(session, ret_view, layer, &request);
 	code = make_options(session, ret_view, error);
 	if (code == 0)
-		code = view_make(&ret_view->history.history, &request, &ret_view->view, error);
+		code = view_make(&ret_view->history.history, &request, &ret_view->view,
+				 error);
 	bool empty = code == 0 && ret_view->view.layer_count == 0;
 	if (empty && !session->request->attach.if_empty)
 		return nothing(session, ret_view, error);
@@ -236,7 +245,9 @@ void session_view_fini(struct session_view *view)
 	glob_set_fini(&view->options.exclude);
 }
 
-/* ---- VIEW ---------------------------------------------------------------------------------------- */
+/* ---- VIEW
+ * ----------------------------------------------------------------------------------------
+ */
 
 static struct msg_layer_list describe_layers(struct session *session,
 					     const struct session_view *view)
@@ -312,7 +323,8 @@ int session_view_send(struct session *session, const struct session_view *view,
 	int code = 0;
 	do {
 		size_t count = layer_message_batch(&layers, layers_sent);
-		message.layers = (struct msg_layer_list){layers.items + layers_sent, count};
+		message.layers =
+			(struct msg_layer_list){layers.items + layers_sent, count};
 		layers_sent += count;
 		/* The stale ones come when the layers are through. */
 		bool through = layers_sent == layers.count && count == 0;

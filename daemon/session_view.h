@@ -19,8 +19,8 @@ struct session_view {
 	bool filtered; /* only, exclude, from or layer narrow what is given */
 };
 
-/* Answers MSG_ATTACH's question. Rule W8: an empty view is ERR_NOT_FOUND or ERR_EMPTY with
- * the reason, unless the request says if_empty. */
+/* Answers MSG_ATTACH's question. Rule W8: an empty view is ERR_NOT_FOUND or ERR_EMPTY
+ * with the reason, unless the request says if_empty. */
 int session_view_make(struct session *session, struct session_view *ret_view,
 		      struct error *error);
 void session_view_fini(struct session_view *view);

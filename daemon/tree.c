@@ -13,7 +13,7 @@ struct tree_source {
 	struct layer_reader *reader;
 	char *path; /* owned; with by_job: the prefix, then the current row's path */
 	size_t prefix_len;
-	uint64_t mentions;     /* unit mentions up to and with the current row */
+	uint64_t mentions;      /* unit mentions up to and with the current row */
 	uint64_t first_mention; /* of the current row */
 };
 
@@ -27,7 +27,8 @@ struct tree {
 	struct merge *merge; /* owned */
 };
 
-/* ---- one source's rows -------------------------------------------------------------------- */
+/* ---- one source's rows
+ * -------------------------------------------------------------------- */
 
 static bool row_is_wanted(const struct tree_options *options, const struct row *row)
 {
@@ -43,10 +44,11 @@ static int put_prefix(struct tree_source *source, struct row *row, struct error 
 {
 	size_t len = source->prefix_len + row->path_len;
 	if (len > PATH_LEN_MAX)
-		return error_set(error, ERR_LIMIT,
-				 "`%.200s…`: with its job in front the path is longer than "
-				 "%u bytes",
-				 row->path, PATH_LEN_MAX);
+		return error_set(
+			error, ERR_LIMIT,
+			"`%.200s…`: with its job in front the path is longer than "
+			"%u bytes",
+			row->path, PATH_LEN_MAX);
 	memcpy(source->path + source->prefix_len, row->path, row->path_len);
 	row->path = source->path;
 	row->path_len = len;
@@ -81,7 +83,8 @@ static void make_prefix(struct tree_source *source, const struct layer_record *r
 	free(shard);
 }
 
-/* ---- which sources, and who comes before whom ------------------------------------------- */
+/* ---- which sources, and who comes before whom
+ * ------------------------------------------- */
 
 struct bit_rows {
 	uint64_t *words; /* owned; count rows of row_words words */
@@ -173,7 +176,8 @@ static void put_before(struct tree *tree, const struct view *view, size_t at,
 	uint32_t *list = must_alloc((tree->count + 1) * sizeof(*list));
 	for (uint32_t i = 0; i < tree->count; i++) {
 		bool in_view = at < view->layer_count && i < view->layer_count;
-		if (in_view ? view_is_before(view, i, (uint32_t)at) : bit_get(before, at, i))
+		if (in_view ? view_is_before(view, i, (uint32_t)at)
+			    : bit_get(before, at, i))
 			list[source->before_count++] = i;
 	}
 	source->before = list;
@@ -200,11 +204,12 @@ static void put_bases(struct tree *tree, size_t at, const uint32_t *position_of)
 	source->bases = list;
 }
 
-static void relate(struct tree *tree, const struct view *view, const uint32_t *position_of)
+static void relate(struct tree *tree, const struct view *view,
+		   const uint32_t *position_of)
 {
 	struct bit_rows before = {.row_words = (tree->count + 63) / 64};
-	before.words = must_calloc(tree->count * before.row_words + 1,
-				   sizeof(*before.words));
+	before.words =
+		must_calloc(tree->count * before.row_words + 1, sizeof(*before.words));
 	uint32_t *by_commit = must_alloc((tree->count + 1) * sizeof(*by_commit));
 	for (uint32_t i = 0; i < tree->count; i++)
 		by_commit[i] = i;
@@ -218,7 +223,8 @@ static void relate(struct tree *tree, const struct view *view, const uint32_t *p
 	free(before.words);
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening
+ * ------------------------------------------------------------------------------- */
 
 static int open_source(struct tree *tree, struct store *store, size_t at,
 		       size_t view_count, struct error *error)

@@ -2,8 +2,8 @@
  * The merged tree of a view: layer readers under merge.h, with filters and prefixes, and
  * for each row where its units lie. Pins all that it reads until it is freed.
  *
- * Bases that are not in the view take part as shadows, so that merge.h can tell what a job
- * changed from what it merely handed on.
+ * Bases that are not in the view take part as shadows, so that merge.h can tell what a
+ * job changed from what it merely handed on.
  *
  * Belongs to one thread. Memory: one piece and one block per source.
  */
@@ -21,7 +21,7 @@
 struct tree_options {
 	struct glob_set only;    /* borrowed content; count 0: everything */
 	struct glob_set exclude; /* borrowed content */
-	bool by_job;             /* JOB/ or JOB/SHARD/ in front of each path; no conflicts */
+	bool by_job; /* JOB/ or JOB/SHARD/ in front of each path; no conflicts */
 	struct merge_options merge;
 };
 

@@ -17,10 +17,11 @@ static int verify(struct unit_job *job, struct codec *codec, uint8_t *raw)
 		unit->key = units_key_at(message, i);
 		struct xxh128 xxh = xxh128_of(at, unit->key.len);
 		if (!xxh128_equal(&xxh, &unit->key.xxh))
-			return error_set(&job->error, ERR_DAMAGED,
-					 "unit %u of %u in a UNITS message: its bytes do not "
-					 "have the XXH3-128 that was announced",
-					 i + 1, message->count);
+			return error_set(
+				&job->error, ERR_DAMAGED,
+				"unit %u of %u in a UNITS message: its bytes do not "
+				"have the XXH3-128 that was announced",
+				i + 1, message->count);
 		unit->sha = sha256_of(at, unit->key.len);
 		at += unit->key.len;
 	}

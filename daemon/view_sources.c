@@ -49,9 +49,9 @@ static void find_sources(struct gathering *it)
 		it->source_of[i] = VIEW_NONE;
 	for (size_t i = 0; i < view->layer_count; i++)
 		add_source(it, view->layers[i].layer);
-	for (size_t i = 0; view->layer_count > 1 && i < view->layer_count; i++) {
+	for (size_t i = 0; view->layer_count > 1 && i < it->out->count; i++) {
 		const struct history_layer *layer =
-			&it->history->layers[view->layers[i].layer];
+			&it->history->layers[it->out->layers[i]];
 		for (size_t k = 0; k < layer->base_count; k++)
 			if (it->source_of[layer->bases[k]] == VIEW_NONE)
 				add_source(it, layer->bases[k]);

@@ -39,12 +39,12 @@ class Lint(unittest.TestCase):
         for path in sources():
             self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)
 
-    def test_lines_have_at_most_ninety_columns(self):
+    def test_lines_are_short(self):
         for path in sources():
             if "clang-format off" in path.read_text():
                 continue  # a table
             for number, line in enumerate(path.read_text().splitlines(), 1):
-                self.assertLessEqual(len(line.expandtabs(8)), 96, f"{path}:{number}")
+                self.assertLessEqual(len(line.expandtabs(8)), 100, f"{path}:{number}")
 
     def test_headers_are_guarded(self):
         for path in sources("proto", "client", "daemon"):

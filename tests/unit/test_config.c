@@ -11,7 +11,8 @@
 
 #include "daemon/config.h"
 
-static int read_config(struct config *config, struct error *error, const char *const *flags)
+static int read_config(struct config *config, struct error *error,
+		       const char *const *flags)
 {
 	char *argv[16] = {(char[]){"batond"}};
 	int argc = 1;
@@ -122,7 +123,8 @@ static void times_have_units(void **state)
 	struct config config;
 	struct error error = {0};
 	assert_int_equal(READ(&config, &error, "--queue-wait", "250ms", "--idle", "3m",
-			      "--silence", "7s", "--stop-timeout", "1h", "--retention", "0"),
+			      "--silence", "7s", "--stop-timeout", "1h", "--retention",
+			      "0"),
 			 0);
 	assert_int_equal(config.queue_wait_ms, 250);
 	assert_int_equal(config.idle_ms, 180000);
@@ -137,7 +139,8 @@ static void verbs(void **state)
 	(void)state;
 	struct config config;
 	struct error error = {0};
-	assert_int_equal(READ(&config, &error, "check", "--data", "/x", "--read-data"), 0);
+	assert_int_equal(READ(&config, &error, "check", "--data", "/x", "--read-data"),
+			 0);
 	assert_int_equal(config.verb, CONFIG_CHECK);
 	assert_true(config.read_data);
 	config_fini(&config);

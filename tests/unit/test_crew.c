@@ -84,7 +84,8 @@ static void *enter(void *context)
 
 static struct persist_claim a_key(int wake_fd)
 {
-	return (struct persist_claim){.execution_id = 7, .key = {1, 2, 3}, .wake_fd = wake_fd};
+	return (struct persist_claim){
+		.execution_id = 7, .key = {1, 2, 3}, .wake_fd = wake_fd};
 }
 
 static void w2_a_newer_session_ends_an_older_one_and_waits_for_it(void **state)
@@ -129,7 +130,8 @@ static void w2_another_key_or_execution_does_not_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_job_runs_once_and_no_more_than_the_threads_at_a_time),
+		cmocka_unit_test(
+			every_job_runs_once_and_no_more_than_the_threads_at_a_time),
 		cmocka_unit_test(who_entered_takes_a_place_of_the_crew),
 		cmocka_unit_test(w2_a_newer_session_ends_an_older_one_and_waits_for_it),
 		cmocka_unit_test(w2_another_key_or_execution_does_not_wait),

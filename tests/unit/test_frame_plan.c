@@ -123,7 +123,8 @@ static void many_frames_keep_their_numbers_when_the_table_grows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_frame_is_sent_once_in_the_order_of_first_wanted_mention),
+		cmocka_unit_test(
+			a_frame_is_sent_once_in_the_order_of_first_wanted_mention),
 		cmocka_unit_test(only_wanted_mentions_count_and_rounds_are_independent),
 		cmocka_unit_test(places_of_different_segments_differ),
 		cmocka_unit_test(a_bit_beyond_the_last_mention_is_refused),

@@ -69,6 +69,9 @@ static void w7_bases_that_are_not_in_the_view_are_shadows(void **state)
 	/* replaced by equal content */
 	check("a makes A1=x; c sees A1; c makes C; a!2 makes A2=x", "e asks",
 	      "A2() C(A1)<A2,A1 ~A1()");
+	/* a base of a base */
+	check("a makes A; b sees A; b makes B; c sees B; c makes C; d makes D",
+	      "e asks from c d", "C(B)<A,B D() ~A() ~B(A)<A");
 	/* what shadows came after, and through whom */
 	check("a makes A; b sees A; b makes B; c sees B; c makes C; d needs c; d makes D",
 	      "e asks from a c d", "A() C(B)<A,B D()<A,C,B ~B(A)<A");
