@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "client/beneath.h"
+#include "client/interrupts.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
@@ -158,12 +160,27 @@ int select_path_presence(int root_fd, const char *text, const char *path,
 /* ---- lists ----------------------------------------------------------------------------
  */
 
+/* A list may come from a terminal or a pipe that says nothing for long. */
+static int wait_for_list(int fd, const char *name, struct error *error)
+{
+	struct pollfd polls[] = {{.fd = fd, .events = POLLIN},
+				 {.fd = interrupts_fd(), .events = POLLIN}};
+	(void)poll(polls, 2, -1);
+	if (polls[1].revents)
+		return error_set(error, ERR_INTERRUPTED,
+				 "--paths-from `%s`: reading it was interrupted", name);
+	return 0;
+}
+
 static int read_all(int fd, const char *name, struct buffer *out, struct error *error)
 {
 	while (true) {
+		int rc = wait_for_list(fd, name, error);
+		if (rc < 0)
+			return rc;
 		buffer_reserve(out, 65536);
 		ssize_t got = read(fd, out->at + out->len, out->capacity - out->len);
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got < 0)
 			return error_set_errno(error, ERR_LOCAL, errno,
@@ -194,7 +211,9 @@ static void split(struct buffer *list, struct string_list *paths)
 int select_paths_from(const char *file, struct string_list *paths, struct error *error)
 {
 	bool is_input = strcmp(file, "-") == 0;
-	int opened AUTO_FD = is_input ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+	/* Opening a FIFO would wait for its writer, where no interrupt ends it. */
+	int opened AUTO_FD =
+		is_input ? -1 : open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (!is_input && opened < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "--paths-from `%s`",
 				       file);

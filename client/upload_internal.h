@@ -174,9 +174,11 @@ bool upload_holds(const struct worker *worker);
 
 /* ---- upload_source.c -----------------------------------------------------------------
  */
-/* Opens the file of an entry. ERR_LOCAL names it. */
+/* Opens the file of an entry. ERR_LOCAL, ERR_LIMIT name it. */
 int source_open(struct worker *worker, uint32_t entry, unsigned attempt,
 		struct error *error);
+/* ERR_LIMIT: the file has more units than a row can name. */
+int source_too_large(struct upload *upload, uint32_t entry, struct error *error);
 /* Whether the file is what it was when it was opened. */
 bool source_unchanged(const struct source *source);
 /* Reads up to len bytes from offset; fewer at the end of the file. */

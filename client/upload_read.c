@@ -23,13 +23,8 @@ static int take_unit(struct worker *worker, struct batch *batch, size_t len,
 	bool is_new = unit_table_claim(worker->upload->units, &key, data, &unit);
 	if (is_new)
 		batch_add(batch, unit, &key);
-	if (source->unit_count == ROW_UNITS_MAX) {
-		char *path AUTO_FREE =
-			tree_path_text(worker->upload->tree, source->entry);
-		return error_set(error, ERR_LIMIT,
-				 "`%s`: too large for one file (about 20 GiB); split it",
-				 path);
-	}
+	if (source->unit_count == ROW_UNITS_MAX)
+		return source_too_large(worker->upload, source->entry, error);
 	if (source->unit_count == source->unit_room) {
 		source->unit_room = source->unit_room ? source->unit_room * 2 : 1;
 		source->units = must_realloc(source->units,

@@ -10,10 +10,13 @@
 #include "client/beneath.h"
 #include "client/upload_internal.h"
 #include "proto/cleanup.h"
+#include "proto/limits.h"
 
 /* A change time without nanoseconds is that of a file system that counts whole seconds,
  * or two of them. */
 #define COARSE_SECONDS 2
+/* However a larger file is cut, its row has too many units. */
+#define SIZE_MAX_CUT ((off_t)ROW_UNITS_MAX * CHUNK_MAX)
 
 static int fail(struct upload *upload, uint32_t entry, int number, struct error *error)
 {
@@ -26,6 +29,13 @@ static int fail(struct upload *upload, uint32_t entry, int number, struct error 
 			error, ERR_LOCAL,
 			"`%s`: was replaced by something else during the persist", path);
 	return error_set_errno(error, ERR_LOCAL, number, "`%s`: cannot be read", path);
+}
+
+int source_too_large(struct upload *upload, uint32_t entry, struct error *error)
+{
+	char *path AUTO_FREE = tree_path_text(upload->tree, entry);
+	return error_set(error, ERR_LIMIT,
+			 "`%s`: too large for one file (about 20 GiB); split it", path);
 }
 
 /* Files of one directory mostly follow each other, so the last directory stays open. */
@@ -100,6 +110,8 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 		return fail(upload, number, errno, error);
 	if (!S_ISREG(status.st_mode))
 		return fail(upload, number, ENXIO, error);
+	if (status.st_size > SIZE_MAX_CUT)
+		return source_too_large(upload, number, error);
 	entry->mode = status.st_mode & 0777;
 	entry->seconds = status.st_mtim.tv_sec;
 	entry->nanoseconds = (uint32_t)status.st_mtim.tv_nsec;

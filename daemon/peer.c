@@ -87,8 +87,7 @@ void peer_set_silent(struct peer *peer, bool silent)
 	pthread_mutex_unlock(&peer->voice);
 }
 
-/* ---- closing
- * --------------------------------------------------------------------------- */
+/* ---- closing ---- */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -148,8 +147,7 @@ static void refuse_and_log(struct peer *peer, const struct error *error)
 	peer_refuse(peer, error);
 }
 
-/* ---- greeting
- * --------------------------------------------------------------------------- */
+/* ---- greeting ---- */
 
 static bool speaks_http(const uint8_t first[4])
 {
@@ -227,8 +225,7 @@ static int greet(struct peer *peer, struct error *error)
 	return code ? code : check_hello(&hello, error);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 static void expect_message(struct peer *peer, enum peer_state state, uint64_t patience_ms)
 {
@@ -406,8 +403,7 @@ void peer_return(struct peer *peer)
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
-/* ---- patience
- * ------------------------------------------------------------------------------ */
+/* ---- patience ---- */
 
 static void on_long_wait(struct peer *peer)
 {

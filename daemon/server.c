@@ -39,8 +39,7 @@ void server_remember_peer(struct server *server, struct peer *peer)
 	server->peer_count++;
 }
 
-/* ---- listening
- * -------------------------------------------------------------------------- */
+/* ---- listening ---- */
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
@@ -138,8 +137,7 @@ static void listeners_close(struct server *server)
 	}
 }
 
-/* ---- stopping
- * --------------------------------------------------------------------------- */
+/* ---- stopping ---- */
 
 static void close_handles(struct server *server)
 {
@@ -203,8 +201,7 @@ static void on_stop_signal(uv_signal_t *handle, int number)
 		begin_stop(server, strsignal(number));
 }
 
-/* ---- what comes from other threads
- * ------------------------------------------------------ */
+/* ---- what comes from other threads ---- */
 
 static void on_store_failure(void *context, const char *sentence)
 {
@@ -233,8 +230,7 @@ static void on_wake(uv_async_t *handle)
 	}
 }
 
-/* ---- retention
- * --------------------------------------------------------------------------- */
+/* ---- retention ---- */
 
 static void expire(struct server *server)
 {
@@ -293,8 +289,7 @@ static void on_tick(uv_timer_t *timer)
 	retention_tick(server, now_ms);
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------ */
+/* ---- running ---- */
 
 static int open_store(struct server *server, struct error *error)
 {

@@ -50,8 +50,7 @@ static int run_verb(struct session *session, struct error *error)
 	}
 }
 
-/* ---- the end of a request
- * ---------------------------------------------------------------- */
+/* ---- the end of a request ---- */
 
 static void linger(struct session *session)
 {

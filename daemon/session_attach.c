@@ -45,8 +45,7 @@ static void attach_fini(struct attach *attach)
 	free(attach->previous);
 }
 
-/* ---- ROWS
- * ------------------------------------------------------------------------------------ */
+/* ---- ROWS ---- */
 
 static int send_rows(struct attach *attach, struct error *error)
 {
@@ -152,8 +151,7 @@ static int stream_rows(struct attach *attach, struct error *error)
 	return code;
 }
 
-/* ---- what ends an attach before its first frame
- * ------------------------------------------------ */
+/* ---- what ends an attach before its first frame ---- */
 
 static void describe_conflict(struct attach *attach,
 			      const struct merge_conflict *conflict,
@@ -256,8 +254,7 @@ static int send_rows_end(struct attach *attach, struct error *error)
 	return link_send_control(&attach->session->link, MSG_ROWS_END, &message, error);
 }
 
-/* ---- WANT and FRAME
- * ------------------------------------------------------------------------------ */
+/* ---- WANT and FRAME ---- */
 
 static int send_frames(struct attach *attach, struct error *error)
 {

@@ -62,8 +62,7 @@ static void persist_fini(struct persist *persist)
 	buffer_fini(&persist->answer);
 }
 
-/* ---- READY
- * ----------------------------------------------------------------------------------- */
+/* ---- READY ---- */
 
 static void describe_record(struct persist *persist, const struct layer_record *record,
 			    struct msg_layer *layer)
@@ -162,8 +161,7 @@ static int queue_answer(struct persist *persist, uint16_t type, struct error *er
 		ASK_WINDOW_UNITS);
 }
 
-/* ---- ASK and OFFER
- * ------------------------------------------------------------------------------- */
+/* ---- ASK and OFFER ---- */
 
 static int on_ask(struct persist *persist, const struct link_message *message,
 		  struct error *error)
@@ -199,8 +197,7 @@ static int on_ask(struct persist *persist, const struct link_message *message,
 	return queue_answer(persist, MSG_OFFER, error);
 }
 
-/* ---- UNITS and STORED
- * ---------------------------------------------------------------------------- */
+/* ---- UNITS and STORED ---- */
 
 static int store_units(struct persist *persist, const struct unit_job *job,
 		       struct error *error)
@@ -280,8 +277,7 @@ static int bring_home(struct persist *persist, struct error *error)
 	return ready < 0 ? ready : 0;
 }
 
-/* ---- COMMIT and COMMITTED
- * --------------------------------------------------------------------------- */
+/* ---- COMMIT and COMMITTED ---- */
 
 static int commit(struct persist *persist, const struct msg_commit *message,
 		  struct layer_record *ret_record, bool *ret_again, struct error *error)
@@ -353,12 +349,13 @@ static int on_root(struct persist *persist, struct link_message *message,
 	return 0;
 }
 
-/* ---- the conversation
- * ------------------------------------------------------------------------------- */
+/* ---- the conversation ---- */
 
 /* Takes messages until COMMIT is answered. */
 static int converse(struct persist *persist, struct error *error)
 {
+	/* What is on the crew must not wait for the next message behind an unknown one. */
+	persist->session->link.tell_swallowed = true;
 	bool committed = false;
 	int code = 0;
 	while (code == 0 && !committed) {
@@ -369,6 +366,8 @@ static int converse(struct persist *persist, struct error *error)
 		if (code)
 			return code;
 		committed = message.type == MSG_COMMIT;
+		if (message.type == 0)
+			continue;
 		if (message.type == MSG_ASK)
 			code = on_ask(persist, &message, error);
 		else if (message.type == MSG_UNITS)

@@ -11,8 +11,7 @@
 
 #define SENTENCE_SIZE 1000u
 
-/* ---- which history
- * ------------------------------------------------------------------------ */
+/* ---- which history ---- */
 
 /* The layer named by an id or the beginning of one, in this history; VIEW_NONE. */
 static uint32_t find_layer(const struct catalogue_history *history, struct text id)
@@ -75,8 +74,7 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 	return code;
 }
 
-/* ---- the question
- * --------------------------------------------------------------------------- */
+/* ---- the question ---- */
 
 static void make_request(struct session *session, const struct session_view *view,
 			 uint32_t layer, struct view_request *request)
@@ -154,8 +152,7 @@ static int make_options(struct session *session, struct session_view *view,
 	return code ? code : add_globs(&view->options.exclude, &attach->exclude, error);
 }
 
-/* ---- nothing to give (W8)
- * --------------------------------------------------------------------- */
+/* ---- nothing to give (W8) ---- */
 
 struct sentence {
 	char text[SENTENCE_SIZE];
@@ -245,9 +242,7 @@ void session_view_fini(struct session_view *view)
 	glob_set_fini(&view->options.exclude);
 }
 
-/* ---- VIEW
- * ----------------------------------------------------------------------------------------
- */
+/* ---- VIEW ---- */
 
 static struct msg_layer_list describe_layers(struct session *session,
 					     const struct session_view *view)

@@ -37,8 +37,7 @@ struct workers {
 	bool stopping, interrupted;
 };
 
-/* ---- lanes
- * ------------------------------------------------------------------------------ */
+/* ---- lanes ---- */
 
 static struct lane *lane_find(struct workers *workers, struct text namespace)
 {
@@ -119,8 +118,7 @@ static bool withdraw_locked(struct workers *workers, struct lane *before,
 	return true;
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------ */
+/* ---- threads ---- */
 
 static struct peer *wait_for_work(struct worker *worker)
 {

@@ -256,6 +256,10 @@ int link_receive(struct link *link, struct link_message *into, size_t room,
 			return receive_message(link, &header, into, room, error);
 		if (ret < 0)
 			return ret;
+		if (link->tell_swallowed) {
+			*into = (struct link_message){0};
+			return 0;
+		}
 	}
 }
 

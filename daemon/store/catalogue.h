@@ -5,8 +5,10 @@
  *
  * One connection, one mutex inside: any thread may call; a call takes the mutex for its
  * length. Every function that changes something is one transaction that is durable when
- * it returns 0. A failed write or sync makes the catalogue refuse every further change
- * with ERR_READ_ONLY (FORMAT.md §1).
+ * it returns 0, and costs one sync; where there is nothing to change it writes nothing.
+ * A failed write or sync makes the catalogue refuse every further change with
+ * ERR_READ_ONLY (FORMAT.md §1); reading goes on. A write that finds no room is
+ * ERR_NO_ROOM, is undone, and may succeed later.
  */
 #ifndef BATON_STORE_CATALOGUE_H
 #define BATON_STORE_CATALOGUE_H
@@ -46,8 +48,7 @@ int64_t catalogue_setting(struct catalogue *catalogue, const char *name); /* 0: 
 int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t value,
 			  struct error *error);
 
-/* ---- segments
- * -------------------------------------------------------------------------- */
+/* ---- segments ----------------------------------------------------------------- */
 enum segment_state {
 	SEGMENT_OPEN = 1,
 	SEGMENT_SEALED = 2,
@@ -69,21 +70,20 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 int catalogue_update_segment(struct catalogue *catalogue, const struct segment_row *row,
 			     struct error *error);
 
-/* ---- contacts: who is asking (rules W2, W4, R1, R3)
- * -------------------------------------- */
+/* ---- contacts: who is asking (rules W2, W4, R1, R3) --------------------------- */
 enum contact_kind {
-	CONTACT_PERSIST, /* creates namespace, workflow, run and execution where missing
-			  */
+	CONTACT_PERSIST, /* creates namespace, workflow and execution where missing */
 	CONTACT_ATTACH,  /* creates them only where the workflow exists or is a retry */
 	CONTACT_LOOK,    /* the same answer as an attach would get, but nothing is kept */
 };
 
+/* The ids of a look may be of rows that are undone by now: they only tell 0 from not. */
 struct contact {
-	int64_t namespace_id; /* 0: unknown (looks, failed attaches) */
+	int64_t namespace_id; /* 0: unknown (looks, attaches to unknown workflows) */
 	int64_t workflow_id;  /* 0: unknown workflow: there is nothing to see */
 	int64_t execution_id; /* 0: anonymous */
 	int64_t now_ms;
-	char warning[1024]; /* "" or a note: a detected parent that is unknown */
+	char warning[1024]; /* "" or a note: a detected parent that is not used */
 };
 
 /* A layer as it is stored. */
@@ -91,8 +91,8 @@ struct layer_record {
 	int64_t id;
 	uint8_t name[LAYER_ID_LEN];
 	int64_t execution_id; /* of the workflow that made it */
-	char *workflow, *run, *job, *shard,
-		*attempt; /* owned, with the history's memory */
+	/* owned, with the history's memory */
+	char *workflow, *run, *job, *shard, *attempt;
 	uint32_t sequence;
 	struct digest digest, content;
 	struct totals totals;
@@ -108,9 +108,10 @@ struct layer_record {
  */
 struct catalogue_history {
 	struct history history;
-	struct layer_record *records;
-	int64_t *execution_ids; /* an inherited layer's execution is the copy, where there
-				   is one, else a fact-only copy with inherited = true */
+	struct layer_record *records; /* by ascending id */
+	/* An inherited layer's execution is the copy, where there is one, else a
+	 * fact-only entry with inherited = true and the maker's own id. */
+	int64_t *execution_ids;
 	uint32_t own_execution; /* position of contact.execution_id, or VIEW_NONE */
 	char *parent;           /* the workflow that it retries, or NULL; owned */
 	void *memory;           /* owned: one arena for all of the above */
@@ -122,13 +123,20 @@ void catalogue_history_fini(struct catalogue_history *history);
  * for CONTACT_LOOK). The rules:
  *  - the first attach or persist fixes the parent: another later is ERR_IDENTITY;
  *    an unknown or expired one is ERR_NOT_FOUND with its sentence, or, when only
- * detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
+ *    detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
+ *  - a detected parent that contradicts what was fixed is a warning, since every later
+ *    job detects it again; --retry-of none where there is a parent is ERR_IDENTITY;
+ *    nothing said takes what was fixed.
  *  - a first contact with a parent copies the layers visible there (view_make, all runs)
- *    and the parent's executions (own and inherited) with needs and attached.
- *  - an expired workflow is ERR_NOT_FOUND with its date.
+ *    and the parent's executions with needs and attached: its own ones, and inherited
+ *    ones unless the parent itself ran their job and their layers are not visible.
+ *  - an expired workflow is ERR_NOT_FOUND with its date; its name is not used again.
  *  - another execution id under the same run, job, shard and attempt is ERR_IDENTITY:
  *    "two executions call themselves …; a matrix? give each leg its --shard".
- *  - needs given are remembered as the execution's.
+ *  - needs given are remembered as the execution's; none given leave those remembered.
+ *  - empty namespace, run and attempt stand for "default", "1" and "1".
+ *  - ERR_USAGE without a workflow, and for a persist without a job.
+ *  - the time of a contact alone is written only where the last is over a minute ago.
  * An unknown workflow without a parent: an attach or look gets workflow_id 0 and an empty
  * history, and nothing is created.
  */
@@ -157,8 +165,7 @@ int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
 int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
 			    const int64_t *layer_ids, size_t count, struct error *error);
 
-/* ---- layers
- * ------------------------------------------------------------------------------ */
+/* ---- layers ------------------------------------------------------------------- */
 struct place {
 	struct segment_id segment;
 	uint64_t offset; /* of the frame */
@@ -186,7 +193,8 @@ struct layer_commit {
 /* Commits: the layer with the next sequence of its execution, its bases (the execution's
  * attached rows as they are now), its segments. ERR_IDENTITY when the key exists with
  * another digest; an equal one gives that layer and *ret_again = true, changing nothing.
- * The record's texts are NULL. */
+ * ERR_NOT_FOUND when the workflow has expired meanwhile, ERR_LIMIT beyond
+ * WORKSPACE_LAYERS_MAX. The record's texts are NULL. */
 int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,
 			   struct layer_record *ret_record, bool *ret_again,
 			   struct error *error);
@@ -208,8 +216,7 @@ int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
 			   struct layer_record *ret_record, struct error *error);
 void layer_record_fini(struct layer_record *record);
 
-/* ---- retention, figures
- * ------------------------------------------------------------------- */
+/* ---- retention, figures ------------------------------------------------------- */
 /* Marks workflows without contact since before_ms as expired; their layers leave sight,
  * those that a living retry inherited stay in its. *ret_count: how many. */
 int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *ret_count,

@@ -8,14 +8,14 @@
 /* Labels in one sentence. */
 #define LAYERS_NAMED 20u
 
-/* ---- findings ------------------------------------------------------------------------------- */
+/* ---- findings ----------------------------------------------------------------- */
 
 struct finding *check_found(struct check *check, const char *sentence)
 {
 	if (check->count == check->room) {
 		check->room = check->room ? 2 * check->room : 16;
-		check->findings =
-			must_realloc(check->findings, check->room * sizeof *check->findings);
+		check->findings = must_realloc(check->findings,
+					       check->room * sizeof *check->findings);
 	}
 	struct finding *finding = &check->findings[check->count++];
 	*finding = (struct finding){.sentence = must_strdup(sentence)};
@@ -57,7 +57,8 @@ bool check_touch(struct check *check, const struct check_label *label,
 	bool touched = false;
 	for (size_t i = 0; i < check->count; i++) {
 		struct finding *finding = &check->findings[i];
-		if (!finding->has_place || !segment_id_equal(&finding->segment, segment) ||
+		if (!finding->has_place ||
+		    !segment_id_equal(&finding->segment, segment) ||
 		    (!finding->whole_segment && finding->offset != offset))
 			continue;
 		finding_touches(finding, label);
@@ -103,7 +104,7 @@ static void tell(const struct check *check, const struct finding *finding)
 	check->options->on_damage(check->options->context, (const char *)text.at);
 }
 
-/* ---- the check ------------------------------------------------------------------------------ */
+/* ---- the check ---------------------------------------------------------------- */
 
 static void check_fini(struct check *check)
 {

@@ -37,7 +37,8 @@ static void layer_check_fini(struct layer_check *layer)
 	free(layer->mentions);
 	free(layer->table);
 	segment_pins_fini(&layer->pins, layer->check->store->segments);
-	/* The readers must not take a segment that comes later for one that was unpinned. */
+	/* The readers must not take a segment that comes later for one that was unpinned.
+	 */
 	segment_reader_forget(&layer->check->reader);
 	segment_reader_forget(&layer->check->blocks);
 	segment_reader_forget(&layer->check->heads);
@@ -67,7 +68,7 @@ static bool touch_all(struct layer_check *layer, const struct layer_place *place
 	return known;
 }
 
-/* ---- units where the block says -------------------------------------------------------------- */
+/* ---- units where the block says ----------------------------------------------- */
 
 static int compare_mentions(const void *a, const void *b)
 {
@@ -157,7 +158,7 @@ static void check_block(struct layer_check *layer, size_t piece)
 	}
 }
 
-/* ---- pieces ---------------------------------------------------------------------------------- */
+/* ---- pieces ------------------------------------------------------------------- */
 
 static void note_row(struct layer_check *layer, const struct row *row)
 {
@@ -165,9 +166,9 @@ static void note_row(struct layer_check *layer, const struct row *row)
 		if (layer->mention_count == layer->mention_room) {
 			layer->mention_room =
 				layer->mention_room ? 2 * layer->mention_room : 1024;
-			layer->mentions = must_realloc(
-				layer->mentions,
-				layer->mention_room * sizeof *layer->mentions);
+			layer->mentions = must_realloc(layer->mentions,
+						       layer->mention_room *
+							       sizeof *layer->mentions);
 		}
 		layer->mentions[layer->mention_count++].name = row->units[i];
 	}
@@ -197,7 +198,8 @@ static void check_piece(struct layer_check *layer, size_t piece)
 	const struct segment_id *ids = layer->map.placement.segments.ids;
 	struct check *check = layer->check;
 	struct error error;
-	bool known = check_touch(check, &layer->label, &ids[place->segment], place->offset);
+	bool known =
+		check_touch(check, &layer->label, &ids[place->segment], place->offset);
 	bool decoded = decode_piece(layer, piece, &error) == 0;
 	layer->in_sequence = decoded;
 	if (!decoded)
@@ -214,13 +216,14 @@ static void check_piece(struct layer_check *layer, size_t piece)
 	}
 }
 
-/* ---- the layer ------------------------------------------------------------------------------- */
+/* ---- the layer ---------------------------------------------------------------- */
 
 static int label_of(struct check *check, int64_t layer_id, struct check_label *label,
 		    struct error *error)
 {
 	struct layer_record record AUTO(layer_record_fini) = {0};
-	int err = catalogue_layer_record(check->store->catalogue, layer_id, &record, error);
+	int err =
+		catalogue_layer_record(check->store->catalogue, layer_id, &record, error);
 	if (err)
 		return err;
 	char name[LAYER_ID_TEXT_SIZE];
@@ -252,8 +255,8 @@ void check_layer(struct check *check, int64_t layer_id)
 		(void)check_found(check, error.text);
 		return;
 	}
-	if (layer_map_load(check->store, layer_id, &layer.pins, &check->blocks, &layer.map,
-			   &error) < 0) {
+	if (layer_map_load(check->store, layer_id, &layer.pins, &check->blocks,
+			   &layer.map, &error) < 0) {
 		lost(&layer, layer_id, &error);
 		return;
 	}

@@ -10,7 +10,7 @@ struct index_walk {
 	struct buffer bytes;
 	struct reader in;
 	struct unit_name *units; /* owned */
-	bool present;		 /* and no difference was found yet */
+	bool present;            /* and no difference was found yet */
 	uint32_t frames_left;
 };
 

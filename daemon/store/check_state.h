@@ -16,18 +16,18 @@
 
 /* One thing that is damaged, told at the end, when the layers it touches are known. */
 struct finding {
-	bool has_place;	    /* in a segment */
+	bool has_place;     /* in a segment */
 	bool whole_segment; /* any layer that refers to the segment is touched */
 	struct segment_id segment;
-	uint64_t offset; /* of the frame */
-	char *sentence;	 /* owned */
+	uint64_t offset;      /* of the frame */
+	char *sentence;       /* owned */
 	struct buffer layers; /* text: labels, joined */
 	size_t layer_count;
 	int64_t latest_layer; /* the last one that was added */
 };
 
 struct check {
-	struct store *store; /* borrowed */
+	struct store *store;                 /* borrowed */
 	const struct check_options *options; /* borrowed */
 	struct check_figures figures;
 	struct finding *findings; /* owned */
@@ -50,7 +50,8 @@ struct check_label {
 	int64_t layer_id;
 	char text[1024];
 };
-/* The layer needs this frame: whether it is known to be damaged, which it then touches. */
+/* The layer needs this frame: whether it is known to be damaged, which it then touches.
+ */
 bool check_touch(struct check *check, const struct check_label *label,
 		 const struct segment_id *segment, uint64_t offset);
 /* The layer refers to the segment and cannot be read far enough to know more. */

@@ -23,7 +23,7 @@ struct index_rebuild {
 	struct unit_batch batch; /* of one segment */
 };
 
-/* ---- one segment --------------------------------------------------------------------------- */
+/* ---- one segment -------------------------------------------------------------- */
 
 static void insert_batch(struct index_rebuild *rebuild)
 {
@@ -45,8 +45,8 @@ static void add_frame(struct index_rebuild *rebuild, const struct frame_header *
 			.name = units[i], .offset = offset, .position = i};
 }
 
-/* Reads the index of a sealed one: false where there is none, or it is damaged; the frames
- * end at *end then, as far as is known. */
+/* Reads the index of a sealed one: false where there is none, or it is damaged; the
+ * frames end at *end then, as far as is known. */
 static bool scan_index(struct index_rebuild *rebuild, const struct segment *segment,
 		       uint64_t *end)
 {
@@ -99,8 +99,8 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 	}
 	rebuild->batch.namespace_id = row->namespace_id;
 	rebuild->batch.segments[0] = row->id;
-	/* Whether it fits what the catalogue says is a question for check: a table that is
-	 * wrong is found out before a unit is reused. */
+	/* Whether it fits what the catalogue says is a question for check: a table that
+	 * is wrong is found out before a unit is reused. */
 	uint64_t end = row->vouched;
 	if (row->state != SEGMENT_SEALED || !scan_index(rebuild, segment, &end))
 		scan_frames(rebuild, segment, end);
@@ -109,7 +109,7 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 	segment_table_unpin(store->segments, segment);
 }
 
-/* ---- the thread ---------------------------------------------------------------------------- */
+/* ---- the thread --------------------------------------------------------------- */
 
 static void *run(void *context)
 {

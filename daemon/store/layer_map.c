@@ -52,8 +52,8 @@ static int load_root(struct layer_map *map, const struct digest *digest,
 static int load_placement(struct layer_map *map, const struct segment_pins *pins,
 			  struct segment_reader *reader, struct error *error)
 {
-	int err = load_single(pins, &map->place.placement, FRAME_PLACEMENT, reader,
-			      error);
+	int err =
+		load_single(pins, &map->place.placement, FRAME_PLACEMENT, reader, error);
 	if (err)
 		return err;
 	return placement_decode(reader->raw, reader->header.raw_len,
@@ -65,8 +65,8 @@ static int pin_all(struct store *store, const struct layer_map *map,
 {
 	for (size_t i = 0; i < map->place.segment_count; i++) {
 		struct segment *segment;
-		int err = segment_pins_get(pins, store->segments,
-					   &map->place.segments[i], &segment, error);
+		int err = segment_pins_get(pins, store->segments, &map->place.segments[i],
+					   &segment, error);
 		if (err)
 			return err;
 	}

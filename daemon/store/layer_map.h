@@ -27,8 +27,9 @@ struct layer_map {
 	struct placement placement;
 };
 
-/* Pins all segments of the layer in `pins`, reads root and placement with `reader`; the root
- * is what the catalogue's digest says. Every error of this module names the layer. */
+/* Pins all segments of the layer in `pins`, reads root and placement with `reader`; the
+ * root is what the catalogue's digest says. Every error of this module names the layer.
+ */
 int layer_map_load(struct store *store, int64_t layer_id, struct segment_pins *pins,
 		   struct segment_reader *reader, struct layer_map *ret_map,
 		   struct error *error);

@@ -9,7 +9,7 @@
 #include "proto/cleanup.h"
 
 struct layer_reader {
-	struct store *store;	 /* borrowed */
+	struct store *store; /* borrowed */
 	struct segment_pins pins;
 	struct layer_map map;
 	struct segment_reader pieces; /* the frame that holds the current piece */
@@ -19,7 +19,7 @@ struct layer_reader {
 	size_t block_of;    /* piece_count: none */
 	size_t next_piece;
 	uint64_t first_mention; /* of the current piece, next_piece - 1 */
-	uint64_t next_mention;	/* of the piece behind it */
+	uint64_t next_mention;  /* of the piece behind it */
 };
 
 int layer_reader_open(struct store *store, int64_t layer_id,

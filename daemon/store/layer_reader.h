@@ -2,8 +2,8 @@
  * Reading a layer: its rows in order, and where the units of each row lie.
  *
  * A reader pins every segment that its layer refers to, until it is freed: data may be
- * moved meanwhile, the reader does not notice. It holds one piece and one block at a time.
- * Belongs to one thread.
+ * moved meanwhile, the reader does not notice. It holds one piece and one block at a
+ * time. Belongs to one thread.
  */
 #ifndef BATON_STORE_LAYER_READER_H
 #define BATON_STORE_LAYER_READER_H
@@ -38,8 +38,9 @@ struct frame_place {
 	uint32_t len; /* header, table and payload */
 };
 
-/* The frame that holds unit mention number `mention` of this layer (0 is the first unit of
- * the first row that has one). Only for mentions of the piece of the row given last. */
+/* The frame that holds unit mention number `mention` of this layer (0 is the first unit
+ * of the first row that has one). Only for mentions of the piece of the row given last.
+ */
 int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 		       struct frame_place *ret_place, struct error *error);
 

@@ -86,7 +86,8 @@ static int move(struct store *store, struct segment *segment, struct error *erro
 	err = catalogue_update_segment(store->catalogue, &row, error);
 	if (err)
 		err = store_fail_if_broken(store, error);
-	/* In a store that has failed nobody knows which of the two the catalogue names. */
+	/* In a store that has failed nobody knows which of the two the catalogue names.
+	 */
 	if (err && !atomic_load(&store->failed))
 		(void)store->io->unlink(store->io->context, store->segments_fd,
 					row.location);
@@ -112,7 +113,8 @@ int store_move_segment(struct store *store, const struct segment_id *id,
 	if (!err) {
 		/* Where the move failed an open one may go on being appended to. */
 		err = move(store, segment, error);
-		segment_table_return(store->segments, segment, err && segment->appendable);
+		segment_table_return(store->segments, segment,
+				     err && segment->appendable);
 	}
 	segment_table_unpin(store->segments, segment);
 	return err;

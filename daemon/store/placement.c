@@ -9,11 +9,12 @@
 #define PLACEMENT_VERSION 1u
 #define MARK_PLACEMENT 1u
 #define MARK_BLOCK 2u
-/* The fewest bytes of an entry, so that a count can be checked before memory is reserved. */
+/* The fewest bytes of an entry, so that a count can be checked before memory is reserved.
+ */
 #define PIECE_PLACE_LEN_MIN 5u
 #define BLOCK_FRAME_LEN_MIN 3u
 
-/* ---- lists of segments -------------------------------------------------------------------- */
+/* ---- lists of segments -------------------------------------------------------- */
 
 uint32_t segment_list_put(struct segment_list *list, const struct segment_id *id)
 {
@@ -88,7 +89,7 @@ static int decode_mark(struct reader *in, uint8_t mark, struct error *error)
 	return 0;
 }
 
-/* ---- placements --------------------------------------------------------------------------- */
+/* ---- placements --------------------------------------------------------------- */
 
 void placement_encode(struct buffer *out, const struct placement *placement)
 {
@@ -143,7 +144,7 @@ void placement_fini(struct placement *placement)
 	*placement = (struct placement){0};
 }
 
-/* ---- blocks ------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------- */
 
 void block_put_frame(struct block *block, const struct segment_id *segment,
 		     uint64_t offset, uint32_t len)
@@ -165,9 +166,8 @@ void block_put_mention(struct block *block, uint32_t frame)
 	claim(frame < block->frame_count);
 	if (block->mention_count == block->mention_room) {
 		block->mention_room = block->mention_room ? 2 * block->mention_room : 256;
-		block->mentions =
-			must_realloc(block->mentions,
-				     block->mention_room * sizeof *block->mentions);
+		block->mentions = must_realloc(
+			block->mentions, block->mention_room * sizeof *block->mentions);
 	}
 	block->mentions[block->mention_count++] = frame;
 }

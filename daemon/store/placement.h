@@ -24,7 +24,7 @@ void segment_list_fini(struct segment_list *list);
 struct piece_place {
 	uint32_t segment; /* position in the list */
 	uint64_t offset;  /* of the frame */
-	uint32_t unit;	  /* position in the frame */
+	uint32_t unit;    /* position in the frame */
 	uint32_t block_segment;
 	uint64_t block_offset;
 };
@@ -45,7 +45,7 @@ void placement_fini(struct placement *placement);
 
 struct block_frame {
 	uint32_t segment; /* position in the list */
-	uint32_t len;	  /* header, table and payload */
+	uint32_t len;     /* header, table and payload */
 	uint64_t offset;
 };
 

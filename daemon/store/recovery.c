@@ -74,7 +74,7 @@ static int write_text(const struct store *store, const char *name, const char *t
 	return 0;
 }
 
-/* ---- lock and format ----------------------------------------------------------------------- */
+/* ---- lock and format ---------------------------------------------------------- */
 
 static int busy(const struct store *store, struct error *error)
 {
@@ -83,8 +83,9 @@ static int busy(const struct store *store, struct error *error)
 	(void)read_text(store, "lock", text, sizeof text, &ignored);
 	long pid = strtol(text, NULL, 10);
 	if (pid > 0)
-		return error_set(error, ERR_BUSY, "another batond (process %ld) uses `%s`",
-				 pid, store->directory);
+		return error_set(error, ERR_BUSY,
+				 "another batond (process %ld) uses `%s`", pid,
+				 store->directory);
 	return error_set(error, ERR_BUSY, "another batond uses `%s`", store->directory);
 }
 
@@ -122,7 +123,8 @@ int recovery_check_format(struct store *store, struct error *error)
 				 "program knows",
 				 store->directory, (int)strcspn(text, "\n"), text);
 	struct stat status;
-	bool has_catalogue = fstatat(store->directory_fd, "catalogue.db", &status, 0) == 0;
+	bool has_catalogue = fstatat(store->directory_fd, "catalogue.db", &status, 0) ==
+			     0;
 	if (found > 0 || has_catalogue)
 		return error_set(error, ERR_DAMAGED, "`%s/format`: %s", store->directory,
 				 found > 0 ? "does not say that this is a store"
@@ -130,7 +132,7 @@ int recovery_check_format(struct store *store, struct error *error)
 	return write_text(store, "format", FORMAT_TEXT, error);
 }
 
-/* ---- segments ------------------------------------------------------------------------------ */
+/* ---- segments ----------------------------------------------------------------- */
 
 /* Length of a segment file; -1 where there is none; -2 on an error. */
 static int64_t file_len(const struct store *store, const char *location,
@@ -163,10 +165,11 @@ static int cut_off(struct store *store, const struct segment_row *row,
 }
 
 /* A file that came back (from a backup, from a mount) is what it was. */
-static enum segment_state state_of_file(struct store *store, const struct segment_row *row)
+static enum segment_state state_of_file(struct store *store,
+					const struct segment_row *row)
 {
-	struct segment segment = {.fd = io_open(store->io, store->segments_fd,
-						row->location, O_RDONLY, 0)};
+	struct segment segment = {
+		.fd = io_open(store->io, store->segments_fd, row->location, O_RDONLY, 0)};
 	(void)snprintf(segment.location, sizeof segment.location, "%s", row->location);
 	struct buffer index AUTO(buffer_fini) = {0};
 	struct segment_footer footer;
@@ -189,7 +192,8 @@ static int compare(struct store *store, struct segment_row *row, int64_t len,
 	else if (row->state == SEGMENT_DAMAGED)
 		state = state_of_file(store, row);
 	if (damaged && len < 0)
-		store_note(store, "segment `%s`: missing; `batond check` names its layers",
+		store_note(store,
+			   "segment `%s`: missing; `batond check` names its layers",
 			   row->location);
 	else if (damaged)
 		store_note(store,
@@ -204,7 +208,7 @@ static int compare(struct store *store, struct segment_row *row, int64_t len,
 
 struct survey {
 	struct segment_row *rows; /* owned */
-	int64_t *lens;		  /* owned */
+	int64_t *lens;            /* owned */
 	size_t count;
 	bool damaged;
 };
@@ -245,8 +249,9 @@ static int cut_all_off(struct store *store, const struct survey *survey,
 		bytes += (uint64_t)survey->lens[i] - row->vouched;
 	}
 	if (bytes > 0)
-		store_note(store, "recovery: %" PRIu64 " bytes of persists that were not "
-				  "acknowledged were dropped",
+		store_note(store,
+			   "recovery: %" PRIu64 " bytes of persists that were not "
+			   "acknowledged were dropped",
 			   bytes);
 	return 0;
 }
@@ -288,7 +293,8 @@ static int delete_unknown(struct store *store, const struct survey *survey,
 int recovery_segments(struct store *store, struct error *error)
 {
 	struct survey survey AUTO(survey_fini) = {0};
-	int err = catalogue_segments(store->catalogue, &survey.rows, &survey.count, error);
+	int err =
+		catalogue_segments(store->catalogue, &survey.rows, &survey.count, error);
 	if (!err)
 		err = survey_files(store, &survey, error);
 	if (err)
@@ -301,7 +307,7 @@ int recovery_segments(struct store *store, struct error *error)
 	return err ? err : delete_unknown(store, &survey, error);
 }
 
-/* ---- the clean mark ------------------------------------------------------------------------ */
+/* ---- the clean mark ----------------------------------------------------------- */
 
 int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error)
 {

@@ -18,8 +18,8 @@ int recovery_lock(struct store *store, struct error *error);
  * ERR_DAMAGED, ERR_LOCAL. */
 int recovery_check_format(struct store *store, struct error *error);
 
-/* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged; fills
- * the segment table. While any damage is known nothing is cut off or deleted. */
+/* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged;
+ * fills the segment table. While any damage is known nothing is cut off or deleted. */
 int recovery_segments(struct store *store, struct error *error);
 
 /* Whether `clean` vouches for the unit index; it is gone from the disk afterwards. */

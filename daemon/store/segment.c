@@ -10,7 +10,7 @@ static const uint8_t header_magic[8] = {'B', 'A', 'T', 'O', 'N', 'S', 'E', 'G'};
 static const uint8_t footer_magic[8] = {'B', 'A', 'T', 'O', 'N', 'E', 'N', 'D'};
 static const uint8_t no_key_id[16];
 
-/* ---- the header ------------------------------------------------------------------------ */
+/* ---- the header --------------------------------------------------------------- */
 
 void segment_header_encode(const struct segment_header *header,
 			   uint8_t ret_bytes[SEGMENT_HEADER_LEN])
@@ -55,7 +55,7 @@ int segment_header_decode(const uint8_t bytes[SEGMENT_HEADER_LEN],
 	return 0;
 }
 
-/* ---- index and footer ------------------------------------------------------------------ */
+/* ---- index and footer --------------------------------------------------------- */
 
 void segment_footer_encode(const struct segment_footer *footer,
 			   uint8_t ret_bytes[SEGMENT_FOOTER_LEN])
@@ -74,7 +74,8 @@ void segment_footer_encode(const struct segment_footer *footer,
 
 static bool footer_fills_end(const struct segment_footer *footer, uint64_t end)
 {
-	return footer->index_offset >= SEGMENT_HEADER_LEN && footer->index_offset <= end &&
+	return footer->index_offset >= SEGMENT_HEADER_LEN &&
+	       footer->index_offset <= end &&
 	       footer->index_len <= SEGMENT_INDEX_LEN_MAX &&
 	       end - footer->index_offset == footer->index_len + SEGMENT_FOOTER_LEN;
 }
@@ -128,7 +129,7 @@ int segment_index_next(struct reader *index, struct segment_entry *ret_entry,
 	return 1;
 }
 
-/* ---- ids ------------------------------------------------------------------------------- */
+/* ---- ids ---------------------------------------------------------------------- */
 
 bool segment_id_equal(const struct segment_id *a, const struct segment_id *b)
 {

@@ -127,7 +127,8 @@ int segment_reader_load_single(struct segment_reader *reader,
 			       const struct segment *segment, uint64_t offset,
 			       enum frame_kind kind, struct error *error)
 {
-	int err = segment_reader_load(reader, segment, offset, SEGMENT_END_UNKNOWN, error);
+	int err =
+		segment_reader_load(reader, segment, offset, SEGMENT_END_UNKNOWN, error);
 	if (err)
 		return err;
 	struct digest sha = sha256_of(reader->raw, reader->header.raw_len);
@@ -151,12 +152,13 @@ const uint8_t *segment_reader_unit(const struct segment_reader *reader, uint32_t
 	return at;
 }
 
-/* ---- what stands around the frames ------------------------------------------------------- */
+/* ---- what stands around the frames -------------------------------------------- */
 
 static int of_segment(const struct segment *segment, struct error *error)
 {
 	struct error why = *error;
-	return error_set(error, why.code, "segment `%s`: %s", segment->location, why.text);
+	return error_set(error, why.code, "segment `%s`: %s", segment->location,
+			 why.text);
 }
 
 int segment_reader_check_header(const struct io *io, const struct segment *segment,
@@ -207,7 +209,8 @@ int segment_reader_index(const struct io *io, const struct segment *segment, uin
 	return err ? of_segment(segment, error) : 0;
 }
 
-/* The first "BTFR" in a window of the file; the window is advanced by what was searched. */
+/* The first "BTFR" in a window of the file; the window is advanced by what was searched.
+ */
 static bool find_magic(struct segment_reader *reader, const struct segment *segment,
 		       uint64_t *offset, uint64_t end)
 {

@@ -21,15 +21,15 @@
 #define SEGMENT_END_UNKNOWN UINT64_MAX
 
 struct segment_reader {
-	const struct io *io;	/* borrowed */
-	struct codec *codec;	/* owned */
+	const struct io *io;           /* borrowed */
+	struct codec *codec;           /* owned */
 	const struct segment *segment; /* borrowed; of the frame that is held; or NULL */
-	uint64_t offset;	/* of that frame */
+	uint64_t offset;               /* of that frame */
 	struct frame_header header;
 	struct unit_name *units; /* owned; header.unit_count entries are set */
-	struct buffer bytes;	/* header and table, and the payload where it was read */
-	uint8_t *raw;		/* owned; FRAME_RAW_MAX bytes; the units */
-	bool loaded;		/* raw is that frame's */
+	struct buffer bytes;     /* header and table, and the payload where it was read */
+	uint8_t *raw;            /* owned; FRAME_RAW_MAX bytes; the units */
+	bool loaded;             /* raw is that frame's */
 };
 
 void segment_reader_init(struct segment_reader *reader, const struct io *io);
@@ -50,7 +50,8 @@ int segment_reader_load_single(struct segment_reader *reader,
 			       const struct segment *segment, uint64_t offset,
 			       enum frame_kind kind, struct error *error);
 /* Where a unit of the loaded frame begins in raw. */
-const uint8_t *segment_reader_unit(const struct segment_reader *reader, uint32_t position);
+const uint8_t *segment_reader_unit(const struct segment_reader *reader,
+				   uint32_t position);
 /* Forgets the frame: what is read next comes from the file. */
 void segment_reader_forget(struct segment_reader *reader);
 

@@ -25,8 +25,8 @@ static void unlock(pthread_mutex_t **mutex)
 	pthread_mutex_unlock(*mutex);
 }
 
-#define HOLD(table)                                                      \
-	pthread_mutex_t *held AUTO(unlock) = &(table)->mutex;            \
+#define HOLD(table)                                                                      \
+	pthread_mutex_t *held AUTO(unlock) = &(table)->mutex;                            \
 	pthread_mutex_lock(held)
 
 int segment_fd(const struct segment *segment)
@@ -39,7 +39,7 @@ const char *segment_location(const struct segment *segment)
 	return segment->location;
 }
 
-/* ---- ordered arrays of segments --------------------------------------------------------- */
+/* ---- ordered arrays of segments ----------------------------------------------- */
 
 /* Where the id is, or belongs. */
 static size_t position_of(struct segment *const *at, size_t count,
@@ -88,7 +88,7 @@ static void remove_locked(struct segment_table *table, struct segment *segment)
 	segment->current = false;
 }
 
-/* ---- life ------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------- */
 
 struct segment_table *segment_table_new(const struct io *io, int segments_fd)
 {
@@ -148,7 +148,7 @@ void segment_table_add(struct segment_table *table, const struct segment_row *ro
 	insert(&table->at, &table->count, &table->room, segment_of(row));
 }
 
-/* ---- pins ------------------------------------------------------------------------------- */
+/* ---- pins --------------------------------------------------------------------- */
 
 static int open_locked(struct segment_table *table, struct segment *segment,
 		       struct error *error)
@@ -210,7 +210,7 @@ void segment_table_unpin(struct segment_table *table, struct segment *segment)
 	unpin_locked(table, segment);
 }
 
-/* ---- leases ------------------------------------------------------------------------------ */
+/* ---- leases ------------------------------------------------------------------- */
 
 bool segment_table_lease(struct segment_table *table, int64_t namespace_id,
 			 struct segment **ret_segment)
@@ -235,10 +235,9 @@ int segment_table_lease_pinned(struct segment_table *table, struct segment *segm
 	HOLD(table);
 	claim(segment->pins > 0);
 	if (segment->leased || !segment->current)
-		return error_set(error, ERR_BUSY,
-				 "segment `%s`: it is being %s; try again",
-				 segment->location,
-				 segment->leased ? "written" : "moved");
+		return error_set(
+			error, ERR_BUSY, "segment `%s`: it is being %s; try again",
+			segment->location, segment->leased ? "written" : "moved");
 	segment->leased = true;
 	segment->pins++;
 	return 0;
@@ -292,7 +291,7 @@ void segment_table_drop(struct segment_table *table, struct segment *segment,
 	unpin_locked(table, segment);
 }
 
-/* ---- what the catalogue says -------------------------------------------------------------- */
+/* ---- what the catalogue says -------------------------------------------------- */
 
 void segment_table_vouch(struct segment_table *table, struct segment *segment,
 			 uint64_t vouched, enum segment_state state)
@@ -349,7 +348,7 @@ struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_
 	return rows;
 }
 
-/* ---- a set of pins ------------------------------------------------------------------------ */
+/* ---- a set of pins ------------------------------------------------------------ */
 
 struct segment *segment_pins_find(const struct segment_pins *pins,
 				  const struct segment_id *id)

@@ -26,15 +26,15 @@ struct segment {
 	struct segment_id id;
 	int64_t namespace_id;
 	char location[64]; /* file name below segments/ */
-	int fd;		   /* owned; -1 while nobody has it pinned */
+	int fd;            /* owned; -1 while nobody has it pinned */
 	/* What follows is the table's, under its mutex. */
 	enum segment_state state;
 	uint64_t vouched; /* bytes that committed layers may refer to */
 	uint32_t pins;
-	bool created;	 /* by this process: its descriptor writes */
-	bool leased;	 /* it has its one writer */
+	bool created;    /* by this process: its descriptor writes */
+	bool leased;     /* it has its one writer */
 	bool appendable; /* created here and not sealed: kept open */
-	bool current;	 /* false: moved away or dropped; gone with its last pin */
+	bool current;    /* false: moved away or dropped; gone with its last pin */
 };
 
 /* `io` and the descriptor of segments/ are borrowed for the table's life. */
@@ -70,8 +70,8 @@ void segment_table_return(struct segment_table *table, struct segment *segment,
  * `keep_file`. */
 void segment_table_drop(struct segment_table *table, struct segment *segment,
 			bool keep_file);
-/* Leases this very segment, for sealing and moving: ERR_BUSY when it has a writer. It must
- * be pinned by the caller. */
+/* Leases this very segment, for sealing and moving: ERR_BUSY when it has a writer. It
+ * must be pinned by the caller. */
 int segment_table_lease_pinned(struct segment_table *table, struct segment *segment,
 			       struct error *error);
 
@@ -91,7 +91,7 @@ int segment_table_replace(struct segment_table *table, struct segment *segment,
 /* The rows of all, ascending by id; owned by the caller (free). */
 struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_count);
 
-/* ---- a set of pins ---------------------------------------------------------------------- */
+/* ---- a set of pins ------------------------------------------------------------ */
 /* The segments that one session has pinned, each once. {0} is empty. One thread. */
 struct segment_pins {
 	struct segment **at; /* owned; ascending by id */

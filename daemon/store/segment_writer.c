@@ -16,7 +16,7 @@ void segment_writer_init(struct segment_writer *writer, struct store *store,
 	*writer = (struct segment_writer){.store = store, .namespace_id = namespace_id};
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------ */
 
 /* Writes, once. Want of room is the caller's error alone; the rest ends the store. */
 static int write_once(struct store *store, struct segment *segment,
@@ -71,8 +71,8 @@ static int take_segment(struct segment_writer *writer, struct error *error)
 		return err;
 	if (writer->count == writer->room) {
 		writer->room = writer->room ? 2 * writer->room : 4;
-		writer->written = must_realloc(
-			writer->written, writer->room * sizeof *writer->written);
+		writer->written = must_realloc(writer->written,
+					       writer->room * sizeof *writer->written);
 	}
 	uint64_t start = segment_table_vouched(table, segment);
 	writer->written[writer->count++] = (struct segment_written){
@@ -142,7 +142,7 @@ struct segment_row *segment_writer_rows(const struct segment_writer *writer,
 	return rows;
 }
 
-/* ---- sealing ----------------------------------------------------------------------------- */
+/* ---- sealing ------------------------------------------------------------------ */
 
 /* Builds index and footer for the `end` bytes of a segment. An index that would be longer
  * than is allowed is left empty. */
@@ -196,7 +196,7 @@ int segment_seal(struct store *store, struct segment *segment, struct error *err
 	return 0;
 }
 
-/* ---- commit and abort --------------------------------------------------------------------- */
+/* ---- commit and abort --------------------------------------------------------- */
 
 static void end(struct segment_writer *writer)
 {
@@ -232,9 +232,9 @@ static void abort_one(struct store *store, struct segment_written *written)
 		segment_table_drop(store->segments, written->segment, failed);
 		return;
 	}
-	bool cut = !failed && store->io->ftruncate(store->io->context,
-						   written->segment->fd,
-						   (off_t)written->start) == 0;
+	bool cut = !failed &&
+		   store->io->ftruncate(store->io->context, written->segment->fd,
+					(off_t)written->start) == 0;
 	segment_table_return(store->segments, written->segment, cut);
 }
 

@@ -18,8 +18,8 @@
 
 struct segment_written {
 	struct segment *segment; /* leased */
-	uint64_t start;	/* what the catalogue vouched for before; 0: a new segment */
-	uint64_t end;	/* bytes appended to so far, those in `pending` too */
+	uint64_t start; /* what the catalogue vouched for before; 0: a new segment */
+	uint64_t end;   /* bytes appended to so far, those in `pending` too */
 };
 
 struct segment_writer {
@@ -53,8 +53,8 @@ struct segment_row *segment_writer_rows(const struct segment_writer *writer,
  * here does not touch the commit; it may make the store read-only. */
 void segment_writer_commit(struct segment_writer *writer);
 /* Cuts off what was appended, removes new segments, ends the leases. In a store that has
- * failed the files stay as they are: whether the catalogue vouches for them is known at the
- * next start. After a commit or an abort it does nothing. */
+ * failed the files stay as they are: whether the catalogue vouches for them is known at
+ * the next start. After a commit or an abort it does nothing. */
 void segment_writer_abort(struct segment_writer *writer);
 
 /* Appends index and footer to a leased segment that ends at its vouched length, and tells

@@ -17,7 +17,7 @@
 
 #define SEGMENT_LEN (128u * 1024u * 1024u)
 
-/* ---- what modules tell the store ------------------------------------------------------------ */
+/* ---- what modules tell the store ---------------------------------------------- */
 
 int store_check_writable(struct store *store, struct error *error)
 {
@@ -73,7 +73,7 @@ struct catalogue *store_catalogue(struct store *store)
 	return store->catalogue;
 }
 
-/* ---- opening -------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------ */
 
 static int make_directory(const struct store *store, int at_fd, const char *path,
 			  int *ret_fd, struct error *error)
@@ -98,8 +98,8 @@ static int open_directories(struct store *store, struct error *error)
 				     &store->segments_fd, error);
 	if (err)
 		return err;
-	int parent = io_open(store->io, store->directory_fd, "..", O_RDONLY | O_DIRECTORY,
-			     0);
+	int parent =
+		io_open(store->io, store->directory_fd, "..", O_RDONLY | O_DIRECTORY, 0);
 	bool synced = store->io->fsync(store->io->context, store->directory_fd) == 0;
 	/* A parent that may not be read was not made by us. */
 	if (parent >= 0) {
@@ -126,8 +126,9 @@ static int open_index(struct store *store, struct error *error)
 	free(segment_table_rows(store->segments, &count));
 	if (count == 0)
 		return 0;
-	store_note(store, "the unit index is rebuilt from %zu segments; until then less "
-			  "is reused",
+	store_note(store,
+		   "the unit index is rebuilt from %zu segments; until then less "
+		   "is reused",
 		   count);
 	return index_rebuild_start(store, &store->rebuild, error);
 }
@@ -149,9 +150,10 @@ static int open_parts(struct store *store, struct error *error)
 	return err ? err : open_index(store, error);
 }
 
-/* ---- closing -------------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------------ */
 
-static void keep_first(int *err, struct error *error, int other, struct error *other_error)
+static void keep_first(int *err, struct error *error, int other,
+		       struct error *other_error)
 {
 	if (*err || !other)
 		return;
@@ -181,7 +183,8 @@ static int close_parts(struct store *store, bool mark, struct error *error)
 	if (mark && sound && indexed && !closed)
 		keep_first(&err, error, recovery_put_clean_mark(store, &other), &other);
 	if (store->catalogue)
-		keep_first(&err, error, catalogue_close(store->catalogue, &other), &other);
+		keep_first(&err, error, catalogue_close(store->catalogue, &other),
+			   &other);
 	return err;
 }
 
@@ -222,7 +225,7 @@ int store_close(struct store *store, struct error *error)
 	return store ? close_store(store, true, error) : 0;
 }
 
-/* ---- figures -------------------------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------------ */
 
 int store_figures(struct store *store, struct store_figures *ret_figures,
 		  struct error *error)

@@ -24,7 +24,8 @@ struct store_options {
 	 * read-only: the daemon ends itself. */
 	void (*on_failure)(void *context, const char *sentence);
 	void *context;
-	/* Told of what is worth a line in the log: recovery, rebuilt index. May be NULL. */
+	/* Told of what is worth a line in the log: recovery, rebuilt index. May be NULL.
+	 */
 	void (*on_note)(void *context, const char *sentence);
 };
 
@@ -41,8 +42,8 @@ bool store_is_read_only(struct store *store);
 
 struct store_figures {
 	struct catalogue_figures catalogue;
-	uint64_t stored_bytes;  /* of segment files */
-	uint64_t free_bytes;    /* of the file system, for us */
+	uint64_t stored_bytes; /* of segment files */
+	uint64_t free_bytes;   /* of the file system, for us */
 	uint64_t units_indexed;
 	bool index_ready; /* false while it is being rebuilt */
 	bool read_only;
@@ -59,13 +60,14 @@ void store_settle(struct store *store);
 int store_move_segment(struct store *store, const struct segment_id *id,
 		       struct error *error);
 
-/* ---- check ---------------------------------------------------------------------------------- */
+/* ---- check -------------------------------------------------------------------- */
 struct check_options {
 	bool read_data; /* also decode every frame and verify XXH3-128 and SHA-256 */
 	/* Called for each finding with a sentence that names what is damaged and which
 	 * layers it touches. */
 	void (*on_damage)(void *context, const char *sentence);
-	void (*on_progress)(void *context, uint64_t done, uint64_t total); /* may be NULL */
+	void (*on_progress)(void *context, uint64_t done,
+			    uint64_t total); /* may be NULL */
 	void *context;
 };
 struct check_figures {

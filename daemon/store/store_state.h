@@ -18,16 +18,16 @@
 struct index_rebuild;
 
 struct store {
-	const struct io *io;  /* borrowed */
-	struct store_options options; /* its directory is owned */
-	char *directory;      /* owned */
-	int directory_fd;     /* owned */
-	int segments_fd;      /* owned */
-	int lock_fd;	      /* owned; holds the lock */
-	struct catalogue *catalogue;	/* owned */
+	const struct io *io;            /* borrowed */
+	struct store_options options;   /* its directory is owned */
+	char *directory;                /* owned */
+	int directory_fd;               /* owned */
+	int segments_fd;                /* owned */
+	int lock_fd;                    /* owned; holds the lock */
+	struct catalogue *catalogue;    /* owned */
 	struct segment_table *segments; /* owned */
-	struct unit_index *units;	/* owned */
-	struct index_rebuild *rebuild;	/* owned; NULL where none was needed */
+	struct unit_index *units;       /* owned */
+	struct index_rebuild *rebuild;  /* owned; NULL where none was needed */
 	atomic_bool failed;
 };
 

@@ -43,7 +43,7 @@ void transaction_free(struct transaction *transaction)
 	free(transaction);
 }
 
-/* ---- offers ------------------------------------------------------------------------------- */
+/* ---- offers ------------------------------------------------------------------- */
 
 static bool digest_among(const struct digest *digests, uint8_t count,
 			 const struct digest *digest)
@@ -54,8 +54,8 @@ static bool digest_among(const struct digest *digests, uint8_t count,
 	return false;
 }
 
-/* Pins the place and remembers it: 1; 0 when it cannot be so; <0 an error. The index may be
- * wrong and its segment gone: then the unit is not offered, and comes again. */
+/* Pins the place and remembers it: 1; 0 when it cannot be so; <0 an error. The index may
+ * be wrong and its segment gone: then the unit is not offered, and comes again. */
 static int remember(struct transaction *transaction, const struct unit_key *key,
 		    const struct unit_place *place, struct error *error)
 {
@@ -118,7 +118,7 @@ int transaction_offer(struct transaction *transaction, const struct unit_key *ke
 	return 0;
 }
 
-/* ---- what the session sends ---------------------------------------------------------------- */
+/* ---- what the session sends --------------------------------------------------- */
 
 int transaction_append(struct transaction *transaction, const struct frame_input *frame,
 		       struct segment **ret_segment, uint64_t *ret_offset,
@@ -153,8 +153,8 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 	if (err)
 		return err;
 	size_t len = transaction->head.len + frame->payload_len;
-	uint32_t at = unit_table_frame(&transaction->units, segment, offset, (uint32_t)len,
-				       FRAME_OWN);
+	uint32_t at = unit_table_frame(&transaction->units, segment, offset,
+				       (uint32_t)len, FRAME_OWN);
 	for (uint32_t i = 0; i < frame->unit_count; i++) {
 		err = unit_table_add(&transaction->units, &frame->units[i], at, i, false,
 				     error);

@@ -25,18 +25,19 @@ int transaction_begin(struct store *store, int64_t namespace_id,
 void transaction_free(struct transaction *transaction);
 
 /*
- * What the namespace has under these keys. ret_counts[i] (0 … CANDIDATES_MAX) SHA-256s for
- * key i, one behind the other in *ret_digests (room for count × CANDIDATES_MAX). Units that
- * this transaction wrote itself count too. What is answered is offered: pinned, and may
- * be cited.
+ * What the namespace has under these keys. ret_counts[i] (0 … CANDIDATES_MAX) SHA-256s
+ * for key i, one behind the other in *ret_digests (room for count × CANDIDATES_MAX).
+ * Units that this transaction wrote itself count too. What is answered is offered:
+ * pinned, and may be cited.
  */
 int transaction_offer(struct transaction *transaction, const struct unit_key *keys,
 		      size_t count, uint8_t *ret_counts, struct digest *ret_digests,
 		      struct error *error);
 
-/* A frame whose units were verified (XXH3-128 checked, SHA-256 computed) by the caller. */
+/* A frame whose units were verified (XXH3-128 checked, SHA-256 computed) by the caller.
+ */
 struct frame_input {
-	uint8_t kind;  /* FRAME_CONTENT or FRAME_PIECE */
+	uint8_t kind; /* FRAME_CONTENT or FRAME_PIECE */
 	uint8_t codec;
 	uint32_t raw_len;
 	const struct unit_name *units; /* borrowed */
@@ -44,11 +45,16 @@ struct frame_input {
 	const uint8_t *payload; /* borrowed */
 	size_t payload_len;
 };
+/* The frame must keep the limits of frames (claimed): units_decode has seen to it. Its
+ * raw and stored lengths count into the layer's new_bytes and stored_bytes, pieces too.
+ * Fails with ERR_NO_ROOM, ERR_READ_ONLY, ERR_LOCAL, ERR_LIMIT; the transaction can then
+ * only be freed. */
 int transaction_put(struct transaction *transaction, const struct frame_input *frame,
 		    struct error *error);
 
 /* Lets the commit cite what this layer's pieces hold, and the pieces themselves. At most
- * once. *ret_root (owned by the caller) is the base's encoded root. */
+ * once. *ret_root (owned by the caller) is the base's encoded root. ERR_DENIED for a
+ * layer of another namespace; ERR_DAMAGED: the persist can go on without a base. */
 int transaction_base(struct transaction *transaction, int64_t layer_id,
 		     struct buffer *ret_root, struct error *error);
 
@@ -62,11 +68,12 @@ struct transaction_commit {
 /*
  * Checks the root, each new piece (content digest, totals, rows and their order across
  * pieces) and that each unit cited was offered, written, or is the base's (ERR_DENIED);
- * that offered frames really hold their units; writes blocks, placement and root; syncs; commits
- * to the catalogue; tells the unit index. After success or failure the transaction can
- * only be freed. *ret_again as in catalogue_commit_layer. The record's texts are NULL.
- * May take as long as the disk takes to sync: the session runs it where it does not
- * keep the client waiting in silence.
+ * that offered frames really hold their units (else ERR_DAMAGED, and what the index said
+ * is forgotten, so that another try sends it); writes blocks, placement and root; syncs;
+ * commits to the catalogue; tells the unit index. After success or failure the
+ * transaction can only be freed. *ret_again as in catalogue_commit_layer. The record's
+ * texts are NULL. May take as long as the disk takes to sync: the session runs it where
+ * it does not keep the client waiting in silence.
  */
 int transaction_commit(struct transaction *transaction,
 		       const struct transaction_commit *commit,

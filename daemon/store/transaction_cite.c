@@ -3,7 +3,7 @@
 #include "daemon/store/transaction_state.h"
 #include "proto/cleanup.h"
 
-/* ---- offered frames: are the units there? -------------------------------------------------- */
+/* ---- offered frames: are the units there? ------------------------------------- */
 
 static bool holds(const struct segment_reader *reader, const struct unit_entry *entry)
 {
@@ -34,7 +34,7 @@ static void look_at_frame(struct transaction *transaction, struct unit_frame *fr
 		frame->len = (uint32_t)frame_len(&heads->header);
 }
 
-/* ---- the base's units --------------------------------------------------------------------- */
+/* ---- the base's units --------------------------------------------------------- */
 
 static int learn_row(struct transaction *transaction, const struct block *block,
 		     const struct row *row, uint64_t first_mention, struct error *error)
@@ -48,8 +48,8 @@ static int learn_row(struct transaction *transaction, const struct block *block,
 			&block->frames[block->mentions[first_mention + i]];
 		struct segment *segment = segment_pins_find(
 			&transaction->pins, &block->segments.ids[at->segment]);
-		uint32_t frame = unit_table_frame(&transaction->units, segment, at->offset,
-						  at->len, FRAME_KNOWN);
+		uint32_t frame = unit_table_frame(&transaction->units, segment,
+						  at->offset, at->len, FRAME_KNOWN);
 		int err = unit_table_add(&transaction->units, &row->units[i], frame, 0,
 					 true, error);
 		if (err)
@@ -82,8 +82,8 @@ static int learn_piece(struct transaction *transaction, size_t piece,
 	return err ? err : got;
 }
 
-/* Learns the units of the base's next stage: first the pieces that the new root leaves out,
- * then the others. */
+/* Learns the units of the base's next stage: first the pieces that the new root leaves
+ * out, then the others. */
 static int learn_base(struct transaction *transaction, struct citation *citation,
 		      struct error *error)
 {
@@ -101,7 +101,7 @@ static int learn_base(struct transaction *transaction, struct citation *citation
 	return 0;
 }
 
-/* ---- citing ------------------------------------------------------------------------------- */
+/* ---- citing ------------------------------------------------------------------- */
 
 static int find_entry(struct transaction *transaction, struct citation *citation,
 		      const struct unit_name *name, struct unit_entry **ret_entry,

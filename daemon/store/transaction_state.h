@@ -26,9 +26,9 @@ struct transaction {
 	struct segment_reader heads;  /* tables of offered frames; blocks */
 	struct layer_map base;
 	bool has_base;
-	bool ended; /* a commit was tried */
+	bool ended;                /* a commit was tried */
 	struct unit_place *places; /* owned; scratch of transaction_offer */
-	struct buffer head;	   /* scratch of transaction_append */
+	struct buffer head;        /* scratch of transaction_append */
 	uint64_t new_bytes, stored_bytes;
 };
 
@@ -45,7 +45,7 @@ int transaction_append(struct transaction *transaction, const struct frame_input
  */
 struct citation {
 	const bool *base_taken; /* borrowed; for each piece of the base; or NULL */
-	uint8_t base_stage;	/* how much of the base was asked: 0, 1, 2 */
+	uint8_t base_stage;     /* how much of the base was asked: 0, 1, 2 */
 };
 int transaction_cite(struct transaction *transaction, struct citation *citation,
 		     const struct unit_name *name, struct unit_entry **ret_entry,

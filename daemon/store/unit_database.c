@@ -22,7 +22,8 @@
 	"CREATE TABLE IF NOT EXISTS units (namespace INTEGER, xxh BLOB, len INTEGER,"    \
 	" sha BLOB, segment INTEGER, offset INTEGER, position INTEGER,"                  \
 	" PRIMARY KEY (namespace, xxh, len, sha)) WITHOUT ROWID;"                        \
-	"CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY, id BLOB UNIQUE);"
+	"CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY, id BLOB "      \
+	"UNIQUE);"
 
 struct unit_database {
 	const struct io *io; /* borrowed */
@@ -43,7 +44,8 @@ static const struct {
 	 " JOIN segments s ON s.number = u.segment"
 	 " WHERE u.namespace = ? AND u.xxh = ? AND u.len = ? LIMIT ?"},
 	{offsetof(struct unit_database, insert),
-	 "INSERT OR IGNORE INTO units (namespace, xxh, len, sha, segment, offset, position)"
+	 "INSERT OR IGNORE INTO units (namespace, xxh, len, sha, segment, offset, "
+	 "position)"
 	 " VALUES (?, ?, ?, ?, ?, ?, ?)"},
 	{offsetof(struct unit_database, forget),
 	 "DELETE FROM units WHERE namespace = ? AND xxh = ? AND len = ? AND sha = ?"},
@@ -60,7 +62,7 @@ static sqlite3_stmt **statement_at(struct unit_database *database, size_t i)
 	return (sqlite3_stmt **)(void *)((char *)database + statements[i].at);
 }
 
-/* ---- batches ----------------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------------ */
 
 void unit_batch_fini(struct unit_batch *batch)
 {
@@ -89,14 +91,14 @@ void unit_batch_sort(struct unit_batch *batch)
 		qsort(batch->rows, batch->row_count, sizeof *batch->rows, compare_rows);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------ */
+/* ---- opening and closing ------------------------------------------------------ */
 
 static void break_with(struct unit_database *database, const char *what)
 {
 	if (database->fault[0])
 		return;
-	(void)snprintf(database->fault, sizeof database->fault, "unit index: %s: %s", what,
-		       sqlite3_errmsg(database->connection));
+	(void)snprintf(database->fault, sizeof database->fault, "unit index: %s: %s",
+		       what, sqlite3_errmsg(database->connection));
 }
 
 static void close_connection(struct unit_database *database)
@@ -170,8 +172,8 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 	database->directory_fd =
 		io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
 	if (database->directory_fd < 0)
-		return error_set_errno(error, ERR_LOCAL, errno,
-				       "`%s`: cannot be opened", directory);
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
+				       directory);
 	int err = vfs_register(io, directory, &database->vfs, error);
 	if (err)
 		return err;
@@ -205,7 +207,8 @@ static int close_and_sync(struct unit_database *database, struct error *error)
 {
 	char remember[64];
 	(void)snprintf(remember, sizeof remember, "PRAGMA user_version=%d",
-		       database->count < INT32_MAX ? (int)database->count + 1 : INT32_MAX);
+		       database->count < INT32_MAX ? (int)database->count + 1
+						   : INT32_MAX);
 	if (!database->fault[0] &&
 	    sqlite3_exec(database->connection, remember, NULL, NULL, NULL) != SQLITE_OK)
 		break_with(database, "cannot be closed");
@@ -222,7 +225,7 @@ int unit_database_close(struct unit_database *database, struct error *error)
 	return err;
 }
 
-/* ---- asking and telling ------------------------------------------------------------------- */
+/* ---- asking and telling ------------------------------------------------------- */
 
 static void bind_key(sqlite3_stmt *statement, int64_t namespace_id,
 		     const struct unit_key *key)
@@ -312,7 +315,8 @@ static bool insert_rows(struct unit_database *database, const struct unit_batch 
 		if (row->segment != segment)
 			number = segment_number(database, &batch->segments[row->segment]);
 		segment = row->segment;
-		if (number == 0 || !insert_row(database, batch->namespace_id, row, number))
+		if (number == 0 ||
+		    !insert_row(database, batch->namespace_id, row, number))
 			return false;
 	}
 	return true;
@@ -338,7 +342,8 @@ void unit_database_forget(struct unit_database *database, int64_t namespace_id,
 	if (database->fault[0])
 		return;
 	bind_key(database->forget, namespace_id, &name->key);
-	sqlite3_bind_blob(database->forget, 4, name->sha.bytes, SHA256_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(database->forget, 4, name->sha.bytes, SHA256_LEN,
+			  SQLITE_STATIC);
 	if (sqlite3_step(database->forget) != SQLITE_DONE)
 		break_with(database, "cannot be written");
 	else

@@ -37,7 +37,7 @@ struct unit_row {
 struct unit_batch {
 	int64_t namespace_id;
 	struct segment_id *segments; /* owned */
-	struct unit_row *rows;	     /* owned; ascending by name where speed matters */
+	struct unit_row *rows;       /* owned; ascending by name where speed matters */
 	size_t row_count;
 };
 void unit_batch_fini(struct unit_batch *batch);
@@ -46,8 +46,8 @@ int unit_name_compare(const struct unit_name *a, const struct unit_name *b);
 /* Sorts the rows. */
 void unit_batch_sort(struct unit_batch *batch);
 
-/* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing was
- * kept. ERR_LOCAL. */
+/* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing
+ * was kept. ERR_LOCAL. */
 int unit_database_open(const struct io *io, const char *directory, bool trusted,
 		       struct unit_database **ret_database, bool *ret_empty,
 		       struct error *error);

@@ -7,12 +7,13 @@
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 
-/* Rows written under one hold of the database, and keys asked about: some milliseconds. */
+/* Rows written under one hold of the database, and keys asked about: some milliseconds.
+ */
 #define INSERT_ROWS 2048u
 #define FIND_KEYS 256u
 
-/* A batch that waits for the file. Its rows never change; one that turns out to be wrong is
- * marked in `forgotten`. */
+/* A batch that waits for the file. Its rows never change; one that turns out to be wrong
+ * is marked in `forgotten`. */
 struct waiting {
 	struct unit_batch batch;
 	bool *forgotten; /* owned; NULL until one is */
@@ -35,8 +36,8 @@ static void unlock(pthread_mutex_t **mutex)
 	pthread_mutex_unlock(*mutex);
 }
 
-#define HOLD(mutex)                                              \
-	pthread_mutex_t *held AUTO(unlock) = (mutex);            \
+#define HOLD(mutex)                                                                      \
+	pthread_mutex_t *held AUTO(unlock) = (mutex);                                    \
 	pthread_mutex_lock(held)
 
 static void free_waiting(struct waiting *waiting)
@@ -46,7 +47,7 @@ static void free_waiting(struct waiting *waiting)
 	free(waiting);
 }
 
-/* ---- the thread --------------------------------------------------------------------------- */
+/* ---- the thread --------------------------------------------------------------- */
 
 void unit_index_insert(struct unit_index *index, const struct unit_batch *batch)
 {
@@ -101,7 +102,7 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------- */
 
 int unit_index_open(const struct io *io, const char *directory, bool trusted,
 		    struct unit_index **ret_index, bool *ret_empty, struct error *error)
@@ -149,7 +150,7 @@ int unit_index_close(struct unit_index *index, struct error *error)
 	return err;
 }
 
-/* ---- telling ------------------------------------------------------------------------------ */
+/* ---- telling ------------------------------------------------------------------ */
 
 void unit_index_add(struct unit_index *index, struct unit_batch *batch)
 {
@@ -176,7 +177,7 @@ void unit_index_settle(struct unit_index *index)
 		pthread_cond_wait(&index->changed, &index->queue);
 }
 
-/* ---- asking ------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------- */
 
 static int compare_key(const struct unit_key *a, const struct unit_key *b)
 {

@@ -1,9 +1,10 @@
 /*
  * The unit index: where each unit of a namespace is, for reuse only (FORMAT.md §6).
  *
- * What a commit hands over is found at once, in memory, and written to the file by a thread
- * of this module. More than a bound of waiting units makes the next commit wait, never
- * the one that hands over. A row may be missing, and until it was verified it may be wrong.
+ * What a commit hands over is found at once, in memory, and written to the file by a
+ * thread of this module. More than a bound of waiting units makes the next commit wait,
+ * never the one that hands over. A row may be missing, and until it was verified it may
+ * be wrong.
  *
  * Any thread, but _open and _close. Two mutexes: the queue's is taken before the
  * database's, never the other way round.

@@ -7,8 +7,8 @@
 #include "proto/limits.h"
 
 #define FIRST_SIZE 1024u
-/* Different contents of one key: chance gives one, and who makes collisions by the thousand
- * (XXH3 does not prevent it) would make every search long. */
+/* Different contents of one key: chance gives one, and who makes collisions by the
+ * thousand (XXH3 does not prevent it) would make every search long. */
 #define SAME_KEY_MAX 64u
 
 void unit_table_fini(struct unit_table *table)
@@ -20,11 +20,12 @@ void unit_table_fini(struct unit_table *table)
 	*table = (struct unit_table){0};
 }
 
-/* ---- finding ------------------------------------------------------------------------------ */
+/* ---- finding ------------------------------------------------------------------ */
 
 static uint32_t place_hash(const struct segment *segment, uint64_t offset)
 {
-	uint64_t mixed = ((uint64_t)(uintptr_t)segment >> 4) ^ offset * 0x9e3779b97f4a7c15u;
+	uint64_t mixed = ((uint64_t)(uintptr_t)segment >> 4) ^
+			 offset * 0x9e3779b97f4a7c15u;
 	return (uint32_t)((mixed * 0x9e3779b97f4a7c15u) >> 32);
 }
 
@@ -108,7 +109,7 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 	return count;
 }
 
-/* ---- adding ------------------------------------------------------------------------------- */
+/* ---- adding ------------------------------------------------------------------- */
 
 static uint32_t find_frame(const struct unit_table *table, const struct segment *segment,
 			   uint64_t offset)
@@ -162,8 +163,8 @@ static void make_room_for_entry(struct unit_table *table)
 {
 	if (table->count == table->room) {
 		table->room = table->room ? 2 * table->room : FIRST_SIZE;
-		table->entries =
-			must_realloc(table->entries, table->room * sizeof *table->entries);
+		table->entries = must_realloc(table->entries,
+					      table->room * sizeof *table->entries);
 	}
 	if (!grow_slots(&table->by_key, &table->by_key_size, table->count))
 		return;
@@ -194,8 +195,8 @@ int unit_table_add(struct unit_table *table, const struct unit_name *name, uint3
 {
 	struct unit_entry *entry = unit_table_find(table, name);
 	bool own = table->frames[frame].origin == FRAME_OWN;
-	if (entry && (entry->wrong ||
-		      (own && table->frames[entry->frame].origin != FRAME_OWN)))
+	if (entry &&
+	    (entry->wrong || (own && table->frames[entry->frame].origin != FRAME_OWN)))
 		settle(table, entry, frame, position, of_base);
 	if (entry)
 		return 0;

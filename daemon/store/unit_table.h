@@ -27,20 +27,21 @@ enum frame_origin {
 struct unit_frame {
 	struct segment *segment; /* borrowed, pinned by the session */
 	uint64_t offset;
-	uint32_t len; /* header, table and payload; 0 while it is only offered */
+	uint32_t len;   /* header, table and payload; 0 while it is only offered */
 	uint8_t origin; /* enum frame_origin */
 	uint32_t first; /* chain of its units; UNIT_NONE ends it */
-	/* For who builds a block: which one last named the frame, and at what position. */
+	/* For who builds a block: which one last named the frame, and at what position.
+	 */
 	uint32_t block, block_position;
 };
 
 struct unit_entry {
 	struct unit_name name;
-	uint32_t frame;	   /* position in frames */
-	uint32_t next;	   /* in the frame's chain */
+	uint32_t frame;    /* position in frames */
+	uint32_t next;     /* in the frame's chain */
 	uint16_t position; /* in the frame's table */
-	bool of_base;	   /* the base's block says so; its position is not known */
-	bool wrong;	   /* the frame does not hold it there */
+	bool of_base;      /* the base's block says so; its position is not known */
+	bool wrong;        /* the frame does not hold it there */
 };
 
 struct unit_table {
@@ -68,7 +69,8 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 		       struct digest *ret_digests, uint8_t room);
 
 /* Adds a unit. One that is there stays where it is, unless only the new place is the
- * session's own, or the old one turned out wrong. ERR_LIMIT beyond LAYER_ROWS_MAX units. */
+ * session's own, or the old one turned out wrong. ERR_LIMIT beyond LAYER_ROWS_MAX units.
+ */
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
 		   uint32_t position, bool of_base, struct error *error);
 

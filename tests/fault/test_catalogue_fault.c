@@ -504,6 +504,7 @@ static void contact_that_changes_nothing_costs_no_write(void **state)
 	assert_int_equal(take_step(&story, STEP_TEST_LAYER), 0);
 	struct catalogue_history looked AUTO(catalogue_history_fini) =
 		look(story.catalogue, "W9");
+	assert_int_equal(looked.history.layer_count, 0);
 	assert_false(io_fault_has_failed(fault));
 	io_fault_fail(fault, IO_CALL_ANY, 0, false, 0);
 	story_end(&story);

@@ -13,7 +13,7 @@
 #define FRAME_UNITS 40u
 #define FRAME_RAW (64u * 1024u)
 
-/* ---- trees ------------------------------------------------------------------------- */
+/* ---- trees -------------------------------------------------------------------- */
 
 static uint32_t scrambled(uint32_t number)
 {
@@ -66,7 +66,7 @@ struct unit_name tree_unit_name(const struct tree_file *file)
 	};
 }
 
-/* ---- sending ----------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------ */
 
 struct sender {
 	struct transaction *transaction;
@@ -266,7 +266,7 @@ int tree_persist(struct store *store, const struct tree_persist *persist,
 	return err;
 }
 
-/* ---- reading back ------------------------------------------------------------------ */
+/* ---- reading back ------------------------------------------------------------- */
 
 /* A frame as an attach gets it: read from the descriptor, checked by its receiver. */
 struct received {
@@ -310,8 +310,8 @@ static int receive(struct received *received, const struct io *io,
 }
 
 int tree_verify_row(struct layer_reader *reader, const struct io *io,
-		    const struct row *row, uint64_t mention,
-		    const struct tree_file *file, struct error *error)
+		    const struct row *row, uint64_t mention, const struct tree_file *file,
+		    struct error *error)
 {
 	struct unit_name name = tree_unit_name(file);
 	if (row->path_len != strlen(file->path) ||
@@ -353,7 +353,8 @@ int tree_verify(struct store *store, int64_t layer_id, const struct tree *tree,
 	while (!err && (got = layer_reader_next(reader, &row, error)) > 0) {
 		if (i == tree->count)
 			return error_set(error, ERR_UNEXPECTED, "more rows than files");
-		err = tree_verify_row(reader, &io_system, &row, i, &tree->files[i], error);
+		err = tree_verify_row(reader, &io_system, &row, i, &tree->files[i],
+				      error);
 		i++;
 	}
 	if (err || got < 0)
@@ -363,7 +364,7 @@ int tree_verify(struct store *store, int64_t layer_id, const struct tree *tree,
 	return 0;
 }
 
-/* ---- check ------------------------------------------------------------------------- */
+/* ---- check -------------------------------------------------------------------- */
 
 struct findings {
 	char *text;

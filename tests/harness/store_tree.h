@@ -1,7 +1,7 @@
 /*
  * Trees that tests persist into a store and read back, the way a client and an attach do:
- * units are asked about, pieces too, and a row's bytes come from the frame that the reader
- * names.
+ * units are asked about, pieces too, and a row's bytes come from the frame that the
+ * reader names.
  */
 #ifndef BATON_TESTS_STORE_TREE_H
 #define BATON_TESTS_STORE_TREE_H
@@ -38,7 +38,7 @@ struct tree_persist {
 	struct who who;
 	uint32_t key;
 	const struct tree *tree;
-	int64_t base;	 /* layer id; 0: none */
+	int64_t base;        /* layer id; 0: none */
 	bool without_asking; /* sends every unit */
 };
 
@@ -57,13 +57,14 @@ int tree_send(struct store *store, const struct tree_persist *persist,
 	      int64_t *ret_execution, struct tree_figures *ret_figures,
 	      struct error *error);
 
-/* Reads the layer whole and compares it with the tree; ERR_UNEXPECTED where it differs. */
+/* Reads the layer whole and compares it with the tree; ERR_UNEXPECTED where it differs.
+ */
 int tree_verify(struct store *store, int64_t layer_id, const struct tree *tree,
 		struct error *error);
 /* One row's bytes by way of the reader. ERR_UNEXPECTED where they differ. */
 int tree_verify_row(struct layer_reader *reader, const struct io *io,
-		    const struct row *row, uint64_t mention,
-		    const struct tree_file *file, struct error *error);
+		    const struct row *row, uint64_t mention, const struct tree_file *file,
+		    struct error *error);
 
 /* A check with read_data that counts what it finds; sentences are kept in `text` (the
  * first few), which may be NULL. */

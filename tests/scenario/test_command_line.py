@@ -211,7 +211,7 @@ class Verbs(Scenario):
         self.persist("a", {"d/[x]": data, "empty": ""})
         self.assertEqual(self.baton("cat", "d/[x]").out, data)
         self.assertEqual(self.baton("cat", "empty").out, b"")
-        self.refused("cat", "d", status=3, says="`d`")
+        self.refused("cat", "d", status=2, says="`d`")
         self.refused("cat", "ghost", status=3, says="`ghost`")
 
     def test_diff_names_what_differs_between_layers_and_workflows(self):

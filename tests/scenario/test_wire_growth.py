@@ -133,9 +133,10 @@ class Growth(WireScenario):
             self.assertEqual(client.status(connection)["version"], 1)
             upload = client.Upload(connection, identity("a"), bytes(16))
             connection.send(999, b"\xc1", 0)
-            upload.send(frames.CONTENT, [b"alpha\n"])
-            connection.send(1000, b"", 0)
-            upload.finish()
+            for number in range(50):
+                upload.send(frames.CONTENT, [b"%d" % number])
+                connection.send(1000, b"", 0)
+                upload.finish()
 
     def test_an_unknown_type_that_is_critical_ends_the_connection(self):
         with self.connect() as connection:

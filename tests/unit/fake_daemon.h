@@ -193,8 +193,7 @@ static inline void fake_send_layer(struct fake *fake, uint16_t type)
 				&error);
 }
 
-/* ---- the conversation
- * ------------------------------------------------------------------ */
+/* ---- the conversation ---- */
 
 static inline void fake_commit(struct fake *fake, const struct link_message *message)
 {
@@ -327,8 +326,7 @@ static inline void fake_fini(struct fake *fake)
 	buffer_fini(&fake->late);
 }
 
-/* ---- what a layer holds
- * ---------------------------------------------------------------- */
+/* ---- what a layer holds ---- */
 
 /* The content of a file row, put together from units kept here. false: a unit is missing.
  */

@@ -138,6 +138,7 @@ static void w4_runs_and_executions_ascend_as_they_are_heard_of(void **state)
 		struct visit made AUTO(visit_fini) = fixture_persists(
 			fixture,
 			(struct who){.workflow = "w", .run = runs[i], .job = jobs[i]});
+		assert_int_equal(made.history.own_execution, i);
 	}
 	struct visit last AUTO(visit_fini) =
 		fixture_visit(fixture, (struct who){.workflow = "w"}, CONTACT_LOOK);
@@ -462,6 +463,7 @@ static void two_catalogues_live_side_by_side(void **state)
 	fixture_open(&other);
 	struct visit here AUTO(visit_fini) =
 		fixture_persists(fixture, (struct who){.workflow = "w", .job = "build"});
+	assert_true(here.contact.workflow_id > 0);
 	assert_int_equal(fixture_figures(&other).workflows, 0);
 	assert_int_equal(fixture_figures(fixture).workflows, 1);
 	assert_int_equal(catalogue_close(other.catalogue, &other.error), 0);

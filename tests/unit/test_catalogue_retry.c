@@ -214,6 +214,7 @@ static void r3_not_said_takes_what_was_fixed(void **state)
 	(void)begin(fixture, "W1", 1);
 	struct who who = {.workflow = "W2", .job = "test", .retry_of = "W1"};
 	struct visit first AUTO(visit_fini) = fixture_persists(fixture, who);
+	assert_string_equal(first.history.parent, "W1");
 	who.retry_of = NULL;
 	struct visit second AUTO(visit_fini) = fixture_persists(fixture, who);
 	assert_string_equal(second.history.parent, "W1");

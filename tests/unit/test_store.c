@@ -1,5 +1,6 @@
 /* Persisting into a store and reading back; what is offered to whom; bases; opening,
  * closing, recovery. Damage and moves are in test_store_check.c. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,8 +80,8 @@ static int teardown(void **state)
 	struct fixture *fixture = *state;
 	uint64_t damaged = 0;
 	char text[2048];
-	assert_ok(tree_check(fixture->store, &damaged, text, sizeof text,
-			     &fixture->error));
+	assert_ok(
+		tree_check(fixture->store, &damaged, text, sizeof text, &fixture->error));
 	if (damaged)
 		fail_msg("%s", text);
 	close_store(fixture);
@@ -95,8 +95,8 @@ static struct layer_record persist(struct fixture *fixture,
 				   struct tree_figures *figures)
 {
 	struct layer_record record = {0};
-	assert_ok(tree_persist(fixture->store, persist, &record, figures,
-			       &fixture->error));
+	assert_ok(
+		tree_persist(fixture->store, persist, &record, figures, &fixture->error));
 	return record;
 }
 
@@ -107,7 +107,7 @@ static void verify(struct fixture *fixture, int64_t layer, const struct tree *tr
 
 static const struct who builder = {.workflow = "w", .job = "build"};
 
-/* ---- round trips ------------------------------------------------------------------- */
+/* ---- round trips -------------------------------------------------------------- */
 
 static void w1_what_is_persisted_is_read_back(void **state)
 {
@@ -135,12 +135,11 @@ static void w3_the_empty_tree_is_a_layer(void **state)
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
 	verify(fixture, record.id, &tree);
-	record = persist(fixture,
-			 &(struct tree_persist){.who = builder,
-						.key = 2,
-						.tree = &tree,
-						.base = record.id},
-			 NULL);
+	record = persist(
+		fixture,
+		&(struct tree_persist){
+			.who = builder, .key = 2, .tree = &tree, .base = record.id},
+		NULL);
 	verify(fixture, record.id, &tree);
 }
 
@@ -186,7 +185,7 @@ static void segments_rotate_and_are_sealed(void **state)
 	verify(fixture, record.id, &tree);
 }
 
-/* ---- offers ------------------------------------------------------------------------ */
+/* ---- offers ------------------------------------------------------------------- */
 
 static void w1_units_are_offered_only_after_the_commit(void **state)
 {
@@ -346,11 +345,10 @@ static int commit_pieces_only(struct fixture *fixture, const struct tree *tree,
 		writer.root.pieces[0].totals.files = claimed_files;
 	buffer_clear(&root);
 	root_encode(&root, &writer.root);
-	struct transaction_commit commit = {
-		.execution_id = visit.contact.execution_id,
-		.key = {99, (uint8_t)base},
-		.root = root.at,
-		.root_len = root.len};
+	struct transaction_commit commit = {.execution_id = visit.contact.execution_id,
+					    .key = {99, (uint8_t)base},
+					    .root = root.at,
+					    .root_len = root.len};
 	struct layer_record record;
 	bool again;
 	int err = transaction_commit(to.transaction, &commit, &record, &again,
@@ -386,7 +384,7 @@ static void a_root_must_not_lie_about_its_pieces(void **state)
 	assert_non_null(strstr(fixture->error.text, "piece 0 of the manifest"));
 }
 
-/* ---- bases ------------------------------------------------------------------------- */
+/* ---- bases -------------------------------------------------------------------- */
 
 static uint64_t read_calls;
 
@@ -498,7 +496,7 @@ static void a_file_removed_from_the_base_is_a_smaller_tree(void **state)
 	}
 }
 
-/* ---- opening and recovery ----------------------------------------------------------- */
+/* ---- opening and recovery ----------------------------------------------------- */
 
 static void a_second_daemon_is_refused_with_the_first_ones_process(void **state)
 {
@@ -586,8 +584,8 @@ static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 	struct stat status;
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_size, row.vouched);
-	assert_false(file_exists(fixture,
-				 "segments/00112233445566778899aabbccddeeff.seg"));
+	assert_false(
+		file_exists(fixture, "segments/00112233445566778899aabbccddeeff.seg"));
 	verify(fixture, record.id, &tree);
 	/* What an earlier process left open is not appended to. */
 	tree.files[0].content += 1000000;
@@ -618,8 +616,8 @@ static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)
 			 ERR_DAMAGED);
 	uint64_t damaged;
 	char text[2048];
-	assert_ok(tree_check(fixture->store, &damaged, text, sizeof text,
-			     &fixture->error));
+	assert_ok(
+		tree_check(fixture->store, &damaged, text, sizeof text, &fixture->error));
 	assert_int_equal(damaged, 1);
 	assert_non_null(strstr(text, "(workflow `w`, job `build`)"));
 	/* Put back, it is what it was. */

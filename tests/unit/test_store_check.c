@@ -1,4 +1,5 @@
 /* What a store says of damage, moving segments, and an index that is wrong. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,8 +67,8 @@ static struct layer_record persist(struct fixture *fixture, uint32_t key,
 	struct layer_record record = {0};
 	struct tree_persist input = {
 		.who = {.workflow = "w", .job = "build"}, .key = key, .tree = tree};
-	assert_ok(tree_persist(fixture->store, &input, &record, figures,
-			       &fixture->error));
+	assert_ok(
+		tree_persist(fixture->store, &input, &record, figures, &fixture->error));
 	return record;
 }
 
@@ -105,7 +105,7 @@ static void flip(int fd, uint64_t offset, uint8_t bits)
 	assert_int_equal(pwrite(fd, &byte, 1, (off_t)offset), 1);
 }
 
-/* ---- check ------------------------------------------------------------------------- */
+/* ---- check -------------------------------------------------------------------- */
 
 /* Flips each byte in turn: headers, tables, payloads, index, footer. */
 static void flip_each_byte(struct fixture *fixture, const struct segment_row *row)
@@ -152,7 +152,8 @@ static void check_names_the_place_and_the_layers(void **state)
 	struct segment_row *rows AUTO_FREE = rows_of(fixture, &count);
 	assert_int_equal(count, 1);
 	int fd AUTO_FD = open_segment(fixture, &rows[0]);
-	/* Inside the payload of the first frame, 64 + 72 + 6 × 52 bytes behind the start. */
+	/* Inside the payload of the first frame, 64 + 72 + 6 × 52 bytes behind the start.
+	 */
 	flip(fd, 64 + 72 + 6 * 52 + 10, 1);
 	char text[4096], wanted[256], name[LAYER_ID_TEXT_SIZE];
 	assert_int_equal(check(fixture, text, sizeof text), 1);
@@ -162,7 +163,8 @@ static void check_names_the_place_and_the_layers(void **state)
 		       "match; touches layer %s (workflow `w`, job `build`)\n",
 		       rows[0].location, name);
 	assert_string_equal(text, wanted);
-	/* The table this time: the frame cannot even be named, but what is behind it can. */
+	/* The table this time: the frame cannot even be named, but what is behind it can.
+	 */
 	flip(fd, 64 + 72 + 6 * 52 + 10, 1);
 	flip(fd, 64 + 72 + 5, 1);
 	assert_int_equal(check(fixture, text, sizeof text), 1);
@@ -193,7 +195,7 @@ static void check_without_read_data_reads_no_payload_of_contents(void **state)
 	assert_int_equal(figures.units, 6 + 1 + 1 + 1 + 1);
 }
 
-/* ---- moving ------------------------------------------------------------------------ */
+/* ---- moving ------------------------------------------------------------------- */
 
 static void free_reader(struct layer_reader **reader)
 {
@@ -205,8 +207,8 @@ static void move_all(struct fixture *fixture)
 	size_t count;
 	struct segment_row *rows AUTO_FREE = rows_of(fixture, &count);
 	for (size_t i = 0; i < count; i++)
-		assert_ok(store_move_segment(fixture->store, &rows[i].id,
-					     &fixture->error));
+		assert_ok(
+			store_move_segment(fixture->store, &rows[i].id, &fixture->error));
 }
 
 static void a_running_attach_does_not_notice_a_move(void **state)
@@ -258,16 +260,15 @@ static void a_segment_that_is_written_is_not_moved(void **state)
 	struct tree_figures figures;
 	assert_ok(tree_send(fixture->store, &input, &transaction, &root, &execution,
 			    &figures, &fixture->error));
-	assert_int_equal(
-		store_move_segment(fixture->store, &rows[0].id, &fixture->error),
-		ERR_BUSY);
+	assert_int_equal(store_move_segment(fixture->store, &rows[0].id, &fixture->error),
+			 ERR_BUSY);
 	transaction_free(transaction);
 	assert_ok(store_move_segment(fixture->store, &rows[0].id, &fixture->error));
 	(void)persist(fixture, 2, &tree, NULL);
 	assert_int_equal(check(fixture, NULL, 0), 0);
 }
 
-/* ---- a wrong index ------------------------------------------------------------------ */
+/* ---- a wrong index ------------------------------------------------------------ */
 
 static void an_offered_unit_that_is_not_there_is_refused_once(void **state)
 {
@@ -285,9 +286,8 @@ static void an_offered_unit_that_is_not_there_is_refused_once(void **state)
 				   .rows = must_calloc(1, sizeof *batch.rows),
 				   .row_count = 1};
 	batch.segments[0] = place.root.segment;
-	batch.rows[0] = (struct unit_row){.name = tree_unit_name(&tree.files[2]),
-					  .offset = 64,
-					  .position = 2};
+	batch.rows[0] = (struct unit_row){
+		.name = tree_unit_name(&tree.files[2]), .offset = 64, .position = 2};
 	free(place.segments);
 	unit_index_add(fixture->store->units, &batch);
 	struct tree_persist input = {

@@ -1,5 +1,5 @@
-/* The unit index: found at once, on the disk later, wrong ones forgotten; and the table of
- * what one session may cite. */
+/* The unit index: found at once, on the disk later, wrong ones forgotten; and the table
+ * of what one session may cite. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -188,7 +188,7 @@ static void an_index_that_is_not_trusted_begins_empty(void **state)
 	assert_int_equal(find(fixture->index, 1, 0, places), 0);
 }
 
-/* ---- the table of a session --------------------------------------------------------- */
+/* ---- the table of a session --------------------------------------------------- */
 
 static void a_table_finds_exact_names_and_own_keys(void **state)
 {

@@ -442,7 +442,7 @@ static void w9_keep_brings_them_back_concurrent(void **state)
 	       "e asks needs c keep", "C A2"});
 }
 
-static void w9_late_layers_and_empty_ones_replace_bases_too(void **state)
+static void w9_a_late_layer_is_a_replaced_base(void **state)
 {
 	(void)state;
 	CHECK({"a starts; a!2 makes A2; a makes A1; c sees A1; c makes C", "d asks",
@@ -650,7 +650,7 @@ int main(void)
 		cmocka_unit_test(w9_an_equal_layer_that_is_stale_itself_does_not_help),
 		cmocka_unit_test(w9_naming_a_stale_job_is_an_error),
 		cmocka_unit_test(w9_keep_brings_them_back_concurrent),
-		cmocka_unit_test(w9_late_layers_and_empty_ones_replace_bases_too),
+		cmocka_unit_test(w9_a_late_layer_is_a_replaced_base),
 		cmocka_unit_test(w9_only_what_would_be_seen_is_reported),
 		cmocka_unit_test(r2_a_job_of_the_retry_replaces_what_was_inherited),
 		cmocka_unit_test(r1_inherited_layers_keep_their_order),

@@ -77,6 +77,13 @@ static void w7_bases_that_are_not_in_the_view_are_shadows(void **state)
 	      "e asks from a c d", "A() C(B)<A,B D()<A,C,B ~B(A)<A");
 }
 
+static void w6_shadows_do_not_order_the_layers_of_the_view(void **state)
+{
+	(void)state;
+	check("a makes A; b sees A; b makes B1=x; c sees B1; c makes C; b!2 makes B2=x",
+	      "e asks", "A() B2() C(B1)<B2,B1 ~B1(A)<A");
+}
+
 static void w7_one_layer_alone_needs_no_shadows(void **state)
 {
 	(void)state;
@@ -96,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(w7_sources_know_their_bases_and_what_comes_before),
 		cmocka_unit_test(w7_bases_that_are_not_in_the_view_are_shadows),
+		cmocka_unit_test(w6_shadows_do_not_order_the_layers_of_the_view),
 		cmocka_unit_test(w7_one_layer_alone_needs_no_shadows),
 		cmocka_unit_test(w3_earlier_layers_of_the_execution_are_bases),
 	};

@@ -1,0 +1,47 @@
+/*
+ * What transaction_commit.c and commit_pieces.c share of one commit. Not for sessions.
+ */
+#ifndef BATON_STORE_COMMIT_STATE_H
+#define BATON_STORE_COMMIT_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/placement.h"
+#include "daemon/store/transaction_state.h"
+#include "proto/bytes.h"
+#include "proto/frame.h"
+#include "proto/manifest.h"
+
+#define NEW_PIECE SIZE_MAX
+
+struct commit {
+	struct transaction *transaction; /* borrowed */
+	struct root root;
+	struct placement placement;
+	struct segment_list segments; /* all that the layer refers to */
+	size_t *base_pieces; /* owned; for each piece its position in the base; NEW_PIECE
+			      */
+	bool *base_taken;    /* owned; for each piece of the base */
+	bool any_taken;
+	struct citation citation;
+	struct row_decoder decoder;
+	size_t decoded; /* pieces before this one were decoded without a gap */
+	struct block block;
+	struct buffer content; /* a piece with its times zeroed */
+	struct buffer encoded;
+	struct place root_place, placement_place;
+};
+
+/* Writes one unit of that kind as a frame of its own, compressed, and lists its segment.
+ */
+int commit_put_single(struct commit *commit, enum frame_kind kind, const void *data,
+		      size_t len, struct place *ret_place, struct error *error);
+
+/* Finds out which pieces are the base's, checks the others and what stands beside them,
+ * writes their blocks, and fills the placement. ERR_DENIED, ERR_DAMAGED name the piece.
+ */
+int commit_check_pieces(struct commit *commit, struct error *error);
+
+#endif
