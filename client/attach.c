@@ -35,8 +35,7 @@ static void attach_fini(struct attach *attach)
 	view_session_close(&attach->session);
 }
 
-/* ---- the view ------------------------------------------------------------------------
- */
+/* ---- the view ---- */
 
 static int read_view(struct attach *attach, struct error *error)
 {
@@ -84,8 +83,7 @@ static void warn(struct attach *attach)
 			       "the view is empty: there is nothing to attach");
 }
 
-/* ---- the bytes -----------------------------------------------------------------------
- */
+/* ---- the bytes ---- */
 
 static void add_needed(const struct attach *attach, struct want *want,
 		       uint64_t *ret_files, uint64_t *ret_bytes)
@@ -181,8 +179,7 @@ static int write_tree(struct attach *attach, struct error *error)
 	return tell_attached(attach, error);
 }
 
-/* ---- tries ---------------------------------------------------------------------------
- */
+/* ---- tries ---- */
 
 static int open_destination(struct attach *attach, struct error *error)
 {

@@ -83,8 +83,7 @@ void attach_report(const struct options *options, const struct view_session *ses
 	say_digest_and_layers(session);
 }
 
-/* ---- dry run -------------------------------------------------------------------------
- */
+/* ---- dry run ---- */
 
 struct dry {
 	struct report *report; /* borrowed */

@@ -40,8 +40,7 @@ static void cat_fini(struct cat *cat)
 	view_session_close(&cat->session);
 }
 
-/* ---- the path ------------------------------------------------------------------------
- */
+/* ---- the path ---- */
 
 static const char *workflow_of(const struct options *options)
 {
@@ -114,8 +113,7 @@ static int find_file(struct cat *cat, const char *path, struct error *error)
 	return 0;
 }
 
-/* ---- rounds --------------------------------------------------------------------------
- */
+/* ---- rounds ---- */
 
 static int on_unit(void *context, unsigned worker, uint32_t mention, const uint8_t *bytes,
 		   struct error *error)
@@ -193,8 +191,7 @@ static int copy_file(struct cat *cat, struct error *error)
 	return err;
 }
 
-/* ---- the verb ------------------------------------------------------------------------
- */
+/* ---- the verb ---- */
 
 static int cat_path(struct cat *cat, const struct msg_attach *request, const char *path,
 		    struct error *error)

@@ -37,8 +37,7 @@ static void diff_fini(struct diff *diff)
 	view_session_close(&diff->sides[1].session);
 }
 
-/* ---- what each name stands for -------------------------------------------------------
- */
+/* ---- what each name stands for ---- */
 
 static bool may_be_layer(const char *name)
 {
@@ -84,8 +83,7 @@ static int open_side(struct diff *diff, struct side *side, const char *name,
 		name);
 }
 
-/* ---- saying --------------------------------------------------------------------------
- */
+/* ---- saying ---- */
 
 static const char *differences(unsigned how, char ret_text[64])
 {
@@ -131,8 +129,7 @@ static void say(struct diff *diff, char sign, const struct row *row, unsigned ho
 		report_answer(diff->report, "%c %s", sign, path);
 }
 
-/* ---- comparing -----------------------------------------------------------------------
- */
+/* ---- comparing ---- */
 
 static bool same_units(const struct row *a, const struct row *b)
 {
@@ -209,8 +206,7 @@ static int compare(struct diff *diff, struct error *error)
 	return err;
 }
 
-/* ---- the verb ------------------------------------------------------------------------
- */
+/* ---- the verb ---- */
 
 static void warn_conflicts(const struct diff *diff, const char *const names[2])
 {

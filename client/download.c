@@ -45,8 +45,7 @@ struct decoder {
 	uint8_t *raw;            /* owned; FRAME_RAW_MAX */
 };
 
-/* ---- the queue -----------------------------------------------------------------------
- */
+/* ---- the queue ---- */
 
 /* A free buffer; NULL once the download has failed. */
 static struct slot *lease(struct download *download)
@@ -104,8 +103,7 @@ static void close_queue(struct download *download, bool failed)
 	pthread_mutex_unlock(&download->mutex);
 }
 
-/* ---- decoding ------------------------------------------------------------------------
- */
+/* ---- decoding ---- */
 
 /* Puts the name of the file in front of what is wrong with its bytes. */
 static int blame(const struct download *download, uint32_t mention, struct error *error)
@@ -223,8 +221,7 @@ static int decode_frames(void *context, unsigned worker, struct error *error)
 	return err;
 }
 
-/* ---- receiving -----------------------------------------------------------------------
- */
+/* ---- receiving ---- */
 
 /* Fills one buffer. 1: go on; 0: the end, or a worker has failed; <0: the link. */
 static int receive_one(struct link *link, struct download *download, struct error *error)

@@ -52,8 +52,7 @@ static void keep_conflict(struct listing *listing, const struct view_row *row)
 			layer_at(listing, row->conflict_layers[i])->layer;
 }
 
-/* ---- for programs --------------------------------------------------------------------
- */
+/* ---- for programs ---- */
 
 static const char *type_name(uint8_t type)
 {
@@ -107,8 +106,7 @@ static void put_row(const struct listing *listing, const struct view_row *entry,
 	json_writer_object_end(writer);
 }
 
-/* ---- for people ----------------------------------------------------------------------
- */
+/* ---- for people ---- */
 
 static void mode_text(const struct row *row, char ret_text[11])
 {
@@ -170,8 +168,7 @@ static void say_row(const struct listing *listing, const struct view_row *entry)
 	}
 }
 
-/* ---- the verb ------------------------------------------------------------------------
- */
+/* ---- the verb ---- */
 
 static int list_rows(struct listing *listing, struct error *error)
 {

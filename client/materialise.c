@@ -10,8 +10,7 @@
 #include "proto/cleanup.h"
 #include "proto/path.h"
 
-/* ---- opening -------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 /* DIR itself may be reached through links. */
 static int open_root(struct materialise *m, struct error *error)
@@ -50,8 +49,7 @@ int materialise_open(const struct view_table *table,
 	return err ? err : plan_directory(m, error);
 }
 
-/* ---- asking --------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 bool materialise_needs(const struct materialise *m, uint32_t entry)
 {
@@ -113,8 +111,7 @@ int materialise_list(struct materialise *m, materialise_on_path *on_path, void *
 	return each_extra(m, list_extra, &listing, error);
 }
 
-/* ---- ending --------------------------------------------------------------------------
- */
+/* ---- ending ---- */
 
 static void remove_stages(struct materialise *m)
 {

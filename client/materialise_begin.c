@@ -9,8 +9,7 @@
 #include "client/materialise_private.h"
 #include "proto/cleanup.h"
 
-/* ---- stages --------------------------------------------------------------------------
- */
+/* ---- stages ---- */
 
 /* A directory that is there and will be changed. */
 static int prepare_parent(struct materialise *m, uint32_t directory, struct error *error)
@@ -61,8 +60,7 @@ static int make_stages(struct materialise *m, struct error *error)
 	return err;
 }
 
-/* ---- what the file system makes of modes ---------------------------------------------
- */
+/* ---- what the file system makes of modes ---- */
 
 /* Access control lists that are inherited, and some file systems, give another mode than
  * the one asked for. */
@@ -97,8 +95,7 @@ static void raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- entries -------------------------------------------------------------------------
- */
+/* ---- entries ---- */
 
 /* With its owner's permissions until the end. */
 static int make_directory(struct materialise *m, uint32_t entry, struct error *error)

@@ -116,8 +116,7 @@ int each_extra(struct materialise *m, on_extra *call, void *context, struct erro
 	return err;
 }
 
-/* ---- deleting ------------------------------------------------------------------------
- */
+/* ---- deleting ---- */
 
 static int delete_one(struct materialise *m, const struct spot *home, int stage_fd,
 		      bool is_dir)

@@ -70,8 +70,7 @@ int file_make_empty(struct materialise *m, uint32_t entry, struct error *error)
 	return err ? err : file_complete(m, 0, entry, error);
 }
 
-/* ---- files of several units ----------------------------------------------------------
- */
+/* ---- files of several units ---- */
 
 int file_make_large(struct materialise *m, uint32_t entry, struct error *error)
 {
@@ -112,8 +111,7 @@ static int write_part(struct materialise *m, unsigned worker,
 	return err ? err : file_complete(m, worker, unit->entry, error);
 }
 
-/* ---- files of one unit ---------------------------------------------------------------
- */
+/* ---- files of one unit ---- */
 
 static int write_whole(struct materialise *m, unsigned worker,
 		       const struct view_unit *unit, const uint8_t *bytes,

@@ -7,8 +7,7 @@
 #include "client/materialise_private.h"
 #include "proto/cleanup.h"
 
-/* ---- directories that were made ------------------------------------------------------
- */
+/* ---- directories that were made ---- */
 
 static mode_t directory_mode(const struct materialise *m, uint32_t entry)
 {
@@ -59,8 +58,7 @@ static int dress_directories(struct materialise *m, struct error *error)
 	return err;
 }
 
-/* ---- what is still staged ------------------------------------------------------------
- */
+/* ---- what is still staged ---- */
 
 static int publish_staged(struct materialise *m, uint32_t entry, struct error *error)
 {
@@ -88,8 +86,7 @@ static int publish_all(struct materialise *m, struct error *error)
 	return err;
 }
 
-/* ---- what was there ------------------------------------------------------------------
- */
+/* ---- what was there ---- */
 
 /* The time of a file or link that is kept. That the file is another's to change is no
  * failure: its bytes are right. */

@@ -7,8 +7,7 @@
 #include "proto/cleanup.h"
 #include "proto/limits.h"
 
-/* ---- sentences -----------------------------------------------------------------------
- */
+/* ---- sentences ---- */
 
 char *entry_shown(const struct materialise *m, uint32_t entry)
 {
@@ -35,8 +34,7 @@ int entry_error(const struct materialise *m, uint32_t entry, int number, const c
 	return error_set_errno(error, ERR_LOCAL, number, "`%s`: %s", shown, what);
 }
 
-/* ---- descriptors ---------------------------------------------------------------------
- */
+/* ---- descriptors ---- */
 
 static void staged_name(uint32_t entry, char ret_name[16])
 {
@@ -151,8 +149,7 @@ int entry_spot(struct materialise *m, unsigned worker, uint32_t entry, struct sp
 	return 0;
 }
 
-/* ---- modes and times -----------------------------------------------------------------
- */
+/* ---- modes and times ---- */
 
 int chmod_path_fd(int fd, mode_t mode)
 {

@@ -26,8 +26,7 @@ static void persist_fini(struct persist *persist)
 	selection_close(&persist->selection);
 }
 
-/* ---- before the first try -------------------------------------------------------------
- */
+/* ---- before the first try ---- */
 
 static int make_key(struct persist *persist, struct error *error)
 {
@@ -76,8 +75,7 @@ static int prepare(struct persist *persist, struct error *error)
 	return rc < 0 ? rc : check_paths(persist, error);
 }
 
-/* ---- trying ---------------------------------------------------------------------------
- */
+/* ---- trying ---- */
 
 /* Waits and connects again, until options' timeout from now. */
 static int reconnect(struct persist *persist, struct connection *connection, unsigned try,

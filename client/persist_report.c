@@ -36,8 +36,7 @@ static struct totals totals_of(const struct msg_layer *layer)
 	};
 }
 
-/* ---- paths ----------------------------------------------------------------------------
- */
+/* ---- paths ---- */
 
 /* The stored path of an entry, escaped; owned by the caller. */
 static char *stored_text(const struct persist *persist, const struct tree *tree,
@@ -64,8 +63,7 @@ static void list_paths(const struct persist *persist, const struct tree *tree)
 	}
 }
 
-/* ---- after a persist ------------------------------------------------------------------
- */
+/* ---- after a persist ---- */
 
 static void write_object(const struct persist *persist,
 			 const struct persist_outcome *outcome)
@@ -153,8 +151,7 @@ void persist_report(const struct persist *persist, const struct persist_outcome 
 		write_line(persist, outcome);
 }
 
-/* ---- dry run --------------------------------------------------------------------------
- */
+/* ---- dry run ---- */
 
 struct dry_run {
 	struct persist *persist; /* borrowed */

@@ -33,8 +33,7 @@ static int expect(struct connection *connection, uint16_t type,
 			      ret_message, error);
 }
 
-/* ---- PERSIST, READY -------------------------------------------------------------------
- */
+/* ---- PERSIST, READY ---- */
 
 static int ask_to_begin(struct persist *persist, struct connection *connection,
 			struct error *error)
@@ -72,8 +71,7 @@ static int take_committed(const struct persist *persist, const struct msg_ready 
 	return 0;
 }
 
-/* ---- COMMIT, COMMITTED ----------------------------------------------------------------
- */
+/* ---- COMMIT, COMMITTED ---- */
 
 static int send_commit(struct connection *connection, const struct upload_result *upload,
 		       struct error *error)
@@ -109,8 +107,7 @@ static int commit(struct persist *persist, struct connection *connection,
 	return 0;
 }
 
-/* ---- the whole ------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static int upload(struct persist *persist, struct connection *connection,
 		  struct persist_outcome *outcome, struct error *error)

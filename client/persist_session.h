@@ -53,8 +53,7 @@ int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error);
 void persist_outcome_fini(struct persist_outcome *outcome);
 
-/* ---- persist_report.c: what the user is told ------------------------------------------
- */
+/* ---- persist_report.c: what the user is told ---- */
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome);
 /* --dry-run: walks, reads nothing, asks nobody, and tells what would be stored. */
 int persist_dry_run(struct persist *persist, struct error *error);

@@ -19,8 +19,7 @@ static const char *const vcs_names[] = {
 	".git", ".hg", ".svn", ".bzr", "CVS", "_darcs",
 };
 
-/* ---- opening --------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static struct selector *append(struct selection *selection, const char *text)
 {
@@ -174,8 +173,7 @@ int selection_check(const struct selection *selection, struct error *error)
 			 shown, root);
 }
 
-/* ---- judging --------------------------------------------------------------------------
- */
+/* ---- judging ---- */
 
 static struct selector *literal_at(const struct selection *selection, size_t position)
 {

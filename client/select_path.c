@@ -157,8 +157,7 @@ int select_path_presence(int root_fd, const char *text, const char *path,
 	return 0;
 }
 
-/* ---- lists ----------------------------------------------------------------------------
- */
+/* ---- lists ---- */
 
 /* A list may come from a terminal or a pipe that says nothing for long. */
 static int wait_for_list(int fd, const char *name, struct error *error)

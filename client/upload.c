@@ -22,8 +22,7 @@
 /* Entries that the walk finds before it tells the workers. */
 #define PUBLISH_ENTRIES 256u
 
-/* ---- failing --------------------------------------------------------------------------
- */
+/* ---- failing ---- */
 
 int upload_fail(struct upload *upload, const struct error *error)
 {
@@ -65,8 +64,7 @@ int upload_check(struct upload *upload, struct error *error)
 	return code;
 }
 
-/* ---- workers --------------------------------------------------------------------------
- */
+/* ---- workers ---- */
 
 enum job { JOB_NONE, JOB_FINISH, JOB_READ, JOB_REVISIT, JOB_END };
 
@@ -190,8 +188,7 @@ static void *work(void *context)
 	return NULL;
 }
 
-/* ---- the walk -------------------------------------------------------------------------
- */
+/* ---- the walk ---- */
 
 static void publish(struct upload *upload)
 {
@@ -235,8 +232,7 @@ static int walk(struct upload *upload, struct error *error)
 	return selection_check(upload->request->selection, error);
 }
 
-/* ---- the order of it all --------------------------------------------------------------
- */
+/* ---- the order of it all ---- */
 
 static bool is_quiet_locked(const struct upload *upload)
 {

@@ -134,8 +134,7 @@ struct worker {
 	struct buffer path;  /* owned */
 };
 
-/* ---- upload.c ------------------------------------------------------------------------
- */
+/* ---- upload.c ---- */
 /* The first failure counts; but what the daemon says counts more than that the connection
  * was lost. Wakes everyone. Returns its code. */
 int upload_fail(struct upload *upload, const struct error *error);
@@ -148,8 +147,7 @@ int upload_check(struct upload *upload, struct error *error);
 void worker_init(struct worker *worker, struct upload *upload);
 void worker_fini(struct worker *worker);
 
-/* ---- upload_batch.c ------------------------------------------------------------------
- */
+/* ---- upload_batch.c ---- */
 struct batch *batch_new(void);
 void batch_free(struct batch *batch);
 void batch_clear(struct batch *batch);
@@ -165,15 +163,13 @@ void revisit_list_add(struct revisit_list *list, const struct revisit *revisit);
 struct batch *upload_lease(struct upload *upload);
 void upload_release(struct upload *upload, struct batch *batch);
 
-/* ---- upload_read.c -------------------------------------------------------------------
- */
+/* ---- upload_read.c ---- */
 /* Fills the batch from the worker's entries, as far as they and its room go. */
 int upload_fill(struct worker *worker, struct batch *batch, struct error *error);
 /* Whether the worker has entries or a file to go on with. */
 bool upload_holds(const struct worker *worker);
 
-/* ---- upload_source.c -----------------------------------------------------------------
- */
+/* ---- upload_source.c ---- */
 /* Opens the file of an entry. ERR_LOCAL, ERR_LIMIT name it. */
 int source_open(struct worker *worker, uint32_t entry, unsigned attempt,
 		struct error *error);
@@ -191,8 +187,7 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b);
 /* Whether the first `size` bytes of the entry's file are still its units; 1, 0 or <0. */
 int source_matches(struct worker *worker, struct error *error);
 
-/* ---- upload_settle.c -----------------------------------------------------------------
- */
+/* ---- upload_settle.c ---- */
 /* The file changed again: what --if-changed says about it. ERR_CHANGED. */
 int upload_give_up(struct upload *upload, uint32_t entry, struct error *error);
 /* Looks again at the files of `racy`, once the clock has moved on; those that changed go
@@ -201,8 +196,7 @@ int upload_look_again(struct worker *worker, struct error *error);
 /* Sends the units that were believed to be equal to others and are not. */
 int upload_settle_claims(struct worker *worker, struct error *error);
 
-/* ---- upload_send.c -------------------------------------------------------------------
- */
+/* ---- upload_send.c ---- */
 /* Asks about the batch's units, or puts an empty one back. Takes the batch. */
 int upload_ask(struct upload *upload, struct batch *batch, struct error *error);
 /* Deals with an answered batch. Takes the batch. */
@@ -210,13 +204,11 @@ int upload_finish(struct worker *worker, struct batch *batch, struct error *erro
 /* Sends what waits for company. */
 int upload_flush(struct worker *worker, struct error *error);
 
-/* ---- upload_receive.c ----------------------------------------------------------------
- */
+/* ---- upload_receive.c ---- */
 /* The receiver's thread. */
 void *upload_receive(void *upload);
 
-/* ---- upload_manifest.c ---------------------------------------------------------------
- */
+/* ---- upload_manifest.c ---- */
 /* Makes the manifest, asks about its pieces and sends them; fills the result's root. */
 int upload_manifest(struct upload *upload, struct error *error);
 

@@ -34,8 +34,7 @@ static int take_unit(struct worker *worker, struct batch *batch, size_t len,
 	return 0;
 }
 
-/* ---- the end of a file ---------------------------------------------------------------
- */
+/* ---- the end of a file ---- */
 
 /* What was read is good; files whose change time proves nothing are looked at again. */
 static void accept(struct worker *worker, bool is_prefix)
@@ -95,8 +94,7 @@ static int read_again(struct worker *worker, bool was_whole, struct error *error
 	return upload_give_up(upload, entry, error);
 }
 
-/* ---- files of one unit, and larger ones ----------------------------------------------
- */
+/* ---- files of one unit, and larger ones ---- */
 
 static bool is_large(const struct source *source)
 {
@@ -162,8 +160,7 @@ static int read_large(struct worker *worker, struct batch *batch, struct error *
 	return 0;
 }
 
-/* ---- filling --------------------------------------------------------------------------
- */
+/* ---- filling ---- */
 
 /* Opens the next file among the worker's entries; none left: no source. */
 static int open_next(struct worker *worker, struct error *error)

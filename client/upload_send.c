@@ -23,8 +23,7 @@ static int window_take_locked(struct upload *upload, uint32_t count, struct erro
 	return 0;
 }
 
-/* ---- questions ------------------------------------------------------------------------
- */
+/* ---- questions ---- */
 
 /* Queues and sends; send_lock is held, so that the order of both is one. */
 static int ask_sending(struct upload *upload, struct batch *batch,
@@ -60,8 +59,7 @@ int upload_ask(struct upload *upload, struct batch *batch, struct error *error)
 	return rc;
 }
 
-/* ---- frames ---------------------------------------------------------------------------
- */
+/* ---- frames ---- */
 
 /* Some units of a batch, one behind the other. */
 struct slice {
@@ -144,8 +142,7 @@ static int send_whole(struct worker *worker, const struct batch *batch,
 			  error);
 }
 
-/* ---- an answered batch ----------------------------------------------------------------
- */
+/* ---- an answered batch ---- */
 
 /* Reads one unit's candidates. 1: the daemon has it; 0: it has not; <0 ERR_PROTOCOL. */
 static int weigh(struct upload *upload, struct reader *offer,

@@ -7,8 +7,7 @@
 #include "client/upload_internal.h"
 #include "proto/cleanup.h"
 
-/* ---- rule T3 at the end ---------------------------------------------------------------
- */
+/* ---- rule T3 at the end ---- */
 
 int upload_give_up(struct upload *upload, uint32_t number, struct error *error)
 {
@@ -100,8 +99,7 @@ int upload_look_again(struct worker *worker, struct error *error)
 	return rc;
 }
 
-/* ---- units that were not equal after all ----------------------------------------------
- */
+/* ---- units that were not equal after all ---- */
 
 static int send_again(struct worker *worker, uint32_t unit, uint64_t offset,
 		      struct error *error)

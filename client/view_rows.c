@@ -17,8 +17,7 @@ static int malformed(struct error *error, const char *why)
 	return error_set(error, ERR_PROTOCOL, "the daemon's view: %s", why);
 }
 
-/* ---- VIEW ----------------------------------------------------------------------------
- */
+/* ---- VIEW ---- */
 
 /* Appends `more` items to a list whose items are owned. */
 static void *append(void *items, size_t count, const void *more, size_t more_count,
@@ -104,8 +103,7 @@ void view_rows_fini(struct view_rows *view)
 	*view = (struct view_rows){0};
 }
 
-/* ---- ROWS ----------------------------------------------------------------------------
- */
+/* ---- ROWS ---- */
 
 /* Unpacks the message into view->raw where it is compressed; *ret_rows borrows. */
 static int unpack_rows(struct view_rows *view, uint8_t codec, struct reader *in,
@@ -249,8 +247,7 @@ int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct erro
 	return 0;
 }
 
-/* ---- labels --------------------------------------------------------------------------
- */
+/* ---- labels ---- */
 
 const char *layer_label(const struct msg_layer *layer, char *ret_text, size_t size)
 {

@@ -6,8 +6,7 @@
 
 #define LABEL_SIZE 1100u
 
-/* ---- conflicts -----------------------------------------------------------------------
- */
+/* ---- conflicts ---- */
 
 static bool mentions(const struct msg_error *conflict, struct text layer)
 {
@@ -45,8 +44,7 @@ static void keep_conflicts(struct view_session *session)
 	report_conflicts(session->report, &conflict);
 }
 
-/* ---- the view ------------------------------------------------------------------------
- */
+/* ---- the view ---- */
 
 int view_session_open(struct view_session *session, const struct options *options,
 		      const struct msg_attach *request, uint64_t deadline_ms,
@@ -77,8 +75,7 @@ void view_session_close(struct view_session *session)
 	connection_close(&session->connection);
 }
 
-/* ---- what is said of it --------------------------------------------------------------
- */
+/* ---- what is said of it ---- */
 
 void view_session_warn(struct view_session *session)
 {

@@ -33,8 +33,7 @@ void view_table_fini(struct view_table *table)
 	*table = (struct view_table){0};
 }
 
-/* ---- adding --------------------------------------------------------------------------
- */
+/* ---- adding ---- */
 
 static int too_large(struct error *error)
 {
@@ -167,8 +166,7 @@ void view_table_finish(struct view_table *table)
 	buffer_fini(&table->path);
 }
 
-/* ---- reading -------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 const char *view_table_name(const struct view_table *table, uint32_t entry)
 {

@@ -94,8 +94,7 @@ static int level_fd(const struct walk *walk, struct level *level)
 	return level->fd;
 }
 
-/* ---- entering a directory ------------------------------------------------------------
- */
+/* ---- entering a directory ---- */
 
 /* Without reading: the next components of the literals below. */
 static void name_literals(const struct walk *walk, struct level *level)
@@ -182,8 +181,7 @@ static int enter_root(struct walk *walk, struct error *error)
 	return read_names(walk, level, is_read(walk, 0, level->taken), error);
 }
 
-/* ---- one name ------------------------------------------------------------------------
- */
+/* ---- one name ---- */
 
 static unsigned char type_of_mode(mode_t mode)
 {
@@ -288,8 +286,7 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 	return rc < 0 ? rc : enter(walk, &found, error);
 }
 
-/* ---- the whole -----------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static int step(struct walk *walk, struct error *error)
 {

@@ -60,8 +60,7 @@ void want_add(struct want *want, uint32_t mention)
 	want->left++;
 }
 
-/* ---- asking --------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 static int send_part(const struct want *want, struct link *link, size_t start, size_t end,
 		     struct error *error)
@@ -92,8 +91,7 @@ int want_send(const struct want *want, struct link *link, struct error *error)
 	return err;
 }
 
-/* ---- taking --------------------------------------------------------------------------
- */
+/* ---- taking ---- */
 
 uint32_t want_find(const struct want *want, const struct unit_name *name)
 {

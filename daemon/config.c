@@ -193,8 +193,7 @@ static int set_value(const struct value_reader *reader, const char *name,
 			 reader->origin, reader->from_file ? "key" : "option");
 }
 
-/* ---- the file ------------------------------------------------------------------------
- */
+/* ---- the file ---- */
 
 static char *trim(char *text)
 {
@@ -242,8 +241,7 @@ static int read_file(struct config *config, const char *file, struct error *erro
 	return code;
 }
 
-/* ---- the flags -----------------------------------------------------------------------
- */
+/* ---- the flags ---- */
 
 struct arguments {
 	int count;
@@ -331,8 +329,7 @@ static int read_flags(struct config *config, int argc, char *const *argv,
 	return 0;
 }
 
-/* ---- defaults ------------------------------------------------------------------------
- */
+/* ---- defaults ---- */
 
 static char *join(const char *before, const char *after)
 {

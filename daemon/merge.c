@@ -12,8 +12,7 @@ int merge_compare_u32(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* ---- heads ---------------------------------------------------------------------------
- */
+/* ---- heads ---- */
 
 static int advance(struct merge *merge, uint32_t rank, struct error *error)
 {
@@ -52,8 +51,7 @@ int merge_pass(struct merge *merge, uint32_t rank, const struct row *path,
 	return 0;
 }
 
-/* ---- the heap ------------------------------------------------------------------------
- */
+/* ---- the heap ---- */
 
 static bool is_less(const struct merge *merge, uint32_t a, uint32_t b)
 {
@@ -174,8 +172,7 @@ static int start(struct merge *merge, struct error *error)
 	return 0;
 }
 
-/* ---- the promise ---------------------------------------------------------------------
- */
+/* ---- the promise ---- */
 
 /* With one source that is no shadow there is nothing to compare. */
 static int next_of_single(struct merge *merge, struct merged_row *ret_row,

@@ -6,8 +6,7 @@
 /* What an attach makes the mode of a directory that has no row. */
 #define IMPLICIT_MODE 0755
 
-/* ---- candidates ----------------------------------------------------------------------
- */
+/* ---- candidates ---- */
 
 /* Directories equal directories, whatever their modes (rule 3). */
 static bool agree(const struct merge *merge, uint32_t a, uint32_t b)
@@ -86,8 +85,7 @@ static bool settle(struct merge *merge, const struct row *path)
 	return false;
 }
 
-/* ---- rows ----------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 static int give(const struct merge *merge, uint32_t rank, struct merged_row *ret_row)
 {
@@ -140,8 +138,7 @@ static int give_equal(const struct merge *merge, struct merged_row *ret_row)
 	return 1;
 }
 
-/* ---- directory against something else (rule 5) ---------------------------------------
- */
+/* ---- directory against something else (rule 5) ---- */
 
 static bool comes_before_candidate(const struct merge *merge, uint32_t rank)
 {
@@ -236,8 +233,7 @@ void merge_path_below_blocked(struct merge *merge)
 	merge->watching = false;
 }
 
-/* ---- one path ------------------------------------------------------------------------
- */
+/* ---- one path ---- */
 
 /* The row of something else than a directory, shadows aside; NULL for none. */
 static const struct row *other_than_directory(const struct merge *merge)

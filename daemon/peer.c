@@ -50,8 +50,7 @@ static void name_peer(struct peer *peer)
 			 (unsigned)who.uid);
 }
 
-/* ---- sending a little without waiting -------------------------------------------------
- */
+/* ---- sending a little without waiting ---- */
 
 /* A whole small message, or false: then the connection is of no more use. */
 static bool send_now(struct peer *peer, uint16_t type, const void *message)

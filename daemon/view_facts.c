@@ -28,8 +28,7 @@ uint32_t *facts_numbered(size_t count)
 	return list;
 }
 
-/* ---- jobs ----------------------------------------------------------------------------
- */
+/* ---- jobs ---- */
 
 static int compare_job_names(const void *a, const void *b, void *context)
 {
@@ -74,8 +73,7 @@ uint32_t facts_job_named(const struct view_facts *facts, const char *name)
 	return VIEW_NONE;
 }
 
-/* ---- the order of executions ---------------------------------------------------------
- */
+/* ---- the order of executions ---- */
 
 int facts_shard_compare(const struct view_facts *facts, uint32_t a, uint32_t b)
 {
@@ -245,8 +243,7 @@ static void limit_runs(struct view_facts *facts)
 			run_is_there(facts, &history->executions[i], heard);
 }
 
-/* ---- all of it -----------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 /* An execution that only came into being says nothing yet about its job. */
 static bool has_spoken(const struct view_facts *facts, uint32_t execution)

@@ -35,8 +35,7 @@ static void number_nodes(const struct view_facts *facts, const struct view *view
 	memset(order->first, true, order->count);
 }
 
-/* ---- what was observed ---------------------------------------------------------------
- */
+/* ---- what was observed ---- */
 
 static void add_node(struct view_order *order, uint64_t *set, uint32_t node)
 {
@@ -70,8 +69,7 @@ static void order_by_observation(const struct view_facts *facts, struct view_ord
 	free(latest);
 }
 
-/* ---- what follows, or was declared ---------------------------------------------------
- */
+/* ---- what follows, or was declared ---- */
 
 /* Puts the sources, and all before them, before the target and all after it; leaves out
  * those that come after the target: they would close a cycle. */

@@ -82,8 +82,7 @@ struct number_list {
 	size_t count;
 };
 
-/* ---- the messages; units and meaning in PROTOCOL.md ----------------------------------
- */
+/* ---- the messages; units and meaning in PROTOCOL.md ---- */
 struct msg_hello {
 	struct number_list versions;
 	struct text software;
@@ -220,8 +219,7 @@ struct msg_status_reply {
 	bool read_only;
 };
 
-/* ---- encoding and decoding ------------------------------------------------------------
- */
+/* ---- encoding and decoding ---- */
 /* Appends the payload of a control message of this type; `message` is its struct. Fields
  * that are empty, 0 or false are left out, unless required. The same struct always gives
  * the same bytes: keys in the order of their table, numbers in their shortest form.

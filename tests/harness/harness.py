@@ -132,6 +132,15 @@ class Daemon:
         self.process = None
         return status
 
+    def check(self, *flags):
+        """`batond check` of a daemon that does not run: status, output, errors as text."""
+        done = subprocess.run([BATOND, "check", "--data", self.data, *flags],
+                              capture_output=True, timeout=PATIENCE, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def log_lines(self, word):
+        return [line for line in self.read_log().splitlines() if word in line]
+
     def segments(self):
         return sorted((self.data / "segments").glob("*.seg"))
 

@@ -82,8 +82,7 @@ static inline struct digest fake_keep(struct fake *fake, const void *bytes, size
 	return name.sha;
 }
 
-/* ---- answers --------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static inline void fake_flush(struct fake *fake)
 {

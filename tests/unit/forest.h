@@ -215,8 +215,7 @@ static inline void forest_fell(struct forest *forest)
 		free((void *)(uintptr_t)forest->trees[i].name);
 }
 
-/* ---- telling -------------------------------------------------------------------------
- */
+/* ---- telling ---- */
 
 static inline void tell_row(FILE *out, const struct forest *forest,
 			    const struct merged_row *merged)

@@ -52,8 +52,7 @@ static inline struct row row_of(const char *path, uint8_t type, uint16_t mode)
 			    .time = {ROW_SECONDS, ROW_NANOSECONDS}};
 }
 
-/* ---- making a view; in manifest order ------------------------------------------------
- */
+/* ---- making a view; in manifest order ---- */
 
 static inline void add_row(struct tree *tree, const struct row *row)
 {
@@ -112,8 +111,7 @@ static inline void new_view(struct place *place)
 	place->tree.count = 0;
 }
 
-/* ---- attaching -----------------------------------------------------------------------
- */
+/* ---- attaching ---- */
 
 /* Gives the units of all needed files, last first; stops with ERR_LOST when only
  * `keep_back` are left. */
@@ -159,8 +157,7 @@ static inline int attach(struct place *place)
 	return attach_but(place, 0);
 }
 
-/* ---- looking -------------------------------------------------------------------------
- */
+/* ---- looking ---- */
 
 static inline struct stat stat_of(const char *path)
 {
@@ -222,8 +219,7 @@ static inline void assert_says(const struct place *place, const char *part)
 		fail_msg("`%s` does not say `%s`", place->error.text, part);
 }
 
-/* ---- the directory -------------------------------------------------------------------
- */
+/* ---- the directory ---- */
 
 static inline int place_setup(void **state)
 {

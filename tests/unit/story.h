@@ -188,8 +188,7 @@ static inline void story_tell(struct story *story, const char *text)
 		story_event(story, event);
 }
 
-/* ---- questions -----------------------------------------------------------------------
- */
+/* ---- questions ---- */
 
 struct question {
 	char text[256];
@@ -240,8 +239,7 @@ static inline void question_ask(const struct story *story, const char *text,
 	}
 }
 
-/* ---- answers -------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static inline void answer_view(FILE *out, const struct story *story,
 			       const struct question *question, const struct view *view)

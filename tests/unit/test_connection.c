@@ -118,8 +118,7 @@ static void assert_sentence(const struct stage *stage, const char *part)
 		fail_msg("\"%s\" does not hold \"%s\"", stage->error.text, part);
 }
 
-/* ---- what a daemon may do ------------------------------------------------------------
- */
+/* ---- what a daemon may do ---- */
 
 /* Reads the HELLO, and checks it. */
 static void hear_hello(struct link *link)
@@ -271,8 +270,7 @@ static void tell_log(struct link *link)
 	claim(link_send_control(link, MSG_LOG_REPLY, &reply, &error) == 0);
 }
 
-/* ---- reaching ------------------------------------------------------------------------
- */
+/* ---- reaching ---- */
 
 static void a_greeted_connection_is_ready(void **state)
 {
@@ -352,8 +350,7 @@ static void only_what_may_pass_is_tried_again(void **state)
 		     connection_may_retry(ERR_INTERRUPTED));
 }
 
-/* ---- greeting ------------------------------------------------------------------------
- */
+/* ---- greeting ---- */
 
 static void a_version_refused_names_both_sides(void **state)
 {
@@ -405,8 +402,7 @@ static void something_else_that_listens_is_a_protocol_error(void **state)
 	assert_sentence(stage, stage->url);
 }
 
-/* ---- verbs of one question -----------------------------------------------------------
- */
+/* ---- verbs of one question ---- */
 
 /* The JSON that a verb has written so far; owned by the caller. */
 static char *json_of(struct stage *stage,
@@ -449,8 +445,7 @@ static void log_joins_the_parts_of_an_answer(void **state)
 	}
 }
 
-/* ---- interrupts ----------------------------------------------------------------------
- */
+/* ---- interrupts ---- */
 
 /* The last test: what came stays pending. */
 static void a_signal_ends_every_wait(void **state)

@@ -420,8 +420,7 @@ static void t4_empty_view_makes_an_empty_directory(void **state)
 	assert_int_equal(entries_in("out"), 0);
 }
 
-/* ---- what a killed attach left behind ------------------------------------------------
- */
+/* ---- what a killed attach left behind ---- */
 
 static void t4_left_over_stages_are_removed(void **state)
 {

@@ -124,8 +124,7 @@ static void t5_destination_itself_may_be_a_link(void **state)
 	assert_true(S_ISLNK(stat_of("out").st_mode));
 }
 
-/* ---- what changes while we look ------------------------------------------------------
- */
+/* ---- what changes while we look ---- */
 
 struct swapper {
 	int root_fd;
@@ -166,8 +165,7 @@ static void t5_links_swapped_in_are_not_followed(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* ---- depth ---------------------------------------------------------------------------
- */
+/* ---- depth ---- */
 
 static void t5_paths_beyond_path_max(void **state)
 {

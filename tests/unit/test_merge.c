@@ -56,8 +56,7 @@ static void check(const struct row_of_table *rows, size_t count)
 		check(rows, sizeof(rows) / sizeof(*rows));                               \
 	} while (0)
 
-/* ---- rows side by side ---------------------------------------------------------------
- */
+/* ---- rows side by side ---- */
 
 static void w7_disjoint_trees_are_laid_side_by_side(void **state)
 {
@@ -115,8 +114,7 @@ static void w7_directories_do_not_conflict_the_last_gives_the_mode(void **state)
 	      {"a: d/%700@1; b: d/%711@2; c(a): d/%700@3", "", "d/%711@2:b"});
 }
 
-/* ---- unchanged -----------------------------------------------------------------------
- */
+/* ---- unchanged ---- */
 
 static void w7_an_unchanged_entry_yields_and_conflicts_with_nothing(void **state)
 {
@@ -167,8 +165,7 @@ static void w7_unchanged_is_told_from_what_the_attach_gave(void **state)
 	      {"a: x=1; c.1(a): x=2; c.2(a c.1): x=1", "", "x=1:c.2"});
 }
 
-/* ---- what decides a conflict ---------------------------------------------------------
- */
+/* ---- what decides a conflict ---- */
 
 static void w7_prefer_picks_the_first_preferred_job_that_has_a_candidate(void **state)
 {
@@ -222,8 +219,7 @@ static void w7_twenty_conflicts_are_kept_the_rest_counted(void **state)
 	check(&row, 1);
 }
 
-/* ---- a directory against something else ----------------------------------------------
- */
+/* ---- a directory against something else ---- */
 
 static void w7_a_directory_against_a_file_conflicts_when_concurrent(void **state)
 {
@@ -297,8 +293,7 @@ static void w7_a_change_below_a_path_that_became_a_file_conflicts(void **state)
 	      {"a: p/x=1; c(a): p/x=1 p/y=3; b(a c): p=2", "", "p=2:b"});
 }
 
-/* ---- cursors -------------------------------------------------------------------------
- */
+/* ---- cursors ---- */
 
 static int fail_on_third(void *context, struct row *ret_row, struct error *error)
 {

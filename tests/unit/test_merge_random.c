@@ -25,8 +25,7 @@ static uint32_t random_below(uint32_t bound)
 	return (uint32_t)(random_state >> 32) % bound;
 }
 
-/* ---- random forests ------------------------------------------------------------------
- */
+/* ---- random forests ---- */
 
 static char paths[PATHS][8]; /* in manifest order */
 static size_t path_count;
@@ -138,8 +137,7 @@ static void random_forest(struct forest *forest)
 	forest_finish(forest);
 }
 
-/* ---- the naive merge -----------------------------------------------------------------
- */
+/* ---- the naive merge ---- */
 
 enum kind {
 	NOTHING,
@@ -349,8 +347,7 @@ static void tell_winner(struct naive *it, const bool *set, const bool *marked)
 		     marked);
 }
 
-/* ---- the naive rule 5 ----------------------------------------------------------------
- */
+/* ---- the naive rule 5 ---- */
 
 static bool is_before_any(const struct naive *it, size_t source, const bool *set)
 {
@@ -424,8 +421,7 @@ static void block(struct naive *it, const bool *winners, bool disputed)
 	}
 }
 
-/* ---- the naive path ------------------------------------------------------------------
- */
+/* ---- the naive path ---- */
 
 /* Fills in who holds the path, and whether a file or link is among them; shadows aside.
  */
@@ -535,8 +531,7 @@ static char *naive_merge(const struct forest *forest, const struct merge_options
 	return rows;
 }
 
-/* ---- both ----------------------------------------------------------------------------
- */
+/* ---- both ---- */
 
 static void print_forest(const struct forest *forest)
 {

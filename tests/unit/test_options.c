@@ -62,8 +62,7 @@ static int clear_environment(void **state)
 	return 0;
 }
 
-/* ---- the table ----------------------------------------------------------------------
- */
+/* ---- the table ---- */
 
 /* DESIGN.md §3. */
 static const struct {
@@ -190,8 +189,7 @@ static void help_names_every_option_that_a_command_takes(void **state)
 	}
 }
 
-/* ---- the command line ---------------------------------------------------------------
- */
+/* ---- the command line ---- */
 
 static void values_stand_behind_a_blank_or_an_equals_sign(void **state)
 {
@@ -377,8 +375,7 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 	assert_refused(PARSE("persist", "--prefix=/", "p"), "not a path below");
 }
 
-/* ---- the environment ----------------------------------------------------------------
- */
+/* ---- the environment ---- */
 
 /* Every option with a variable, each with a value that it takes. */
 static void the_command_line_beats_the_environment(void **state)
@@ -459,8 +456,7 @@ static void r1_retry_of_none_overrides_the_environment(void **state)
 	assert_true(options.retry_none);
 }
 
-/* ---- the identity on the wire -------------------------------------------------------
- */
+/* ---- the identity on the wire ---- */
 
 static void a_missing_workflow_or_job_says_how_to_give_it(void **state)
 {
@@ -500,8 +496,7 @@ static void r5_who_reads_another_workflow_needs_none_of_its_own(void **state)
 	assert_true(text_is(identity.workflow, "w"));
 }
 
-/* ---- suggestions --------------------------------------------------------------------
- */
+/* ---- suggestions ---- */
 
 static void distance_counts_mistakes(void **state)
 {

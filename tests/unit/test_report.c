@@ -77,8 +77,7 @@ static void assert_said(const char *output, const char *errors)
 	assert_string_equal(capture.text[1], errors);
 }
 
-/* ---- for people ---------------------------------------------------------------------
- */
+/* ---- for people ---- */
 
 static void lines_go_to_output_and_sentences_to_errors(void **state)
 {
@@ -141,8 +140,7 @@ static void a_sentence_erases_the_progress_line(void **state)
 	assert_said("", "half way\r\033[Kbaton: a note\ndone\r\033[K");
 }
 
-/* ---- for programs -------------------------------------------------------------------
- */
+/* ---- for programs ---- */
 
 static void json_is_one_object_and_nothing_else(void **state)
 {
@@ -186,8 +184,7 @@ static void without_json_there_is_no_writer(void **state)
 	assert_null(writer);
 }
 
-/* ---- conflicts ----------------------------------------------------------------------
- */
+/* ---- conflicts ---- */
 
 static struct text layers[] = {{"aaaaaaaaaaaaaaaa", 16}, {"bbbbbbbbbbbbbbbb", 16}};
 static struct msg_conflict conflicts[] = {
@@ -238,8 +235,7 @@ static void w7_conflicts_stand_beside_a_listing_that_is_whole(void **state)
 			    "\"conflict_count\":1}}\n");
 }
 
-/* ---- writing fails ------------------------------------------------------------------
- */
+/* ---- writing fails ---- */
 
 /* Exit status of a report whose one line goes to fd. */
 static int status_of_line_to(int fd)
@@ -283,8 +279,7 @@ static void a_reader_that_went_away_is_no_failure(void **state)
 	assert_string_equal(capture.text[1], "");
 }
 
-/* ---- threads ------------------------------------------------------------------------
- */
+/* ---- threads ---- */
 
 #define THREADS 4
 #define WARNINGS_EACH 50

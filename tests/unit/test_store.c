@@ -259,7 +259,7 @@ static void dedup_stays_inside_the_namespace(void **state)
 		ERR_DENIED);
 }
 
-/* A commit of a root whose content was never offered here. */
+/* A root whose pieces were never offered here. Contents: see below. */
 static void citing_what_was_not_offered_is_denied(void **state)
 {
 	struct fixture *fixture = *state;
@@ -284,7 +284,6 @@ static void citing_what_was_not_offered_is_denied(void **state)
 	numbered_key(2, commit.key);
 	struct layer_record record;
 	bool again;
-	/* First the pieces are not its own, then, with the pieces sent, the units. */
 	assert_int_equal(
 		transaction_commit(silent, &commit, &record, &again, &fixture->error),
 		ERR_DENIED);

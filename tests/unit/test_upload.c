@@ -103,8 +103,7 @@ static uint8_t *noise(size_t len, uint64_t seed)
 	return data;
 }
 
-/* ---- units ----------------------------------------------------------------------------
- */
+/* ---- units ---- */
 
 static void new_units_are_asked_about_sent_and_listed(void **state)
 {
@@ -248,8 +247,7 @@ static void the_window_is_never_exceeded(void **state)
 	}
 }
 
-/* ---- endings --------------------------------------------------------------------------
- */
+/* ---- endings ---- */
 
 static void a_lost_connection_ends_the_upload(void **state)
 {
@@ -283,8 +281,7 @@ static void an_interrupt_ends_the_upload(void **state)
 	assert_int_equal(upload(fixture), ERR_INTERRUPTED);
 }
 
-/* ---- T3 -------------------------------------------------------------------------------
- */
+/* ---- T3 ---- */
 
 static void append(const struct fixture *fixture, const char *path)
 {

@@ -33,8 +33,7 @@ static void check(const struct row_of_table *rows, size_t count)
 		check(rows, sizeof(rows) / sizeof(*rows));                               \
 	} while (0)
 
-/* ---- W3, W4: replacing ---------------------------------------------------------------
- */
+/* ---- W3, W4: replacing ---- */
 
 static void w3_all_layers_of_an_execution_are_visible_in_their_order(void **state)
 {
@@ -113,8 +112,7 @@ static void w4_matrix_legs_are_shards(void **state)
 	       "e asks", "C G2 D<C,G2"});
 }
 
-/* ---- W5: selection -------------------------------------------------------------------
- */
+/* ---- W5: selection ---- */
 
 static void w5_runs_after_the_own_one_are_not_there(void **state)
 {
@@ -264,8 +262,7 @@ static void w5_one_layer_by_its_id_whatever_its_state(void **state)
 	assert_int_equal(view.states[0], LAYER_REPLACED);
 }
 
-/* ---- W6: order -----------------------------------------------------------------------
- */
+/* ---- W6: order ---- */
 
 static void w6_diamonds_and_fans(void **state)
 {
@@ -345,8 +342,7 @@ static void w6_concurrent_layers_are_listed_by_needs_job_shard_sequence(void **s
 	      {"a makes A; b sees A; b makes B", "e asks needs b a", "A B<A"});
 }
 
-/* ---- W9: stale -----------------------------------------------------------------------
- */
+/* ---- W9: stale ---- */
 
 static void w9_what_was_built_on_a_replaced_layer_leaves_with_it(void **state)
 {
@@ -458,8 +454,7 @@ static void w9_only_what_would_be_seen_is_reported(void **state)
 	      {"a makes A1; c sees A1; c makes C; a!2 makes A2", "c@0 asks", ""});
 }
 
-/* ---- R1, R2: retries -----------------------------------------------------------------
- */
+/* ---- R1, R2: retries ---- */
 
 static void r2_a_job_of_the_retry_replaces_what_was_inherited(void **state)
 {
@@ -522,8 +517,7 @@ static void r1_retries_of_retries(void **state)
 	       "e asks", "A3 stale B(A) stale C(A)"});
 }
 
-/* ---- names ---------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 static void w4_ids_compare_as_numbers_or_by_when_they_were_heard_of(void **state)
 {

@@ -35,8 +35,7 @@ static const char *const shards[] = {"", "", "", "", "1/2", "2/2", "1/3", "x"};
 static const char *const runs[] = {"1", "1", "1", "1", "2", "10", "z"};
 static const char *const attempts[] = {"1", "1", "1", "2", "10", "02", "y"};
 
-/* ---- random histories ----------------------------------------------------------------
- */
+/* ---- random histories ---- */
 
 static uint32_t random_execution(struct story *story, bool letters)
 {
@@ -111,8 +110,7 @@ static void random_question(const struct story *story, struct question *question
 	request->stale_keep = random_below(2) == 0;
 }
 
-/* ---- what always holds ---------------------------------------------------------------
- */
+/* ---- what always holds ---- */
 
 static bool has_base(const struct history_layer *layer, uint32_t base)
 {
@@ -290,8 +288,7 @@ static void holds_for_every_history(void **state)
 	assert_true(answers > ROUNDS / 2 && edges > ROUNDS / 4 && stale > ROUNDS / 20);
 }
 
-/* ---- places do not matter ------------------------------------------------------------
- */
+/* ---- places do not matter ---- */
 
 static void shuffle(uint32_t *ret_places, size_t count)
 {

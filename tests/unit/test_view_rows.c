@@ -184,8 +184,7 @@ static void view_may_come_in_several_parts(void **state)
 			    "build");
 }
 
-/* ---- marked conflicts ----------------------------------------------------------------
- */
+/* ---- marked conflicts ---- */
 
 static void says_conflict(struct script *script, uint64_t layer, uint8_t flags,
 			  uint64_t count)
@@ -225,8 +224,7 @@ static void w7_marked_conflicts_name_their_layers(void **state)
 	assert_int_equal(view_rows_next(&view, &row, &script->error), 0);
 }
 
-/* ---- hostile daemons -----------------------------------------------------------------
- */
+/* ---- hostile daemons ---- */
 
 static int read_conflict(struct script *script, uint64_t layer, uint8_t flags,
 			 uint64_t count)

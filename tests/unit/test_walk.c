@@ -142,8 +142,7 @@ static const char small_rows[] = "f .hidden\n"
 				 "l c -> a\n"
 				 "f q\n";
 
-/* ---- T1 ------------------------------------------------------------------------------
- */
+/* ---- T1 ---- */
 
 static void t1_a_dot_takes_the_whole_root_without_a_row_for_it(void **state)
 {
@@ -305,8 +304,7 @@ static void t1_paths_from_takes_lines_or_nul_separated(void **state)
 	assert_string_equal(walk(fixture, none, NULL), "f a/y.c\nf q\n");
 }
 
-/* ---- T2 ------------------------------------------------------------------------------
- */
+/* ---- T2 ---- */
 
 static void t2_modes_times_and_targets_are_kept(void **state)
 {
@@ -355,8 +353,7 @@ static void t2_sockets_and_fifos_are_skipped_and_counted(void **state)
 	assert_int_equal(fixture->skipped, 2);
 }
 
-/* ---- order and depth -----------------------------------------------------------------
- */
+/* ---- order and depth ---- */
 
 static void rows_ascend_as_path_compare_says(void **state)
 {

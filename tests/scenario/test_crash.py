@@ -1,0 +1,206 @@
+"""Processes that die in the middle: kill -9 of the daemon and of clients."""
+
+import os
+import select
+import signal
+
+from harness import Scenario, random_bytes, read_tree
+from proxy import Hold
+
+FILES = {**{f"f{number}": random_bytes(300_000, number) for number in range(20)},
+         "d/small": "x", "empty": None}
+MOMENTS = (("up", 0), ("up", 100), ("up", 400), ("up", 2_000_000), ("up", 5_900_000),
+           ("down", 0), ("down", 150), ("down", 300), ("down", 600))
+
+
+class Crash(Scenario):
+    def assert_sound(self):
+        """No damage, and nothing in the segments that no layer vouches for."""
+        self.daemon.stop()
+        status, out, err = self.daemon.check("--read-data")
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertIn("no damage", out)
+        self.daemon.start()
+
+    def layers(self, **options):
+        return self.baton("log", "--all", "--json", **options).json["layers"]
+
+
+class DaemonDies(Crash):
+    def test_w1_kill_9_in_a_persist_leaves_all_or_nothing_and_the_client_completes_it(self):
+        root = self.tree(FILES)
+        self.persist("base", {"base": ""})
+        for way, at in MOMENTS:
+            with self.subTest(way=way, at=at):
+                workflow, hold = f"{way}{at}", Hold(way, at)
+                proxy = self.proxy(hold)
+                persist = self.popen("persist", "--server", proxy.url, "--timeout", "30", "--root",
+                                     root, ".", job="a", workflow=workflow)
+                hold.wait()
+                self.daemon.kill()
+                self.daemon.start()
+                before = self.baton("log", "--all", "--json", workflow=workflow, status=None)
+                self.assertIn(before.status, (0, 3))
+                hold.release()
+                _, err = persist.communicate()
+                self.assertEqual(persist.returncode, 0, err)
+                self.assertEqual(len(self.layers(workflow=workflow)), 1)
+                self.assertEqual(read_tree(self.attach(workflow=workflow)[1]), read_tree(root))
+        self.assert_sound()
+
+    def test_w1_kill_9_while_segments_grow(self):
+        root = self.tree({f"f{number}": random_bytes(1_000_000, number) for number in range(60)})
+        before = self.persist("base", {"base": "kept"})
+        clients = [self.popen("persist", "--timeout", "60", "--root", root, ".", job=f"job{number}")
+                   for number in range(3)]
+        while sum(segment.stat().st_size for segment in self.daemon.segments()) < 5_000_000:
+            select.select([], [], [], 0.001)
+        self.daemon.kill()
+        self.daemon.start()
+        for client in clients:
+            _, err = client.communicate()
+            self.assertEqual(client.returncode, 0, err)
+        jobs = sorted(layer["job"] for layer in self.layers())
+        self.assertEqual(jobs, ["base", "job0", "job1", "job2"])
+        self.assertEqual(self.baton("cat", "base").out, b"kept")
+        self.assertEqual(before["sequence"], 1)
+        self.assert_sound()
+
+    def test_kill_9_in_a_persist_gives_the_room_back(self):
+        root = self.tree(FILES)
+        self.persist("base", {"base": ""})
+        self.daemon.restart()
+        stored = sum(segment.stat().st_size for segment in self.daemon.segments())
+        hold = Hold("up", 5_000_000)
+        proxy = self.proxy(hold)
+        persist = self.popen("persist", "--server", proxy.url, "--root", root, ".", job="a")
+        hold.wait()
+        persist.kill()
+        self.daemon.kill()
+        self.daemon.start()
+        self.daemon.stop()
+        self.assertLessEqual(sum(segment.stat().st_size for segment in self.daemon.segments()),
+                             stored + 4096)
+        self.daemon.start()
+
+    def test_a_daemon_that_dies_and_stays_away_in_a_persist(self):
+        root = self.tree(FILES)
+        hold = Hold("up", 2_000_000)
+        proxy = self.proxy(hold)
+        persist = self.popen("persist", "--server", proxy.url, "--timeout", "0.3", "--root", root,
+                             ".", job="a")
+        hold.wait()
+        self.daemon.kill()
+        hold.release()
+        _, err = persist.communicate()
+        self.assertEqual(persist.returncode, 7, err)
+        self.assertTrue(err.decode().splitlines()[-1].startswith("baton: "))
+        self.daemon.start()
+        self.assertEqual(self.status()["layers"], 0)
+
+    def test_a_daemon_that_dies_and_stays_away_in_an_attach(self):
+        self.persist("a", FILES)
+        empty = self.tree({})
+        for into in (self.missing(), empty):
+            hold = Hold("down", 3_000_000)
+            proxy = self.proxy(hold)
+            attach = self.popen("attach", "--server", proxy.url, "--timeout", "0.3", into, job="b")
+            hold.wait()
+            self.daemon.kill()
+            hold.release()
+            _, err = attach.communicate()
+            self.assertEqual(attach.returncode, 7, err)
+            self.assertIn(str(into), err.decode().splitlines()[-1])
+            self.daemon.start()
+            self.assertFalse(read_tree(into))
+        self.assertEqual(os.listdir(empty.parent / empty.name), [])
+
+    def test_kill_9_in_an_attach_and_the_client_completes_it(self):
+        made = self.persist("a", FILES)
+        into = self.missing()
+        hold = Hold("down", 3_000_000)
+        proxy = self.proxy(hold)
+        attach = self.popen("attach", "--json", "--server", proxy.url, into, job="b")
+        hold.wait()
+        self.daemon.kill()
+        self.daemon.start()
+        hold.release()
+        out, err = attach.communicate()
+        self.assertEqual(attach.returncode, 0, err)
+        self.assertIn(made["digest"].encode(), out)
+        self.assertEqual(os.listdir(into.parent), ["dir"])
+
+    def test_what_an_attach_taught_survives_kill_9(self):
+        self.persist("a", {"x": "a"})
+        self.attach("b")
+        self.daemon.kill()
+        self.daemon.start()
+        self.persist("b", {"x": "b"})
+        self.assertEqual(self.baton("cat", "x").out, b"b")
+
+    def test_kill_9_at_the_start_again_and_again(self):
+        self.persist("a", FILES)
+        for _ in range(5):
+            self.daemon.kill()
+            self.daemon.start()
+        self.assertEqual(len(self.layers()), 1)
+        self.assert_sound()
+
+    def test_reuse_comes_back_after_kill_9(self):
+        self.persist("a", FILES)
+        self.daemon.kill()
+        self.daemon.start()
+        while self.status()["index_state"] != "ready":
+            select.select([], [], [], 0.01)
+        again = self.persist("b", FILES)
+        self.assertLess(again["new_bytes"], 10_000)
+
+
+class ClientDies(Crash):
+    def test_a_persist_that_is_killed_ends_its_session_and_leaves_nothing(self):
+        root = self.tree(FILES)
+        for way, at in MOMENTS:
+            with self.subTest(way=way, at=at), self.nothing_changes():
+                hold = Hold(way, at)
+                proxy = self.proxy(hold)
+                persist = self.popen("persist", "--server", proxy.url, "--root", root, ".",
+                                     job="a", workflow=f"{way}{at}")
+                hold.wait()
+                persist.kill()
+                persist.wait()
+                hold.release()
+                while self.status()["connections"] > 1:  # this one
+                    select.select([], [], [], 0.001)
+        self.assertEqual(self.status()["sessions"], 1)
+        self.assert_sound()
+
+    def test_an_attach_that_is_killed_leaves_no_dir_and_the_next_one_clears_up(self):
+        self.persist("a", FILES)
+        into = self.missing()
+        for at in (500, 1_000_000, 5_000_000):
+            hold = Hold("down", at)
+            proxy = self.proxy(hold)
+            attach = self.popen("attach", "--server", proxy.url, into, job="b")
+            hold.wait()
+            attach.kill()
+            attach.wait()
+            self.assertFalse(into.exists())
+        self.attach(into=into)
+        self.assertEqual(len(read_tree(into)), len(FILES) + 1)
+        self.assertEqual(os.listdir(into.parent), ["dir"])
+
+    def test_an_attach_that_is_stopped_for_a_while_goes_on(self):
+        self.persist("a", FILES)
+        hold = Hold("down", 1_000_000)
+        proxy = self.proxy(hold)
+        into = self.missing()
+        attach = self.popen("attach", "--server", proxy.url, into)
+        hold.wait()
+        attach.send_signal(signal.SIGSTOP)
+        os.waitpid(attach.pid, os.WUNTRACED)
+        hold.release()
+        self.persist("b", {"b": ""})
+        attach.send_signal(signal.SIGCONT)
+        attach.communicate()
+        self.assertEqual(attach.returncode, 0)
+        self.assertEqual(len(read_tree(into)), len(FILES) + 1)
