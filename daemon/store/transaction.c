@@ -161,7 +161,8 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 		if (err)
 			return err;
 	}
-	transaction->new_bytes += frame->raw_len;
+	if (frame->kind == FRAME_CONTENT)
+		transaction->new_bytes += frame->raw_len;
 	transaction->stored_bytes += len;
 	return 0;
 }

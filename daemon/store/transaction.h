@@ -45,8 +45,9 @@ struct frame_input {
 	const uint8_t *payload; /* borrowed */
 	size_t payload_len;
 };
-/* The frame must keep the limits of frames (claimed): units_decode has seen to it. Its
- * raw and stored lengths count into the layer's new_bytes and stored_bytes, pieces too.
+/* The frame must keep the limits of frames (claimed): units_decode has seen to it. The
+ * raw length of content counts into the layer's new_bytes, the stored length of content
+ * and pieces into its stored_bytes.
  * Fails with ERR_NO_ROOM, ERR_READ_ONLY, ERR_LOCAL, ERR_LIMIT; the transaction can then
  * only be freed. */
 int transaction_put(struct transaction *transaction, const struct frame_input *frame,
