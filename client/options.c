@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/ci.h"
 #include "client/command.h"
 #include "client/identity.h"
 #include "client/option_prefix.h"
@@ -118,26 +119,33 @@ static int apply_variables(struct options *options, const struct option_words *w
 	return 0;
 }
 
+/* Takes what the CI system says of a value that nobody gave. */
+static int take_detected(struct options *options, const struct identity_value *value,
+			 const struct ci_system *system, struct error *error)
+{
+	struct ci_finding finding AUTO(ci_finding_fini) = {0};
+	ci_find(system, value->flag, &finding);
+	if (finding.problem && !value->may_lack && !options->identity_problem)
+		options->identity_problem =
+			identity_advice(value, system, finding.problem);
+	if (!finding.value)
+		return 0;
+	struct option_use use = {identity_option(value), finding.value, finding.origin};
+	int ret = apply_text(options, &use, error);
+	if (ret == 0 && value->at == offsetof(struct options, retry_of))
+		options->retry_detected = true;
+	return ret;
+}
+
 static int detect_identity(struct options *options, struct error *error)
 {
+	const struct ci_system *system = ci_detect(ci_systems, NULL);
+	int ret = 0;
 	for (const struct identity_value *value = identity_values; value->name; value++) {
-		if (identity_setting(value, options)->origin)
-			continue;
-		const char *origin = NULL;
-		char *text AUTO_FREE =
-			identity_find(identity_sources, value->flag, &origin);
-		if (!text)
-			continue;
-		const struct option *option =
-			option_named(value->flag + 2, strlen(value->flag) - 2);
-		struct option_use use = {option, text, origin};
-		int ret = apply_text(options, &use, error);
-		if (ret < 0)
-			return ret;
-		if (value->at == offsetof(struct options, retry_of))
-			options->retry_detected = true;
+		if (ret == 0 && !identity_setting(value, options)->origin)
+			ret = take_detected(options, value, system, error);
 	}
-	return 0;
+	return ret;
 }
 
 /* ---- the command ------------------------------------------------------------------- */

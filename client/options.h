@@ -40,6 +40,8 @@ struct options {
 	struct setting retry_of;
 	bool retry_none;     /* --retry-of none */
 	bool retry_detected; /* found in a CI system's environment, not given */
+	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing */
+	char *identity_problem;
 	struct string_list needs;
 	struct setting needs_origin; /* value unused */
 	bool has_needs;
@@ -80,7 +82,7 @@ void options_fini(struct options *options);
 
 /* The identity as the wire wants it; borrowed from options; needs' items live in
  * `ret_items`, which the caller frees. ERR_USAGE when the workflow (or, with need_job,
- * the job) is missing, with a sentence that says how to give it. */
+ * the job) is missing or a CI system's environment is half-set, with a sentence that says how to give it. */
 int options_identity(const struct options *options, bool need_job,
 		     struct msg_identity *ret_identity, struct text **ret_items,
 		     struct error *error);

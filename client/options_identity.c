@@ -31,6 +31,8 @@ int options_identity(const struct options *options, bool need_job,
 		     struct msg_identity *ret_identity, struct text **ret_items,
 		     struct error *error)
 {
+	if (options->identity_problem)
+		return error_set(error, ERR_USAGE, "%s", options->identity_problem);
 	if (!workflow_of(options))
 		return missing("no workflow is known", "--workflow ID", "BATON_WORKFLOW",
 			       error);
@@ -74,6 +76,7 @@ void options_fini(struct options *options)
 		options->from_workflow, options->token_file,  options->root,
 		options->prefix,        options->paths_from,  options->directory,
 		options->layer,         options->on_conflict, options->expect,
+		options->identity_problem,
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);

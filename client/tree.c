@@ -11,7 +11,7 @@
 #define BLOCKS_MAX (LAYER_ROWS_MAX / BLOCK_ENTRIES + 1)
 #define STRINGS_BLOCK_LEN (256u * 1024u)
 
-_Static_assert(sizeof(struct entry) == 56 || sizeof(struct entry) == 48, "compact");
+_Static_assert(sizeof(struct entry) <= 64, "compact");
 
 void tree_init(struct tree *tree)
 {

@@ -1,6 +1,6 @@
 /*
  * What a persist found: one entry for each path, in manifest order, compact enough for
- * millions (48 bytes and the name). Entries never move, so a reader fills in its file's
+ * millions (64 bytes and the name). Entries never move, so a reader fills in its file's
  * while the walk appends further ones.
  *
  * One thread appends. What it appended is another thread's to read once it was told so
@@ -25,12 +25,16 @@ struct entry {
 	union {
 		uint64_t size;      /* files: bytes */
 		const char *target; /* links: borrowed from the tree, ends with a NUL */
+		bool listed; /* directories: there is an entry for all that is in it */
 	};
 	union {
 		uint32_t unit;   /* unit_count 1: its number in the unit table */
+		uint32_t record; /* files with is_recorded that are not known yet */
 		uint32_t *units; /* unit_count > 1: their numbers; owned by the tree */
 	};
 	int64_t seconds;
+	uint64_t inode;     /* of what was read, for the stat record */
+	int64_t changed_ns; /* change time; 0: it proves nothing */
 	uint32_t nanoseconds;
 	uint32_t parent;
 	uint32_t unit_count;
@@ -39,6 +43,7 @@ struct entry {
 	uint8_t type : 2;  /* enum row_type */
 	bool is_row : 1;   /* false: a parent that is not stored, or a file left out */
 	bool is_known : 1; /* files: size, time, mode and units are final */
+	bool is_recorded : 1; /* as the stat record says; not looked at further */
 };
 
 struct tree {

@@ -25,7 +25,10 @@ struct level {
 	bool taken;
 	struct literal_range range;
 	struct walk_names names;
-	size_t next; /* in names */
+	size_t next;       /* in names */
+	bool complete;     /* all that was found has an entry */
+	uint32_t recorded; /* in the stat record; RECORD_NONE */
+	uint32_t sibling;  /* in the stat record: what the next name may be */
 };
 
 struct walk {
@@ -35,6 +38,7 @@ struct walk {
 	struct level *levels;               /* owned */
 	size_t depth, room;
 	size_t prefix_len, prefix_depth; /* with the "/" behind it */
+	dev_t device;                    /* of the root */
 	char *path;    /* owned; PATH_LEN_MAX bytes and some; the directory's, then the
 			  entry's */
 	void *scratch; /* owned */
@@ -47,6 +51,7 @@ struct found {
 	size_t path_len;    /* in walk->path */
 	unsigned char type; /* DT_… */
 	uint32_t entry;
+	uint32_t recorded; /* in the stat record, where it is as that says; or NONE */
 	struct verdict verdict;
 };
 
@@ -124,6 +129,32 @@ static int read_names(struct walk *walk, struct level *level, bool reads,
 	return 0;
 }
 
+/* What the stat record says of a path that the scout found so; false: nothing. */
+static bool recorded(const struct walk *walk, uint32_t number,
+		     struct record_entry *ret_entry)
+{
+	const struct stat_scout *scout = walk->request->scout;
+	if (number == RECORD_NONE || !stat_scout_saw(scout, number, SCOUT_HOLDS))
+		return false;
+	*ret_entry = stat_record_get(scout->record, number);
+	return true;
+}
+
+/* The names of a directory that is as it was. */
+static void recall_names(const struct walk *walk, struct level *level)
+{
+	static const unsigned char types[] = {DT_UNKNOWN, DT_REG, DT_DIR, DT_LNK};
+	const struct stat_record *record = walk->request->scout->record;
+	uint32_t end = stat_record_end(record, level->recorded);
+	for (uint32_t at = level->recorded + 1; at < end;
+	     at = stat_record_end(record, at)) {
+		struct record_entry entry = stat_record_get(record, at);
+		walk_names_recall(&level->names, types[entry.type], entry.name,
+				  entry.name_len);
+	}
+	walk_names_sort(&level->names);
+}
+
 static struct level *push(struct walk *walk)
 {
 	if (walk->depth == walk->room) {
@@ -134,19 +165,65 @@ static struct level *push(struct walk *walk)
 	if (walk->depth >= OPEN_LEVELS)
 		(void)close(take_fd(&walk->levels[walk->depth - OPEN_LEVELS].fd));
 	struct level *level = &walk->levels[walk->depth++];
-	*level = (struct level){.fd = -1};
+	*level = (struct level){.fd = -1, .recorded = RECORD_NONE};
 	return level;
 }
 
-static void keep_status(struct entry *entry, const struct stat *status)
+/* What is read from now on is what the status stands for, if it is settled. */
+static void keep_status(const struct walk *walk, struct entry *entry,
+			const struct stat *status)
 {
+	struct record_stamp stamp = record_stamp_of(status);
 	entry->mode = status->st_mode & 0777;
-	entry->seconds = status->st_mtim.tv_sec;
-	entry->nanoseconds = (uint32_t)status->st_mtim.tv_nsec;
+	entry->seconds = stamp.modified.seconds;
+	entry->nanoseconds = stamp.modified.nanoseconds;
+	entry->inode = stamp.inode;
+	if (status->st_dev == walk->device && (status->st_mode & 07000) == 0 &&
+	    record_is_settled(&stamp))
+		entry->changed_ns = stamp.changed_ns;
+}
+
+static void keep_record(struct entry *entry, const struct record_entry *known)
+{
+	entry->mode = known->mode & 0777;
+	entry->seconds = known->stamp.modified.seconds;
+	entry->nanoseconds = known->stamp.modified.nanoseconds;
+	entry->inode = known->stamp.inode;
+	entry->changed_ns = known->stamp.changed_ns;
+	entry->is_recorded = true;
+}
+
+static void note_recorded(const struct walk *walk, struct level *level, uint32_t number)
+{
+	level->recorded = number;
+	level->sibling = number + 1;
+	if (number == RECORD_NONE || !walk->request->scout)
+		level->recorded = RECORD_NONE;
+}
+
+/* As the record says, and all that is in it too: it need not be opened. */
+static bool enter_recorded(struct walk *walk, const struct found *found)
+{
+	struct record_entry known;
+	if (!is_read(walk, found->path_len, found->verdict.taken) ||
+	    !recorded(walk, found->recorded, &known) || !known.listed)
+		return false;
+	keep_record(tree_entry(walk->tree, found->entry), &known);
+	struct level *level = push(walk);
+	level->entry = found->entry;
+	level->path_len = found->path_len;
+	level->taken = found->verdict.taken;
+	level->range = found->verdict.below;
+	level->complete = true;
+	note_recorded(walk, level, found->recorded);
+	recall_names(walk, level);
+	return true;
 }
 
 static int enter(struct walk *walk, const struct found *found, struct error *error)
 {
+	if (enter_recorded(walk, found))
+		return 0;
 	bool reads = is_read(walk, found->path_len, found->verdict.taken);
 	int fd AUTO_FD = openat(level_fd(walk, top_of(walk)), found->name,
 				(reads ? O_RDONLY : O_PATH) | O_DIRECTORY | O_NOFOLLOW |
@@ -154,9 +231,11 @@ static int enter(struct walk *walk, const struct found *found, struct error *err
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(walk, found->path_len, error);
-	keep_status(tree_entry(walk->tree, found->entry), &status);
+	keep_status(walk, tree_entry(walk->tree, found->entry), &status);
 	struct level *level = push(walk);
 	level->fd = take_fd(&fd);
+	level->complete = reads;
+	note_recorded(walk, level, found->recorded);
 	level->entry = found->entry;
 	level->path_len = found->path_len;
 	level->taken = found->verdict.taken;

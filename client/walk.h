@@ -8,6 +8,9 @@
  * files are named only: reading them is another's work. Sockets, FIFOs and devices are
  * skipped and never opened.
  *
+ * With a scouted stat record, directories that are as it says are not opened, and files
+ * that are as it says are marked.
+ *
  * One thread.
  */
 #ifndef BATON_CLIENT_WALK_H
@@ -17,6 +20,7 @@
 #include <stdint.h>
 
 #include "client/select.h"
+#include "client/stat_scout.h"
 #include "client/tree.h"
 #include "proto/error.h"
 
@@ -33,6 +37,7 @@ struct walk_request {
 	struct selection *selection; /* borrowed */
 	const char *prefix; /* borrowed; clean; what will stand before each path when it
 			     * is stored, for the limits; NULL or "": nothing */
+	const struct stat_scout *scout; /* borrowed; NULL: no stat record */
 	struct walk_events events;
 };
 

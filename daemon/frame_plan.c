@@ -105,7 +105,7 @@ void frame_plan_add(struct frame_plan *plan, const struct frame_place *place)
 static uint8_t beyond(const struct frame_plan *plan)
 {
 	unsigned used = plan->mention_count % 8;
-	return used ? (uint8_t)(0xff << used) : 0;
+	return (uint8_t)(used ? 0xffu << used : 0u);
 }
 
 bool frame_plan_want(struct frame_plan *plan, uint64_t first, const uint8_t *bits,

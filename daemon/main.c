@@ -1,11 +1,13 @@
 /* batond: reads its configuration, serves or checks. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/config.h"
 #include "daemon/server.h"
 #include "daemon/store/store.h"
+#include "proto/cleanup.h"
 
 static void on_damage(void *context, const char *sentence)
 {
@@ -22,11 +24,26 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r\033[K");
 }
 
+/* A mistyped --data is not to become an empty store without damage. */
+static int find_store(const char *data, struct error *error)
+{
+	AUTO_FREE char *format = NULL;
+	claim(asprintf(&format, "%s/format", data) > 0);
+	if (access(format, F_OK) == 0)
+		return 0;
+	return error_set(error, ERR_NOT_FOUND,
+			 "`%s`: holds no store; name the daemon's data directory with "
+			 "--data",
+			 data);
+}
+
 static int check(const struct config *config, struct error *error)
 {
 	struct store *store = NULL;
 	struct store_options options = {.directory = config->data};
-	int code = store_open(&options, &store, error);
+	int code = find_store(config->data, error);
+	if (code == 0)
+		code = store_open(&options, &store, error);
 	if (code)
 		return code;
 	struct check_options check_options = {

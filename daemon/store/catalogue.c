@@ -1,6 +1,5 @@
 #include "daemon/store/catalogue.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/store/catalogue_internal.h"

@@ -17,9 +17,6 @@ struct caller {
 	struct contact contact;
 };
 
-/* Words of a text, for "%.*s". */
-#define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
-
 static struct text or_else(struct text text, const char *otherwise)
 {
 	return text.len > 0 ? text : text_of(otherwise);

@@ -1,15 +1,11 @@
 #include "daemon/store/catalogue_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/bytes.h"
 
 #define PREFIX_DIGITS_MIN 4u
 #define NAME_DIGITS (2 * LAYER_ID_LEN)
-
-/* Words of a text, for "%.*s". */
-#define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
 
 int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
 			       struct text workflow,

@@ -39,9 +39,10 @@ static void loader_fini(struct loader *loader)
 	" UNION ALL SELECT layer, 1, 0 FROM inherited_layers WHERE workflow = ?1),"      \
 	" facts (id) AS ("                                                               \
 	" SELECT base FROM seen JOIN layer_bases ON layer = seen.id"                     \
+	"  WHERE base NOT IN (SELECT id FROM seen)"                                      \
 	" UNION SELECT layer FROM executions"                                            \
-	"  JOIN attached ON attached.execution = executions.id WHERE workflow = ?1"      \
-	" EXCEPT SELECT id FROM seen),"                                                  \
+	"  JOIN attached ON attached.execution = executions.id"                          \
+	"  WHERE workflow = ?1 AND layer NOT IN (SELECT id FROM seen)),"                 \
 	" known (id, inherited, shadow) AS ("                                            \
 	" SELECT * FROM seen UNION ALL SELECT id, 1, 1 FROM facts) "
 

@@ -40,6 +40,9 @@ int catalogue_failure(struct catalogue *catalogue, int code, struct error *error
 
 int64_t catalogue_now_ms(void);
 
+/* A text's two arguments for "%.*s". */
+#define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
+
 /* ---- statements ------------------------------------------------------------------ */
 
 /*
@@ -48,8 +51,8 @@ int64_t catalogue_now_ms(void);
  */
 struct query {
 	struct catalogue *catalogue; /* borrowed */
-	sqlite3_stmt
-		*statement; /* borrowed from the cache; NULL: it could not be prepared */
+	/* borrowed from the cache; NULL: it could not be prepared */
+	sqlite3_stmt *statement;
 	int bound;
 	int code;
 };

@@ -1,6 +1,5 @@
 #include "daemon/store/catalogue_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/bytes.h"

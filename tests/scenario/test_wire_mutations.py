@@ -1,5 +1,6 @@
 """Recorded conversations, changed at random (with a fixed seed): neither program falls."""
 
+import concurrent.futures
 import random
 import socket
 import threading
@@ -12,6 +13,7 @@ from wire import Connection, Type, encode, open_socket, split_messages
 from wire_case import WireScenario, client, conversation, identity, say_and_listen
 
 COUNT = 500
+CLIENTS = 16
 KEY = bytes(range(16))
 TREE = {b"a.txt": client.file("alpha\n"), b"b/large": client.file(bytes(range(256)) * 40),
         b"b/l": client.symlink(b"../a.txt"), b"c": client.directory()}
@@ -113,31 +115,42 @@ class AgainstTheDaemon(WireScenario):
 
 @unittest.skipUnless(BATON.exists(), "the build has no client")
 class AgainstTheClient(Scenario):
-    """Each stream is said at once, whatever the client says meanwhile."""
+    """Each stream is said at once, whatever the client says meanwhile. Several clients run
+    at once, because some wait before they try again."""
 
-    fake = None
+    recorder = None
 
     def setUp(self):
         super().setUp()
+        self.start_daemon()
         self.box = self.folder / "box"
         make_tree(self.box, {"outside.txt": "mine", "keep/x": "x", "keep/y": "y" * 5000})
-        self.said = b""
 
     @property
     def daemon(self):
-        return self.fake or super().daemon
+        return self.recorder or super().daemon
 
     def say_changed(self, whole, seed, check):
         outside = read_tree(self.box, times=True)
-        self.fake = FakeDaemon(self.folder, lambda link: fake_daemon.say(self.said)(link))
-        self.addCleanup(self.fake.stop)
         rng = random.Random(seed)
-        for number in range(COUNT):
-            self.said = mutate(rng, whole) if number else whole
+        streams = [whole] + [mutate(rng, whole) for _ in range(COUNT)]
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+            checks = [pool.submit(self.say_one, number, stream, check)
+                      for number, stream in enumerate(streams)]
+        for number, done in enumerate(checks):
             with self.subTest(number=number):
-                check(number)
-                self.assertEqual(read_tree(self.box, times=True), outside)
-        self.assertEqual(self.fake.failures, [])
+                done.result()
+        self.assertEqual(read_tree(self.box, times=True), outside)
+
+    def say_one(self, number, stream, check):
+        folder = self.folder / f"fake-{number}"
+        folder.mkdir()
+        fake = FakeDaemon(folder, fake_daemon.say(stream))
+        try:
+            check(number, ["--server", fake.url])
+        finally:
+            fake.stop()
+        self.assertEqual(fake.failures, [])
 
     def run_client(self, *arguments, whole, **options):
         result = self.baton(*arguments, cwd=self.box, status=0 if whole else None,
@@ -157,10 +170,10 @@ class AgainstTheClient(Scenario):
             encode(Type.FRAME, client.frames.encode_frame(contents)),
             encode(Type.FRAMES_END, b"\x80"), encode(Type.RECORDED, b"\x80")])
 
-    def attach_once(self, number):
+    def attach_once(self, number, server):
         out = self.folder / f"out-{number}"
         out.mkdir()
-        result = self.run_client("attach", out / "dir", whole=number == 0)
+        result = self.run_client("attach", *server, out / "dir", whole=number == 0)
         if result.status == 0 or b"is complete" in result.err:
             self.assertEqual(list(out.iterdir()), [out / "dir"], result)
         else:
@@ -169,15 +182,15 @@ class AgainstTheClient(Scenario):
     def test_an_attach_survives_changed_conversations(self):
         self.say_changed(self.attach_stream(), 20261121, self.attach_once)
 
-    def persist_once(self, number):
-        result = self.run_client("persist", ".", job="build", whole=number == 0)
+    def persist_once(self, number, server):
+        result = self.run_client("persist", *server, ".", job="build", whole=number == 0)
         if result.status == 0:
             self.assertIn(b"layer", result.out + result.err)
 
     def test_a_persist_survives_changed_conversations(self):
         real = super().daemon
         with FakeDaemonThatRecords(self.folder, real.url) as recorder:
-            self.fake = recorder
+            self.recorder = recorder
             self.run_client("persist", ".", job="build", whole=True)
         self.say_changed(recorder.said, 20261122, self.persist_once)
 

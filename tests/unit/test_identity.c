@@ -14,31 +14,42 @@
 #include "client/option_table.h"
 #include "proto/cleanup.h"
 
-/* Two systems, one inside the other. */
-static const struct identity_source sources[] = {
-	{"--workflow", "{TEST_REPOSITORY}/{TEST_RUN}", "TEST_RUN of the inner system"},
-	{"--job", "{TEST_JOB}", "TEST_JOB of the inner system"},
-	{"--workflow", "pipeline-{TEST_PIPELINE}", "TEST_PIPELINE of the outer system"},
+static const struct ci_row rows[] = {
+	{.flag = "--workflow", .form = "{TEST_REPOSITORY}/{TEST_RUN}", .optional = true},
+	{.flag = "--workflow", .form = "pipeline-{TEST_PIPELINE+1}", .optional = true},
+	{.flag = "--job", .form = "{TEST_JOB}", .nothing = "none"},
+	{.flag = "--run", .form = "{TEST_RUN:first}"},
+	{.flag = "--shard", .hint = "it is not said"},
 	{.flag = NULL},
 };
+static const struct ci_system testing = {"Testing", "TEST", .rows = rows};
 
 static int clear_environment(void **state)
 {
 	(void)state;
-	(void)unsetenv("TEST_REPOSITORY");
-	(void)unsetenv("TEST_RUN");
-	(void)unsetenv("TEST_JOB");
-	(void)unsetenv("TEST_PIPELINE");
-	return 0;
+	return clearenv();
 }
 
 static void assert_found(const char *flag, const char *value, const char *origin)
 {
-	const char *found_origin = NULL;
-	char *found AUTO_FREE = identity_find(sources, flag, &found_origin);
-	assert_non_null(found);
-	assert_string_equal(found, value);
-	assert_string_equal(found_origin, origin);
+	struct ci_finding finding AUTO(ci_finding_fini) = {0};
+	ci_find(&testing, flag, &finding);
+	assert_null(finding.problem);
+	assert_non_null(finding.value);
+	assert_string_equal(finding.value, value);
+	assert_string_equal(finding.origin, origin);
+}
+
+static void assert_lacking(const char *flag, const char *problem)
+{
+	struct ci_finding finding AUTO(ci_finding_fini) = {0};
+	ci_find(&testing, flag, &finding);
+	assert_null(finding.value);
+	assert_null(finding.origin);
+	if (problem)
+		assert_string_equal(finding.problem, problem);
+	else
+		assert_null(finding.problem);
 }
 
 static void a_form_is_filled_from_several_variables(void **state)
@@ -46,27 +57,43 @@ static void a_form_is_filled_from_several_variables(void **state)
 	(void)state;
 	(void)setenv("TEST_REPOSITORY", "me/it", 1);
 	(void)setenv("TEST_RUN", "17", 1);
-	assert_found("--workflow", "me/it/17", "TEST_RUN of the inner system");
+	assert_found("--workflow", "me/it/17", "TEST_REPOSITORY + TEST_RUN");
 }
 
-static void the_first_row_whose_variables_are_all_set_wins(void **state)
+static void a_later_row_is_for_what_an_earlier_one_does_not_say(void **state)
 {
 	(void)state;
+	assert_lacking("--workflow", NULL);
 	(void)setenv("TEST_PIPELINE", "4", 1);
-	(void)setenv("TEST_RUN", "17", 1);
-	assert_found("--workflow", "pipeline-4", "TEST_PIPELINE of the outer system");
+	assert_found("--workflow", "pipeline-5", "TEST_PIPELINE");
 	(void)setenv("TEST_REPOSITORY", "me/it", 1);
-	assert_found("--workflow", "me/it/17", "TEST_RUN of the inner system");
+	assert_lacking("--workflow", "TEST_RUN is not set");
+}
+
+static void a_form_may_say_what_an_unset_variable_means(void **state)
+{
+	(void)state;
+	assert_found("--run", "first", "TEST_RUN (not set)");
+	(void)setenv("TEST_RUN", "2", 1);
+	assert_found("--run", "2", "TEST_RUN");
 }
 
 static void an_empty_variable_counts_as_unset(void **state)
 {
 	(void)state;
-	const char *origin = NULL;
 	(void)setenv("TEST_JOB", "", 1);
-	assert_null(identity_find(sources, "--job", &origin));
-	assert_null(identity_find(sources, "--shard", &origin));
-	assert_null(origin);
+	assert_lacking("--job", "TEST_JOB is not set");
+	(void)setenv("TEST_JOB", "none", 1);
+	assert_lacking("--job", NULL);
+}
+
+static void a_hint_is_no_value(void **state)
+{
+	(void)state;
+	assert_lacking("--shard", NULL);
+	assert_string_equal(ci_hint(&testing, "--shard"), "it is not said");
+	assert_null(ci_hint(&testing, "--job"));
+	assert_null(ci_hint(NULL, "--job"));
 }
 
 static void every_value_has_an_option_that_gives_it(void **state)
@@ -126,8 +153,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_form_is_filled_from_several_variables),
-		TEST(the_first_row_whose_variables_are_all_set_wins),
+		TEST(a_later_row_is_for_what_an_earlier_one_does_not_say),
+		TEST(a_form_may_say_what_an_unset_variable_means),
 		TEST(an_empty_variable_counts_as_unset),
+		TEST(a_hint_is_no_value),
 		TEST(every_value_has_an_option_that_gives_it),
 		TEST(whereami_names_origins_and_how_to_give_what_is_missing),
 	};

@@ -1,0 +1,82 @@
+/* GitLab: one job of the pipeline file is several, with names that begin alike, when it
+ * is run `parallel`. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/ci.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+
+__attribute__((format(printf, 2, 3))) static void find_problem(struct ci_finding *finding,
+							       const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	if (vasprintf(&finding->problem, format, arguments) < 0)
+		finding->problem = must_strdup("CI_JOB_NAME does not fit");
+	va_end(arguments);
+}
+
+/* " 1/5", if this is one of several; NULL: it is not, or the environment is half-set. */
+static char *slice_suffix(void)
+{
+	const char *index = ci_variable("CI_NODE_INDEX");
+	const char *total = ci_variable("CI_NODE_TOTAL");
+	char *suffix = NULL;
+	if (!index || !total || asprintf(&suffix, " %s/%s", index, total) < 0)
+		return NULL;
+	return suffix;
+}
+
+void ci_gitlab_job(struct ci_finding *ret_finding)
+{
+	const char *name = ci_variable("CI_JOB_NAME");
+	if (!name) {
+		find_problem(ret_finding,
+			     "CI_JOB_GROUP_NAME and CI_JOB_NAME are not set");
+		return;
+	}
+	char *suffix AUTO_FREE = slice_suffix();
+	size_t len = strlen(name);
+	size_t suffix_len = suffix ? strlen(suffix) : 0;
+	bool ends_so = suffix_len < len &&
+		       (!suffix || strcmp(name + len - suffix_len, suffix) == 0);
+	if (!ends_so) {
+		find_problem(
+			ret_finding,
+			"CI_JOB_GROUP_NAME is not set, and CI_JOB_NAME=%.100s is one "
+			"of several that share a name",
+			name);
+		return;
+	}
+	ret_finding->value = must_memdup(name, len - suffix_len);
+	ret_finding->origin = must_strdup("CI_JOB_NAME");
+}
+
+void ci_gitlab_shard(struct ci_finding *ret_finding)
+{
+	const char *group = ci_variable("CI_JOB_GROUP_NAME");
+	const char *name = ci_variable("CI_JOB_NAME");
+	if (!group)
+		return;
+	if (!name) {
+		find_problem(ret_finding, "CI_JOB_NAME is not set");
+		return;
+	}
+	size_t len = strlen(group);
+	if (strncmp(name, group, len) != 0) {
+		find_problem(ret_finding,
+			     "CI_JOB_NAME=%.100s does not begin with "
+			     "CI_JOB_GROUP_NAME=%.100s",
+			     name, group);
+		return;
+	}
+	const char *added = name + len + strspn(name + len, ": \t");
+	if (*added == '\0')
+		return;
+	ret_finding->value = must_strdup(added);
+	ret_finding->origin = must_strdup("CI_JOB_NAME");
+}

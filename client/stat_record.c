@@ -1,0 +1,455 @@
+#include "client/stat_record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "client/stat_record_file.h"
+#include "proto/bytes.h"
+#include "proto/cleanup.h"
+#include "proto/limits.h"
+
+#define NANOSECONDS 1000000000
+#define FLAG_TRUSTED 0x04u
+#define FLAG_BASE 0x08u
+#define FLAG_LISTED 0x10u
+#define AGE_SHIFT 5
+
+/* Where an entry stands among the others. */
+struct node {
+	uint32_t at; /* of its flags, in bytes */
+	uint32_t parent;
+	uint32_t end;
+};
+
+struct stat_record {
+	const uint8_t *bytes; /* borrowed, or of the mapping */
+	size_t len;
+	void *mapping; /* owned; NULL: none */
+	struct record_header header;
+	struct node *nodes; /* owned */
+};
+
+/* ---- the header ----------------------------------------------------------------------
+ */
+
+/* Wraps for times that no clock shows. */
+static int64_t nanoseconds_of(const struct timespec *time)
+{
+	return (int64_t)((uint64_t)time->tv_sec * NANOSECONDS + (uint64_t)time->tv_nsec);
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+	(void)clock_gettime(clock, &now);
+	return nanoseconds_of(&now);
+}
+
+static bool read_header(const uint8_t *bytes, size_t len, struct record_header *header)
+{
+	struct reader in = reader_of(bytes, len);
+	const uint8_t *magic = reader_bytes(&in, strlen(RECORD_MAGIC));
+	if (!magic || memcmp(magic, RECORD_MAGIC, strlen(RECORD_MAGIC)) != 0 ||
+	    reader_u8(&in) != RECORD_VERSION || reader_u8(&in) != 1 ||
+	    reader_u16(&in) != 0)
+		return false;
+	header->checksum = reader_u64(&in);
+	header->len = reader_u64(&in);
+	header->device = reader_u64(&in);
+	header->inode = reader_u64(&in);
+	header->written_ns = (int64_t)reader_u64(&in);
+	header->count = reader_u32(&in);
+	header->path_len = reader_u32(&in);
+	reader_copy(&in, header->base.layer, RECORD_LAYER_ID_LEN);
+	reader_copy(&in, header->base.digest.bytes, SHA256_LEN);
+	static const uint8_t none[RECORD_LAYER_ID_LEN];
+	header->base.known = memcmp(header->base.layer, none, sizeof none) != 0;
+	return !in.failed && header->len == len && header->path_len <= in.left &&
+	       header->count > 0 && header->count <= LAYER_ROWS_MAX;
+}
+
+/* A record from the future: the clock was set back, and proves nothing. */
+static bool header_holds(const struct record_header *header, const uint8_t *bytes,
+			 size_t len)
+{
+	return header->written_ns <= now_ns(CLOCK_REALTIME) &&
+	       header->checksum ==
+		       xxh64_of(bytes + RECORD_CHECKED_AT, len - RECORD_CHECKED_AT);
+}
+
+/* ---- entries -------------------------------------------------------------------------
+ */
+
+static void read_stamp(struct reader *in, struct record_stamp *stamp)
+{
+	stamp->inode = reader_u64(in);
+	stamp->modified.seconds = (int64_t)reader_u64(in);
+	stamp->modified.nanoseconds = reader_u32(in);
+	stamp->changed_ns = (int64_t)reader_u64(in);
+}
+
+static void read_file(struct reader *in, struct record_entry *entry)
+{
+	entry->size = reader_varint(in);
+	uint64_t count = reader_varint(in);
+	if (count > ROW_UNITS_MAX)
+		in->failed = true;
+	else
+		entry->units = reader_bytes(in, (size_t)count * RECORD_UNIT_LEN);
+	entry->unit_count = in->failed ? 0 : (uint32_t)count;
+}
+
+/* From the flags on. */
+static struct record_entry read_entry(struct reader *in)
+{
+	struct record_entry entry = {0};
+	uint8_t flags = reader_u8(in);
+	entry.type = flags & 3u;
+	entry.trusted = (flags & FLAG_TRUSTED) != 0;
+	entry.in_base = (flags & FLAG_BASE) != 0;
+	entry.listed = (flags & FLAG_LISTED) != 0;
+	entry.age = (uint8_t)(flags >> AGE_SHIFT);
+	entry.name_len = reader_u8(in);
+	entry.name = (const char *)reader_bytes(in, entry.name_len);
+	entry.mode = reader_u16(in);
+	if (entry.trusted)
+		read_stamp(in, &entry.stamp);
+	if (entry.trusted && entry.type == ROW_FILE)
+		read_file(in, &entry);
+	if (entry.type == ROW_SYMLINK) {
+		entry.target_len = reader_u16(in);
+		entry.target = (const char *)reader_bytes(in, entry.target_len);
+	}
+	return entry;
+}
+
+/* Units that the file's size is made of. */
+static bool units_valid(const struct record_entry *entry)
+{
+	uint64_t size = 0;
+	for (uint32_t i = 0; i < entry->unit_count; i++) {
+		uint32_t len = record_unit(entry, i).key.len;
+		if (len == 0 || len > UNIT_LEN_MAX)
+			return false;
+		size += len;
+	}
+	return size == entry->size;
+}
+
+static bool entry_valid(const struct record_entry *entry, bool is_root)
+{
+	if (entry->type == 0 || entry->mode > 07777 ||
+	    entry->stamp.modified.nanoseconds >= NANOSECONDS)
+		return false;
+	if (is_root)
+		return entry->name_len == 0 && entry->type == ROW_DIRECTORY;
+	if (entry->name_len == 0 || memchr(entry->name, '\0', entry->name_len) ||
+	    memchr(entry->name, '/', entry->name_len))
+		return false;
+	if (entry->type == ROW_SYMLINK)
+		return entry->target_len > 0 &&
+		       entry->target_len <= LINK_TARGET_LEN_MAX &&
+		       !memchr(entry->target, '\0', entry->target_len);
+	return units_valid(entry);
+}
+
+static int compare_names(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+/* ---- reading all of it ---------------------------------------------------------------
+ */
+
+struct parse {
+	struct stat_record *record; /* borrowed */
+	struct reader in;
+	uint32_t *open; /* owned; directories, outermost first */
+	uint32_t *last; /* owned; the latest child of each; 0: none */
+	size_t depth, room;
+};
+
+static void parse_fini(struct parse *parse)
+{
+	free(parse->open);
+	free(parse->last);
+}
+
+static void open_directory(struct parse *parse, uint32_t entry)
+{
+	if (parse->depth == parse->room) {
+		parse->room = parse->room ? parse->room * 2 : 64;
+		parse->open = must_realloc(parse->open, parse->room * sizeof(uint32_t));
+		parse->last = must_realloc(parse->last, parse->room * sizeof(uint32_t));
+	}
+	parse->open[parse->depth] = entry;
+	parse->last[parse->depth++] = 0;
+}
+
+static void end_directories(struct parse *parse, size_t count, uint32_t end)
+{
+	for (; count > 0; count--)
+		parse->record->nodes[parse->open[--parse->depth]].end = end;
+}
+
+/* Whether it may follow its elder sibling. */
+static bool ascends(const struct parse *parse, const struct record_entry *entry)
+{
+	uint32_t elder = parse->last[parse->depth - 1];
+	if (elder == 0)
+		return true;
+	struct record_entry before = stat_record_get(parse->record, elder);
+	return compare_names(before.name, before.name_len, entry->name, entry->name_len) <
+	       0;
+}
+
+static bool parse_next(struct parse *parse, uint32_t number)
+{
+	struct stat_record *record = parse->record;
+	uint64_t ended = reader_varint(&parse->in);
+	bool is_root = number == 0;
+	if (is_root ? ended != 0 : ended >= parse->depth)
+		return false;
+	end_directories(parse, (size_t)ended, number);
+	record->nodes[number] = (struct node){
+		.at = (uint32_t)(parse->in.at - record->bytes),
+		.parent = is_root ? 0 : parse->open[parse->depth - 1],
+		.end = number + 1,
+	};
+	struct record_entry entry = read_entry(&parse->in);
+	if (parse->in.failed || !entry_valid(&entry, is_root) ||
+	    entry.stamp.changed_ns >= record->header.written_ns)
+		return false;
+	if (!is_root) {
+		if (!ascends(parse, &entry))
+			return false;
+		parse->last[parse->depth - 1] = number;
+	}
+	if (entry.type == ROW_DIRECTORY)
+		open_directory(parse, number);
+	return parse->depth <= PATH_DEPTH_MAX + 1;
+}
+
+static bool parse_entries(struct stat_record *record)
+{
+	size_t start = RECORD_HEADER_LEN + record->header.path_len;
+	struct parse parse AUTO(parse_fini) = {
+		.record = record,
+		.in = reader_of(record->bytes + start, record->len - start),
+	};
+	/* an entry takes at least 5 bytes */
+	if (record->header.count > parse.in.left / 5)
+		return false;
+	record->nodes = must_alloc(record->header.count * sizeof *record->nodes);
+	for (uint32_t i = 0; i < record->header.count; i++)
+		if (!parse_next(&parse, i))
+			return false;
+	end_directories(&parse, parse.depth, record->header.count);
+	return parse.in.left == 0;
+}
+
+struct stat_record *stat_record_parse(const void *bytes, size_t len)
+{
+	struct record_header header;
+	if (len > RECORD_LEN_MAX || !read_header(bytes, len, &header) ||
+	    !header_holds(&header, bytes, len))
+		return NULL;
+	struct stat_record *record = must_calloc(1, sizeof *record);
+	record->bytes = bytes;
+	record->len = len;
+	record->header = header;
+	if (parse_entries(record))
+		return record;
+	stat_record_close(record);
+	return NULL;
+}
+
+static bool is_of(const struct stat_record *record, const struct record_place *place)
+{
+	const struct record_header *header = &record->header;
+	return header->device == place->device && header->inode == place->inode &&
+	       header->path_len == strlen(place->path) &&
+	       memcmp(record->bytes + RECORD_HEADER_LEN, place->path, header->path_len) ==
+		       0;
+}
+
+struct stat_record *stat_record_open(int root_fd)
+{
+	struct record_place place AUTO(record_place_fini) = {0};
+	size_t len;
+	if (record_place_find(root_fd, &place) != 0)
+		return NULL;
+	int fd AUTO_FD = record_place_open(&place, &len);
+	if (fd < 0)
+		return NULL;
+	void *mapping = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (mapping == MAP_FAILED)
+		return NULL;
+	struct stat_record *record = stat_record_parse(mapping, len);
+	if (!record) {
+		(void)munmap(mapping, len);
+		return NULL;
+	}
+	record->mapping = mapping;
+	if (is_of(record, &place))
+		return record;
+	stat_record_close(record);
+	return NULL;
+}
+
+void stat_record_close(struct stat_record *record)
+{
+	if (!record)
+		return;
+	if (record->mapping)
+		(void)munmap(record->mapping, record->len);
+	free(record->nodes);
+	free(record);
+}
+
+/* ---- asking --------------------------------------------------------------------------
+ */
+
+const struct record_base *stat_record_base(const struct stat_record *record)
+{
+	return &record->header.base;
+}
+
+uint64_t stat_record_device(const struct stat_record *record)
+{
+	return record->header.device;
+}
+
+uint32_t stat_record_count(const struct stat_record *record)
+{
+	return record->header.count;
+}
+
+struct record_entry stat_record_get(const struct stat_record *record, uint32_t entry)
+{
+	size_t at = record->nodes[entry].at;
+	struct reader in = reader_of(record->bytes + at, record->len - at);
+	return read_entry(&in);
+}
+
+struct unit_name record_unit(const struct record_entry *entry, uint32_t unit)
+{
+	struct unit_name name;
+	struct reader in =
+		reader_of(entry->units + (size_t)unit * RECORD_UNIT_LEN, RECORD_UNIT_LEN);
+	reader_copy(&in, name.key.xxh.bytes, XXH128_LEN);
+	name.key.len = reader_u32(&in);
+	reader_copy(&in, name.sha.bytes, SHA256_LEN);
+	return name;
+}
+
+uint32_t stat_record_end(const struct stat_record *record, uint32_t entry)
+{
+	return record->nodes[entry].end;
+}
+
+uint32_t stat_record_parent(const struct stat_record *record, uint32_t entry)
+{
+	return record->nodes[entry].parent;
+}
+
+uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32_t end,
+			  const char *name, size_t len)
+{
+	while (*at < end) {
+		uint32_t found = *at;
+		struct record_entry entry = stat_record_get(record, found);
+		int order = compare_names(entry.name, entry.name_len, name, len);
+		if (order > 0)
+			return RECORD_NONE;
+		*at = stat_record_end(record, found);
+		if (order == 0)
+			return found;
+	}
+	return RECORD_NONE;
+}
+
+uint32_t stat_record_find(const struct stat_record *record, const char *path, size_t len)
+{
+	uint32_t found = 0;
+	while (found != RECORD_NONE && len > 0) {
+		const char *slash = memchr(path, '/', len);
+		size_t name_len = slash ? (size_t)(slash - path) : len;
+		uint32_t at = found + 1;
+		found = stat_record_seek(record, &at, stat_record_end(record, found),
+					 path, name_len);
+		size_t step = slash ? name_len + 1 : name_len;
+		path += step;
+		len -= step;
+	}
+	return found;
+}
+
+/* ---- stamps --------------------------------------------------------------------------
+ */
+
+struct record_stamp record_stamp_of(const struct stat *status)
+{
+	return (struct record_stamp){
+		.inode = status->st_ino,
+		.modified = {.seconds = status->st_mtim.tv_sec,
+			     .nanoseconds = (uint32_t)status->st_mtim.tv_nsec},
+		.changed_ns = nanoseconds_of(&status->st_ctim),
+	};
+}
+
+bool record_stamp_equal(const struct record_stamp *a, const struct record_stamp *b)
+{
+	return a->inode == b->inode && a->modified.seconds == b->modified.seconds &&
+	       a->modified.nanoseconds == b->modified.nanoseconds &&
+	       a->changed_ns == b->changed_ns;
+}
+
+/* Two ticks of the clock that stamps files; two seconds and more where a file system
+ * keeps whole ones. */
+static int64_t grains_ns(const struct record_stamp *stamp)
+{
+	struct timespec grain = {.tv_nsec = 4000000};
+	if (stamp->changed_ns % NANOSECONDS == 0)
+		return 2 * (int64_t)NANOSECONDS;
+	(void)clock_getres(CLOCK_REALTIME_COARSE, &grain);
+	return 2 * (int64_t)grain.tv_nsec;
+}
+
+static int64_t age_ns(const struct record_stamp *stamp)
+{
+	return (int64_t)((uint64_t)now_ns(CLOCK_REALTIME_COARSE) -
+			 (uint64_t)stamp->changed_ns);
+}
+
+bool record_is_settled(const struct record_stamp *stamp)
+{
+	return age_ns(stamp) > grains_ns(stamp);
+}
+
+int record_settle_ms(const struct record_stamp *stamp)
+{
+	int64_t left = grains_ns(stamp) - age_ns(stamp);
+	if (left < 0)
+		return 0;
+	return (int)((left < 2 * (int64_t)NANOSECONDS ? left : 2 * (int64_t)NANOSECONDS) /
+			     1000000 +
+		     1);
+}
+
+bool record_entry_holds(const struct stat_record *record,
+			const struct record_entry *entry, const struct stat *status)
+{
+	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
+	struct record_stamp now = record_stamp_of(status);
+	return entry->trusted && (status->st_mode & S_IFMT) == types[entry->type] &&
+	       (status->st_mode & 07777) == entry->mode &&
+	       status->st_dev == record->header.device &&
+	       (entry->type != ROW_FILE || (uint64_t)status->st_size == entry->size) &&
+	       record_stamp_equal(&now, &entry->stamp);
+}

@@ -1,0 +1,42 @@
+/*
+ * Writes a stat record (stat_record.h) in one pass, merging what is seen now with what an
+ * earlier record knows of paths that were not looked at. Memory: a small buffer and what
+ * the depth of the tree needs.
+ *
+ * One thread. All failures are silent towards the user: a record that cannot be written
+ * is none.
+ */
+#ifndef BATON_CLIENT_STAT_RECORD_WRITER_H
+#define BATON_CLIENT_STAT_RECORD_WRITER_H
+
+#include "client/stat_record.h"
+
+struct stat_record_writer;
+
+/* earlier: borrowed; NULL: none. NULL and errno where none can be written. */
+struct stat_record_writer *stat_record_writer_new(int root_fd,
+						  const struct stat_record *earlier);
+/* Without _commit nothing has changed. NULL is fine. */
+void stat_record_writer_free(struct stat_record_writer *writer);
+
+/* The device that entries must be on to be trusted. */
+uint64_t stat_record_writer_device(const struct stat_record_writer *writer);
+
+/* What is new of an entry. Of a record_entry all but age, units and unit_count is taken;
+ * an entry that is not trusted has no stamp, size and units. */
+struct record_addition {
+	struct record_entry entry;
+	const struct unit_name *units; /* borrowed */
+	uint32_t unit_count;
+};
+
+/* In manifest order, the directory itself first, with depth 0; each behind its directory,
+ * whose depth is one less. */
+void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
+			    const struct record_addition *addition);
+
+/* base: NULL: none. 0, or -1 and errno. */
+int stat_record_writer_commit(struct stat_record_writer *writer,
+			      const struct record_base *base);
+
+#endif

@@ -1,0 +1,258 @@
+"""The client in the environments of CI systems: who it says it is, what it persists and
+attaches as, what a half-set environment gets. The variables are those of the systems'
+documentation; the processes are real."""
+
+import json
+import os
+import subprocess
+
+from harness import Scenario, clean_environment, contents
+
+GITHUB = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "me/it",
+          "GITHUB_RUN_ID": "17", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REF_NAME": "main",
+          "GITHUB_SHA": "abc"}
+CIRCLECI = {"CI": "true", "CIRCLECI": "true", "CIRCLE_WORKFLOW_WORKSPACE_ID": "ws",
+            "CIRCLE_WORKFLOW_ID": "wf-1", "CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "1"}
+GITLAB = {"CI": "true", "GITLAB_CI": "true", "CI_SERVER_HOST": "git.example",
+          "CI_PIPELINE_ID": "500", "CI_NODE_TOTAL": "1"}
+BUILDKITE = {"CI": "true", "BUILDKITE": "true", "BUILDKITE_BUILD_ID": "b-1",
+             "BUILDKITE_STEP_ID": "s-1", "BUILDKITE_RETRY_COUNT": "0",
+             "BUILDKITE_REBUILT_FROM_BUILD_ID": ""}
+WOODPECKER = {"CI": "woodpecker", "CI_REPO": "me/it", "CI_PIPELINE_NUMBER": "8",
+              "CI_WORKFLOW_NAME": "main", "CI_PIPELINE_PARENT": "0"}
+
+# Two jobs of one pipeline in each system: the one that persists, the one that attaches.
+PAIRS = {
+    "CircleCI": ({**CIRCLECI, "CIRCLE_JOB": "build"}, {**CIRCLECI, "CIRCLE_JOB": "test"}),
+    "GitHub Actions": ({**GITHUB, "GITHUB_JOB": "build"}, {**GITHUB, "GITHUB_JOB": "test"}),
+    "GitLab": ({**GITLAB, "CI_JOB_NAME": "build", "CI_JOB_GROUP_NAME": "build", "CI_JOB_ID": "1"},
+               {**GITLAB, "CI_JOB_NAME": "test", "CI_JOB_GROUP_NAME": "test", "CI_JOB_ID": "2"}),
+    "Buildkite": ({**BUILDKITE, "BUILDKITE_STEP_KEY": "build", "BUILDKITE_JOB_ID": "j-1"},
+                  {**BUILDKITE, "BUILDKITE_STEP_KEY": "test", "BUILDKITE_JOB_ID": "j-2"}),
+    "Jenkins": tuple({"JENKINS_URL": "https://ci/", "BUILD_TAG": "jenkins-it-1", "STAGE_NAME": name}
+                     for name in ("build", "test")),
+    "Azure Pipelines": tuple(
+        {"TF_BUILD": "True", "SYSTEM_COLLECTIONID": "c", "BUILD_BUILDID": "7",
+         "SYSTEM_PHASENAME": name, "SYSTEM_JOBNAME": "__default", "SYSTEM_JOBATTEMPT": "1"}
+        for name in ("build", "test")),
+    "Woodpecker": tuple({**WOODPECKER, "CI_WORKFLOW_NAME": name, "CI_STEP_NAME": "all"}
+                        for name in ("build", "test")),
+    "Drone": tuple({"CI": "true", "DRONE": "true", "DRONE_REPO": "me/it",
+                    "DRONE_BUILD_NUMBER": "5", "DRONE_STAGE_NAME": name,
+                    "DRONE_STAGE_DEPENDS_ON": needs}
+                   for name, needs in (("build", ""), ("test", "build"))),
+    "Semaphore": tuple({"CI": "true", "SEMAPHORE": "true", "SEMAPHORE_WORKFLOW_ID": "w-1",
+                        "SEMAPHORE_JOB_NAME": name, "SEMAPHORE_JOB_ID": "j-" + name}
+                       for name in ("build", "test")),
+    "Travis": tuple({"CI": "true", "TRAVIS": "true", "TRAVIS_REPO_SLUG": "me/it",
+                     "TRAVIS_BUILD_ID": "6", "TRAVIS_JOB_NAME": name, "TRAVIS_JOB_ID": name}
+                    for name in ("build", "test")),
+    "Bitbucket": tuple({"CI": "true", "BITBUCKET_BUILD_NUMBER": "3", "BATON_JOB": name,
+                        "BITBUCKET_PIPELINE_UUID": "{p}", "BITBUCKET_STEP_UUID": "{%s}" % name}
+                       for name in ("build", "test")),
+}
+
+
+class InCI(Scenario):
+    def whereami(self, variables):
+        return self.baton("whereami", "--json", workflow=None, variables=variables).json
+
+    def persist_as(self, variables, files, *flags, **options):
+        return self.persist(None, files, *flags, workflow=None, variables=variables, **options)
+
+    def attach_as(self, variables, *flags, **options):
+        got, out = self.attach(None, *flags, workflow=None, variables=variables, **options)
+        return got, contents(out)
+
+
+class EachSystem(InCI):
+    def test_one_job_persists_and_the_next_attaches_without_an_option(self):
+        for name, (build, test) in PAIRS.items():
+            with self.subTest(ci=name):
+                seen = self.whereami(build)
+                self.assertEqual(seen["ci"]["value"], name)
+                self.assertEqual(seen["notes"], [])
+                made = self.persist_as(build, {"out/app": name})
+                self.assertEqual((made["job"], made["workflow"]),
+                                 ("build", seen["workflow"]["value"]))
+                got, files = self.attach_as(test)
+                self.assertEqual(files, {"out/app": name})
+                self.assertEqual([layer["job"] for layer in got["layers"]], ["build"])
+
+    def test_a_circleci_rerun_replaces_what_its_jobs_make_again(self):
+        build, test = PAIRS["CircleCI"]
+        self.persist_as(build, {"app": "1"})
+        self.persist_as(test, {"result": "failed"})
+        again = {"CIRCLE_WORKFLOW_ID": "wf-2"}
+        self.persist_as({**test, **again}, {"result": "passed"})
+        _, files = self.attach_as({**CIRCLECI, **again, "CIRCLE_JOB": "deploy"})
+        self.assertEqual(files, {"app": "1", "result": "passed"})
+
+    def test_a_gitlab_retry_is_a_later_attempt(self):
+        build, test = PAIRS["GitLab"]
+        self.persist_as(build, {"app": "1", "gone": ""})
+        self.persist_as({**build, "CI_JOB_ID": "10"}, {"app": "2"})
+        self.assertEqual(self.attach_as({**test, "CI_JOB_ID": "11"})[1], {"app": "2"})
+
+    def test_a_woodpecker_restart_comes_after_the_first_run(self):
+        build, test = PAIRS["Woodpecker"]
+        self.assertEqual(self.persist_as(build, {"app": "1", "gone": ""})["run"], "0")
+        again = {"CI_PIPELINE_RERUNS": "1"}
+        self.persist_as({**build, **again}, {"app": "2"})
+        self.assertEqual(self.attach_as({**test, **again})[1], {"app": "2"})
+
+    def test_gitlab_slices_are_shards_of_one_job(self):
+        for index in ("1", "2"):
+            made = self.persist_as(
+                {**GITLAB, "CI_JOB_NAME": f"test {index}/2", "CI_JOB_GROUP_NAME": "test",
+                 "CI_NODE_INDEX": index, "CI_NODE_TOTAL": "2", "CI_JOB_ID": index}, {index: ""})
+            self.assertEqual((made["job"], made["shard"]), ("test", f"{index}/2"))
+        made = self.persist_as({**GITLAB, "CI_JOB_NAME": "pack: [deb, x86]", "CI_JOB_ID": "3",
+                                "CI_JOB_GROUP_NAME": "pack", "CI_NODE_INDEX": "1",
+                                "CI_NODE_TOTAL": "1"}, {"3": ""})
+        self.assertEqual((made["job"], made["shard"]), ("pack", "[deb, x86]"))
+        self.assertEqual(set(self.attach_as(PAIRS["GitLab"][1], "--from", "test")[1]), {"1", "2"})
+
+    def test_drone_needs_are_its_graph(self):
+        build, test = PAIRS["Drone"]
+        self.persist_as(build, {"a": ""})
+        self.persist_as({**build, "DRONE_STAGE_NAME": "other"}, {"b": ""})
+        self.assertEqual(set(self.attach_as(test)[1]), {"a"})
+
+    def test_options_and_variables_of_baton_win(self):
+        build, _ = PAIRS["CircleCI"]
+        made = self.persist("mine", {"a": ""}, "--shard", "s", variables={**build, "BATON_RUN": "9"})
+        self.assertEqual((made["workflow"], made["job"], made["shard"], made["run"]),
+                         ("w", "mine", "s", "9"))
+
+
+class GitHubExecution(InCI):
+    def job(self, name, temp):
+        folder = self.folder / temp
+        folder.mkdir(exist_ok=True)
+        return {**GITHUB, "GITHUB_JOB": name, "RUNNER_TEMP": str(folder)}
+
+    def test_the_steps_of_a_job_share_one_that_is_private(self):
+        job = self.job("build", "temp-1")
+        first = self.whereami(job)["execution"]
+        self.assertIn("RUNNER_TEMP", first["origin"])
+        self.assertEqual(self.whereami(job)["execution"], first)
+        kept = self.folder / "temp-1" / "baton-execution"
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(kept.read_text(), first["value"])
+        self.assertEqual(os.listdir(kept.parent), [kept.name])
+
+    def test_steps_at_the_same_time_agree(self):
+        job = self.job("build", "temp-1")
+        environment = dict(clean_environment(), **job)
+        steps = [subprocess.Popen(self.command("whereami", "--json"), env=environment,
+                                  stdout=subprocess.PIPE) for _ in range(8)]
+        outs = {step.communicate()[0] for step in steps}
+        self.assertEqual(len(outs), 1)
+        self.assertIn(b"RUNNER_TEMP", outs.pop())
+
+    def test_two_legs_of_a_matrix_with_one_name_are_refused(self):
+        self.persist_as(self.job("build", "temp-1"), {"a": ""})
+        leg = self.job("build", "temp-2")
+        root = self.tree({"a": ""})
+        self.refused("persist", "--root", root, ".", workflow=None, variables=leg, status=2,
+                     says=("`build`", "--shard"))
+        self.persist_as({**leg, "BATON_SHARD": '{"os": "b"}'}, {"b": ""})
+
+    def test_a_folder_that_cannot_be_written_stops_nobody(self):
+        job = {**GITHUB, "GITHUB_JOB": "build", "RUNNER_TEMP": "/nowhere/at/all"}
+        self.persist_as(job, {"a": ""})
+        self.assertIn("/nowhere/at/all", self.whereami(job)["execution"]["advice"])
+
+
+class Parents(InCI):
+    def test_r1_a_rebuild_finds_what_the_first_build_made(self):
+        build, test = PAIRS["Buildkite"]
+        self.persist_as(build, {"app": "1"})
+        rebuild = {"BUILDKITE_BUILD_ID": "b-2", "BUILDKITE_REBUILT_FROM_BUILD_ID": "b-1",
+                   "BUILDKITE_JOB_ID": "j-3"}
+        self.assertEqual(self.whereami({**test, **rebuild})["parent"],
+                         {"value": "b-1", "origin": "BUILDKITE_REBUILT_FROM_BUILD_ID"})
+        self.assertEqual(self.attach_as({**test, **rebuild})[1], {"app": "1"})
+
+    def test_r1_a_woodpecker_pipeline_inherits_from_its_parent(self):
+        build, test = PAIRS["Woodpecker"]
+        self.persist_as(build, {"app": "1"})
+        child = {**test, "CI_PIPELINE_NUMBER": "9", "CI_PIPELINE_PARENT": "8"}
+        self.assertEqual(self.attach_as(child)[1], {"app": "1"})
+
+    def test_r3_a_detected_parent_that_is_unknown_is_a_note_and_a_fresh_start(self):
+        build, test = PAIRS["Buildkite"]
+        rebuild = {"BUILDKITE_REBUILT_FROM_BUILD_ID": "ghost"}
+        made = self.persist_as({**build, **rebuild}, {"app": "1"})
+        self.assertIn("`ghost`", " ".join(made["warnings"]))
+        self.assertEqual(self.attach_as({**test, **rebuild})[1], {"app": "1"})
+        root = self.tree({"a": ""})
+        self.refused("persist", "--root", root, ".", workflow="other", status=3, says="`ghost`",
+                     variables={**build, "BATON_RETRY_OF": "ghost"})
+
+
+class BadEnvironments(InCI):
+    def test_what_a_half_set_environment_lacks_is_named(self):
+        for variables, says in (
+                ({"GITHUB_ACTIONS": "true", "GITHUB_JOB": "build"},
+                 ("GITHUB_RUN_ID", "--workflow", "BATON_WORKFLOW")),
+                ({**CIRCLECI, "CIRCLE_JOB": "a", "CIRCLE_WORKFLOW_ID": ""},
+                 ("CIRCLE_WORKFLOW_ID", "--run")),
+                ({**CIRCLECI, "CIRCLE_JOB": "a", "CIRCLE_NODE_TOTAL": "", "CIRCLE_NODE_INDEX": "1"},
+                 ("CIRCLE_NODE_TOTAL", "--shard")),
+                ({**CIRCLECI, "CIRCLE_JOB": "a", "CIRCLE_NODE_INDEX": "one",
+                  "CIRCLE_NODE_TOTAL": "2"}, ("CIRCLE_NODE_INDEX=one", "not a number"))):
+            with self.subTest(says=says):
+                root = self.tree({"a": ""})
+                self.refused("persist", "--root", root, ".", workflow=None, variables=variables,
+                             status=2, says=says)
+                self.refused("attach", self.missing(), workflow=None, variables=variables,
+                             status=2, says=says)
+                self.assertIn(says[0], str(self.whereami(variables)))
+
+    def test_a_value_that_is_no_name_is_refused_with_its_variable(self):
+        root = self.tree({"a": ""})
+        for job in ("a\nb", "j" * 256):
+            self.refused("persist", "--root", root, ".", workflow=None, status=2, says="CIRCLE_JOB",
+                         variables={**CIRCLECI, "CIRCLE_JOB": job})
+
+    def test_of_two_systems_the_innermost_is_used(self):
+        """A job of the outer system starts a shell; in it the inner one's runner starts the
+        step. The processes say which came last, whatever the order of any table."""
+        for outer, inner in (("GitLab", "GitHub Actions"), ("GitHub Actions", "GitLab"),
+                             ("CircleCI", "Jenkins"), ("Jenkins", "CircleCI")):
+            with self.subTest(outer=outer, inner=inner):
+                words = [f"{name}={value}" for name, value in PAIRS[inner][0].items()]
+                done = subprocess.run(
+                    ["sh", "-c", 'env "$@"; true', "sh", *words, *self.command("whereami", "--json")],
+                    env={**clean_environment(), **PAIRS[outer][1]}, stdout=subprocess.PIPE,
+                    check=True)
+                seen = json.loads(done.stdout)
+                self.assertEqual(seen["ci"]["value"], inner)
+                self.assertEqual(seen["job"]["value"], "build")
+                self.assertEqual(len(seen["notes"]), 1)
+                for name in (outer, inner, "innermost"):
+                    self.assertIn(name, seen["notes"][0])
+
+    def test_where_nothing_tells_which_is_inside_whereami_says_so(self):
+        seen = self.whereami({**PAIRS["GitHub Actions"][0], **PAIRS["CircleCI"][0]})
+        self.assertEqual(seen["ci"]["value"], "GitHub Actions")
+        self.assertIn("nothing proves", seen["notes"][0])
+
+    def test_ci_woodpecker_is_tried_before_what_shares_its_variables(self):
+        seen = self.whereami({**PAIRS["GitLab"][0], **PAIRS["Woodpecker"][0]})
+        self.assertEqual(seen["ci"]["value"], "Woodpecker")
+
+    def test_an_unknown_system_is_said(self):
+        seen = self.whereami({"CI": "true"})
+        self.assertIsNone(seen["ci"]["value"])
+        self.assertIn("CI is set", seen["notes"][0])
+        self.assertEqual(self.whereami({})["notes"], [])
+
+    def test_people_see_the_same(self):
+        text = self.baton("whereami", workflow=None, variables={
+            **PAIRS["CircleCI"][0], "CIRCLE_BRANCH": "main", "CIRCLE_SHA1": "abc"}).out.decode()
+        for line in (r"ci +CircleCI +from CIRCLECI", r"branch +main +from CIRCLE_BRANCH",
+                     r"commit +abc +from CIRCLE_SHA1", r"run +wf-1 +from CIRCLE_WORKFLOW_ID"):
+            self.assertRegex(text, line)

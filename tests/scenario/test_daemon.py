@@ -1,0 +1,337 @@
+"""batond itself: listening, its log, its configuration, its end, `batond check`."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+from harness import BATOND, PATIENCE, Scenario, contents, random_bytes
+from proxy import Hold
+
+BIG = random_bytes(3_000_000)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class DaemonScenario(Scenario):
+    def batond(self, *arguments, status, says=()):
+        """Runs a batond that must end by itself; its last line says why."""
+        done = subprocess.run([BATOND, *arguments], capture_output=True, timeout=PATIENCE,
+                              env=dict(os.environ, NOTIFY_SOCKET=""), check=False)
+        self.assertEqual(done.returncode, status, done)
+        for word in (says,) if isinstance(says, str) else says:
+            self.assertIn(word, done.stderr.decode(), done)
+        return done
+
+
+class Starting(DaemonScenario):
+    def test_a_second_daemon_on_the_same_data_is_refused(self):
+        self.persist("a", {"a": "1"})
+        self.batond("--data", self.daemon.data, "--listen", f"unix:{self.folder}/second/sock",
+                    status=7, says=str(self.daemon.data))
+        self.assertEqual(contents(self.attach()[1]), {"a": "1"})
+
+    def test_a_second_daemon_on_the_same_socket_is_refused(self):
+        self.persist("a", {"a": "1"})
+        self.batond("--data", self.folder / "other", "--listen", self.daemon.url, status=7,
+                    says="another daemon listens")
+        self.assertEqual(contents(self.attach()[1]), {"a": "1"})
+
+    def test_a_socket_left_behind_is_replaced(self):
+        self.daemon.kill()
+        self.assertTrue(self.daemon.socket.exists())
+        self.daemon.start()
+        self.status()
+
+    def test_a_file_in_place_of_the_socket_is_not_removed(self):
+        file = self.tree({"file": "mine"}) / "file"
+        self.batond("--data", self.folder / "data", "--listen", f"unix:{file}", status=9,
+                    says="not a socket")
+        self.assertEqual(file.read_text(), "mine")
+
+    def test_tcp_that_is_not_loopback_is_refused(self):
+        for host in ("0.0.0.0", "[::]", "192.0.2.1"):
+            self.batond("--data", self.folder / "data", "--listen", f"tcp://{host}:0", status=5,
+                        says="loopback")
+
+    def test_tcp_on_loopback_serves(self):
+        url = f"tcp://127.0.0.1:{free_port()}"
+        self.start_daemon("daemon", "--listen", url)
+        root = self.tree({"big": BIG})
+        self.baton("persist", "--server", url, "--root", root, ".", job="a")
+        into = self.missing()
+        self.baton("attach", "--server", url, into)
+        self.assertEqual((into / "big").read_bytes(), BIG)
+
+    def test_a_socket_path_that_is_too_long_says_so(self):
+        path = self.folder / ("long" * 30) / "sock"
+        self.batond("--data", self.folder / "data", "--listen", f"unix:{path}", status=2,
+                    says="at most 107")
+
+    def test_others_can_neither_read_the_store_nor_replace_the_socket(self):
+        self.persist("a", {"a": ""})
+        for path in (self.daemon.data, *self.daemon.data.rglob("*")):
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+        open_folder = self.tree({})
+        open_folder.chmod(0o777)
+        self.batond("--data", self.folder / "other", "--listen", f"unix:{open_folder}/sock",
+                    status=5, says="others can write")
+
+    def test_a_store_of_a_newer_version_is_refused(self):
+        self.daemon.stop()
+        (self.daemon.data / "format").write_text("batond store 2\n")
+        self.batond("--data", self.daemon.data, "--listen", self.daemon.url, status=6,
+                    says="batond store")
+        (self.daemon.data / "format").write_text("batond store 1\n")
+        self.daemon.start()
+
+
+class Configuration(DaemonScenario):
+    def test_the_file_gives_what_the_flags_do_not(self):
+        file = self.folder / "batond.conf"
+        second = self.folder / "run2" / "sock"
+        file.write_text(f"# a comment\nlog-format = json\n  retention=0 # never\n\n"
+                        f"listen = unix:{second}\n")
+        daemon = self.start_daemon("daemon", "--config", file)
+        self.assertFalse(second.exists())  # the flag replaced it
+        for line in daemon.read_log().splitlines():
+            json.loads(line)
+
+    def test_wrong_configuration_is_refused_with_file_and_line(self):
+        file = self.folder / "batond.conf"
+        for text, says in (("data\n", ":1:"), ("\nbogus = 1\n", ":2: bogus"),
+                           ("sessions = many\n", "`many`"), ("retention = 5 weeks\n", "5 weeks"),
+                           ("log-level = loud\n", "`loud`"), ("log-format = xml\n", "`xml`")):
+            file.write_text(text)
+            self.batond("--config", file, "--data", self.folder / "data", status=2,
+                        says=(str(file), says))
+        self.batond("--config", self.folder / "ghost", status=9, says="ghost")
+
+    def test_wrong_flags_are_refused(self):
+        for flags, says in ((["--bogus", "1"], "bogus"), (["--sessions", "0"], "--sessions"),
+                            (["--data"], "--data"), (["serve"], "serve"),
+                            (["--listen", "http://x"], "http://x")):
+            self.batond("--data", self.folder / "data", *flags, status=2, says=says)
+
+    def test_help_and_version(self):
+        self.assertIn(b"--listen", self.batond("--help", status=0).stdout)
+        self.assertRegex(self.batond("--version", status=0).stdout, rb"^batond \d+\.\d+\.\d+")
+
+
+class Log(DaemonScenario):
+    def use(self):
+        self.persist("a", {"a": "1"})
+        self.attach("b")
+        self.baton("ls")
+        self.baton("log")
+        self.status()
+        self.refused("attach", self.missing(), workflow="gh ost\"", status=3)
+
+    def test_text_has_one_line_for_each_request(self):
+        self.use()
+        lines = [line.split(" ", 3) for line in self.daemon.read_log().splitlines()]
+        self.assertEqual([verb.rstrip(":") for _, _, verb, _ in lines[-6:]],
+                         ["persist", "attach", "look", "log", "status", "attach"])
+        for time, level, _, _ in lines:
+            self.assertRegex(time, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            self.assertIn(level, ("info", "warning", "error"))
+        persist = lines[-6][3]
+        for word in ("workflow=w", "job=a", "layer=", "files=1", "bytes=1", "result=ok", "ms="):
+            self.assertIn(word, persist)
+        self.assertIn("result=not-found", lines[-1][3])
+
+    def test_json_has_one_object_for_each_request(self):
+        self.start_daemon("daemon", "--log-format", "json")
+        self.use()
+        events = [json.loads(line) for line in self.daemon.read_log().splitlines()]
+        requests = [event for event in events if "result" in event]
+        self.assertEqual([event["event"] for event in requests],
+                         ["persist", "attach", "look", "log", "status", "attach"])
+        self.assertEqual((requests[0]["job"], requests[0]["files"], requests[0]["result"]),
+                         ("a", 1, "ok"))
+        self.assertEqual((requests[-1]["result"], requests[-1]["workflow"]),
+                         ("not-found", "gh ost\""))
+
+    def test_the_level_leaves_lines_out(self):
+        self.start_daemon("daemon", "--log-level", "error")
+        self.use()
+        self.daemon.restart()
+        self.assertEqual(self.daemon.read_log(), "")
+
+
+class OtherPeers(DaemonScenario):
+    def talk(self, data, family=socket.AF_UNIX, address=None):
+        """Sends bytes; what comes back until the daemon hangs up."""
+        with socket.socket(family) as peer:
+            peer.settimeout(PATIENCE)
+            peer.connect(address or str(self.daemon.socket))
+            peer.sendall(data)
+            received = b""
+            while piece := peer.recv(65536):
+                received += piece
+        return received
+
+    def test_an_http_client_gets_an_http_answer(self):
+        port = free_port()
+        self.start_daemon("daemon", "--listen", f"tcp://127.0.0.1:{port}")
+        for request in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /x HTTP/1.0\r\n\r\n"):
+            with self.nothing_changes():
+                answer = self.talk(request, socket.AF_INET, ("127.0.0.1", port))
+            self.assertRegex(answer, rb"^HTTP/1\.1 400 .*\r\n")
+            self.assertIn(b"batond", answer)
+
+    def test_rubbish_is_refused_and_the_daemon_goes_on(self):
+        for rubbish in (b"\xff" * 100, b"\0" * 8, b"SSH-2.0-OpenSSH\r\n", random_bytes(5000),
+                        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)):
+            with self.nothing_changes():
+                self.talk(rubbish)
+        self.assertTrue(self.daemon.log_lines("refused"))
+
+    def test_peers_that_say_nothing_do_not_keep_others_out(self):
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(200)]
+        for peer in idle:
+            self.addCleanup(peer.close)
+            peer.connect(str(self.daemon.socket))
+        self.persist("a", {"a": "1"})
+        self.assertGreaterEqual(self.status()["connections"], 200)
+
+    def test_beyond_its_sessions_a_request_waits_and_is_then_told_busy(self):
+        self.start_daemon("daemon", "--sessions", "1", "--queue-wait", "100ms")
+        root = self.tree({"big": BIG})
+        hold = Hold("up", 1_000_000)
+        persist = self.popen("persist", "--server", self.proxy(hold).url, "--root", root, ".",
+                             job="a")
+        hold.wait()
+        self.refused("status", workflow=None, status=7, says="busy")
+        hold.release()
+        persist.communicate()
+        self.assertEqual(persist.returncode, 0)
+        self.status()
+
+
+class Stopping(DaemonScenario):
+    def running_persist(self):
+        root = self.tree({"big": BIG})
+        hold = Hold("up", 1_000_000)
+        proxy = self.proxy(hold)
+        persist = self.popen("persist", "--server", proxy.url, "--timeout", "0.2", "--root", root,
+                             ".", job="a")
+        hold.wait()
+        return persist, hold
+
+    def wait_for_log(self, word):
+        """The daemon writes its log by itself; looks until the word is there."""
+        while not self.daemon.log_lines(word):
+            self.assertIsNone(self.daemon.process.poll(), self.daemon.read_log())
+
+    def test_sigterm_without_sessions_ends_at_once_and_clean(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.persist("a", {"a": ""})
+            self.assertEqual(self.daemon.stop(number), 0)
+            self.assertFalse(self.daemon.socket.exists())
+            self.assertTrue((self.daemon.data / "clean").exists())
+            self.daemon.start()
+            self.assertFalse((self.daemon.data / "clean").exists())
+
+    def test_sigterm_lets_running_sessions_finish(self):
+        persist, hold = self.running_persist()
+        self.daemon.process.send_signal(signal.SIGTERM)
+        self.wait_for_log("stopping")
+        self.refused("status", "--timeout", "0.05", workflow=None, status=7)
+        hold.release()
+        _, err = persist.communicate()
+        self.assertEqual(persist.returncode, 0, err)
+        self.assertEqual(self.daemon.wait(), 0)
+        self.daemon.start()
+        self.assertEqual(self.status()["layers"], 1)
+
+    def test_a_second_sigterm_interrupts_them(self):
+        persist, hold = self.running_persist()
+        self.daemon.process.send_signal(signal.SIGTERM)
+        self.wait_for_log("stopping")
+        self.daemon.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.wait(), 0)
+        hold.release()
+        _, err = persist.communicate()
+        self.assertEqual(persist.returncode, 7, err)
+        self.daemon.start()
+        self.assertEqual(self.status()["layers"], 0)
+
+    def test_after_the_stop_timeout_they_are_interrupted(self):
+        self.start_daemon("daemon", "--stop-timeout", "50ms")
+        persist, hold = self.running_persist()
+        self.assertEqual(self.daemon.stop(), 0)
+        hold.release()
+        persist.communicate()
+        self.assertEqual(persist.returncode, 7)
+
+    def test_idle_connections_do_not_hold_it_up(self):
+        peers = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        for peer in peers:
+            self.addCleanup(peer.close)
+            peer.connect(str(self.daemon.socket))
+        self.assertEqual(self.daemon.stop(), 0)
+        self.daemon.start()
+
+    def test_a_clean_stop_needs_no_rebuilding(self):
+        self.persist("a", {"a": BIG})
+        self.daemon.restart()
+        self.assertEqual(self.status()["index_state"], "ready")
+        self.assertEqual(self.persist("b", {"b": BIG})["new_bytes"] < 5000, True)
+
+
+class Retention(DaemonScenario):
+    def test_workflows_without_contact_expire(self):
+        for workflow in ("old", "w"):
+            self.persist("a", {"a": ""}, workflow=workflow)
+        self.daemon.expire("old")
+        self.assertTrue(self.daemon.log_lines("1 workflows expired"))
+        self.refused("log", workflow="old", status=3, says="expired")
+        self.assertEqual(contents(self.attach()[1]), {"a": ""})
+
+    def test_with_a_retention_of_0_nothing_expires(self):
+        self.start_daemon("daemon", "--retention", "0")
+        self.persist("a", {"a": "1"})
+        self.daemon.expire("w")
+        self.assertEqual(contents(self.attach()[1]), {"a": "1"})
+
+
+class Check(DaemonScenario):
+    def test_a_sound_store_passes(self):
+        self.persist("a", {"a": BIG, "b": "small"})
+        self.daemon.stop()
+        for flags in ([], ["--read-data"]):
+            status, out, err = self.daemon.check(*flags)
+            self.assertEqual((status, err), (0, ""))
+            self.assertRegex(out, r"^1 layers, .*no damage\n$")
+        self.daemon.start()
+
+    def test_damage_is_named_with_the_layers_it_touches(self):
+        made = self.persist("a", {"a": BIG})
+        self.persist("b", {"b": "sound"}, workflow="other")
+        self.daemon.stop()
+        segment = max(self.daemon.segments(), key=lambda path: path.stat().st_size)
+        stored = bytearray(segment.read_bytes())
+        stored[stored.index(BIG[1_000_000:1_000_064])] ^= 1
+        segment.write_bytes(stored)
+        status, out, err = self.daemon.check("--read-data")
+        self.assertEqual(status, 6, out)
+        self.assertIn(made["layer"], out)
+        self.assertRegex(err, r"^batond: .*damaged\n$")
+        self.assertTrue(re.search(r"^damaged: .*" + segment.name, out, re.MULTILINE), out)
+        self.daemon.start()
+
+    def test_a_running_daemon_is_left_alone(self):
+        self.persist("a", {"a": ""})
+        self.batond("check", "--data", self.daemon.data, status=7, says=str(self.daemon.data))
+        self.status()
+
+    def test_a_missing_store_is_not_made(self):
+        self.batond("check", "--data", self.folder / "ghost", status=3, says="ghost")
+        self.assertFalse((self.folder / "ghost").exists())
