@@ -25,6 +25,7 @@ struct attach {
 	struct view_table table;
 	struct materialise *materialise; /* owned */
 	struct progress *progress;       /* owned */
+	bool got_to_directory;
 };
 
 static void attach_fini(struct attach *attach)
@@ -190,6 +191,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.times_now = options->times_now,
 		.verify = options->verify,
 	};
+	attach->got_to_directory = true;
 	int err = materialise_open(&attach->table, &how, &attach->materialise, error);
 	return err ? materialise_abandon(take_ptr(&attach->materialise), error) : 0;
 }
@@ -218,11 +220,23 @@ static int attach_view(struct attach *attach, uint64_t started_ms, struct error 
 	return 0;
 }
 
-static int attach_once(const struct options *options, struct report *report,
-		       uint64_t started_ms, uint64_t deadline_ms, struct error *error)
+/* All tries of one attach. */
+struct tries {
+	const struct options *options; /* borrowed */
+	struct report *report;         /* borrowed */
+	uint64_t started_ms;
+	uint64_t deadline_ms; /* for reaching the daemon */
+	bool lost;            /* a connection was lost; the deadline counts from then */
+	struct error
+		told; /* of the last try that got as far as DIR: what state it is in */
+};
+
+static int attach_once(struct tries *tries, struct error *error)
 {
-	struct attach attach AUTO(attach_fini) = {
-		.options = options, .report = report, .session = {.report = report}};
+	const struct options *options = tries->options;
+	struct attach attach AUTO(attach_fini) = {.options = options,
+						  .report = tries->report,
+						  .session = {.report = tries->report}};
 	view_table_init(&attach.table);
 	struct attach_request request AUTO(attach_request_fini) = {0};
 	attach.session.connection.link.fd = -1;
@@ -230,8 +244,12 @@ static int attach_once(const struct options *options, struct report *report,
 				      &request, error);
 	if (!err)
 		err = view_session_open(&attach.session, options, &request.message,
-					deadline_ms, error);
-	return err ? err : attach_view(&attach, started_ms, error);
+					tries->deadline_ms, error);
+	if (!err)
+		err = attach_view(&attach, tries->started_ms, error);
+	if (err && attach.got_to_directory)
+		tries->told = *error;
+	return err;
 }
 
 /* Whether the time until the next try passed without a signal. */
@@ -241,23 +259,31 @@ static bool wait_a_little(void)
 	return poll(&poll_fd, 1, AGAIN_MS) == 0;
 }
 
+/* Whether a try that failed with err is followed by another one. */
+static bool goes_on(struct tries *tries, int err)
+{
+	if (!connection_may_retry(err) || (err == ERR_UNREACHABLE && !tries->lost))
+		return false;
+	if (!tries->lost)
+		tries->deadline_ms = now_ms() + (uint64_t)tries->options->timeout_ms;
+	tries->lost = true;
+	return now_ms() + AGAIN_MS < tries->deadline_ms && wait_a_little();
+}
+
 /* A lost connection is tried again until the timeout has passed since it was lost first:
  * the view is asked for anew, and what is in its place already is kept. */
 int attach_run(const struct options *options, struct report *report, struct error *error)
 {
-	uint64_t started_ms = now_ms();
-	uint64_t timeout_ms = options->timeout_ms > 0 ? (uint64_t)options->timeout_ms : 0;
-	uint64_t deadline_ms = started_ms + timeout_ms;
-	bool lost = false;
-	for (;;) {
-		int err = attach_once(options, report, started_ms, deadline_ms, error);
-		if (!err || !connection_may_retry(err))
-			return err;
-		if (!lost)
-			deadline_ms = now_ms() + timeout_ms;
-		lost = true;
-		if (now_ms() + AGAIN_MS >= deadline_ms || !wait_a_little())
-			return err;
+	struct tries tries = {
+		.options = options,
+		.report = report,
+		.started_ms = now_ms(),
+		.deadline_ms = connection_patience(options),
+	};
+	int err;
+	while ((err = attach_once(&tries, error)) && goes_on(&tries, err))
 		report_note(report, "%s; trying again", error->text);
-	}
+	if (err && connection_may_retry(err) && tries.told.code)
+		*error = tries.told;
+	return err ? error->code : 0;
 }

@@ -196,7 +196,7 @@ static int copy_file(struct cat *cat, struct error *error)
 static int cat_path(struct cat *cat, const struct msg_attach *request, const char *path,
 		    struct error *error)
 {
-	uint64_t deadline_ms = now_ms() + (uint64_t)cat->options->timeout_ms;
+	uint64_t deadline_ms = connection_patience(cat->options);
 	int err = view_session_open(&cat->session, cat->options, request, deadline_ms,
 				    error);
 	if (!err)

@@ -252,10 +252,14 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 {
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
 	*ret_connection = connection;
+	uint64_t lost_until_ms = now_ms() + (uint64_t)options->timeout_ms;
 	for (unsigned try = 0;; try++) {
 		int ret = try_servers(options, &connection, error);
 		if (ret == 0)
 			break;
+		/* Somebody was there, and may be back: the whole timeout, in any case. */
+		if (ret != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
+			deadline_ms = lost_until_ms;
 		uint32_t pause_ms = connection_retry_ms(&connection, try);
 		uint64_t now = now_ms();
 		if (!connection_may_retry(ret) || now + pause_ms >= deadline_ms)

@@ -24,8 +24,9 @@ struct connection {
  * Connects and greets. Without --server: $XDG_RUNTIME_DIR/batond/batond.sock, then
  * /run/batond/batond.sock. ERR_UNREACHABLE names what was tried and how to start a daemon
  * or name another; ERR_VERSION both sides' versions.
- * deadline_ms (now_ms() clock): tries again until then when nobody listens or the daemon
- * is busy; 0: one try. On failure *ret_connection is closed.
+ * deadline_ms (now_ms() clock): tries again until then when nobody listens; 0: one try.
+ * A connection that is lost while it greets, or a daemon that is busy, is tried again for
+ * options' timeout at least. On failure *ret_connection is closed.
  */
 int connection_open(const struct options *options, uint64_t deadline_ms,
 		    struct connection *ret_connection, struct error *error);

@@ -57,7 +57,7 @@ static int open_as(struct diff *diff, struct side *side, const char *layer,
 	request.message.if_empty = true;
 	/* All sides of a conflict are in the view; the last one's row is compared. */
 	request.message.on_conflict = text_of("mark");
-	uint64_t deadline_ms = now_ms() + (uint64_t)diff->options->timeout_ms;
+	uint64_t deadline_ms = connection_patience(diff->options);
 	side->session = (struct view_session){.report = diff->report};
 	return view_session_open(&side->session, diff->options, &request.message,
 				 deadline_ms, error);

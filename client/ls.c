@@ -223,7 +223,7 @@ static int list(struct listing *listing, const struct msg_attach *request,
 		struct error *error)
 {
 	const struct options *options = listing->options;
-	uint64_t deadline_ms = now_ms() + (uint64_t)options->timeout_ms;
+	uint64_t deadline_ms = connection_patience(options);
 	int err = view_session_open(&listing->session, options, request, deadline_ms,
 				    error);
 	if (!err)

@@ -51,7 +51,7 @@ struct found {
 	size_t path_len;    /* in walk->path */
 	unsigned char type; /* DT_… */
 	uint32_t entry;
-	uint32_t recorded; /* in the stat record, where it is as that says; or NONE */
+	uint32_t recorded; /* in the stat record; RECORD_NONE */
 	struct verdict verdict;
 };
 
@@ -243,21 +243,42 @@ static int enter(struct walk *walk, const struct found *found, struct error *err
 	return read_names(walk, level, reads, error);
 }
 
+/* The root itself, as the stat record has it or as it is now. */
+static int look_at_root(struct walk *walk, struct level *level, struct error *error)
+{
+	struct entry *entry = tree_entry(walk->tree, TREE_ROOT);
+	struct record_entry known;
+	struct stat status;
+	if (fstat(walk->selection->root_fd, &status) < 0)
+		return fail(walk, 0, error);
+	walk->device = status.st_dev;
+	level->complete = is_read(walk, 0, level->taken);
+	if (level->complete && recorded(walk, level->recorded, &known) && known.listed) {
+		keep_record(entry, &known);
+		recall_names(walk, level);
+		return 0;
+	}
+	level->fd = openat(walk->selection->root_fd, ".",
+			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (level->fd < 0)
+		return fail(walk, 0, error);
+	keep_status(walk, entry, &status);
+	return read_names(walk, level, level->complete, error);
+}
+
 static int enter_root(struct walk *walk, struct error *error)
 {
 	struct selection *selection = walk->selection;
 	struct level *level = push(walk);
 	level->entry = TREE_ROOT;
-	level->fd = openat(selection->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (level->fd < 0)
-		return fail(walk, 0, error);
+	note_recorded(walk, level, 0);
 	level->range = (struct literal_range){0, selection->literal_count};
 	while (level->range.first < level->range.end &&
 	       selection->items[selection->literals[level->range.first]].path_len == 0) {
 		level->range.first++;
 		level->taken = true;
 	}
-	return read_names(walk, level, is_read(walk, 0, level->taken), error);
+	return look_at_root(walk, level, error);
 }
 
 /* ---- one name ---- */
@@ -271,8 +292,16 @@ static int look(struct walk *walk, const char *name, struct found *found,
 		struct error *error)
 {
 	struct level *level = top_of(walk);
-	*found = (struct found){
-		.name = name, .name_len = strlen(name), .type = walk_names_type(name)};
+	*found = (struct found){.name = name,
+				.name_len = strlen(name),
+				.type = walk_names_type(name),
+				.recorded = RECORD_NONE};
+	if (level->recorded != RECORD_NONE) {
+		const struct stat_record *record = walk->request->scout->record;
+		found->recorded = stat_record_seek(
+			record, &level->sibling,
+			stat_record_end(record, level->recorded), name, found->name_len);
+	}
 	size_t start = level->path_len ? level->path_len + 1 : 0;
 	found->path_len = start + found->name_len;
 	if (found->path_len + walk->prefix_len > PATH_LEN_MAX ||
@@ -308,19 +337,41 @@ static int append(struct walk *walk, struct found *found, enum row_type type,
 	return 0;
 }
 
+/* Its bytes need not be read, if nothing has changed. */
+static int append_file(struct walk *walk, struct found *found, struct error *error)
+{
+	int rc = append(walk, found, ROW_FILE, error);
+	struct record_entry known;
+	if (rc < 0 || !recorded(walk, found->recorded, &known) || known.type != ROW_FILE)
+		return rc;
+	struct entry *entry = tree_entry(walk->tree, found->entry);
+	keep_record(entry, &known);
+	entry->record = found->recorded;
+	return 0;
+}
+
 static int append_link(struct walk *walk, struct found *found, struct error *error)
 {
 	int rc = append(walk, found, ROW_SYMLINK, error);
 	if (rc < 0)
 		return rc;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
+	struct record_entry known;
+	if (recorded(walk, found->recorded, &known) && known.type == ROW_SYMLINK) {
+		keep_record(entry, &known);
+		entry->target = tree_text(walk->tree, known.target, known.target_len);
+		return 0;
+	}
 	int fd = level_fd(walk, top_of(walk));
 	char target[LINK_TARGET_LEN_MAX + 1];
 	struct stat status;
-	ssize_t len = readlinkat(fd, found->name, target, sizeof target);
-	if (len < 0 || fstatat(fd, found->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+	ssize_t len = -1;
+	if (fstatat(fd, found->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+		keep_status(walk, entry, &status);
+		len = readlinkat(fd, found->name, target, sizeof target);
+	}
+	if (len < 0)
 		return fail(walk, found->path_len, error);
-	keep_status(entry, &status);
 	entry->mode = 0777;
 	if (len == 0 || (size_t)len == sizeof target) {
 		errno = EINVAL;
@@ -351,13 +402,16 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 					(struct named){.path = walk->path,
 						       .len = found.path_len,
 						       .is_dir = found.type == DT_DIR});
+	if (!found.verdict.taken)
+		top_of(walk)->complete = false;
 	if (!found.verdict.taken && !found.verdict.entered)
 		return 0;
 	if (found.type == DT_REG)
-		return append(walk, &found, ROW_FILE, error);
+		return append_file(walk, &found, error);
 	if (found.type == DT_LNK)
 		return append_link(walk, &found, error);
 	if (found.type != DT_DIR) {
+		top_of(walk)->complete = false;
 		skip(walk, &found);
 		return 0;
 	}
@@ -372,6 +426,7 @@ static int step(struct walk *walk, struct error *error)
 	struct level *level = top_of(walk);
 	if (level->next < level->names.count)
 		return visit(walk, level->names.sorted[level->next++], error);
+	tree_entry(walk->tree, level->entry)->listed = level->complete;
 	level_fini(level);
 	walk->depth--;
 	const struct walk_events *events = &walk->request->events;

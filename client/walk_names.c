@@ -53,6 +53,12 @@ void walk_names_add(struct walk_names *names, const char *name, size_t len)
 		add(names, DT_UNKNOWN, name, len);
 }
 
+void walk_names_recall(struct walk_names *names, unsigned char type, const char *name,
+		       size_t len)
+{
+	add(names, type, name, len);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -66,7 +72,12 @@ void walk_names_sort(struct walk_names *names)
 		names->sorted[i] = at + 1;
 		at += 1 + strlen(at + 1) + 1;
 	}
-	qsort(names->sorted, names->count, sizeof *names->sorted, compare);
+	size_t ascending = 1;
+	while (ascending < names->count &&
+	       strcmp(names->sorted[ascending - 1], names->sorted[ascending]) <= 0)
+		ascending++;
+	if (ascending < names->count)
+		qsort(names->sorted, names->count, sizeof *names->sorted, compare);
 }
 
 unsigned char walk_names_type(const char *name)

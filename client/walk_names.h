@@ -21,6 +21,9 @@ struct walk_names {
 int walk_names_read(struct walk_names *names, int fd, void *scratch, size_t scratch_len);
 /* Adds one name, of unknown type; twice the same in a row is once. */
 void walk_names_add(struct walk_names *names, const char *name, size_t len);
+/* Adds one name whose type is known. */
+void walk_names_recall(struct walk_names *names, unsigned char type, const char *name,
+		       size_t len);
 /* Sorts what was read or added. */
 void walk_names_sort(struct walk_names *names);
 unsigned char walk_names_type(const char *name);

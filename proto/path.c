@@ -144,14 +144,24 @@ static void put_hex_escape(struct buffer *out, char byte)
 	buffer_put_u8(out, (uint8_t)hex_digits[(uint8_t)byte & 15]);
 }
 
+/* Whether a control character stands at the beginning of text: U+0000 to U+001F, U+007F
+ * to U+009F. The latter are two bytes in UTF-8, and a terminal obeys them too. */
+static bool is_control(const uint8_t *text, size_t len)
+{
+	if (text[0] == 0xc2 && len > 1)
+		return text[1] >= 0x80 && text[1] < 0xa0;
+	return text[0] < 0x20 || text[0] == 0x7f;
+}
+
 /* Escapes what stands at the beginning of text and returns how many bytes that were. */
 static size_t escape_one(struct buffer *out, const char *text, size_t len)
 {
 	size_t step = text_utf8_len(text, len);
-	bool control = (uint8_t)text[0] < 0x20 || text[0] == 0x7f;
-	if (step == 0 || control) {
-		put_hex_escape(out, text[0]);
-		return 1;
+	if (step == 0 || is_control((const uint8_t *)text, len)) {
+		size_t escaped = step ? step : 1;
+		for (size_t i = 0; i < escaped; i++)
+			put_hex_escape(out, text[i]);
+		return escaped;
 	}
 	if (text[0] == '\\')
 		buffer_put_u8(out, '\\');

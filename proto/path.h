@@ -33,9 +33,10 @@ size_t text_utf8_len(const char *text, size_t len);
 
 /*
  * The documented, reversible escape for names that need not be UTF-8, used in JSON and
- * on terminals: a byte that is not part of valid UTF-8, or below 0x20, or 0x7f, becomes
- * \xHH (lower case); a backslash becomes \\. The result is valid UTF-8, ends with a NUL,
- * has no other one, and is owned by the caller.
+ * on terminals: a byte that is not part of valid UTF-8, and each byte of a control
+ * character (U+0000 to U+001F, U+007F to U+009F), becomes \xHH (lower case); a backslash
+ * becomes \\. The result is valid UTF-8, ends with a NUL, has no other one, and is owned
+ * by the caller.
  */
 char *path_escape(const char *path, size_t len);
 

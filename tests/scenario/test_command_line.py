@@ -30,7 +30,8 @@ class Usage(Scenario):
 
     def test_wrong_usage_is_exit_2_with_the_way_out(self):
         for arguments, says in (
-                ([], "help"), (["presist"], "persist"), (["persist", "--no-such", "."], "--no-such"),
+                ([], "help"), (["presist"], "persist"),
+                (["persist", "--no-such", "."], "--no-such"),
                 (["persist"], "PATH"), (["persist", "--rot", "x", "."], "--root"),
                 (["attach", "a", "b"], "b"), (["cat"], "PATH"), (["diff", "w"], "LAYER"),
                 (["attach", "--on-conflict=middle", "x"], "first"),

@@ -1,7 +1,7 @@
 """Rules W5, W6 and W8: what an attach sees, in which order, and what when that is nothing."""
 
 from harness import Scenario, contents, random_bytes
-from proxy import Hold
+from proxy import Cut, Hold
 
 
 class Views(Scenario):
@@ -167,6 +167,16 @@ class Order(Views):
         attach.wait()
         self.persist("b", {"x": "b"})
         self.refused("attach", self.missing(), status=4)
+
+    def test_w6_an_attach_whose_last_word_is_lost_is_recorded_by_another_try(self):
+        self.persist("a", {"x": "a"})
+        proxy = self.proxy()
+        self.baton("attach", "--server", proxy.url, self.missing(), job="p")
+        proxy = self.proxy(Cut("up", proxy.connections[0].bytes["up"] - 1))
+        self.baton("attach", "--server", proxy.url, self.missing(), job="b")
+        self.assertEqual(len(proxy.connections), 2)
+        self.persist("b", {"x": "b"})
+        self.assert_x("b")
 
     def test_w6_concurrent_layers_are_listed_by_need_job_shard_and_sequence(self):
         self.persist("z", {"z1": ""})

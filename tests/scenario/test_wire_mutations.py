@@ -10,7 +10,7 @@ import fake_daemon
 from fake_daemon import FakeDaemon
 from harness import BATON, Scenario, make_tree, read_tree
 from wire import Connection, Type, encode, open_socket, split_messages
-from wire_case import WireScenario, client, conversation, identity, say_and_listen
+from wire_case import MEMORY_FACTOR, WireScenario, client, conversation, identity, say_and_listen
 
 COUNT = 500
 CLIENTS = 16
@@ -110,7 +110,7 @@ class AgainstTheDaemon(WireScenario):
         self.assertEqual(self.get(identity("reader", "kept")).tree, TREE)
         self.put(identity("honest", "kept"), {b"after": client.file("after")})
         with Connection(self.daemon.url) as connection:
-            self.assertLess(client.status(connection)["rss_bytes"], 96 << 20)
+            self.assertLess(client.status(connection)["rss_bytes"], (96 << 20) * MEMORY_FACTOR)
 
 
 @unittest.skipUnless(BATON.exists(), "the build has no client")

@@ -102,6 +102,20 @@ class Persist(WireScenario):
         self.assertEqual(marked.totals["conflicts"], 1)
         self.assertEqual(self.get(identity("c"), prefer=["a"]).tree[b"x/f"].data, b"a")
 
+    def test_w7_the_same_bytes_cut_in_two_ways_are_two_contents(self):
+        data = bytes(range(256)) * 9000
+        whole, half = [data], [data[:1000000], data[1000000:]]
+        for job, parts in (("a", whole), ("b", half)):
+            upload = self.upload(identity(job))
+            units = tuple(map(manifest.unit_of, parts))
+            built = manifest.build([manifest.Row(b"f", manifest.FILE, 0o644, 0, len(data), units)])
+            lacking = upload.ask(units)
+            upload.send(client.frames.CONTENT, [part for part in parts
+                                                if manifest.unit_of(part) in lacking])
+            client.send_pieces(upload, built)
+            upload.commit(built.root)
+        self.assert_refused(Code.CONFLICT, self.get, identity("c"))
+
     def test_w8_a_view_of_nothing_is_an_error(self):
         self.assert_refused(Code.NOT_FOUND, self.get, identity("c", workflow="nobody"))
         self.put(identity("a"), SMALL)

@@ -15,11 +15,12 @@ from fake_daemon import FakeDaemon, totals, view, view_of
 from harness import BATON, Scenario, make_tree, read_tree
 from manifest import DIRECTORY, FILE, SYMLINK, Row, encode_row, unit_of, varint
 from wire import BULK_LEN_MAX, HEADER, Type, encode, encode_map
+from wire_case import MEMORY_FACTOR
 
 UNIT = unit_of(b"alpha\n")
 HONEST = {b"a.txt": file("alpha\n"), b"d": directory(), b"d/b.txt": file("beta\n")}
 OUTSIDE = {"outside.txt": "mine", "etc/passwd": "root", "link-target/x": "x"}
-MEMORY_MAX = 160 << 20
+MEMORY_MAX = (160 << 20) * MEMORY_FACTOR
 
 
 def rows_payload(*rows: Row) -> bytes:

@@ -235,6 +235,12 @@ static void escape_leaves_utf8_and_marks_the_rest(void **state)
 		      5, "\\xffa\\x0a\\x7f\\x00");
 	assert_escape("\xe2\x82", 2, "\\xe2\\x82");
 	assert_escape("\\xff", 4, "\\\\xff");
+	/* U+0080 to U+009F: a terminal takes U+009B for ESC [ */
+	assert_escape("\xc2\x9b"
+		      "31m",
+		      5, "\\xc2\\x9b31m");
+	assert_escape("\xc2\x80\xc2\x9f\xc2\xa0", 6, "\\xc2\\x80\\xc2\\x9f\xc2\xa0");
+	assert_escape("\xc2", 1, "\\xc2");
 }
 
 static void escape_of_random_bytes_comes_back(void **state)
