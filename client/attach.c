@@ -1,6 +1,7 @@
 /*
  * attach: the view of this job, written into DIR.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct attach {
 	struct materialise *materialise; /* owned */
 	struct progress *progress;       /* owned */
 	bool got_to_directory;
+	uint32_t base; /* the layer that gives most, by position in the view */
 };
 
 static void attach_fini(struct attach *attach)
@@ -38,14 +40,26 @@ static void attach_fini(struct attach *attach)
 
 /* ---- the view ---- */
 
+/* What the stat record names as the base of a next persist. */
+static void choose_base(struct attach *attach)
+{
+	const struct msg_layer_list *layers = &attach->session.view.layers;
+	for (uint32_t i = 1; i < layers->count; i++)
+		if (layers->items[i].files > layers->items[attach->base].files)
+			attach->base = i;
+}
+
 static int read_view(struct attach *attach, struct error *error)
 {
 	struct view_row row;
 	int got;
+	choose_base(attach);
 	while ((got = view_session_next(&attach->session, &row, error)) > 0) {
 		int err = view_table_add(&attach->table, &row.row, error);
 		if (err)
 			return err;
+		attach->table.entries[attach->table.entry_count - 1].in_base =
+			row.layer == attach->base;
 	}
 	view_table_finish(&attach->table);
 	return got;
@@ -167,6 +181,26 @@ static int tell_attached(struct attach *attach, struct error *error)
 		attach->options->directory, why.text);
 }
 
+static void leave_record(struct attach *attach)
+{
+	const struct msg_layer_list *layers = &attach->session.view.layers;
+	struct record_base base = {0};
+	char id[2 * RECORD_LAYER_ID_LEN + 1] = "";
+	if (layers->count > 0) {
+		const struct msg_layer *layer = &layers->items[attach->base];
+		if (layer->layer.len < sizeof id)
+			memcpy(id, layer->layer.at, layer->layer.len);
+		base.known = layer->digest.len == SHA256_LEN &&
+			     hex_decode(id, RECORD_LAYER_ID_LEN, base.layer);
+		if (base.known)
+			memcpy(base.digest.bytes, layer->digest.at, SHA256_LEN);
+	}
+	if (materialise_record(attach->materialise, base.known ? &base : NULL) != 0 &&
+	    attach->options->verbose)
+		report_note(attach->report, "no stat record was written: %s",
+			    strerror(errno));
+}
+
 static int write_tree(struct attach *attach, struct error *error)
 {
 	bool draw = !attach->options->quiet && !attach->options->no_progress;
@@ -177,6 +211,7 @@ static int write_tree(struct attach *attach, struct error *error)
 	progress_free(take_ptr(&attach->progress));
 	if (err)
 		return materialise_abandon(take_ptr(&attach->materialise), error);
+	leave_record(attach);
 	return tell_attached(attach, error);
 }
 
@@ -189,7 +224,8 @@ static int open_destination(struct attach *attach, struct error *error)
 		.directory = options->directory,
 		.delete_extra = options->delete_extra,
 		.times_now = options->times_now,
-		.verify = options->verify,
+		.keeps_record = !options->no_stat_record,
+		.trusts_record = !options->verify,
 	};
 	attach->got_to_directory = true;
 	int err = materialise_open(&attach->table, &how, &attach->materialise, error);
@@ -211,7 +247,10 @@ static int attach_view(struct attach *attach, uint64_t started_ms, struct error 
 	if (attach->options->dry_run)
 		return attach_report_dry(attach->options, &attach->session,
 					 attach->materialise, error);
-	err = write_tree(attach, error);
+	err = attach_report_paths(attach->options, &attach->session, attach->materialise,
+				  error);
+	if (!err)
+		err = write_tree(attach, error);
 	if (err)
 		return err;
 	figures.counts = materialise_counts(attach->materialise);
@@ -274,6 +313,10 @@ static bool goes_on(struct tries *tries, int err)
  * the view is asked for anew, and what is in its place already is kept. */
 int attach_run(const struct options *options, struct report *report, struct error *error)
 {
+	if (!*options->directory)
+		return error_set(error, ERR_USAGE,
+				 "attach: DIR is empty; leave it out for the working "
+				 "directory");
 	struct tries tries = {
 		.options = options,
 		.report = report,

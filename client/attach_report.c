@@ -1,6 +1,10 @@
 #include "client/attach_report.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/cleanup.h"
+#include "proto/path.h"
 
 #define LABEL_SIZE 1100u
 
@@ -10,11 +14,6 @@ static void put_digest(struct json_writer *writer, const struct digest *digest)
 	json_writer_text(writer, "digest", digest_text(digest, text));
 }
 
-static const char *files_word(uint64_t files)
-{
-	return files == 1 ? "file" : "files";
-}
-
 static void say_layers(const struct view_session *session)
 {
 	for (size_t i = 0; i < session->view.layers.count; i++) {
@@ -22,10 +21,10 @@ static void say_layers(const struct view_session *session)
 		char label[LABEL_SIZE];
 		char files[HUMAN_TEXT_SIZE];
 		char size[HUMAN_TEXT_SIZE];
-		report_line(session->report, "  layer %.*s  %s  %s %s, %s",
+		report_line(session->report, "  layer %.*s  %s  %s, %s",
 			    (int)layer->layer.len, layer->layer.at,
 			    layer_label(layer, label, sizeof label),
-			    human_count(layer->files, files), files_word(layer->files),
+			    human_things(layer->files, "file", files),
 			    human_size(layer->bytes, size));
 	}
 }
@@ -71,11 +70,12 @@ void attach_report(const struct options *options, const struct view_session *ses
 	char unchanged[HUMAN_TEXT_SIZE];
 	char received[HUMAN_TEXT_SIZE];
 	char seconds[HUMAN_TEXT_SIZE];
+	char *directory AUTO_FREE =
+		path_escape(options->directory, strlen(options->directory));
 	report_line(session->report,
-		    "attached %s %s, %s, to `%s`: %s written, %s unchanged, %s received, "
-		    "%s",
-		    human_count(totals->files, files), files_word(totals->files),
-		    human_size(totals->bytes, size), options->directory,
+		    "attached %s, %s, to `%s`: %s written, %s unchanged, %s received, %s",
+		    human_things(totals->files, "file", files),
+		    human_size(totals->bytes, size), directory,
 		    human_count(figures->counts.written, written),
 		    human_count(figures->counts.unchanged, unchanged),
 		    human_size(session->connection.link.received_bytes, received),
@@ -83,7 +83,7 @@ void attach_report(const struct options *options, const struct view_session *ses
 	say_digest_and_layers(session);
 }
 
-/* ---- dry run ---- */
+/* ---- path by path, and dry run ---- */
 
 struct dry {
 	struct report *report; /* borrowed */
@@ -118,6 +118,15 @@ static void dry_json(const struct view_session *session, const struct dry *dry,
 	report_json_warnings(session->report);
 }
 
+int attach_report_paths(const struct options *options, const struct view_session *session,
+			struct materialise *materialise, struct error *error)
+{
+	struct dry dry = {.report = session->report, .verbose = true};
+	if (!options->verbose || report_is_json(session->report))
+		return 0;
+	return materialise_list(materialise, on_path, &dry, error);
+}
+
 int attach_report_dry(const struct options *options, const struct view_session *session,
 		      struct materialise *materialise, struct error *error)
 {
@@ -130,11 +139,14 @@ int attach_report_dry(const struct options *options, const struct view_session *
 		dry_json(session, &dry, writer);
 		return 0;
 	}
+	char *directory AUTO_FREE =
+		path_escape(options->directory, strlen(options->directory));
+	char written[HUMAN_TEXT_SIZE], kept[HUMAN_TEXT_SIZE], deleted[HUMAN_TEXT_SIZE];
 	report_line(session->report,
-		    "would write %" PRIu64 ", keep %" PRIu64 " and delete %" PRIu64
-		    " entries in `%s`; nothing was done",
-		    dry.counts[MATERIALISE_WRITE], dry.counts[MATERIALISE_KEEP],
-		    dry.counts[MATERIALISE_DELETE], options->directory);
+		    "would write %s, keep %s and delete %s in `%s`; nothing was done",
+		    human_things(dry.counts[MATERIALISE_WRITE], "entry", written),
+		    human_count(dry.counts[MATERIALISE_KEEP], kept),
+		    human_count(dry.counts[MATERIALISE_DELETE], deleted), directory);
 	say_digest_and_layers(session);
 	return 0;
 }

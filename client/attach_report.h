@@ -19,6 +19,10 @@ struct attach_figures {
 void attach_report(const struct options *options, const struct view_session *session,
 		   const struct attach_figures *figures);
 
+/* With -v: what is about to be done, path by path. */
+int attach_report_paths(const struct options *options, const struct view_session *session,
+			struct materialise *materialise, struct error *error);
+
 /* What would be done: with -v path by path. */
 int attach_report_dry(const struct options *options, const struct view_session *session,
 		      struct materialise *materialise, struct error *error);

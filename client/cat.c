@@ -140,7 +140,7 @@ static int write_unit(struct cat *cat, const uint8_t *bytes, size_t len,
 {
 	while (len > 0) {
 		ssize_t wrote = write(STDOUT_FILENO, bytes, len);
-		if (wrote < 0 && errno == EINTR && !interrupts_pending())
+		if (wrote < 0 && errno == EINTR)
 			continue;
 		cat->reader_gone = wrote < 0 && errno == EPIPE;
 		if (cat->reader_gone)

@@ -28,6 +28,7 @@ struct command {
 	const char *arguments; /* "[DIR]" … for the usage line */
 	unsigned arguments_min, arguments_max;
 	const char *summary; /* one line */
+	bool cleans_up; /* when interrupted; else a signal ends it at once */
 	/* Does it; 0 or an error, whose sentence main() prints. What it has to say on
 	 * standard output it says through the report. */
 	int (*run)(const struct options *options, struct report *report,

@@ -46,10 +46,14 @@ static bool may_be_layer(const char *name)
 }
 
 static int open_as(struct diff *diff, struct side *side, const char *layer,
-		   const char *workflow, struct error *error)
+		   char *workflow, struct error *error)
 {
 	struct attach_request request AUTO(attach_request_fini) = {0};
-	int err = attach_request_make(diff->options, "look", &request, error);
+	/* Who names two workflows need not name one of their own. */
+	struct options options = *diff->options;
+	if (!options.from_workflow)
+		options.from_workflow = workflow;
+	int err = attach_request_make(&options, "look", &request, error);
 	if (err)
 		return err;
 	request.message.layer = text_of(layer);
@@ -63,12 +67,13 @@ static int open_as(struct diff *diff, struct side *side, const char *layer,
 				 deadline_ms, error);
 }
 
-/* A layer, if there is one of that id; else a workflow. */
-static int open_side(struct diff *diff, struct side *side, const char *name,
+/* A layer, if there is one of that id in the workflow; else a workflow. */
+static int open_side(struct diff *diff, struct side *side, char *name,
 		     struct error *error)
 {
-	if (may_be_layer(name)) {
-		int err = open_as(diff, side, name, diff->options->from_workflow, error);
+	const struct options *options = diff->options;
+	if ((options->workflow.value || options->from_workflow) && may_be_layer(name)) {
+		int err = open_as(diff, side, name, options->from_workflow, error);
 		if (err != ERR_NOT_FOUND)
 			return err;
 		view_session_close(&side->session);
@@ -208,7 +213,7 @@ static int compare(struct diff *diff, struct error *error)
 
 /* ---- the verb ---- */
 
-static void warn_conflicts(const struct diff *diff, const char *const names[2])
+static void warn_conflicts(const struct diff *diff, char *const *names)
 {
 	for (int i = 0; i < 2; i++) {
 		uint64_t conflicts = diff->sides[i].session.view.conflicts;
@@ -245,7 +250,7 @@ int diff_run(const struct options *options, struct report *report, struct error 
 	if (options->arguments.count != 2)
 		return error_set(error, ERR_USAGE,
 				 "diff: takes two names, each of a layer or a workflow");
-	const char *names[] = {options->arguments.items[0], options->arguments.items[1]};
+	char *const *names = options->arguments.items;
 	int err = open_side(&diff, &diff.sides[0], names[0], error);
 	if (!err)
 		err = open_side(&diff, &diff.sides[1], names[1], error);

@@ -1,6 +1,7 @@
 #include "client/human.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,21 @@ const char *human_count(uint64_t count, char ret_text[HUMAN_TEXT_SIZE])
 		*to++ = digits[i];
 	}
 	*to = '\0';
+	return ret_text;
+}
+
+const char *human_things(uint64_t count, const char *noun, char ret_text[HUMAN_TEXT_SIZE])
+{
+	char number[HUMAN_TEXT_SIZE];
+	(void)human_count(count, number);
+	int len = (int)strlen(noun);
+	bool many = count != 1;
+	bool ends_in_y = many && len > 0 && noun[len - 1] == 'y';
+	(void)snprintf(ret_text, HUMAN_TEXT_SIZE, "%.27s %.*s%s", number,
+		       ends_in_y ? len - 1 : len, noun,
+		       ends_in_y ? "ies"
+		       : many    ? "s"
+				 : "");
 	return ret_text;
 }
 

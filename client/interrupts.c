@@ -40,7 +40,6 @@ void interrupts_init(void)
 	catch (SIGINT);
 	catch (SIGTERM);
 	catch (SIGHUP);
-	(void)signal(SIGPIPE, SIG_IGN);
 }
 
 int interrupts_fd(void)

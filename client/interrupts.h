@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* Once, before there are threads. A signal that was ignored from the start (nohup) stays
- * ignored. SIGPIPE is ignored too: writing says EPIPE. */
+/* Once, before there are threads, by who has something to clean up. A signal that was
+ * ignored from the start (nohup) stays ignored. */
 void interrupts_init(void);
 /* Readable from the first interrupt on; -1 before interrupts_init(). Not to be read. */
 int interrupts_fd(void);

@@ -2,6 +2,7 @@
  * baton: reads what is wanted, does it, says how it went.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,7 +23,11 @@ static void fill_standard_streams(void)
 
 static int run(const struct options *options, struct report *report, struct error *error)
 {
-	interrupts_init();
+	/* Writing says EPIPE. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* Who only reads may end anywhere, also where it waits for its own reader. */
+	if (options->command->cleans_up)
+		interrupts_init();
 	return options->command->run(options, report, error);
 }
 

@@ -46,7 +46,10 @@ int materialise_open(const struct view_table *table,
 	m->root_fd = m->parent_fd = m->root_stage.fd = -1;
 	m->states = must_calloc(table->entry_count, 1);
 	int err = open_root(m, error);
-	return err ? err : plan_directory(m, error);
+	if (err)
+		return err;
+	record_open(m);
+	return plan_directory(m, error);
 }
 
 /* ---- asking ---- */
@@ -158,6 +161,7 @@ void materialise_close(struct materialise *m)
 	free(m->mounts);
 	free(m->large);
 	free(m->restores);
+	record_fini(m);
 	free(m);
 }
 

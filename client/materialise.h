@@ -8,10 +8,11 @@
  * end, and files as they are complete; but where DIR was empty all waits for the end, so
  * that a failure can leave it empty again.
  *
- * - Equal entries (type, bytes, mode) are kept as they are. Bytes are compared by
- *   XXH3-128, unit by unit (with `verify` by SHA-256 too), where the size is equal. A
- * kept entry whose time differs gets the row's, unless times_now or it has other hard
- * links, which may lie outside DIR. Anything else is made anew, never changed in place.
+ * - Equal entries (type, bytes, mode) are kept as they are. Bytes are compared unit by
+ *   unit where the size is equal: by XXH3-128, and where that agrees by SHA-256. A kept
+ *   entry whose time differs gets the row's, unless times_now or it has other hard links,
+ *   which may lie outside DIR. Anything else is made anew, never changed in place.
+ *   What the stat record of DIR (stat_record.h) shows to be unchanged is not read.
  * - Directories without owner's permissions get them while work goes on in them.
  * - Directories that are there get the mode of their row, if they have one; times are set
  *   on those that this attach made.
@@ -28,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/stat_record.h"
 #include "client/view_table.h"
 #include "proto/error.h"
 
@@ -35,7 +37,8 @@ struct materialise_options {
 	const char *directory; /* borrowed */
 	bool delete_extra;     /* remove what the view does not have */
 	bool times_now;        /* leave modification times as they come */
-	bool verify;           /* compare what is there by SHA-256 too */
+	bool keeps_record;     /* leave a stat record of DIR */
+	bool trusts_record;    /* what it says of files need not be read */
 };
 
 struct materialise_counts {
@@ -81,6 +84,10 @@ int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
 
 /* All bytes are there: modes, times, what is still staged to its place, deleting. */
 int materialise_finish(struct materialise *materialise, struct error *error);
+
+/* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
+ * nobody's concern. base: a layer in which the entries with in_base stand; NULL: none. */
+int materialise_record(struct materialise *materialise, const struct record_base *base);
 
 struct materialise_counts materialise_counts(const struct materialise *materialise);
 

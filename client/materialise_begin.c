@@ -120,6 +120,9 @@ static int make_link(struct materialise *m, uint32_t entry, struct error *error)
 	if (!m->options.times_now &&
 	    utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0)
 		return entry_error(m, entry, errno, "its time cannot be set", error);
+	struct stat stat;
+	if (m->notes && fstatat(spot.fd, spot.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
+		record_note_made(m, entry, &stat);
 	return file_complete(m, 0, entry, error);
 }
 
@@ -144,6 +147,9 @@ int materialise_begin(struct materialise *m, struct error *error)
 	int err = m->missing ? root_make(m, error) : make_stages(m, error);
 	if (err)
 		return err;
+	struct stat stat;
+	if (fstat(m->root_fd, &stat) == 0)
+		m->device = stat.st_dev;
 	m->umask_before = umask(0);
 	m->has_umask = true;
 	raise_descriptor_limit();

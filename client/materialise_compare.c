@@ -43,7 +43,8 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	int fd AUTO_FD =
 		openat(home.fd, home.name,
 		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
+	struct stat before;
+	if (fd < 0 || fstat(fd, &before) != 0 || !S_ISREG(before.st_mode))
 		return false;
 	const struct view_unit *units = m->table->units + file->first_unit;
 	for (uint32_t i = 0; i < file->unit_count; i++)
@@ -51,7 +52,10 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 		    !unit_is_equal(&units[i].name, buffer))
 			return false;
 	uint8_t more;
-	return read(fd, &more, 1) == 0;
+	if (read(fd, &more, 1) != 0)
+		return false;
+	record_note_kept(m, entry, &before);
+	return true;
 }
 
 static void compare_turn(struct materialise *m, unsigned worker, uint32_t first,

@@ -46,10 +46,10 @@ static int dress_file(struct materialise *m, uint32_t entry, int fd, bool chmod_
 	const struct view_entry *row = &m->table->entries[entry];
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
 	if ((chmod_it && fchmod(fd, row->mode) != 0) ||
-	    (!m->options.times_now && futimens(fd, times) != 0) ||
-	    close(take_fd(&owned)) != 0)
+	    (!m->options.times_now && futimens(fd, times) != 0))
 		return cannot_write(m, entry, error);
-	return 0;
+	record_note_fd(m, entry, fd);
+	return close(take_fd(&owned)) != 0 ? cannot_write(m, entry, error) : 0;
 }
 
 int file_complete(struct materialise *m, unsigned worker, uint32_t entry,

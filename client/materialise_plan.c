@@ -74,15 +74,21 @@ static bool same_link(const struct materialise *m, uint32_t entry,
 static int plan_link(struct materialise *m, uint32_t entry, const struct spot *home,
 		     const struct stat *stat)
 {
-	if (S_ISLNK(stat->st_mode) && same_link(m, entry, home))
+	if (S_ISLNK(stat->st_mode) && same_link(m, entry, home)) {
 		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
-	else
+		record_note_kept(m, entry, stat);
+	} else
 		set_place(m, entry, PLACE_STAGED, 0);
 	return 0;
 }
 
 static int plan_file(struct materialise *m, uint32_t entry, const struct stat *stat)
 {
+	if (record_holds(m, entry, stat)) {
+		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
+		record_note_kept(m, entry, stat);
+		return 0;
+	}
 	/* All bits: a file that is there with setuid is not the one of the view. */
 	if (S_ISREG(stat->st_mode) &&
 	    (stat->st_mode & 07777) == m->table->entries[entry].mode &&
@@ -205,6 +211,8 @@ int plan_directory(struct materialise *m, struct error *error)
 		return 0;
 	}
 	int err = unlock_directory(m, VIEW_ROOT, 0500, error);
+	if (!err && record_covers(m))
+		return 0;
 	m->was_empty = root_is_empty(m);
 	for (uint32_t entry = 1; !err && entry < m->table->entry_count;)
 		err = plan_from(m, &entry, error);

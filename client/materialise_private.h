@@ -59,6 +59,12 @@ struct restore {
 	mode_t mode;
 };
 
+/* What a file, link or directory was when its bytes were known, for the stat record. */
+struct record_note {
+	uint64_t inode;
+	int64_t changed_ns; /* 0: nothing is known */
+};
+
 struct materialise {
 	const struct view_table *table; /* borrowed */
 	struct materialise_options options;
@@ -86,6 +92,13 @@ struct materialise {
 	uint64_t trash_count;
 	uint64_t written;      /* files; atomic */
 	uint32_t next_compare; /* atomic */
+	struct stat_record *record; /* owned; NULL: none */
+	uint32_t *recorded;         /* owned; by entry: the record's; RECORD_NONE */
+	bool is_as_recorded;        /* all of the view lies there already */
+	struct record_note *notes;  /* owned; by entry; NULL: none are kept */
+	dev_t device;               /* of DIR */
+	int64_t latest_ns;          /* change time among what was made; atomic */
+	bool has_settled;           /* … and it was past before anybody saw that */
 };
 
 static inline enum place place_of(const struct materialise *m, uint32_t entry)
@@ -149,6 +162,18 @@ int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
 void take_back_all(struct materialise *m);
 /* Moves a directory into a stage, with which it goes away. -1 and errno. */
 int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd);
+/* materialise_record.c: the stat record */
+void record_open(struct materialise *m);
+void record_fini(struct materialise *m);
+bool record_covers(struct materialise *m);
+/* Whether what is there, by its stat, is what the view has, unread. */
+bool record_holds(const struct materialise *m, uint32_t entry, const struct stat *stat);
+/* An entry that is kept; a file's bytes were compared after the stat. */
+void record_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat);
+/* One that was made, complete with its time. */
+void record_note_made(struct materialise *m, uint32_t entry, const struct stat *stat);
+void record_note_fd(struct materialise *m, uint32_t entry, int fd);
+void record_settle(struct materialise *m);
 /* materialise_finish.c */
 int restore_modes(struct materialise *m, struct error *error);
 /* materialise_extra.c: what DIR has and the view does not */

@@ -50,6 +50,7 @@ struct options {
 	int timeout_ms;      /* reaching the daemon, silence on the line; default 60000 */
 	bool timeout_given;
 	bool json, quiet, no_progress, verbose, dry_run;
+	bool no_stat_record; /* persist, attach */
 	bool help_asked, version_asked;
 
 	/* persist */

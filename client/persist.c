@@ -23,6 +23,7 @@ static void persist_fini(struct persist *persist)
 	progress_free(persist->progress);
 	free(persist->identity_items);
 	free(persist->prefix);
+	stat_record_close(persist->record);
 	selection_close(&persist->selection);
 }
 
@@ -90,14 +91,25 @@ static int reconnect(struct persist *persist, struct connection *connection, uns
 		      : connection_open(persist->options, deadline_ms, connection, error);
 }
 
+/* What the daemon refuses to be cited may be the stat record's fault: once without it. */
+static bool may_be_misled(const struct persist *persist, int rc)
+{
+	return persist->record && (rc == ERR_DENIED || rc == ERR_DAMAGED);
+}
+
 static int try_often(struct persist *persist, struct connection *connection,
 		     struct persist_outcome *outcome, struct error *error)
 {
 	for (unsigned try = 0;; try++) {
 		int rc = persist_session(persist, connection, outcome, error);
-		if (rc == 0 || !connection_may_retry(rc) || try + 1 == TRIES_MAX)
+		bool misled = may_be_misled(persist, rc);
+		if (rc == 0 || (!misled && !connection_may_retry(rc)) ||
+		    try + 1 == TRIES_MAX)
 			return rc;
+		if (misled)
+			stat_record_close(take_ptr(&persist->record));
 		persist_outcome_fini(outcome);
+		progress_restart(persist->progress);
 		rc = reconnect(persist, connection, try, error);
 		if (rc < 0)
 			return rc;
@@ -137,11 +149,14 @@ static int persist_online(struct persist *persist, struct error *error)
 	bool draws = !options->quiet && !options->no_progress;
 	persist->progress = progress_new("persist", draws);
 	struct persist_outcome outcome AUTO(persist_outcome_fini) = {0};
+	persist_record_open(persist);
 	rc = try_often(persist, &connection, &outcome, error);
 	progress_free(take_ptr(&persist->progress));
 	warn_of_upload(persist, &outcome);
-	if (rc == 0)
+	if (rc == 0) {
+		persist_record_write(persist, &outcome);
 		persist_report(persist, &outcome);
+	}
 	return rc;
 }
 

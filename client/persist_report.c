@@ -122,22 +122,21 @@ static void write_line(const struct persist *persist,
 	char files[HUMAN_TEXT_SIZE], bytes[HUMAN_TEXT_SIZE], elapsed[HUMAN_TEXT_SIZE];
 	char fresh[HUMAN_TEXT_SIZE], sent[HUMAN_TEXT_SIZE];
 	char *replaces AUTO_FREE = replaces_text(committed);
-	(void)human_count(layer->files, files);
+	(void)human_things(layer->files, "file", files);
 	(void)human_size(layer->bytes, bytes);
 	(void)human_seconds(now_ms() - persist->started_ms, elapsed);
 	(void)human_size(committed->new_bytes, fresh);
 	(void)human_size(persist->sent_bytes, sent);
-	const char *noun = layer->files == 1 ? "file" : "files";
 	if (outcome->again)
 		report_line(persist->report,
-			    "persisted %s %s, %s as layer %.*s (an earlier try had got "
+			    "persisted %s, %s as layer %.*s (an earlier try had got "
 			    "through) in %s%s",
-			    files, noun, bytes, (int)layer->layer.len, layer->layer.at,
+			    files, bytes, (int)layer->layer.len, layer->layer.at,
 			    elapsed, replaces);
 	else
 		report_line(persist->report,
-			    "persisted %s %s, %s as layer %.*s (%s new, %s sent) in %s%s",
-			    files, noun, bytes, (int)layer->layer.len, layer->layer.at,
+			    "persisted %s, %s as layer %.*s (%s new, %s sent) in %s%s",
+			    files, bytes, (int)layer->layer.len, layer->layer.at,
 			    fresh, sent, elapsed, replaces);
 }
 
@@ -235,10 +234,10 @@ static void report_dry(const struct dry_run *dry)
 	char files[HUMAN_TEXT_SIZE], directories[HUMAN_TEXT_SIZE];
 	char symlinks[HUMAN_TEXT_SIZE], bytes[HUMAN_TEXT_SIZE];
 	report_line(report,
-		    "would persist %s files, %s directories, %s symbolic links: %s",
-		    human_count(dry->totals.files, files),
-		    human_count(dry->totals.directories, directories),
-		    human_count(dry->totals.symlinks, symlinks),
+		    "would persist %s, %s and %s: %s; nothing was done",
+		    human_things(dry->totals.files, "file", files),
+		    human_things(dry->totals.directories, "directory", directories),
+		    human_things(dry->totals.symlinks, "symbolic link", symlinks),
 		    human_size(dry->totals.bytes, bytes));
 }
 

@@ -43,6 +43,9 @@ static int ask_to_begin(struct persist *persist, struct connection *connection,
 		.key = {.at = (const char *)persist->key, .len = PERSIST_KEY_LEN},
 		.again = persist->key_sent,
 	};
+	char base[17];
+	persist_record_base(persist, base);
+	request.base = text_of(base);
 	persist->key_sent = true;
 	int rc = link_send_control(&connection->link, MSG_PERSIST, &request, error);
 	/* who closed the connection may have said why */
@@ -58,6 +61,9 @@ static bool is_digest(struct text text, const struct digest *digest)
 static int take_committed(const struct persist *persist, const struct msg_ready *ready,
 			  struct persist_outcome *outcome, struct error *error)
 {
+	if (ready->committed.digest.len != SHA256_LEN)
+		return error_set(error, ERR_PROTOCOL,
+				 "persist: the daemon names a layer without its digest");
 	if (persist->has_digest && !is_digest(ready->committed.digest, &persist->digest))
 		return error_set(
 			error, ERR_IDENTITY,
@@ -110,13 +116,16 @@ static int commit(struct persist *persist, struct connection *connection,
 /* ---- the whole ---- */
 
 static int upload(struct persist *persist, struct connection *connection,
-		  struct persist_outcome *outcome, struct error *error)
+		  struct persist_outcome *outcome, const struct root *base,
+		  struct error *error)
 {
 	struct upload_request request = {
 		.link = &connection->link,
 		.ask_window = connection->ask_window,
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
+		.record = persist->record,
+		.base = base,
 		.if_changed = persist->options->if_changed,
 		.if_empty = persist->options->if_empty,
 		.progress = persist->progress,
@@ -147,7 +156,10 @@ static int converse(struct persist *persist, struct connection *connection,
 	warn_each(persist, &ready.warnings);
 	if (ready.has_committed)
 		return take_committed(persist, &ready, outcome, error);
-	rc = upload(persist, connection, outcome, error);
+	struct root base AUTO(root_fini) = {0};
+	outcome->base_held = persist_record_root(persist, ready.base_root, &base);
+	rc = upload(persist, connection, outcome, outcome->base_held ? &base : NULL,
+		    error);
 	if (rc < 0)
 		return rc;
 	rc = commit(persist, connection, outcome, error);

@@ -30,6 +30,7 @@ struct persist {
 	char *prefix;              /* owned; clean; "": none */
 	uint64_t started_ms;       /* now_ms() */
 	struct progress *progress; /* owned */
+	struct stat_record *record; /* owned; NULL: none */
 	uint8_t key[PERSIST_KEY_LEN];
 	bool key_sent;
 	bool has_digest; /* a COMMIT with this digest was on its way */
@@ -41,6 +42,7 @@ struct persist {
 struct persist_outcome {
 	struct upload_result upload; /* its tree is empty if `again` */
 	bool has_upload;
+	bool base_held; /* the daemon has the stat record's base */
 	bool again;       /* the daemon had committed it before */
 	uint8_t *payload; /* owned; committed borrows from it */
 	struct message_memory memory;
@@ -52,6 +54,20 @@ struct persist_outcome {
 int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error);
 void persist_outcome_fini(struct persist_outcome *outcome);
+
+/* ---- persist_record.c: the stat record ------------------------------------------------
+ */
+/* Opens the record of the root, unless the user wants none. */
+void persist_record_open(struct persist *persist);
+/* The id of its base, for PERSIST; "" where there is none. */
+void persist_record_base(const struct persist *persist, char ret_text[17]);
+/* The base's root, if READY brings that of the base that was named; the caller's to end.
+ * false: none. */
+bool persist_record_root(const struct persist *persist, struct text base_root,
+			 struct root *ret_root);
+/* Writes what a successful try saw. */
+void persist_record_write(const struct persist *persist,
+			  const struct persist_outcome *outcome);
 
 /* ---- persist_report.c: what the user is told ---- */
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome);

@@ -44,8 +44,9 @@ static void show(struct progress *progress)
 		.total_files = load(&progress->total_files),
 		.total_bytes = load(&progress->total_bytes),
 	};
-	progress->rate = progress_rate(progress->rate,
-				       figures.bytes - progress->last_bytes,
+	/* After a restart there are fewer than before. */
+	uint64_t before = figures.bytes < progress->last_bytes ? 0 : progress->last_bytes;
+	progress->rate = progress_rate(progress->rate, figures.bytes - before,
 				       now - progress->last_ms);
 	progress->last_ms = now;
 	progress->last_bytes = figures.bytes;
@@ -134,6 +135,14 @@ void progress_add(struct progress *progress, uint64_t files, uint64_t bytes)
 		return;
 	atomic_fetch_add_explicit(&progress->files, files, memory_order_relaxed);
 	atomic_fetch_add_explicit(&progress->bytes, bytes, memory_order_relaxed);
+}
+
+void progress_restart(struct progress *progress)
+{
+	if (!progress)
+		return;
+	atomic_store_explicit(&progress->files, 0, memory_order_relaxed);
+	atomic_store_explicit(&progress->bytes, 0, memory_order_relaxed);
 }
 
 void progress_free(struct progress *progress)

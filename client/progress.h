@@ -18,6 +18,8 @@ struct progress *progress_new(const char *verb, bool enabled);
 /* Once known; 0 while not. */
 void progress_set_total(struct progress *progress, uint64_t files, uint64_t bytes);
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
+/* The work begins anew: nothing is done yet. */
+void progress_restart(struct progress *progress);
 /* Erases the line and ends the thread. */
 void progress_free(struct progress *progress);
 

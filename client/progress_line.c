@@ -32,11 +32,15 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line,
 static void add_amounts(struct line *line, const struct progress_figures *figures)
 {
 	char files[HUMAN_TEXT_SIZE], of[HUMAN_TEXT_SIZE];
-	add(line, "%s: %s", figures->verb, human_count(figures->files, files));
 	if (figures->total_files > 0)
-		add(line, " of %s", human_count(figures->total_files, of));
+		add(line, "%s: %s of %s", figures->verb,
+		    human_count(figures->files, files),
+		    human_things(figures->total_files, "file", of));
+	else
+		add(line, "%s: %s", figures->verb,
+		    human_things(figures->files, "file", files));
 	char bytes[HUMAN_TEXT_SIZE];
-	add(line, " files, %s", human_size(figures->bytes, bytes));
+	add(line, ", %s", human_size(figures->bytes, bytes));
 	if (figures->total_bytes > 0)
 		add(line, " of %s", human_size(figures->total_bytes, of));
 }

@@ -44,6 +44,7 @@ static void print_daemon(struct report *report, const char *server,
 			 const struct msg_status_reply *reply)
 {
 	char uptime[HUMAN_TEXT_SIZE], memory[HUMAN_TEXT_SIZE];
+	char connections[HUMAN_TEXT_SIZE];
 	report_answer(report, "daemon      %.*s at %s, protocol %" PRIu64,
 		      (int)reply->software.len, reply->software.at, server,
 		      reply->version);
@@ -51,14 +52,16 @@ static void print_daemon(struct report *report, const char *server,
 		      reply->pid, human_seconds(reply->uptime_ms, uptime),
 		      human_size(reply->rss_bytes, memory));
 	report_answer(report,
-		      "sessions    %" PRIu64 " active, %" PRIu64 " waiting, %" PRIu64
-		      " connections",
-		      reply->sessions, reply->waiting, reply->connections);
+		      "sessions    %" PRIu64 " active, %" PRIu64 " waiting, %s",
+		      reply->sessions, reply->waiting,
+		      human_things(reply->connections, "connection", connections));
 }
 
 static void print_store(struct report *report, const struct msg_status_reply *reply)
 {
 	char stored[HUMAN_TEXT_SIZE], left[HUMAN_TEXT_SIZE], units[HUMAN_TEXT_SIZE];
+	char layers[HUMAN_TEXT_SIZE], workflows[HUMAN_TEXT_SIZE];
+	char namespaces[HUMAN_TEXT_SIZE], segments[HUMAN_TEXT_SIZE];
 	struct terminal_colours colours = terminal_colours_of(stdout);
 	report_answer(report, "store       %.*s, %s stored, %s free%s%s%s",
 		      (int)reply->data.len, reply->data.at,
@@ -67,13 +70,14 @@ static void print_store(struct report *report, const struct msg_status_reply *re
 		      reply->read_only ? colours.warn : "",
 		      reply->read_only ? ", read-only after a failed write" : "",
 		      reply->read_only ? colours.plain : "");
-	report_answer(report,
-		      "holds       %" PRIu64 " layers in %" PRIu64
-		      " workflows of %" PRIu64 " namespaces, %" PRIu64 " segments",
-		      reply->layers, reply->workflows, reply->namespaces,
-		      reply->segments);
-	report_answer(report, "index       %.*s, %s units", (int)reply->index_state.len,
-		      reply->index_state.at, human_count(reply->units_indexed, units));
+	report_answer(report, "holds       %s in %s of %s, %s",
+		      human_things(reply->layers, "layer", layers),
+		      human_things(reply->workflows, "workflow", workflows),
+		      human_things(reply->namespaces, "namespace", namespaces),
+		      human_things(reply->segments, "segment", segments));
+	report_answer(report, "index       %.*s, %s", (int)reply->index_state.len,
+		      reply->index_state.at,
+		      human_things(reply->units_indexed, "unit", units));
 }
 
 static int ask(struct connection *connection, struct report *report, struct error *error)

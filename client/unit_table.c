@@ -23,7 +23,7 @@ struct unit_table {
 	uint32_t *slots; /* owned; open addressing, linear; NO_UNIT: free */
 	uint32_t slot_mask;
 	uint32_t slots_used;
-	uint32_t claims;
+	uint32_t claims; /* and recalled units that are lacked */
 };
 
 struct unit_table *unit_table_new(void)
@@ -163,6 +163,11 @@ bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
 	(void)pthread_mutex_lock(&table->lock);
 	struct kin kin = kin_of(table, key, &unit.name.sha);
 	bool ask = kin.same == NO_UNIT && !kin.any_without_sha;
+	if (kin.same != NO_UNIT && unit_at(table, kin.same)->state == UNIT_LACKED) {
+		unit_at(table, kin.same)->state = UNIT_NEW;
+		table->claims--;
+		ask = true;
+	}
 	if (kin.same == NO_UNIT && kin.any_without_sha) {
 		unit.state = UNIT_CLAIM;
 		table->claims++;
@@ -170,6 +175,39 @@ bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
 	*ret_unit = kin.same != NO_UNIT ? kin.same : insert(table, &unit);
 	(void)pthread_mutex_unlock(&table->lock);
 	return ask;
+}
+
+uint32_t unit_table_add_held(struct unit_table *table, const struct unit_name *name)
+{
+	struct unit unit = {.name = *name, .has_sha = true, .state = UNIT_HELD};
+	(void)pthread_mutex_lock(&table->lock);
+	uint32_t number = append(table, &unit);
+	(void)pthread_mutex_unlock(&table->lock);
+	return number;
+}
+
+bool unit_table_recall(struct unit_table *table, const struct unit_name *name,
+		       uint32_t *ret_unit)
+{
+	struct unit unit = {.name = *name, .has_sha = true, .state = UNIT_NEW};
+	(void)pthread_mutex_lock(&table->lock);
+	struct kin kin = kin_of(table, &name->key, &name->sha);
+	bool ask = kin.same == NO_UNIT && !kin.any_without_sha;
+	if (kin.same == NO_UNIT && kin.any_without_sha) {
+		unit.state = UNIT_CLAIM;
+		table->claims++;
+	}
+	*ret_unit = kin.same != NO_UNIT ? kin.same : insert(table, &unit);
+	(void)pthread_mutex_unlock(&table->lock);
+	return ask;
+}
+
+void unit_table_lacked(struct unit_table *table, uint32_t number)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	unit_at(table, number)->state = UNIT_LACKED;
+	table->claims++;
+	(void)pthread_mutex_unlock(&table->lock);
 }
 
 uint32_t unit_table_add(struct unit_table *table, const struct unit_name *name)
@@ -248,10 +286,10 @@ uint32_t unit_table_settle(struct unit_table *table)
 	(void)pthread_mutex_lock(&table->lock);
 	for (uint32_t i = 0; i < table->count && table->claims > 0; i++) {
 		struct unit *unit = unit_at(table, i);
-		if (unit->state != UNIT_CLAIM)
+		if (unit->state != UNIT_CLAIM && unit->state != UNIT_LACKED)
 			continue;
 		table->claims--;
-		bool holds = claim_holds(table, unit);
+		bool holds = unit->state == UNIT_CLAIM && claim_holds(table, unit);
 		unit->state = holds ? UNIT_HELD : UNIT_NEW;
 		wrong += !holds;
 	}

@@ -22,6 +22,7 @@ enum unit_state {
 	UNIT_NEW,   /* on its way to the daemon; the SHA-256 may not be known yet */
 	UNIT_HELD,  /* the daemon has it: offered and equal, or stored */
 	UNIT_CLAIM, /* believed to be equal to a unit that is UNIT_NEW */
+	UNIT_LACKED, /* of the stat record, its bytes not read; the daemon has it not */
 };
 
 struct unit_table;
@@ -33,6 +34,14 @@ void unit_table_free(struct unit_table *table);
  * caller has to ask for it, and to send it if need be. */
 bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
 		      const void *data, uint32_t *ret_unit);
+/* Finds or adds a unit of the stat record, whose bytes nobody has read. Returns true when
+ * the caller has to ask for it. */
+bool unit_table_recall(struct unit_table *table, const struct unit_name *name,
+		       uint32_t *ret_unit);
+/* Adds one that stands in the base, without looking for an equal one. */
+uint32_t unit_table_add_held(struct unit_table *table, const struct unit_name *name);
+/* The daemon does not have a recalled unit: who claims it next has to send it. */
+void unit_table_lacked(struct unit_table *table, uint32_t unit);
 /* Adds a unit without looking for an equal one, its SHA-256 known: a manifest piece. */
 uint32_t unit_table_add(struct unit_table *table, const struct unit_name *name);
 
@@ -45,7 +54,7 @@ int unit_table_held(struct unit_table *table, uint32_t unit, const struct digest
 		    struct error *error);
 
 /* Settles the claims once no unit is on its way: how many are not equal to any unit that
- * the daemon holds. Those have become UNIT_NEW and are the caller's to send. */
+ * the daemon holds, or were recalled and have not come. Those have become UNIT_NEW and are the caller's to send. */
 uint32_t unit_table_settle(struct unit_table *table);
 /* Whether it still has to be sent. */
 bool unit_table_is_new(struct unit_table *table, uint32_t unit);

@@ -223,6 +223,7 @@ static int walk(struct upload *upload, struct error *error)
 	struct walk_request request = {
 		.selection = upload->request->selection,
 		.prefix = upload->request->prefix,
+		.scout = upload->scout.record ? &upload->scout : NULL,
 		.events = {on_progress, on_skipped, upload},
 	};
 	int rc = walk_run(&request, upload->tree, error);
@@ -310,7 +311,7 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 		.request = request,
 		.result = result,
 		.tree = &result->tree,
-		.units = unit_table_new(),
+		.units = result->units,
 		.batch_units = request->ask_window < UPLOAD_BATCH_UNITS
 				       ? request->ask_window
 				       : UPLOAD_BATCH_UNITS,
@@ -336,7 +337,8 @@ static void upload_fini(struct upload *upload)
 	}
 	free(upload->again.items);
 	free(upload->racy.items);
-	unit_table_free(upload->units);
+	stat_scout_fini(&upload->scout);
+	free(upload->base_pieces);
 	(void)pthread_cond_destroy(&upload->moved);
 	(void)pthread_mutex_destroy(&upload->lock);
 	(void)pthread_mutex_destroy(&upload->send_lock);
@@ -400,13 +402,14 @@ static int run_threads(struct upload *upload, struct worker *workers, unsigned c
 int upload_run(const struct upload_request *request, struct upload_result *ret_result,
 	       struct error *error)
 {
-	*ret_result = (struct upload_result){0};
+	*ret_result = (struct upload_result){.units = unit_table_new()};
 	tree_init(&ret_result->tree);
 	if (request->ask_window == 0)
 		return error_set(error, ERR_PROTOCOL,
 				 "the daemon: offers an ask_window of 0 units");
 	struct upload upload AUTO(upload_fini);
 	upload_init(&upload, request, ret_result);
+	upload_recall_begin(&upload);
 	/* the last one has no thread: it is the caller's */
 	unsigned count = worker_count(request) + 1;
 	struct worker workers[WORKERS_MAX + 1];
@@ -421,6 +424,7 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 void upload_result_fini(struct upload_result *result)
 {
 	tree_fini(&result->tree);
+	unit_table_free(result->units);
 	buffer_fini(&result->root);
 	string_list_fini(&result->warnings);
 	*result = (struct upload_result){0};

@@ -21,7 +21,9 @@
 #include "client/options.h"
 #include "client/progress.h"
 #include "client/select.h"
+#include "client/stat_scout.h"
 #include "client/tree.h"
+#include "client/unit_table.h"
 #include "proto/error.h"
 #include "proto/link.h"
 #include "proto/manifest.h"
@@ -31,6 +33,9 @@ struct upload_request {
 	uint32_t ask_window;         /* units, of WELCOME; at least 1 */
 	struct selection *selection; /* borrowed */
 	const char *prefix;          /* borrowed; clean; "" or NULL: none */
+	const struct stat_record *record; /* borrowed; NULL: none */
+	const struct root *base; /* borrowed; of the record's base, if the daemon has it;
+				  * or NULL */
 	enum if_changed if_changed;
 	enum if_empty if_empty;
 	unsigned workers;          /* 0: as many as cores */
@@ -42,6 +47,7 @@ struct upload_request {
 
 struct upload_result {
 	struct tree tree;     /* owned */
+	struct unit_table *units; /* owned; what the tree's numbers mean */
 	struct buffer root;   /* owned; encoded */
 	struct digest digest; /* of the root: the layer's */
 	struct totals totals;

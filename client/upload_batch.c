@@ -40,6 +40,14 @@ void batch_add(struct batch *batch, uint32_t unit, const struct unit_key *key)
 	batch->len += key->len;
 }
 
+void batch_add_recalled(struct batch *batch, uint32_t unit, const struct unit_key *key,
+			uint32_t entry)
+{
+	claim(batch->count < FRAME_UNITS_MAX && entry != TREE_ROOT);
+	batch->units[batch->count++] =
+		(struct batch_unit){.key = *key, .unit = unit, .entry = entry};
+}
+
 void batch_queue_put(struct batch_queue *queue, struct batch *batch)
 {
 	batch->next = NULL;

@@ -35,7 +35,9 @@
 
 struct batch_unit {
 	struct unit_key key;
-	uint32_t unit; /* in the unit table */
+	uint32_t unit;  /* in the unit table */
+	uint32_t entry; /* recalled: its bytes are not here, but in the file of this
+			 * entry; TREE_ROOT: they stand in data */
 };
 
 struct batch {
@@ -84,7 +86,11 @@ struct upload {
 	const struct upload_request *request; /* borrowed */
 	struct upload_result *result;         /* borrowed */
 	struct tree *tree;                    /* borrowed: the result's */
-	struct unit_table *units;             /* owned */
+	struct unit_table *units;             /* borrowed: the result's */
+	struct stat_scout scout;              /* of the stat record, if there is one */
+	struct digest *base_pieces;           /* owned; sorted */
+	size_t base_piece_count;
+	dev_t device; /* of the root */
 	uint32_t batch_units; /* UPLOAD_BATCH_UNITS, or less where the window is small */
 	long grain_ns;        /* of the clock that stamps files */
 
@@ -99,6 +105,7 @@ struct upload {
 	uint32_t in_flight;    /* units asked about or sent, unanswered */
 	uint32_t walked, next; /* entries that may be read; that were taken */
 	struct revisit_list again, racy;
+	bool is_cold;     /* the daemon lacks much of what was recalled */
 	unsigned busy;    /* workers with a job */
 	unsigned holders; /* workers with entries or a file of theirs to go on with */
 	bool walk_done, closing;
@@ -113,7 +120,9 @@ struct source {
 	unsigned attempt;
 	struct stamp stamp; /* when it was opened */
 	bool racy;          /* its change time was within the clock's grain */
+	bool is_plain;      /* on the root's device, without setuid and the like */
 	uint64_t at;        /* bytes read and cut */
+	uint64_t shown;     /* bytes counted as progress */
 	struct chunker chunker;
 	uint32_t *units; /* owned */
 	uint32_t unit_count, unit_room;
@@ -156,6 +165,9 @@ struct batch *batch_queue_take(struct batch_queue *queue); /* NULL: empty */
 void batch_queue_fini(struct batch_queue *queue);
 /* Appends a unit whose bytes already stand at the end of data. */
 void batch_add(struct batch *batch, uint32_t unit, const struct unit_key *key);
+/* Appends a recalled one, only to be asked about. */
+void batch_add_recalled(struct batch *batch, uint32_t unit, const struct unit_key *key,
+			uint32_t entry);
 
 void revisit_list_add(struct revisit_list *list, const struct revisit *revisit);
 
@@ -168,6 +180,31 @@ void upload_release(struct upload *upload, struct batch *batch);
 int upload_fill(struct worker *worker, struct batch *batch, struct error *error);
 /* Whether the worker has entries or a file to go on with. */
 bool upload_holds(const struct worker *worker);
+
+/* ---- upload_recall.c ------------------------------------------------------------------
+ */
+enum recalled {
+	RECALLED, /* its units are known, and are in the batch as far as they are new */
+	RECALL_FULL, /* they do not fit any more */
+	RECALL_READ, /* it is to be read like others */
+};
+/* Takes the units of a file from the stat record. */
+enum recalled upload_recall(struct worker *worker, uint32_t entry, struct batch *batch);
+/* Whether the daemon has a recalled unit; <0: an error. */
+int upload_recall_answered(struct upload *upload, const struct batch_unit *unit,
+			   const uint8_t *candidates, uint8_t count, struct error *error);
+/* The recalled units of one answer so far. */
+struct recall_count {
+	uint32_t recalled, lacked;
+	uint32_t entry; /* the latest of which a unit was lacked */
+};
+/* Counts one more. A file of which a unit is lacked is read after all; where most are
+ * lacked, so are the files to come. */
+void upload_recall_count(struct upload *upload, struct recall_count *count,
+			 const struct batch_unit *unit, bool is_held);
+/* Looks at the stat record's paths, and sorts the base's pieces. */
+void upload_recall_begin(struct upload *upload);
+bool upload_base_has(const struct upload *upload, const struct unit_name *piece);
 
 /* ---- upload_source.c ---- */
 /* Opens the file of an entry. ERR_LOCAL, ERR_LIMIT name it. */
@@ -182,6 +219,8 @@ int source_read(struct worker *worker, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error);
 /* Notes the entry's mode, time, size and units, and closes. */
 void source_finish(struct worker *worker);
+/* What was read is what the stamp stands for: the stat record may say so. */
+void source_trust(struct upload *upload, const struct source *source);
 void source_close(struct source *source);
 bool stamp_equal(const struct stamp *a, const struct stamp *b);
 /* Whether the first `size` bytes of the entry's file are still its units; 1, 0 or <0. */

@@ -10,6 +10,8 @@ static int on_piece(void *context, const struct root_piece *piece, const uint8_t
 		    size_t len, struct error *error)
 {
 	struct upload *upload = context;
+	if (upload_base_has(upload, &piece->name))
+		return 0;
 	struct batch *batch = upload_lease(upload);
 	if (!batch)
 		return upload_check(upload, error);

@@ -34,6 +34,28 @@ static int take_unit(struct worker *worker, struct batch *batch, size_t len,
 	return 0;
 }
 
+/* ---- progress ---- */
+
+/* The first so many bytes of the file have been read; what is read again does not count
+ * twice. */
+static void show_read(struct worker *worker, uint64_t len)
+{
+	struct source *source = &worker->source;
+	struct upload *upload = worker->upload;
+	if (len <= source->shown || tree_entry(upload->tree, source->entry)->is_known)
+		return;
+	progress_add(upload->request->progress, 0, len - source->shown);
+	source->shown = len;
+}
+
+static void show_file(struct worker *worker)
+{
+	struct upload *upload = worker->upload;
+	show_read(worker, (uint64_t)worker->source.stamp.size);
+	if (!tree_entry(upload->tree, worker->source.entry)->is_known)
+		progress_add(upload->request->progress, 1, 0);
+}
+
 /* ---- the end of a file ---- */
 
 /* What was read is good; files whose change time proves nothing are looked at again. */
@@ -47,8 +69,9 @@ static void accept(struct worker *worker, bool is_prefix)
 		.stamp = source->stamp,
 	};
 	bool racy = source->racy && !is_prefix;
-	if (upload->request->progress)
-		progress_add(upload->request->progress, 1, (uint64_t)source->stamp.size);
+	show_file(worker);
+	if (is_prefix)
+		source->is_plain = false;
 	source_finish(worker);
 	if (!racy)
 		return;
@@ -85,8 +108,11 @@ static int read_again(struct worker *worker, bool was_whole, struct error *error
 	uint32_t entry = source->entry;
 	unsigned attempt = source->attempt;
 	if (attempt < UPLOAD_READ_AGAIN) {
+		uint64_t shown = source->shown;
 		source_close(source);
-		return source_open(worker, entry, attempt + 1, error);
+		int rc = source_open(worker, entry, attempt + 1, error);
+		source->shown = shown;
+		return rc;
 	}
 	if (was_whole && upload->request->if_changed == IF_CHANGED_PREFIX)
 		return accept_prefix(worker, error);
@@ -142,7 +168,8 @@ static int read_large(struct worker *worker, struct batch *batch, struct error *
 	if (got < want)
 		return read_again(worker, false, error);
 	size_t cut, done = 0;
-	while ((cut = chunker_cut(&source->chunker, batch->data + done, want - done,
+	while (batch->count < worker->upload->batch_units &&
+	       (cut = chunker_cut(&source->chunker, batch->data + done, want - done,
 				  want == left)) > 0) {
 		if (batch->len != done)
 			memmove(batch->data + batch->len, batch->data + done, cut);
@@ -152,6 +179,7 @@ static int read_large(struct worker *worker, struct batch *batch, struct error *
 			return rc;
 	}
 	source->at += done;
+	show_read(worker, source->at);
 	if (source->at < size)
 		return 0;
 	if (!source_unchanged(source))
@@ -162,17 +190,39 @@ static int read_large(struct worker *worker, struct batch *batch, struct error *
 
 /* ---- filling ---- */
 
-/* Opens the next file among the worker's entries; none left: no source. */
-static int open_next(struct worker *worker, struct error *error)
+static bool take_revisit(struct upload *upload, struct revisit *ret_revisit)
 {
+	(void)pthread_mutex_lock(&upload->lock);
+	bool any = upload->again.count > 0;
+	if (any)
+		*ret_revisit = upload->again.items[--upload->again.count];
+	(void)pthread_mutex_unlock(&upload->lock);
+	return any;
+}
+
+/* Opens the next file among the worker's entries that the stat record does not know, then
+ * what is to be read again; none left, or the batch full: no source. */
+static int open_next(struct worker *worker, struct batch *batch, struct error *error)
+{
+	struct revisit again;
 	while (worker->source.fd < 0 && worker->next < worker->end) {
-		uint32_t entry = worker->next++;
-		if (tree_entry(worker->upload->tree, entry)->type != ROW_FILE)
+		uint32_t number = worker->next;
+		const struct entry *entry = tree_entry(worker->upload->tree, number);
+		bool is_file = entry->type == ROW_FILE;
+		enum recalled recalled = is_file && entry->is_recorded
+						 ? upload_recall(worker, number, batch)
+						 : RECALL_READ;
+		if (recalled == RECALL_FULL)
+			return 0;
+		worker->next++;
+		if (!is_file || recalled == RECALLED)
 			continue;
-		int rc = source_open(worker, entry, 0, error);
+		int rc = source_open(worker, number, 0, error);
 		if (rc < 0)
 			return rc;
 	}
+	if (worker->source.fd < 0 && take_revisit(worker->upload, &again))
+		return source_open(worker, again.entry, again.attempt, error);
 	return 0;
 }
 
@@ -190,7 +240,7 @@ int upload_fill(struct worker *worker, struct batch *batch, struct error *error)
 {
 	while (batch->len < FRAME_RAW_TARGET &&
 	       batch->count < worker->upload->batch_units) {
-		int rc = open_next(worker, error);
+		int rc = open_next(worker, batch, error);
 		if (rc < 0)
 			return rc;
 		struct source *source = &worker->source;

@@ -153,6 +153,8 @@ static int weigh(struct upload *upload, struct reader *offer,
 	if (count > CANDIDATES_MAX || offer->failed)
 		return error_set(error, ERR_PROTOCOL,
 				 "the daemon: sent a malformed OFFER");
+	if (unit->entry != TREE_ROOT)
+		return upload_recall_answered(upload, unit, candidates, count, error);
 	if (count == 0)
 		return 0;
 	struct digest own = sha256_of(data, unit->key.len);
@@ -169,6 +171,7 @@ static int weigh(struct upload *upload, struct reader *offer,
 static int drop_held(struct upload *upload, struct batch *batch, struct error *error)
 {
 	struct reader offer = reader_of(batch->offer, batch->offer_len);
+	struct recall_count recalled = {0};
 	uint32_t count = batch->count;
 	size_t at = 0;
 	if (reader_u32(&offer) != count)
@@ -182,6 +185,10 @@ static int drop_held(struct upload *upload, struct batch *batch, struct error *e
 		int held = weigh(upload, &offer, &unit, data, error);
 		if (held < 0)
 			return held;
+		if (unit.entry != TREE_ROOT) {
+			upload_recall_count(upload, &recalled, &unit, held);
+			continue;
+		}
 		if (!held && batch->len != at)
 			memmove(batch->data + batch->len, data, unit.key.len);
 		if (!held)

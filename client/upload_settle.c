@@ -75,9 +75,13 @@ static int look_again(struct worker *worker, const struct revisit *revisit,
 	entry->seconds = before.seconds;
 	entry->nanoseconds = before.nanoseconds;
 	entry->size = before.size;
+	entry->inode = before.inode;
+	entry->changed_ns = before.changed_ns;
 	bool may_grow = upload->request->if_changed == IF_CHANGED_PREFIX &&
 			revisit->attempt == UPLOAD_READ_AGAIN;
 	int matches = same || may_grow ? source_matches(worker, error) : 0;
+	if (same && matches > 0)
+		source_trust(upload, &worker->source);
 	source_close(&worker->source);
 	if (matches != 0)
 		return matches < 0 ? matches : 0;

@@ -116,12 +116,16 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 	entry->seconds = status.st_mtim.tv_sec;
 	entry->nanoseconds = (uint32_t)status.st_mtim.tv_nsec;
 	entry->size = (uint64_t)status.st_size;
+	entry->inode = status.st_ino;
+	entry->changed_ns = 0;
+	entry->is_recorded = false;
 	worker->source = (struct source){
 		.fd = take_fd(&fd),
 		.entry = number,
 		.attempt = attempt,
 		.stamp = stamp_of(&status),
 		.racy = is_within_grain(upload, &status.st_ctim),
+		.is_plain = status.st_dev == upload->device && !(status.st_mode & 07000),
 	};
 	if (upload->request->on_opened) {
 		char *path AUTO_FREE = tree_path_text(upload->tree, number);
@@ -173,7 +177,16 @@ void source_finish(struct worker *worker)
 	struct entry *entry = tree_entry(worker->upload->tree, source->entry);
 	entry_set_units(entry, source->units, source->unit_count);
 	entry->is_known = true;
+	if (!source->racy)
+		source_trust(worker->upload, source);
 	source_close(source);
+}
+
+void source_trust(struct upload *upload, const struct source *source)
+{
+	struct entry *entry = tree_entry(upload->tree, source->entry);
+	entry->inode = source->stamp.inode;
+	entry->changed_ns = source->is_plain ? nanoseconds_of(&source->stamp.changed) : 0;
 }
 
 int source_matches(struct worker *worker, struct error *error)

@@ -28,7 +28,8 @@ struct view_entry {
 	uint32_t nanoseconds;
 	uint16_t mode; /* 0 … 0777 */
 	uint8_t type;  /* enum row_type */
-	bool implied;  /* a directory without a row: mode and time mean nothing */
+	bool implied : 1; /* a directory without a row: mode and time mean nothing */
+	bool in_base : 1; /* the caller's: its units stand in one certain layer */
 	uint32_t first_unit;
 	union {
 		uint32_t unit_count; /* files */

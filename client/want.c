@@ -13,7 +13,7 @@ void want_init(struct want *want, const struct view_table *table, uint32_t first
 {
 	claim(first % 8 == 0);
 	uint64_t room = 16;
-	while (room < needed + needed / 2)
+	while (room < (uint64_t)needed + needed / 2)
 		room *= 2;
 	*want = (struct want){
 		.table = table, .first = first, .count = count, .mask = room - 1};

@@ -129,6 +129,11 @@ static void drop_input(struct peer *peer)
 
 void peer_refuse(struct peer *peer, const struct error *error)
 {
+	const char *verb = peer->request ? request_verb(peer->request) : NULL;
+	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
+				     LOG_TEXT("request", verb),
+				     LOG_TEXT("error", error_name(error->code))};
+	log_event(peer->server->log, LOG_WARNING, "refused", error->text, fields, 3);
 	struct msg_error refusal = {
 		.code = error_to_wire(error->code),
 		.message = text_of(error->text),
@@ -136,14 +141,6 @@ void peer_refuse(struct peer *peer, const struct error *error)
 	};
 	(void)send_now(peer, MSG_ERROR, &refusal);
 	leave(peer);
-}
-
-static void refuse_and_log(struct peer *peer, const struct error *error)
-{
-	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
-				     LOG_TEXT("error", error_name(error->code))};
-	log_event(peer->server->log, LOG_WARNING, "refused", error->text, fields, 2);
-	peer_refuse(peer, error);
 }
 
 /* ---- greeting ---- */
@@ -245,7 +242,7 @@ static void on_greeting(struct peer *peer, uint16_t type)
 				    "a connection begins with HELLO; this does not look "
 				    "like a Baton client");
 	if (code)
-		refuse_and_log(peer, &error);
+		peer_refuse(peer, &error);
 	else if (!welcome(peer))
 		peer_close(peer);
 	else
@@ -258,7 +255,7 @@ static void on_request(struct peer *peer, uint16_t type)
 	int code = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
 				  &peer->request, &error);
 	if (code) {
-		refuse_and_log(peer, &error);
+		peer_refuse(peer, &error);
 		return;
 	}
 	(void)uv_poll_stop(&peer->poll);
@@ -313,7 +310,7 @@ static bool on_header(struct peer *peer)
 		return false;
 	}
 	if (check_header(peer, &error)) {
-		refuse_and_log(peer, &error);
+		peer_refuse(peer, &error);
 		return false;
 	}
 	peer->payload_room = header_length(peer);
@@ -418,7 +415,7 @@ static void on_long_wait(struct peer *peer)
 		(unsigned long long)config->sessions,
 		(unsigned long long)config->queue_wait_ms / 1000);
 	peer->state = PEER_IDLE;
-	refuse_and_log(peer, &error);
+	peer_refuse(peer, &error);
 }
 
 static void on_impatience(struct peer *peer)
@@ -429,7 +426,7 @@ static void on_impatience(struct peer *peer)
 	} else if (peer->state == PEER_GREETING) {
 		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %d s",
 				HELLO_TIMEOUT_MS / 1000);
-		refuse_and_log(peer, &error);
+		peer_refuse(peer, &error);
 	} else {
 		peer_close(peer);
 	}

@@ -58,7 +58,8 @@ struct peer {
 void peer_open(struct server *server, int fd);
 /* A worker has ended its request: closes, or reads the next one. */
 void peer_return(struct peer *peer);
-/* Sends an ERROR if there is room for it, and closes when the peer has, or soon. */
+/* Sends an ERROR if there is room for it, logs that, and closes when the peer has, or
+ * soon. */
 void peer_refuse(struct peer *peer, const struct error *error);
 void peer_close(struct peer *peer);
 /* Deadlines and KEEPALIVEs; called a few times a second. */

@@ -34,31 +34,19 @@ static int view_all(struct session *session, const struct catalogue_history *his
 	return view_make(&history->history, &request, ret_view, error);
 }
 
-static bool was_in_sight(const struct catalogue_history *before, const struct view *view,
-			 int64_t layer_id)
+/* Those that left sight through this layer and no other: what else was committed since the
+ * persist began is not its doing. */
+static void list_replaced(struct session *session, const struct catalogue_history *now,
+			  const struct view *view, uint32_t position,
+			  struct msg_committed *message)
 {
-	uint32_t position = position_of(before, layer_id);
-	return position != VIEW_NONE && (view->states[position] == LAYER_VISIBLE ||
-					 view->states[position] == LAYER_STALE);
-}
-
-static int list_replaced(struct session *session, const struct catalogue_history *before,
-			 const struct catalogue_history *now, const struct view *view_now,
-			 struct msg_committed *message, struct error *error)
-{
-	AUTO(view_fini) struct view view_before = {0};
-	int code = view_all(session, before, &view_before, error);
-	if (code)
-		return code;
 	message->replaces.items = message_arena_take(
 		session->arena, (now->history.layer_count + 1) * sizeof(struct text));
 	for (uint32_t i = 0; i < now->history.layer_count; i++) {
-		if (view_now->states[i] == LAYER_REPLACED &&
-		    was_in_sight(before, &view_before, now->records[i].id))
+		if (view->states[i] == LAYER_REPLACED && view->reasons[i] == position)
 			message->replaces.items[message->replaces.count++] =
 				layer_message_id(session->arena, &now->records[i]);
 	}
-	return 0;
 }
 
 static void warn(struct msg_committed *message, char *sentence)
@@ -100,36 +88,73 @@ static uint32_t find_concurrent(const struct view *view, uint32_t layer, bool *r
 	return own;
 }
 
-static bool takes_part(const struct merge_conflict *conflict, uint32_t source)
+/* A conflict that the layer takes part in. */
+struct coming {
+	const char *path; /* borrowed */
+	size_t path_len;
+	uint32_t other; /* source of another layer in it */
+};
+
+/* Whether the layer takes part, with another one. */
+static bool takes_part(const uint32_t *sources, size_t count, uint32_t own,
+		       struct coming *coming)
 {
-	for (size_t i = 0; i < conflict->source_count; i++) {
-		if (conflict->sources[i] == source)
-			return true;
-	}
-	return false;
+	bool found = false;
+	for (size_t i = 0; i < count; i++)
+		found = found || sources[i] == own;
+	if (!found || count < 2)
+		return false;
+	coming->other = sources[0] == own ? sources[1] : sources[0];
+	return true;
 }
 
 static void describe_conflict(struct session *session,
 			      const struct catalogue_history *now,
-			      const struct view *view, uint32_t own,
-			      const struct merge_conflict *conflict, char *sentence)
+			      const struct view *view, const struct coming *coming,
+			      char *sentence)
 {
-	uint32_t other = conflict->sources[0] == own ? conflict->sources[1]
-						     : conflict->sources[0];
 	char label[500];
 	const struct history *history = &now->history;
-	uint32_t layer = view->layers[other].layer;
+	uint32_t layer = view->layers[coming->other].layer;
 	execution_label(&history->executions[history->layers[layer].execution], label,
 			sizeof(label));
 	const char *path = message_arena_string(
 		session->arena,
-		(struct text){conflict->path,
-			      conflict->path_len > 200 ? 200 : conflict->path_len});
+		(struct text){coming->path,
+			      coming->path_len > 200 ? 200 : coming->path_len});
 	snprintf(sentence, WARNING_SIZE,
 		 "`%s` was also persisted by `%s`, with other content and without either "
 		 "having seen the other: an attach of both will fail until one is chosen "
 		 "(--prefer, --on-conflict, --from, --by-job)",
 		 path, label);
+}
+
+/* Looks for the first: 1 and *ret_coming, borrowed from the tree; 0 none. Rows are marked,
+ * because of the conflicts that a merge collects it keeps only the first few, which may be
+ * of others; some are only collected. */
+static int find_conflict(struct tree *tree, uint32_t own, struct coming *ret_coming,
+			 struct error *error)
+{
+	struct merged_row row;
+	int code;
+	while ((code = tree_next(tree, &row, error)) == 1) {
+		if (!row.conflict || !takes_part(row.conflict_sources,
+						 row.conflict_source_count, own,
+						 ret_coming))
+			continue;
+		ret_coming->path = row.row.path;
+		ret_coming->path_len = row.row.path_len;
+		return 1;
+	}
+	size_t count = 0;
+	const struct merge_conflict *kept = merge_conflicts(tree_merge(tree), &count);
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		ret_coming->path = kept[i].path;
+		ret_coming->path_len = kept[i].path_len;
+		if (takes_part(kept[i].sources, kept[i].source_count, own, ret_coming))
+			return 1;
+	}
+	return code;
 }
 
 /* Rule W7: a persist that already sees a conflict coming warns. */
@@ -138,30 +163,23 @@ static int warn_if_conflicting(struct session *session,
 			       const struct view *view, uint32_t own,
 			       struct msg_committed *message, struct error *error)
 {
-	struct tree_options options = {.merge = {.on_conflict = ON_CONFLICT_ERROR}};
+	struct tree_options options = {.merge = {.on_conflict = ON_CONFLICT_MARK}};
 	struct tree *tree = NULL;
+	struct coming coming = {0};
 	int code = tree_open(session->server->store, now, view, &options, &tree, error);
-	struct merged_row row;
-	while (code == 0 && (code = tree_next(tree, &row, error)) == 1)
-		code = 0;
-	size_t count = 0;
-	const struct merge_conflict *conflicts =
-		code < 0 ? NULL : merge_conflicts(tree_merge(tree), &count);
-	for (size_t i = 0; i < count; i++) {
-		if (!takes_part(&conflicts[i], own) || conflicts[i].source_count < 2)
-			continue;
+	if (code == 0)
+		code = find_conflict(tree, own, &coming, error);
+	if (code == 1) {
 		char *sentence = message_arena_take(session->arena, WARNING_SIZE);
-		describe_conflict(session, now, view, own, &conflicts[i], sentence);
+		describe_conflict(session, now, view, &coming, sentence);
 		warn(message, sentence);
-		break;
 	}
 	tree_free(tree);
 	return code < 0 ? code : 0;
 }
 
 int persist_outcome(struct session *session, const struct contact *contact,
-		    const struct catalogue_history *before, int64_t layer_id,
-		    struct msg_committed *message, struct error *error)
+		    int64_t layer_id, struct msg_committed *message, struct error *error)
 {
 	/* What the messages borrow from this history lives in the arena. */
 	AUTO(catalogue_history_fini) struct catalogue_history now = {0};
@@ -179,7 +197,7 @@ int persist_outcome(struct session *session, const struct contact *contact,
 		return error_set(error, ERR_INTERNAL,
 				 "the committed layer is not in its workflow");
 	warn_if_late(session, &now, &view, position, message);
-	code = list_replaced(session, before, &now, &view, message, error);
+	list_replaced(session, &now, &view, position, message);
 	bool concurrent = false;
 	uint32_t own = find_concurrent(&view, position, &concurrent);
 	if (code == 0 && concurrent)

@@ -9,12 +9,11 @@
 #include "daemon/store/catalogue.h"
 
 /*
- * Compares the workspace before with the workspace now, in which the layer with database
- * id layer_id is new. Fills message->replaces and ->warnings (in the session's arena),
- * and message->layer. A failure here does not undo the commit: the caller only logs it.
+ * Looks at the workspace as it is now, in which the layer with database id layer_id is
+ * new. Fills message->replaces and ->warnings (in the session's arena). A failure here
+ * does not undo the commit: the caller only logs it.
  */
 int persist_outcome(struct session *session, const struct contact *contact,
-		    const struct catalogue_history *before, int64_t layer_id,
-		    struct msg_committed *message, struct error *error);
+		    int64_t layer_id, struct msg_committed *message, struct error *error);
 
 #endif

@@ -64,6 +64,18 @@ const struct msg_identity *request_identity(const struct request *request)
 	}
 }
 
+struct text request_from_workflow(const struct request *request)
+{
+	switch (request->type) {
+	case MSG_ATTACH:
+		return request->attach.from_workflow;
+	case MSG_LOG:
+		return request->log.from_workflow;
+	default:
+		return text_of(NULL);
+	}
+}
+
 const char *request_verb(const struct request *request)
 {
 	switch (request->type) {

@@ -31,7 +31,9 @@ void request_free(struct request *request); /* NULL is fine */
 
 /* Who asks; NULL for a status. */
 const struct msg_identity *request_identity(const struct request *request);
-/* "persist", "attach", "ls", "log", "status": for the log. */
+/* The other workflow that it reads (rule R5); empty: none. */
+struct text request_from_workflow(const struct request *request);
+/* "persist", "attach", "look", "log", "status": for the log. */
 const char *request_verb(const struct request *request);
 
 #endif

@@ -203,12 +203,12 @@ static void on_stop_signal(uv_signal_t *handle, int number)
 
 /* ---- what comes from other threads ---- */
 
+/* The loop sees for itself that the store has failed: there may be no loop yet, or none
+ * any more. */
 static void on_store_failure(void *context, const char *sentence)
 {
-	struct server *server = context;
+	const struct server *server = context;
 	log_line(server->log, LOG_ERROR, "store", "%s; the daemon ends itself", sentence);
-	server->store_failed = true;
-	server_wake(server);
 }
 
 static void on_store_note(void *context, const char *sentence)
@@ -222,12 +222,18 @@ static void on_wake(uv_async_t *handle)
 	struct server *server = handle->data;
 	for (struct peer *peer; (peer = workers_take_ended(server->workers));)
 		peer_return(peer);
-	if (server->store_failed && server->exit_status == 0) {
-		server->exit_status = 1;
-		if (!server_is_stopping(server))
-			begin_stop(server, "the store has failed");
-		workers_interrupt(server->workers);
-	}
+}
+
+/* Asked on every tick: a contact, an attach or retention can fail to write as well as a
+ * persist can, and not all of them tell on_store_failure(). */
+static void end_if_store_failed(struct server *server)
+{
+	if (server->exit_status || !store_is_read_only(server->store))
+		return;
+	server->exit_status = 1;
+	if (!server_is_stopping(server))
+		begin_stop(server, "the store is read-only after a failed write");
+	workers_interrupt(server->workers);
 }
 
 /* ---- retention ---- */
@@ -286,6 +292,7 @@ static void on_tick(uv_timer_t *timer)
 		listener_resume(&server->listeners[i]);
 	if (server_is_stopping(server) && now_ms >= server->stop_by_ms)
 		workers_interrupt(server->workers);
+	end_if_store_failed(server);
 	retention_tick(server, now_ms);
 }
 
@@ -389,6 +396,8 @@ int server_run(const struct config *config)
 	server->workers = workers_new(server, (unsigned)config->sessions);
 	run_loop(server);
 	server_fini(server);
+	if (server->exit_status == 0 && store_is_read_only(server->store))
+		server->exit_status = 1;
 	if (store_close(server->store, &error) && server->exit_status == 0) {
 		log_line(server->log, LOG_ERROR, "stop", "%s", error.text);
 		server->exit_status = 1;

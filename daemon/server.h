@@ -59,7 +59,6 @@ struct server {
 	uint64_t started_mono_ms;
 	uint64_t stop_by_ms; /* loop time; 0 while running */
 	bool closing_handles;
-	_Atomic bool store_failed;
 	int exit_status;
 };
 
@@ -67,7 +66,8 @@ struct server {
  * status; errors were logged. */
 int server_run(const struct config *config);
 
-/* From any thread: the loop looks at what has ended. */
+/* From any thread, while a request of its own keeps the loop alive: the loop looks at what
+ * has ended. */
 void server_wake(struct server *server);
 bool server_is_stopping(const struct server *server); /* loop */
 

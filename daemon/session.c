@@ -58,10 +58,12 @@ static void linger(struct session *session)
 	uint64_t until = mono_ms() + LINGER_MS;
 	uint8_t dropped[4096];
 	struct error ignored = {0};
+	/* Of the next header some may be here already: that is not input to wait for. */
+	session->link.early_len = 0;
 	for (uint64_t now = mono_ms(); now < until; now = mono_ms()) {
 		if (link_wait(&session->link, (int)(until - now), &ignored) != 1)
 			return;
-		if (recv(session->link.fd, dropped, sizeof(dropped), MSG_DONTWAIT) <= 0)
+		if (recv(session->link.fd, dropped, sizeof(dropped), MSG_DONTWAIT) == 0)
 			return;
 	}
 }
@@ -78,12 +80,28 @@ static void send_error(struct session *session, const struct error *error)
 		linger(session);
 }
 
-/* Interrupted waits are the daemon's stopping, unless the verb said otherwise. */
-static void explain_interrupt(struct error *error)
+/* What the client said to end the request is not ours to say back to it. */
+static void explain_farewell(struct error *error)
 {
-	if (error->code == ERR_INTERRUPTED)
+	struct error told = *error;
+	(void)error_set(error, ERR_LOST, "the client gave up: %s (%s)", told.text,
+			error_name(told.code));
+}
+
+/* The link speaks of the peer, to whom this goes. Interrupted waits are the daemon's
+ * stopping, unless the verb said otherwise. */
+static void explain(const struct session *session, struct error *error)
+{
+	if (session->link.last_error.len)
+		explain_farewell(error);
+	else if (error->code == ERR_INTERRUPTED)
 		(void)error_set(error, ERR_SHUTDOWN,
 				"the daemon is shutting down; try again when it is back");
+	else if (error->code == ERR_TIMEOUT)
+		(void)error_set(error, ERR_TIMEOUT,
+				"the daemon heard nothing from this client for %.3g s "
+				"and waits no longer (batond --silence)",
+				session->link.silence_ms / 1000.0);
 }
 
 /* Every text of an identity is at most NAME_LEN_MAX bytes. */
@@ -99,10 +117,12 @@ static void log_request(struct session *session, int code, const struct error *e
 	const struct msg_identity *identity = request_identity(session->request);
 	if (!identity)
 		identity = &nobody;
+	const struct text other = request_from_workflow(session->request);
 	struct log_field fields[] = {
 		LOG_TEXT("peer", session->peer->label),
 		LOG_TEXT("namespace", field_text(session, identity->namespace)),
 		LOG_TEXT("workflow", field_text(session, identity->workflow)),
+		LOG_TEXT("from_workflow", field_text(session, other)),
 		LOG_TEXT("run", field_text(session, identity->run)),
 		LOG_TEXT("job", field_text(session, identity->job)),
 		LOG_TEXT("shard", field_text(session, identity->shard)),
@@ -149,10 +169,11 @@ void session_run(struct server *server, struct peer *peer, int wake_fd)
 	session.link.silence_ms = (int)server->config->silence_ms;
 	struct error error = {0};
 	int code = run_verb(&session, &error);
+	session_end_silence(&session);
 	if (code == 0)
 		code = link_flush(&session.link, &error);
 	if (code)
-		explain_interrupt(&error);
+		explain(&session, &error);
 	code = code ? error.code : 0;
 	if (code && code != ERR_LOST)
 		send_error(&session, &error);

@@ -41,8 +41,9 @@ int session_attach(struct session *session, struct error *error);
 int session_log(struct session *session, struct error *error);
 int session_status(struct session *session, struct error *error);
 
-/* While nothing can be said: a long sync, a wait for another session. The loop says
- * KEEPALIVE meanwhile. Whatever is queued is sent before. */
+/* While nothing can be said: a merge, a long sync, a wait for another session. The loop
+ * says KEEPALIVE meanwhile; nothing may be sent. Whatever is queued is sent before. A
+ * session begins in silence: each verb ends it when it has its first answer. */
 int session_begin_silence(struct session *session, struct error *error);
 void session_end_silence(struct session *session);
 

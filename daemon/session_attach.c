@@ -141,9 +141,13 @@ static int stream_rows(struct attach *attach, struct error *error)
 	struct crew *crew = attach->session->server->crew;
 	int code = 1;
 	while (code == 1) {
+		int silent = session_begin_silence(attach->session, error);
+		if (silent)
+			return silent;
 		crew_enter(crew);
 		code = gather_rows(attach, error);
 		crew_leave(crew);
+		session_end_silence(attach->session);
 		int sent = code < 0 ? 0 : send_rows(attach, error);
 		if (sent)
 			return sent;
@@ -350,6 +354,19 @@ static int serve(struct attach *attach, struct error *error)
 	return code;
 }
 
+static int open_tree(struct attach *attach, struct error *error)
+{
+	struct session *session = attach->session;
+	const struct session_view *view = attach->view;
+	int code = session_begin_silence(session, error);
+	if (code)
+		return code;
+	code = tree_open(session->server->store, &view->history, &view->view,
+			 &view->options, &attach->tree, error);
+	session_end_silence(session);
+	return code;
+}
+
 static int attach_view(struct session *session, struct session_view *view,
 		       struct error *error)
 {
@@ -360,8 +377,7 @@ static int attach_view(struct session *session, struct session_view *view,
 		attach.codec = codec_new(1);
 	int code = session_view_send(session, view, error);
 	if (code == 0 && view->view.layer_count)
-		code = tree_open(session->server->store, &view->history, &view->view,
-				 &view->options, &attach.tree, error);
+		code = open_tree(&attach, error);
 	if (code == 0 && attach.tree)
 		code = stream_rows(&attach, error);
 	if (code == 0)
@@ -375,5 +391,6 @@ int session_attach(struct session *session, struct error *error)
 {
 	AUTO(session_view_fini) struct session_view view = {0};
 	int code = session_view_make(session, &view, error);
+	session_end_silence(session);
 	return code ? code : attach_view(session, &view, error);
 }

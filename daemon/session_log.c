@@ -111,6 +111,7 @@ int session_log(struct session *session, struct error *error)
 	if (code)
 		return code;
 	struct msg_layer_list layers = list_layers(session, &history, &view);
+	session_end_silence(session);
 	size_t first = 0;
 	do {
 		size_t count = layer_message_batch(&layers, first);

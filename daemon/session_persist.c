@@ -98,30 +98,54 @@ static void note_outcome(struct persist *persist, const struct layer_record *rec
 	session->new_bytes = record->new_bytes;
 }
 
-static int find_base(struct persist *persist, struct buffer *ret_root,
-		     struct error *error)
+/* Its database id; 0: not in the history. */
+static int64_t find_in_history(const struct persist *persist, struct text base)
 {
-	const struct msg_persist *request = &persist->session->request->persist;
-	if (request->base.len == 0)
-		return 0;
 	for (uint32_t i = 0; i < persist->history.history.layer_count; i++) {
 		const struct layer_record *record = &persist->history.records[i];
 		char id[LAYER_ID_TEXT_SIZE];
 		layer_id_text(record->name, id);
 		bool shadow = persist->history.history.layers[i].shadow;
-		if (!shadow && text_is(request->base, id))
-			return transaction_base(persist->transaction, record->id,
-						ret_root, error);
+		if (!shadow && text_is(base, id))
+			return record->id;
 	}
-	return 0; /* a base that cannot be read is only a saving lost */
+	return 0;
+}
+
+/* A layer of another workflow that can be seen: whoever is of the namespace may read it. */
+static int64_t find_in_namespace(const struct persist *persist, struct text base)
+{
+	const struct msg_persist *request = &persist->session->request->persist;
+	struct catalogue *catalogue = store_catalogue(persist->session->server->store);
+	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
+	uint32_t position;
+	struct error ignored;
+	if (base.len != LAYER_ID_TEXT_SIZE - 1 ||
+	    catalogue_find_layer(catalogue, request->identity.namespace, base, &history,
+				 &position, &ignored))
+		return 0;
+	return history.records[position].id;
+}
+
+/* A base that cannot be read is only a saving lost. */
+static void find_base(struct persist *persist, struct buffer *ret_root)
+{
+	const struct msg_persist *request = &persist->session->request->persist;
+	struct error ignored;
+	if (request->base.len == 0)
+		return;
+	int64_t layer_id = find_in_history(persist, request->base);
+	if (!layer_id)
+		layer_id = find_in_namespace(persist, request->base);
+	if (layer_id)
+		(void)transaction_base(persist->transaction, layer_id, ret_root,
+				       &ignored);
 }
 
 static int send_ready(struct persist *persist, struct error *error)
 {
 	AUTO(buffer_fini) struct buffer root = {0};
-	int code = find_base(persist, &root, error);
-	if (code)
-		return code;
+	find_base(persist, &root);
 	uint8_t id[SESSION_ID_LEN];
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return error_set(error, ERR_INTERNAL, "no random bytes for a session id");
@@ -306,8 +330,7 @@ static void add_outcome(struct persist *persist, int64_t layer_id,
 	struct error ignored = {0};
 	if (session_begin_silence(session, &ignored))
 		return;
-	if (persist_outcome(session, &persist->contact, &persist->history, layer_id,
-			    reply, &ignored))
+	if (persist_outcome(session, &persist->contact, layer_id, reply, &ignored))
 		log_line(session->server->log, LOG_WARNING, "persist",
 			 "after layer %s: %s", session->layer, ignored.text);
 	session_end_silence(session);
@@ -354,7 +377,8 @@ static int on_root(struct persist *persist, struct link_message *message,
 /* Takes messages until COMMIT is answered. */
 static int converse(struct persist *persist, struct error *error)
 {
-	/* What is on the crew must not wait for the next message behind an unknown one. */
+	/* What is on the crew must not wait for the next message behind an unknown one.
+	 */
 	persist->session->link.tell_swallowed = true;
 	bool committed = false;
 	int code = 0;
@@ -394,6 +418,20 @@ static void widen_receive_buffer(const struct session *session)
 				 sizeof(size));
 }
 
+/* Said before anything is sent; the commit is what keeps to it. */
+static int check_room(const struct persist *persist, struct error *error)
+{
+	const struct history *history = &persist->history.history;
+	size_t count = 0;
+	for (size_t i = 0; i < history->layer_count; i++)
+		count += !history->layers[i].shadow;
+	if (count < WORKSPACE_LAYERS_MAX)
+		return 0;
+	return error_set(error, ERR_LIMIT,
+			 "this workspace has %u layers already, and that is the most",
+			 WORKSPACE_LAYERS_MAX);
+}
+
 /* Only one session at a time works with a key; this is it. */
 static int persist_with_key(struct persist *persist, struct error *error)
 {
@@ -407,11 +445,14 @@ static int persist_with_key(struct persist *persist, struct error *error)
 		return found;
 	if (found)
 		return send_committed_before(persist, &record, error);
+	int code = check_room(persist, error);
+	if (code)
+		return code;
 	persist->candidates =
 		must_alloc(ASK_UNITS_MAX * CANDIDATES_MAX * sizeof(struct digest));
 	persist->keys = must_alloc(ASK_UNITS_MAX * sizeof(struct unit_key));
 	widen_receive_buffer(session);
-	int code = transaction_begin(store, persist->contact.namespace_id,
+	code = transaction_begin(store, persist->contact.namespace_id,
 				     &persist->transaction, error);
 	if (code == 0)
 		code = send_ready(persist, error);
@@ -431,9 +472,6 @@ static int enter_key(struct persist *persist, struct error *error)
 	persist->key.wake_fd = session->wake_fd;
 	persist->key.arrival = session->request->arrival;
 	memcpy(persist->key.key, session->request->persist.key.at, KEY_LEN);
-	int code = session_begin_silence(session, error);
-	if (code)
-		return code;
 	bool entered = persist_claim_enter(session->server->keys, &persist->key);
 	session_end_silence(session);
 	return entered ? 0 : superseded(error);
@@ -446,11 +484,6 @@ int session_persist(struct session *session, struct error *error)
 	int code = catalogue_contact(catalogue, &session->request->persist.identity,
 				     CONTACT_PERSIST, &persist.contact, &persist.history,
 				     error);
-	if (code == 0 && persist.history.history.layer_count >= WORKSPACE_LAYERS_MAX)
-		code = error_set(
-			error, ERR_LIMIT,
-			"this workspace has %u layers already, and that is the most",
-			WORKSPACE_LAYERS_MAX);
 	if (code == 0)
 		code = enter_key(&persist, error);
 	if (code)

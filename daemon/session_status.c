@@ -59,5 +59,6 @@ int session_status(struct session *session, struct error *error)
 		.index_state = text_of(store.index_ready ? "ready" : "rebuilding"),
 		.read_only = store.read_only,
 	};
+	session_end_silence(session);
 	return link_send_control(&session->link, MSG_STATUS_REPLY, &reply, error);
 }

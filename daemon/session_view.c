@@ -56,6 +56,14 @@ static int load_layer(struct session *session, struct session_view *view,
 				    &view->history, ret_layer, error);
 }
 
+/* Rule W8: also of a workflow that is not there --if-empty says that nothing will do; but
+ * not of the parent of a retry (R3). */
+static bool is_nothing_allowed(const struct msg_attach *attach, int code)
+{
+	bool of_workflow = attach->from_workflow.len || !attach->identity.retry_of.len;
+	return code == ERR_NOT_FOUND && attach->if_empty && of_workflow;
+}
+
 static int load(struct session *session, struct session_view *view, uint32_t *ret_layer,
 		struct error *error)
 {
@@ -69,6 +77,10 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 						  error);
 	else
 		code = load_own(session, view, error);
+	if (is_nothing_allowed(attach, code)) {
+		error->code = 0;
+		return 0;
+	}
 	if (code == 0 && attach->layer.len)
 		code = load_layer(session, view, ret_layer, error);
 	return code;

@@ -68,17 +68,28 @@ static int next_row(void *context, struct row *ret_row, struct error *error)
 	return code ? code : 1;
 }
 
-static void make_prefix(struct tree_source *source, const struct layer_record *record)
+static int make_prefix(struct tree_source *source, const struct layer_record *record,
+		       struct error *error)
 {
 	char *job = path_component_of(record->job, strlen(record->job));
 	bool has_shard = record->shard && *record->shard;
 	char *shard = has_shard ? path_component_of(record->shard, strlen(record->shard))
 				: must_strdup("");
-	source->path = must_alloc(PATH_LEN_MAX + 8 * NAME_LEN_MAX);
-	source->prefix_len = (size_t)sprintf(source->path, "%s/%s%s", job, shard,
-					     has_shard ? "/" : "");
+	bool fits = strlen(job) <= COMPONENT_LEN_MAX && strlen(shard) <= COMPONENT_LEN_MAX;
+	if (fits) {
+		source->path = must_alloc(PATH_LEN_MAX + 2 * (COMPONENT_LEN_MAX + 1) + 1);
+		source->prefix_len = (size_t)sprintf(source->path, "%s/%s%s", job, shard,
+						     has_shard ? "/" : "");
+	}
 	free(job);
 	free(shard);
+	if (fits)
+		return 0;
+	return error_set(error, ERR_LIMIT,
+			 "`%.200s`: with %%2F for each `/` the name of this job or its shard "
+			 "has more than %u bytes, too many for the directory that --by-job "
+			 "makes of it",
+			 record->job, COMPONENT_LEN_MAX);
 }
 
 /* ---- opening ---- */
@@ -90,8 +101,9 @@ static int open_source(struct tree *tree, struct store *store, size_t at,
 	uint32_t layer = tree->merge_sources.layers[at];
 	const struct layer_record *record = &tree->history->records[layer];
 	source->tree = tree;
-	if (tree->options->by_job)
-		make_prefix(source, record);
+	int code = tree->options->by_job ? make_prefix(source, record, error) : 0;
+	if (code)
+		return code;
 	tree->merge_sources.sources[at].cursor =
 		(struct merge_cursor){.next = next_row, .context = source};
 	return layer_reader_open(store, record->id, &source->reader, error);

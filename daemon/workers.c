@@ -135,21 +135,22 @@ static struct peer *wait_for_work(struct worker *worker)
 	return peer;
 }
 
+/* Wakes the loop before it can take the peer: behind the last one it closes its handles,
+ * and what wakes it would then be gone. */
 static void end_work(struct workers *workers, struct peer *peer)
 {
 	uv_mutex_lock(&workers->mutex);
 	peer->queue_next = workers->ended;
 	workers->ended = peer;
 	workers->running--;
-	uv_mutex_unlock(&workers->mutex);
 	server_wake(workers->server);
+	uv_mutex_unlock(&workers->mutex);
 }
 
 static void worker_thread(void *context)
 {
 	struct worker *worker = context;
 	for (struct peer *peer; (peer = wait_for_work(worker));) {
-		peer_set_silent(peer, false);
 		session_run(worker->workers->server, peer, worker->wake_fd);
 		end_work(worker->workers, peer);
 	}

@@ -119,18 +119,32 @@ void address_inet_free(struct addrinfo **resolved)
 	*resolved = NULL;
 }
 
+/* A static program cannot load the C library's resolvers: it takes numbers, and the one
+ * name that needs no asking. */
+static const char *host_of(const struct address *address)
+{
+	bool local = BATON_STATIC && strcmp(address->host, "localhost") == 0;
+	return local ? "127.0.0.1" : address->host;
+}
+
 int address_inet_resolve(const struct address *address, int flags,
 			 struct addrinfo **ret_resolved, struct error *error)
 {
 	struct addrinfo hints = {
-		.ai_flags = flags | AI_NUMERICSERV,
+		.ai_flags = flags | AI_NUMERICSERV | (BATON_STATIC ? AI_NUMERICHOST : 0),
 		.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
 	};
-	int ret = getaddrinfo(address->host, address->port, &hints, ret_resolved);
+	int ret = getaddrinfo(host_of(address), address->port, &hints, ret_resolved);
 	if (ret == EAI_SYSTEM)
 		return error_set_errno(error, ERR_UNREACHABLE, errno,
 				       "%s: the host cannot be resolved", address->url);
+	if (ret != 0 && BATON_STATIC)
+		return error_set(
+			error, ERR_UNREACHABLE,
+			"%s: this program is linked statically and looks no names "
+			"up; give the host's address as a number",
+			address->url);
 	if (ret != 0)
 		return error_set(error, ERR_UNREACHABLE,
 				 "%s: the host cannot be resolved: %s", address->url,

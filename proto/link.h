@@ -43,8 +43,9 @@ struct link {
 	struct buffer
 		last_error; /* owned; payload of the latest ERROR, for its conflicts */
 	bool send_torn, receive_torn;
-	/* link_receive() returns also after a message that it swallowed, as type 0 without a
-	 * payload: for those who have something to do before they wait again. */
+	/* link_receive() returns also after a message that it swallowed, as type 0
+	 * without a payload: for those who have something to do before they wait again.
+	 */
 	bool tell_swallowed;
 };
 

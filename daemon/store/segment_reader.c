@@ -9,6 +9,9 @@
 /* What the first read of a frame takes: the tables of most, and small frames whole. */
 #define FIRST_READ_LEN 4096u
 #define RESYNC_READ_LEN (64u * 1024u)
+/* A stored payload is of no use once it is decoded; a merge has a reader for each of its
+ * layers, so more than this is given back. */
+#define BYTES_KEPT (16u * 1024u)
 
 void segment_reader_init(struct segment_reader *reader, const struct io *io)
 {
@@ -120,6 +123,8 @@ int segment_reader_load(struct segment_reader *reader, const struct segment *seg
 		return at_place(segment, offset, error);
 	}
 	reader->loaded = true;
+	if (reader->bytes.room > BYTES_KEPT)
+		buffer_fini(&reader->bytes);
 	return 0;
 }
 

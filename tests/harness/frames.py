@@ -120,8 +120,8 @@ def decode_frame(data: bytes) -> dict[Unit, bytes]:
     """The units of a frame, each checked."""
     reader = Reader(data)
     header = reader.take(FRAME_HEADER.size)
-    magic, version, kind, codec, hashes, flags, count, raw_length, stored, _key, _tag, payload_hash = \
-        FRAME_HEADER.unpack(header)
+    (magic, version, kind, codec, hashes, flags, count, raw_length, stored, _key, _tag,
+     payload_hash) = FRAME_HEADER.unpack(header)
     if (magic, version, kind, hashes, flags) != (b"BTFR", 1, CONTENT, 1, 0):
         raise Malformed("a frame of another version or kind")
     if not 1 <= count <= FRAME_UNITS_MAX or raw_length > FRAME_RAW_MAX or stored > raw_length:

@@ -215,8 +215,8 @@ class Scenario(unittest.TestCase):
 
     def command(self, *arguments):
         """Without progress: a slow machine would draw a line that no test expects."""
-        verb, *rest = (a if isinstance(a, bytes) else str(a) for a in arguments)
-        return [str(BATON), verb, "--no-progress", *rest]
+        words = [a if isinstance(a, bytes) else str(a) for a in arguments]
+        return [str(BATON), *words[:1], *(["--no-progress"] if words else []), *words[1:]]
 
     def baton(self, *arguments, workflow="w", job=None, cwd=None, variables=None, status=0,
               stdin=None, wrapper=()):

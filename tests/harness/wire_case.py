@@ -121,5 +121,5 @@ def hello(**changes: Any) -> bytes:
     return encode_map(Type.HELLO, {**HELLO, **changes})
 
 
-__all__ = ["MEMORY_FACTOR", "SMALL", "WireScenario", "client", "conversation", "frames", "hello", "identity",
-           "manifest", "say", "say_and_listen", "small", "unit_of"]
+__all__ = ["MEMORY_FACTOR", "SMALL", "WireScenario", "client", "conversation", "frames", "hello",
+           "identity", "manifest", "say", "say_and_listen", "small", "unit_of"]

@@ -111,7 +111,8 @@ class EachSystem(InCI):
                                 "CI_JOB_GROUP_NAME": "pack", "CI_NODE_INDEX": "1",
                                 "CI_NODE_TOTAL": "1"}, {"3": ""})
         self.assertEqual((made["job"], made["shard"]), ("pack", "[deb, x86]"))
-        self.assertEqual(set(self.attach_as(PAIRS["GitLab"][1], "--from", "test")[1]), {"1", "2"})
+        deploy = {**GITLAB, "CI_JOB_NAME": "deploy", "CI_JOB_GROUP_NAME": "deploy", "CI_JOB_ID": "4"}
+        self.assertEqual(set(self.attach_as(deploy, "--from", "test")[1]), {"1", "2"})
 
     def test_drone_needs_are_its_graph(self):
         build, test = PAIRS["Drone"]

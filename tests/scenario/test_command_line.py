@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from harness import PATIENCE, Scenario, contents, end_process
 
@@ -33,7 +34,7 @@ class Usage(Scenario):
                 ([], "help"), (["presist"], "persist"),
                 (["persist", "--no-such", "."], "--no-such"),
                 (["persist"], "PATH"), (["persist", "--rot", "x", "."], "--root"),
-                (["attach", "a", "b"], "b"), (["cat"], "PATH"), (["diff", "w"], "LAYER"),
+                (["attach", "a", "b"], "b"), (["attach", ""], "DIR"), (["cat"], "PATH"), (["diff", "w"], "LAYER"),
                 (["attach", "--on-conflict=middle", "x"], "first"),
                 (["attach", "--if-empty", "never", "x"], "error, warn or ok"),
                 (["attach", "--expect", "abc", "x"], "sha256"),
@@ -151,6 +152,22 @@ class Output(Scenario):
         self.assertIn("attached 2 files, 5 B", text)
         self.assertLess(text.index("first"), text.index("second"))
 
+    def test_verbose_names_each_path(self):
+        self.persist("a", {"d/x": "1"})
+        into = self.missing()
+        lines = self.baton("attach", "-v", into).out.decode().splitlines()
+        self.assertEqual(lines[:2], ["write  d", "write  d/x"])
+        self.assertEqual(self.baton("attach", "-v", into).out.decode().splitlines()[0], "keep   d/x")
+
+    def test_names_cannot_command_the_terminal(self):
+        self.persist("a", {"\x1b[31m\x9bm": ""})
+        into = self.missing() / "\x1b[2J\x9b"
+        for arguments in (["ls"], ["attach", "-v", "-n", into], ["attach", "-v", into]):
+            out = self.baton(*arguments).out
+            self.assertIn(rb"\x1b[31m\xc2\x9bm", out)
+            self.assertNotIn(b"\x1b", out)
+            self.assertNotIn(b"\xc2\x9b", out)
+
     def test_quiet_says_nothing_but_errors_and_what_was_asked_for(self):
         root = self.tree({"a": "12345"})
         for arguments in (["persist", "--quiet", "--root", root, "."],
@@ -224,6 +241,12 @@ class Verbs(Scenario):
                              {"changed": "changed", "gone": "removed", "new": "added"})
         self.refused("diff", "w", "ghost", status=3, says="`ghost`")
 
+    def test_diff_of_two_workflows_needs_no_third(self):
+        self.persist("a", {"x": "1"}, workflow="first")
+        self.persist("a", {"x": "1", "y": ""}, workflow="second")
+        out = self.baton("diff", "first", "second", workflow=None).out
+        self.assertTrue(out.startswith(b"+ y\n"), out)
+
     def test_a_layer_can_be_attached_alone_by_the_beginning_of_its_id(self):
         first = self.persist("a", {"x": "1"})
         self.persist("a", {"x": "2"}, "--attempt", "2")
@@ -269,6 +292,15 @@ class Signals(Scenario):
         with open(fifo, "wb"):  # returns when the client has it open
             process.send_signal(signal.SIGINT)
             self.assert_dies_by(signal.SIGINT, process)
+
+    def test_a_client_whose_reader_does_not_read_dies_by_the_signal(self):
+        self.persist("a", {"big": "x" * 4_000_000})
+        process = self.popen("cat", "big")
+        os.read(process.stdout.fileno(), 1)  # now the pipe is being filled
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
 
     def test_an_ignored_interrupt_stays_ignored(self):
         root = self.tree({"a": "1"})

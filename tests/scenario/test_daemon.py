@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 
 from harness import BATOND, PATIENCE, Scenario, contents, random_bytes
 from proxy import Hold
+from wire import Connection, Refused, Type
 
 BIG = random_bytes(3_000_000)
 
@@ -215,6 +217,15 @@ class OtherPeers(DaemonScenario):
         self.status()
 
 
+    def test_a_peer_that_falls_silent_in_a_request_is_told_so(self):
+        self.start_daemon("daemon", "--silence", "100ms")
+        with Connection(self.daemon.url) as connection:
+            connection.send_map(Type.PERSIST, {"workflow": "w", "job": "a", "key": bytes(16)})
+            connection.expect_map(Type.READY)
+            with self.assertRaisesRegex(Refused, "heard nothing from this client"):
+                connection.expect_map(Type.COMMITTED)
+
+
 class Stopping(DaemonScenario):
     def running_persist(self):
         root = self.tree({"big": BIG})
@@ -270,6 +281,33 @@ class Stopping(DaemonScenario):
         hold.release()
         persist.communicate()
         self.assertEqual(persist.returncode, 7)
+
+    def test_a_request_that_waits_is_told_of_the_end(self):
+        self.start_daemon("daemon", "--sessions", "1")
+        persist, hold = self.running_persist()
+        with Connection(self.daemon.url) as waiting:
+            waiting.send_map(Type.STATUS, {})
+            Connection(self.daemon.url).close()  # its greeting came behind that request
+            self.daemon.process.send_signal(signal.SIGTERM)
+            with self.assertRaisesRegex(Refused, "shutting down"):
+                waiting.expect_map(Type.STATUS_REPLY)
+        self.assertIn("request=status", self.daemon.log_lines("shutting down")[0])
+        hold.release()
+        persist.communicate()
+        self.assertEqual((persist.returncode, self.daemon.wait()), (0, 0))
+        self.daemon.start()
+
+    def test_a_catalogue_that_cannot_be_written_ends_it(self):
+        """Also where it is not a commit that finds out."""
+        self.start_daemon("daemon", wrapper=("env", "--ignore-signal=XFSZ"))
+        self.persist("a", {"a": "1"})
+        size = (4096, resource.RLIM_INFINITY)
+        resource.prlimit(self.daemon.process.pid, resource.RLIMIT_FSIZE, size)
+        self.refused("attach", self.missing(), "--timeout", "0.2", job="b", status=7,
+                     says="a write or sync has failed")
+        self.assertEqual(self.daemon.wait(), 1)
+        self.daemon.start()
+        self.assertEqual(contents(self.attach("b")[1]), {"a": "1"})
 
     def test_idle_connections_do_not_hold_it_up(self):
         peers = [socket.socket(socket.AF_UNIX) for _ in range(3)]

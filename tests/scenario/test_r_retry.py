@@ -141,6 +141,36 @@ class TheParent(Retry):
         self.refuse("--retry-of", "w2", status=2, says="itself")
 
 
+class ADetectedParent(Retry):
+    """Buildkite says which build a build was rebuilt from."""
+
+    def variables(self, parent):
+        return {"BUILDKITE": "true", "BUILDKITE_BUILD_ID": "w2", "BUILDKITE_RETRY_COUNT": "0",
+                "BUILDKITE_STEP_ID": "step", "BUILDKITE_REBUILT_FROM_BUILD_ID": parent}
+
+    def test_r3_a_detected_parent_is_inherited_from(self):
+        self.persist("a", {"a": "1"})
+        self.assert_seen({"a": "1"}, variables=self.variables("w"))
+
+    def test_r3_a_detected_parent_that_is_unknown_gives_a_note_and_a_fresh_start(self):
+        made = self.persist("a", {"a": "2"}, workflow="w2", variables=self.variables("ghost"))
+        self.assertTrue(any("`ghost`" in warning for warning in made["warnings"]), made)
+        self.assert_seen({"a": "2"})
+
+    def test_r3_a_detected_parent_that_expired_gives_a_note_and_a_fresh_start(self):
+        self.persist("a", {"a": "1"})
+        self.daemon.expire("w")
+        made = self.persist("a", {"a": "2"}, workflow="w2", variables=self.variables("w"))
+        self.assertTrue(any("expired on 2" in warning for warning in made["warnings"]), made)
+        self.assert_seen({"a": "2"})
+
+    def test_r1_retry_of_none_overrides_what_was_detected(self):
+        self.persist("a", {"a": "1"})
+        self.persist("b", {"b": "2"}, "--retry-of", "none", workflow="w2",
+                     variables=self.variables("w"))
+        self.assert_seen({"b": "2"})
+
+
 class Sharing(Retry):
     def test_r4_inheriting_copies_no_bytes(self):
         self.persist("a", {"a": random_bytes(2_000_000)})

@@ -59,6 +59,12 @@ class TheError(Conflicts):
         self.assertTrue(any("`x`" in w and "`a`" in w for w in made["warnings"]), made)
         self.assertEqual(self.persist("c", {"y": "c"})["warnings"], [])
 
+    def test_w7_conflicts_of_others_do_not_hide_the_one_that_is_coming(self):
+        self.disagree([f"others/{number}" for number in range(40)])
+        self.persist("c", {"x": "c"})
+        made = self.persist("d", {"x": "d"})
+        self.assertTrue(any("`x`" in w and "`c`" in w for w in made["warnings"]), made)
+
 
 class WhatDecides(Conflicts):
     def test_w7_prefer_takes_the_job_and_leaves_other_conflicts(self):
@@ -84,6 +90,10 @@ class WhatDecides(Conflicts):
         self.persist("s", {"x": "s2"}, "--shard", "2/2")
         self.assert_seen({"a/x": "a", "b/x": "b", "with%2Fslash/x": "with/slash",
                           "s/1%2F2/x": "s1", "s/2%2F2/x": "s2"}, "--by-job")
+
+    def test_w7_by_job_refuses_a_name_too_long_for_a_directory(self):
+        self.persist("a/" * 100, {"x": ""})
+        self.refused("attach", "--by-job", self.missing(), status=8, says="--by-job")
 
     def test_w7_only_paths_inside_the_filters_count(self):
         self.disagree(["in/x", "out/x"])

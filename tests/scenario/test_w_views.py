@@ -229,6 +229,13 @@ class Nothing(Views):
         root = self.tree({"a": ""})
         self.refused("persist", "--root", root, ".", job="a", status=3, says="expired on 2")
 
+    def test_w8_another_workflow_that_is_unknown_or_expired_is_an_error_too(self):
+        self.assert_refused("--from-workflow", "ghost", says="`ghost`: unknown")
+        self.persist("a", {"a": ""}, workflow="old")
+        self.daemon.expire("old")
+        self.assert_refused("--from-workflow", "old", says="`old` expired on 2")
+        self.assert_refused(says="`old` expired on 2", workflow="old")
+
     def test_w8_a_view_of_only_empty_layers_succeeds_with_a_warning(self):
         self.baton("persist", "--if-empty=ok", "nothing*", job="a", cwd=self.tree({}))
         got, out = self.attach()

@@ -224,6 +224,26 @@ class Base(WireScenario):
         upload.send(frames.PIECE, built.pieces)
         self.assertEqual(upload.commit(built.root)["layer"]["digest"], built.digest)
 
+    def test_w4_what_a_layer_replaces_is_only_what_left_through_it(self):
+        self.put(identity("a"), SMALL)
+        first = self.put(identity("b"), SMALL)
+        upload = self.upload(identity("b", attempt="2"))
+        again = self.put(identity("a", attempt="2"), SMALL)
+        self.assertEqual(len(again.replaces), 1)
+        client.send_content(upload, SMALL)
+        built = manifest.build(client.rows_of(SMALL))
+        client.send_pieces(upload, built)
+        done = upload.commit(built.root)
+        self.assertEqual(done["replaces"], [first.layer["layer"]])
+
+    def test_section_3_an_error_of_the_client_ends_its_request(self):
+        upload = self.upload(identity("a"))
+        upload.connection.send_map(Type.ERROR, {"code": Code.DAMAGED, "message": "no more"})
+        self.assertRaises(Lost, upload.connection.receive)
+        line = self.daemon.log_lines("no more")[0]
+        self.assertIn(" info persist ", line)
+        self.assertIn("result=lost", line)
+
     def test_a_base_of_another_namespace_cannot_be_read(self):
         first = self.put(identity("a", namespace="one"), SMALL)
         upload = self.upload(identity("a", namespace="two"), base=first.layer["layer"])

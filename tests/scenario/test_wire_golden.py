@@ -98,8 +98,8 @@ class Golden(unittest.TestCase):
         first, second = frames.decode_offer(message("OFFER")["an example"], 2)
         self.assertEqual((len(first), len(second)), (0, 2))
         self.assertEqual(frames.decode_stored(message("STORED")["an example"], 1), second[:1])
-        self.assertEqual(frames.encode_want(4096, [True, False, True] + [False] * 12 + [True], True),
-                         message("WANT")["an example"])
+        wanted = [True, False, True] + [False] * 12 + [True]
+        self.assertEqual(frames.encode_want(4096, wanted, True), message("WANT")["an example"])
         self.assertEqual(len(manifest.root_pieces(message("ROOT")["an example"])), 1)
 
     def test_format_section_3_a_frame_survives_encoding_and_no_flipped_bit_does(self):

@@ -103,7 +103,7 @@ class Persist(WireScenario):
         self.assertEqual(self.get(identity("c"), prefer=["a"]).tree[b"x/f"].data, b"a")
 
     def test_w7_the_same_bytes_cut_in_two_ways_are_two_contents(self):
-        data = bytes(range(256)) * 9000
+        data = bytes(range(256)) * 7000
         whole, half = [data], [data[:1000000], data[1000000:]]
         for job, parts in (("a", whole), ("b", half)):
             upload = self.upload(identity(job))

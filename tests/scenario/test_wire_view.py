@@ -10,7 +10,7 @@ import zstandard
 
 import fake_daemon
 import frames
-from client import directory, file, rows_of, symlink
+from client import directory, file, rows_of
 from fake_daemon import FakeDaemon, totals, view, view_of
 from harness import BATON, Scenario, make_tree, read_tree
 from manifest import DIRECTORY, FILE, SYMLINK, Row, encode_row, unit_of, varint
@@ -93,14 +93,15 @@ class Honest(HostileView):
 
 class HostileRows(HostileView):
     def test_t5_paths_that_lead_elsewhere(self):
-        for path in (b"..", b"../outside.txt", b"a/../../outside.txt", b"/etc/passwd", b".", b"a//b",
-                     b"a/", b"", b"a\0b", b"n" * 256, b"/".join([b"a"] * 4097)):
+        for path in (b"..", b"../outside.txt", b"a/../../outside.txt", b"/etc/passwd", b".",
+                     b"a//b", b"a/", b"", b"a\0b", b"n" * 256, b"/".join([b"a"] * 4097)):
             with self.subTest(path=path[:20]):
                 self.assert_repelled(view([raw_rows(path)], {"directories": 1}))
 
     def test_t5_a_row_below_a_link(self):
         for target in (b"..", b"../link-target", b"/", os.fsencode(self.box)):
-            rows = [Row(b"l", SYMLINK, 0o777, target=target), Row(b"l/x", FILE, 0o644, 0, 6, (UNIT,))]
+            rows = [Row(b"l", SYMLINK, 0o777, target=target),
+                    Row(b"l/x", FILE, 0o644, 0, 6, (UNIT,))]
             self.assert_repelled(view([rows_payload(*rows)], totals(rows),
                                       [frames.encode_frame([b"alpha\n"])]))
             self.assert_repelled(view([rows_payload(rows[0]), rows_payload(rows[1])], totals(rows),

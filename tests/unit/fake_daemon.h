@@ -30,6 +30,7 @@ struct fake {
 	bool lies_in_offers;    /* one candidate for each unit, which is not it */
 	bool lies_once_stored;  /* the first content unit's SHA-256 is another's */
 	bool lies_about_digest; /* another one than was committed */
+	bool hides_digest;      /* a layer without one */
 	bool answers_late;      /* only once nothing more comes */
 	unsigned drop_at; /* closes instead of taking this message, from 1; 0: never */
 	int error_at_first_ask; /* an enum err to answer with; 0: none */
@@ -180,6 +181,8 @@ static inline void fake_send_layer(struct fake *fake, uint16_t type)
 		.sequence = 1,
 		.digest = {(const char *)fake->digest.bytes, SHA256_LEN},
 	};
+	if (fake->hides_digest)
+		layer.digest = (struct text){0};
 	struct msg_committed committed = {.layer = layer};
 	static const char session[16];
 	struct msg_ready ready = {.session = {session, sizeof session}};

@@ -110,6 +110,23 @@ static void w2_a_newer_session_ends_an_older_one_and_waits_for_it(void **state)
 	close(other);
 }
 
+static void w2_an_older_request_that_comes_late_gives_way(void **state)
+{
+	(void)state;
+	struct persist_keys *keys = persist_keys_new();
+	struct persist_claim newer = a_key(-1), older = a_key(-1);
+	older.arrival = 1;
+	newer.arrival = 2;
+	assert_true(persist_claim_enter(keys, &newer));
+	assert_false(persist_claim_enter(keys, &older));
+	assert_true(persist_claim_is_superseded(keys, &older));
+	assert_false(persist_claim_is_superseded(keys, &newer));
+	persist_claim_leave(keys, &newer);
+	assert_true(persist_claim_enter(keys, &older));
+	persist_claim_leave(keys, &older);
+	persist_keys_free(keys);
+}
+
 static void w2_another_key_or_execution_does_not_wait(void **state)
 {
 	(void)state;
@@ -134,6 +151,7 @@ int main(void)
 			every_job_runs_once_and_no_more_than_the_threads_at_a_time),
 		cmocka_unit_test(who_entered_takes_a_place_of_the_crew),
 		cmocka_unit_test(w2_a_newer_session_ends_an_older_one_and_waits_for_it),
+		cmocka_unit_test(w2_an_older_request_that_comes_late_gives_way),
 		cmocka_unit_test(w2_another_key_or_execution_does_not_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

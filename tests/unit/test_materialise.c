@@ -187,6 +187,19 @@ static void t4_equal_files_are_not_rewritten(void **state)
 	assert_memory_equal(&before, &after, sizeof before);
 }
 
+/* What lies there was made to have the row's XXH3-128: that alone keeps nothing. */
+static void t4_files_are_equal_by_sha256_too(void **state)
+{
+	struct place *place = *state;
+	add_file(place, "a", "wanted", 0644);
+	assert_int_equal(mkdir("out", 0755), 0);
+	put("out/a", "forged");
+	place->tree.table.units[0].name.key.xxh = xxh128_of("forged", 6);
+	assert_int_equal(attach(place), 0);
+	assert_holds("out/a", "wanted");
+	assert_int_equal(place->counts.written, 1);
+}
+
 static void t4_differing_files_are_made_anew(void **state)
 {
 	struct place *place = *state;
@@ -465,6 +478,7 @@ int main(void)
 		PLACE_TEST(t4_failure_says_what_is_there),
 		PLACE_TEST(t4_other_files_are_left_alone),
 		PLACE_TEST(t4_equal_files_are_not_rewritten),
+		PLACE_TEST(t4_files_are_equal_by_sha256_too),
 		PLACE_TEST(t4_differing_files_are_made_anew),
 		PLACE_TEST(t4_kept_files_get_the_time_of_the_row),
 		PLACE_TEST(t4_times_now_sets_none),

@@ -121,6 +121,16 @@ static bool has_text(const struct fixture *fixture, const char *path, const char
 			     strlen(text));
 }
 
+static void a_layer_without_a_digest_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "root/one", "one");
+	fixture->fake.hides_digest = true;
+	assert_int_equal(persist(fixture), ERR_UNEXPECTED);
+	/* also where it is said to have been committed before anything was sent */
+	assert_int_equal(persist(fixture), ERR_PROTOCOL);
+}
+
 static void w1_a_persist_commits_the_tree(void **state)
 {
 	struct fixture *fixture = *state;
@@ -220,6 +230,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(w1_a_persist_commits_the_tree),
+		TEST(a_layer_without_a_digest_is_refused),
 		TEST(w2_a_lost_connection_is_tried_again_with_the_same_key),
 		TEST(w2_a_lost_acknowledgement_gives_the_same_layer),
 		TEST(w2_a_key_committed_with_another_digest_is_an_error),

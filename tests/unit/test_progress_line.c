@@ -30,7 +30,7 @@ static void an_unknown_total_gives_neither_percentage_nor_time(void **state)
 	assert_line((struct progress_figures){.files = 1,
 					      .bytes = 1,
 					      .bytes_per_second = MIB},
-		    "attach: 1 files, 1 B, 1.0 MiB/s");
+		    "attach: 1 file, 1 B, 1.0 MiB/s");
 }
 
 static void a_known_total_gives_both(void **state)

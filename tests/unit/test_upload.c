@@ -247,6 +247,19 @@ static void the_window_is_never_exceeded(void **state)
 	}
 }
 
+/* Its chunks are more than such a window holds. */
+static void a_window_of_one_unit_takes_large_files_too(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t len = 8 * 1024 * 1024;
+	uint8_t *data AUTO_FREE = noise(len, 5);
+	scratch_write(&fixture->scratch, "large", data, len);
+	fixture->fake.window = 1;
+	assert_int_equal(upload(fixture), 0);
+	assert_int_equal(fixture->fake.most_unanswered, 1);
+	assert_true(has(fixture, "large", data, len));
+}
+
 /* ---- endings ---- */
 
 static void a_lost_connection_ends_the_upload(void **state)
@@ -422,6 +435,7 @@ int main(void)
 		TEST(units_with_one_key_and_other_bytes_stay_apart),
 		TEST(large_files_are_cut_and_reused_around_a_change),
 		TEST(the_window_is_never_exceeded),
+		TEST(a_window_of_one_unit_takes_large_files_too),
 		TEST(a_lost_connection_ends_the_upload),
 		TEST(what_the_daemon_says_is_the_error),
 		TEST(an_interrupt_ends_the_upload),
