@@ -23,6 +23,8 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   format         formats the sources (format --check only tells)
   tidy           runs clang-tidy
   install        installs; PREFIX (default /usr/local) and DESTDIR are honoured
+  static         builds build-static/client/baton, which runs in any Linux container
+  deb            makes the Debian packages baton and batond in build-deb/
   help           this text
 
 CC chooses the compiler (gcc or clang). Missing Debian packages are installed first,
@@ -147,8 +149,19 @@ tidy)
 	;;
 install)
 	build
-	[ -z "${PREFIX:-}" ] || meson configure build --prefix "$PREFIX"
+	meson configure build --prefix "${PREFIX:-/usr/local}" >/dev/null
 	meson install -C build --quiet
+	;;
+static)
+	# shellcheck disable=SC2086
+	need $build_packages
+	build_in build-static -Dstatic=true -Doptimization=s -Db_pie=false
+	;;
+deb)
+	# shellcheck disable=SC2086
+	need $build_packages dpkg-dev
+	build_in build-deb -Dtests=disabled --prefix=/usr --sysconfdir=/etc
+	packaging/debian/make build-deb
 	;;
 help | -h | --help)
 	usage

@@ -147,9 +147,7 @@ int materialise_begin(struct materialise *m, struct error *error)
 	int err = m->missing ? root_make(m, error) : make_stages(m, error);
 	if (err)
 		return err;
-	struct stat stat;
-	if (fstat(m->root_fd, &stat) == 0)
-		m->device = stat.st_dev;
+	record_note_device(m);
 	m->umask_before = umask(0);
 	m->has_umask = true;
 	raise_descriptor_limit();

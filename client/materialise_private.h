@@ -165,6 +165,8 @@ int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd);
 /* materialise_record.c: the stat record */
 void record_open(struct materialise *m);
 void record_fini(struct materialise *m);
+/* Once DIR is open, or made. */
+void record_note_device(struct materialise *m);
 bool record_covers(struct materialise *m);
 /* Whether what is there, by its stat, is what the view has, unread. */
 bool record_holds(const struct materialise *m, uint32_t entry, const struct stat *stat);

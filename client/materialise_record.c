@@ -95,6 +95,7 @@ void record_open(struct materialise *m)
 	if (!m->options.keeps_record)
 		return;
 	m->notes = must_calloc(m->table->entry_count, sizeof *m->notes);
+	record_note_device(m);
 	if (!m->missing && m->options.trusts_record)
 		m->record = stat_record_open(m->root_fd);
 	if (m->record)
@@ -106,6 +107,13 @@ void record_fini(struct materialise *m)
 	stat_record_close(m->record);
 	free(m->recorded);
 	free(m->notes);
+}
+
+void record_note_device(struct materialise *m)
+{
+	struct stat stat;
+	if (m->root_fd >= 0 && fstat(m->root_fd, &stat) == 0)
+		m->device = stat.st_dev;
 }
 
 /* ---- what need not be read ------------------------------------------------------------
@@ -193,10 +201,12 @@ void record_note_fd(struct materialise *m, uint32_t entry, int fd)
 void record_settle(struct materialise *m)
 {
 	struct record_stamp latest = {.changed_ns = m->latest_ns};
-	int wait_ms = m->latest_ns ? record_settle_ms(&latest) : 0;
 	struct pollfd poll_fd = {.fd = interrupts_fd(), .events = POLLIN};
-	if (wait_ms > 0 && wait_ms <= SETTLE_MS_MAX)
-		(void)poll(&poll_fd, 1, wait_ms);
+	int left_ms = SETTLE_MS_MAX;
+	int wait_ms;
+	while (m->latest_ns && (wait_ms = record_settle_ms(&latest)) > 0 &&
+	       wait_ms <= left_ms && poll(&poll_fd, 1, wait_ms) == 0)
+		left_ms -= wait_ms;
 	m->has_settled = record_is_settled(&latest);
 }
 

@@ -66,7 +66,7 @@ const struct option option_table[] = {
 	{"--if-empty", 0, "error|warn|ok", NULL, FILLING, false, TO(choice, if_empty),
 		"when nothing matches: fail, exit 3, or succeed with or without a warning (default error)"},
 	{"--no-stat-record", 0, NULL, "BATON_NO_STAT_RECORD", FILLING, false, TO(flag, no_stat_record),
-		"read everything, and remember nothing for the next time (see the README on the stat record)"},
+		"read all files, and remember nothing of them for the next time; the variable says so with any value"},
 	{"--dry-run", 'n', NULL, NULL, FILLING, false, TO(flag, dry_run),
 		"say what would be done, and do nothing"},
 	{"--verbose", 'v', NULL, NULL, FILLING | TAKES(LS), false, TO(flag, verbose),

@@ -83,7 +83,8 @@ void options_fini(struct options *options);
 
 /* The identity as the wire wants it; borrowed from options; needs' items live in
  * `ret_items`, which the caller frees. ERR_USAGE when the workflow (or, with need_job,
- * the job) is missing or a CI system's environment is half-set, with a sentence that says how to give it. */
+ * the job) is missing, or a CI system's environment is half-set, with a sentence that
+ * says how to give what is missing. */
 int options_identity(const struct options *options, bool need_job,
 		     struct msg_identity *ret_identity, struct text **ret_items,
 		     struct error *error);

@@ -13,7 +13,7 @@
 #include "proto/cleanup.h"
 
 struct report {
-	bool json, quiet;
+	bool json, quiet, silent;
 	bool object_begun;
 	struct buffer text;        /* owned; the JSON object so far */
 	struct json_writer writer; /* into text */
@@ -30,6 +30,13 @@ struct report *report_new(bool json, bool quiet)
 	report->quiet = quiet;
 	(void)pthread_mutex_init(&report->lock, NULL);
 	json_writer_init(&report->writer, &report->text);
+	return report;
+}
+
+struct report *report_new_silent(void)
+{
+	struct report *report = report_new(true, true);
+	report->silent = true;
 	return report;
 }
 
@@ -78,7 +85,8 @@ void report_warning(struct report *report, const char *format, ...)
 	va_start(arguments, format);
 	char *sentence AUTO_FREE = sentence_of(format, arguments);
 	va_end(arguments);
-	terminal_say("warning: ", sentence);
+	if (!report->silent)
+		terminal_say("warning: ", sentence);
 	(void)pthread_mutex_lock(&report->lock);
 	string_list_add(&report->warnings, sentence);
 	(void)pthread_mutex_unlock(&report->lock);
@@ -193,6 +201,15 @@ static void write_error_object(struct report *report, const struct error *error)
 	report->object_begun = true;
 	write_error(report, error);
 	end_object(report);
+}
+
+char *report_take_object(struct report *report, int code, const struct error *error)
+{
+	if (code < 0)
+		write_error_object(report, error);
+	else
+		end_object(report);
+	return must_memdup(report->text.at, report->text.len);
 }
 
 static void report_error(struct report *report, const struct error *error)

@@ -23,6 +23,8 @@ struct options;
 
 /* With json, standard output carries the object and nothing else. */
 struct report *report_new(bool json, bool quiet);
+/* JSON, and nothing on either stream: for the library. */
+struct report *report_new_silent(void);
 void report_free(struct report *report);
 
 bool report_is_json(const struct report *report);
@@ -63,6 +65,10 @@ void report_conflicts(struct report *report, const struct msg_error *conflict);
  * unless its reader went away, which is the reader's business.
  */
 int report_finish(struct report *report, int code, const struct error *error);
+
+/* Ends without printing: the object, or the error's, with a newline; freed by the caller.
+ */
+char *report_take_object(struct report *report, int code, const struct error *error);
 
 /* Milliseconds of the monotonic clock. */
 uint64_t now_ms(void);

@@ -435,7 +435,7 @@ bool record_is_settled(const struct record_stamp *stamp)
 int record_settle_ms(const struct record_stamp *stamp)
 {
 	int64_t left = grains_ns(stamp) - age_ns(stamp);
-	if (left < 0)
+	if (left < 0) /* as record_is_settled() */
 		return 0;
 	return (int)((left < 2 * (int64_t)NANOSECONDS ? left : 2 * (int64_t)NANOSECONDS) /
 			     1000000 +

@@ -1,5 +1,6 @@
 /* batond: reads its configuration, serves or checks. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,6 +9,11 @@
 #include "daemon/server.h"
 #include "daemon/store/store.h"
 #include "proto/cleanup.h"
+
+/* glibc's own choice until something larger is freed, when it moves up to that: then what
+ * sessions leave behind stays between what others still hold. Measured with 16 sessions,
+ * each over 32 layers: 136 MiB instead of 46 MiB, and no time is won by it. */
+#define MAPPED_BY_ITSELF_LEN (128 * 1024)
 
 static void on_damage(void *context, const char *sentence)
 {
@@ -90,6 +96,7 @@ int main(int argc, char *argv[])
 {
 	struct config config;
 	struct error error = {0};
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BY_ITSELF_LEN);
 	int code = config_read(&config, argc, argv, &error);
 	if (code == 0 && config.verb == CONFIG_SERVE) {
 		int status = server_run(&config);

@@ -411,9 +411,9 @@ static void on_long_wait(struct peer *peer)
 	(void)error_set(
 		&error, ERR_BUSY,
 		"the daemon is busy: %llu requests are running and this one waited "
-		"%llu s; try again in a second",
+		"%.3g s; try again in a second",
 		(unsigned long long)config->sessions,
-		(unsigned long long)config->queue_wait_ms / 1000);
+		(double)config->queue_wait_ms / 1000.0);
 	peer->state = PEER_IDLE;
 	peer_refuse(peer, &error);
 }

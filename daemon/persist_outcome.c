@@ -34,8 +34,8 @@ static int view_all(struct session *session, const struct catalogue_history *his
 	return view_make(&history->history, &request, ret_view, error);
 }
 
-/* Those that left sight through this layer and no other: what else was committed since the
- * persist began is not its doing. */
+/* Those that left sight through this layer and no other: what else was committed since
+ * the persist began is not its doing. */
 static void list_replaced(struct session *session, const struct catalogue_history *now,
 			  const struct view *view, uint32_t position,
 			  struct msg_committed *message)
@@ -129,18 +129,18 @@ static void describe_conflict(struct session *session,
 		 path, label);
 }
 
-/* Looks for the first: 1 and *ret_coming, borrowed from the tree; 0 none. Rows are marked,
- * because of the conflicts that a merge collects it keeps only the first few, which may be
- * of others; some are only collected. */
+/* Looks for the first: 1 and *ret_coming, borrowed from the tree; 0 none. Rows are
+ * marked, because of the conflicts that a merge collects it keeps only the first few,
+ * which may be of others; some are only collected. */
 static int find_conflict(struct tree *tree, uint32_t own, struct coming *ret_coming,
 			 struct error *error)
 {
 	struct merged_row row;
 	int code;
 	while ((code = tree_next(tree, &row, error)) == 1) {
-		if (!row.conflict || !takes_part(row.conflict_sources,
-						 row.conflict_source_count, own,
-						 ret_coming))
+		if (!row.conflict ||
+		    !takes_part(row.conflict_sources, row.conflict_source_count, own,
+				ret_coming))
 			continue;
 		ret_coming->path = row.row.path;
 		ret_coming->path_len = row.row.path_len;
@@ -166,6 +166,10 @@ static int warn_if_conflicting(struct session *session,
 	struct tree_options options = {.merge = {.on_conflict = ON_CONFLICT_MARK}};
 	struct tree *tree = NULL;
 	struct coming coming = {0};
+	struct crew *crew = session->server->crew;
+	/* One permit for all of it: so as many merges as there are cores have their
+	 * layers in memory, however many persists end at once. */
+	crew_enter(crew);
 	int code = tree_open(session->server->store, now, view, &options, &tree, error);
 	if (code == 0)
 		code = find_conflict(tree, own, &coming, error);
@@ -175,6 +179,7 @@ static int warn_if_conflicting(struct session *session,
 		warn(message, sentence);
 	}
 	tree_free(tree);
+	crew_leave(crew);
 	return code < 0 ? code : 0;
 }
 

@@ -102,17 +102,22 @@ static int check_reachable(const struct address *address, struct error *error)
 		address->url);
 }
 
-static int listener_open(struct server *server, struct listener *listener,
-			 const char *url, struct error *error)
+/* passed_fd: a socket that listens at url already, now the listener's; -1: none. */
+static int listener_open(struct listener *listener, const char *url, int passed_fd,
+			 struct error *error)
 {
-	listener->server = server;
+	struct server *server = listener->server;
 	int code = address_parse(url, &listener->address, error);
 	if (code == 0)
 		code = check_reachable(&listener->address, error);
-	if (code == 0)
+	if (code == 0 && passed_fd < 0)
 		code = address_listen(&listener->address, &listener->fd, error);
 	if (code)
 		return code;
+	listener->passed = passed_fd >= 0;
+	if (listener->passed)
+		listener->fd = passed_fd;
+	log_line(server->log, LOG_INFO, "listening", "%s", url);
 	claim(uv_poll_init(&server->loop, &listener->poll, listener->fd) == 0);
 	listener->poll.data = listener;
 	listener_resume(listener);
@@ -132,7 +137,8 @@ static void listeners_close(struct server *server)
 		struct listener *listener = &server->listeners[i];
 		if (listener->fd < 0 || uv_is_closing((uv_handle_t *)&listener->poll))
 			continue;
-		address_unlisten(&listener->address);
+		if (!listener->passed)
+			address_unlisten(&listener->address);
 		uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
 	}
 }
@@ -327,17 +333,28 @@ static void start_handles(struct server *server)
 	claim(uv_signal_start(&server->on_int, on_stop_signal, SIGINT) == 0);
 }
 
+static int listen_passed(struct server *server, struct error *error)
+{
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < server->passed.count; i++) {
+		struct listen_fd *item = &server->passed.items[i];
+		code = listener_open(&server->listeners[i], item->url, item->fd, error);
+		if (code == 0)
+			item->fd = -1;
+	}
+	return code;
+}
+
+/* What the service manager opened takes the place of what the configuration says. */
 static int listen_all(struct server *server, struct error *error)
 {
 	const struct config *config = server->config;
-	for (size_t i = 0; i < config->listen_count; i++) {
-		int code = listener_open(server, &server->listeners[i], config->listen[i],
-					 error);
-		if (code)
-			return code;
-		log_line(server->log, LOG_INFO, "listening", "%s", config->listen[i]);
-	}
-	return 0;
+	if (server->passed.count)
+		return listen_passed(server, error);
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < config->listen_count; i++)
+		code = listener_open(&server->listeners[i], config->listen[i], -1, error);
+	return code;
 }
 
 static void run_loop(struct server *server)
@@ -370,6 +387,7 @@ static void server_fini(struct server *server)
 	workers_free(server->workers);
 	crew_free(server->crew);
 	persist_keys_free(server->keys);
+	listen_fds_fini(&server->passed);
 	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
 		address_fini(&server->listeners[i].address);
 }
@@ -381,13 +399,15 @@ int server_run(const struct config *config)
 	server->log = &config->log;
 	server->started_ms = clock_ms(CLOCK_REALTIME);
 	server->started_mono_ms = clock_ms(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
+	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++) {
+		server->listeners[i].server = server;
 		server->listeners[i].fd = -1;
+	}
 	struct error error = {0};
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (open_store(server, &error)) {
+	if (listen_fds_take(&server->passed, &error) || open_store(server, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
-		server->exit_status = error_exit_status(error.code);
+		listen_fds_fini(&server->passed);
 		free(server);
 		return error_exit_status(error.code);
 	}

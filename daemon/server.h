@@ -18,6 +18,7 @@
 
 #include "daemon/config.h"
 #include "daemon/crew.h"
+#include "daemon/listen_fds.h"
 #include "daemon/log.h"
 #include "daemon/store/store.h"
 #include "proto/address.h"
@@ -32,7 +33,8 @@ struct persist_keys;
 struct listener {
 	struct server *server; /* borrowed */
 	struct address address;
-	int fd; /* owned; -1: not open */
+	int fd;      /* owned; -1: not open */
+	bool passed; /* opened by the service manager, whose file stays */
 	uv_poll_t poll;
 	bool polling;
 };
@@ -45,6 +47,7 @@ struct server {
 	struct workers *workers;     /* owned */
 	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
 	uv_loop_t loop;
+	struct listen_fds passed; /* owned; until they are listeners */
 	struct listener listeners[CONFIG_LISTEN_MAX];
 	uv_signal_t on_term, on_int;
 	uv_timer_t tick;
@@ -66,8 +69,8 @@ struct server {
  * status; errors were logged. */
 int server_run(const struct config *config);
 
-/* From any thread, while a request of its own keeps the loop alive: the loop looks at what
- * has ended. */
+/* From any thread, while a request of its own keeps the loop alive: the loop looks at
+ * what has ended. */
 void server_wake(struct server *server);
 bool server_is_stopping(const struct server *server); /* loop */
 

@@ -112,7 +112,8 @@ static int64_t find_in_history(const struct persist *persist, struct text base)
 	return 0;
 }
 
-/* A layer of another workflow that can be seen: whoever is of the namespace may read it. */
+/* A layer of another workflow that can be seen: whoever is of the namespace may read it.
+ */
 static int64_t find_in_namespace(const struct persist *persist, struct text base)
 {
 	const struct msg_persist *request = &persist->session->request->persist;
@@ -453,7 +454,7 @@ static int persist_with_key(struct persist *persist, struct error *error)
 	persist->keys = must_alloc(ASK_UNITS_MAX * sizeof(struct unit_key));
 	widen_receive_buffer(session);
 	code = transaction_begin(store, persist->contact.namespace_id,
-				     &persist->transaction, error);
+				 &persist->transaction, error);
 	if (code == 0)
 		code = send_ready(persist, error);
 	return code ? code : converse(persist, error);

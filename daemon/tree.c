@@ -75,7 +75,8 @@ static int make_prefix(struct tree_source *source, const struct layer_record *re
 	bool has_shard = record->shard && *record->shard;
 	char *shard = has_shard ? path_component_of(record->shard, strlen(record->shard))
 				: must_strdup("");
-	bool fits = strlen(job) <= COMPONENT_LEN_MAX && strlen(shard) <= COMPONENT_LEN_MAX;
+	bool fits = strlen(job) <= COMPONENT_LEN_MAX &&
+		    strlen(shard) <= COMPONENT_LEN_MAX;
 	if (fits) {
 		source->path = must_alloc(PATH_LEN_MAX + 2 * (COMPONENT_LEN_MAX + 1) + 1);
 		source->prefix_len = (size_t)sprintf(source->path, "%s/%s%s", job, shard,
@@ -85,11 +86,12 @@ static int make_prefix(struct tree_source *source, const struct layer_record *re
 	free(shard);
 	if (fits)
 		return 0;
-	return error_set(error, ERR_LIMIT,
-			 "`%.200s`: with %%2F for each `/` the name of this job or its shard "
-			 "has more than %u bytes, too many for the directory that --by-job "
-			 "makes of it",
-			 record->job, COMPONENT_LEN_MAX);
+	return error_set(
+		error, ERR_LIMIT,
+		"`%.200s`: with %%2F for each `/` the name of this job or its shard "
+		"has more than %u bytes, too many for the directory that --by-job "
+		"makes of it",
+		record->job, COMPONENT_LEN_MAX);
 }
 
 /* ---- opening ---- */

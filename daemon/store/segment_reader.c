@@ -123,7 +123,7 @@ int segment_reader_load(struct segment_reader *reader, const struct segment *seg
 		return at_place(segment, offset, error);
 	}
 	reader->loaded = true;
-	if (reader->bytes.room > BYTES_KEPT)
+	if (reader->bytes.capacity > BYTES_KEPT)
 		buffer_fini(&reader->bytes);
 	return 0;
 }

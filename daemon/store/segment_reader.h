@@ -27,9 +27,9 @@ struct segment_reader {
 	uint64_t offset;               /* of that frame */
 	struct frame_header header;
 	struct unit_name *units; /* owned; header.unit_count entries are set */
-	struct buffer bytes;     /* header and table, and the payload where it was read */
-	uint8_t *raw;            /* owned; FRAME_RAW_MAX bytes; the units */
-	bool loaded;             /* raw is that frame's */
+	struct buffer bytes; /* header and table; scratch of loading, may be given back */
+	uint8_t *raw;        /* owned; FRAME_RAW_MAX bytes; the units */
+	bool loaded;         /* raw is that frame's */
 };
 
 void segment_reader_init(struct segment_reader *reader, const struct io *io);

@@ -261,7 +261,8 @@ workflows: {w: {jobs: [first, second: {requires: [first]}]}}
     def test_circleci_is_what_the_variables_say(self):
         self.configure(one_job(["run: env | grep -E '^(CI|CIRCLE|BATON|SECRET)' | sort",
                                 "run: baton whereami --json"]))
-        out = self.run_it(variables={"SECRET": "x", "BATON_WORKFLOW": "no", "GITHUB_ACTIONS": "true"})
+        out = self.run_it(variables={"SECRET": "x", "BATON_WORKFLOW": "no",
+                                     "GITHUB_ACTIONS": "true"})
         commit = self.git("rev-parse", "HEAD")
         for line in ("CI=true", "CIRCLECI=true", "CIRCLE_BRANCH=main", f"CIRCLE_SHA1={commit}",
                      "CIRCLE_JOB=a", "CIRCLE_NODE_INDEX=0", "CIRCLE_NODE_TOTAL=1",

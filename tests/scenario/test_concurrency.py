@@ -12,9 +12,10 @@ import client
 import frames
 import manifest
 from client import Upload, file
-from harness import BUILD, PATIENCE, Scenario, random_bytes, read_tree
+from harness import BATOND, PATIENCE, Scenario, random_bytes, read_tree
 from proxy import Hold
 from wire import HELLO, Code, Connection, Lost, Refused, Type, encode_map
+from wire_case import MEMORY_FACTOR
 
 BIG = random_bytes(1_500_000)
 
@@ -167,6 +168,7 @@ class Queue(ConcurrencyScenario):
         self.start_daemon("daemon", "--sessions", "1")
         for namespace in ("many", "small", "third"):
             self.persist("a", {"a": ""}, "--namespace", namespace)
+        self.daemon.restart()  # so that all of it is in the log
         before = len(self.log_of("namespace"))
         holder = self.occupy(namespace="holder")
         asking = []
@@ -187,7 +189,7 @@ class Queue(ConcurrencyScenario):
         self.start_daemon("daemon", "--sessions", "2", "--queue-wait", "1ms")
         held = [self.occupy(f"holder{n}") for n in range(2)]
         root = self.tree({"a": "1"})
-        for command in (["persist", "--root", root, "."], ["attach", self.missing()]):
+        for command in (["attach", self.missing()], ["ls"], ["log"]):
             self.refused(*command, "--timeout", "1", job="a", status=7, says="busy")
         asking = self.connect()
         asking.send_map(Type.STATUS)
@@ -365,14 +367,17 @@ class Ending(ConcurrencyScenario):
             self.assertLessEqual(done, {layer["job"] for layer in log})
 
 
-def is_sanitized():
-    options = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
-    return any(option["name"] == "b_sanitize" and option["value"] not in ("none", [])
-               for option in options)
+MIB = 1 << 20
 
 
+@unittest.skipIf(MEMORY_FACTOR > 1 or b"__tsan_init" in BATOND.read_bytes(),
+                 "sanitizers have memory of their own")
 class Memory(ConcurrencyScenario):
-    """CONTRIBUTING.md, "The daemon's memory"."""
+    """The bounds of CONTRIBUTING.md, "The daemon's memory"."""
+
+    USED = 13 * MIB
+    PERSIST, UNIT = 4 * MIB, 120
+    ATTACH, MENTION, LAYER = MIB, 4, 3 * MIB // 4
 
     def peak_during(self, processes):
         """The most that the daemon says of itself while these run."""
@@ -381,15 +386,31 @@ class Memory(ConcurrencyScenario):
             peak = max(peak, client.status(asking)["rss_bytes"])
         return peak
 
-    @unittest.skipIf(is_sanitized(), "sanitizers have memory of their own")
-    def test_8_persists_of_5000_files_stay_within_the_formula(self):
+    def test_8_persists_of_5000_files_at_once(self):
         roots = [self.tree({f"{n // 100}/{n}": f"{job} {n} ".encode() * (n % 97 + 1) +
                             random_bytes(n % 4001, job * 5000 + n) for n in range(5000)})
                  for job in range(8)]
-        base = self.status()["rss_bytes"]
         running = [self.start_persist(f"job{n}", root) for n, root in enumerate(roots)]
         peak = self.peak_during(running)
         for process in running:
             self.outcome(process)
-        print(f"base {base}, peak {peak}")
-        self.assert_clean_end(8)
+        self.assertGreater(peak, 0)
+        self.assertLess(peak, self.USED + 8 * (self.PERSIST + 5100 * self.UNIT))
+        again = [self.start_persist(f"again{n}", root) for n, root in enumerate(roots)]
+        self.assertLess(self.peak_during(again),
+                        self.USED + 8 * (self.PERSIST + 5100 * self.UNIT) +
+                        os.cpu_count() * (self.ATTACH + 16 * self.LAYER))
+        for process in again:
+            self.outcome(process)
+        self.assert_clean_end(16)
+
+    def test_4_attaches_of_16_layers_at_once(self):
+        connection = self.connect()
+        for job in range(16):
+            tree = {b"job%d/%d" % (job, n): file(b"%d" % n) for n in range(2000)}
+            client.persist(connection, identity(f"job{job}"), tree)
+        looking = [self.connect() for _ in range(4)]
+        for each in looking:  # up to ROWS_END: the daemon has all layers open
+            client.look(each, identity("reader"))
+        self.assertLess(client.status(connection)["rss_bytes"],
+                        self.USED + 4 * (self.ATTACH + 16 * (self.LAYER + 2000 * self.MENTION)))

@@ -183,7 +183,8 @@ class AgainstTheClient(Scenario):
         self.say_changed(self.attach_stream(), 20261121, self.attach_once)
 
     def persist_once(self, number, server):
-        result = self.run_client("persist", *server, ".", job="build", whole=number == 0)
+        # Also unchanged it may fail: a STORED that comes before its UNITS went answers nothing.
+        result = self.run_client("persist", *server, ".", job="build", whole=False)
         if result.status == 0:
             self.assertIn(b"layer", result.out + result.err)
 

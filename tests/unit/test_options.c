@@ -180,7 +180,9 @@ static void help_names_every_option_that_a_command_takes(void **state)
 		for (const struct option *option = option_table; option->flag; option++) {
 			char *line AUTO_FREE = NULL;
 			assert_true(asprintf(&line, "%s%s%s", option->flag,
-					     option->argument ? " " : "\n",
+					     option->argument   ? " "
+					     : option->variable ? "  ("
+								: "\n",
 					     option->argument ? option->argument : "") >
 				    0);
 			assert_int_equal(strstr(text, line) != NULL,
@@ -381,7 +383,8 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 static void the_command_line_beats_the_environment(void **state)
 {
 	for (const struct option *option = option_table; option->flag; option++) {
-		if (!option->variable || strcmp(option->flag, "--timeout") == 0 ||
+		if (!option->variable || !option->argument ||
+		    strcmp(option->flag, "--timeout") == 0 ||
 		    strcmp(option->flag, "--token-file") == 0 || option->list)
 			continue;
 		bool is_server = strcmp(option->flag, "--server") == 0;

@@ -1,0 +1,300 @@
+"""examples/: every YAML is YAML, and what can be run of each example is run: in the
+environment that the CI system would give it, with a `make` that stands for a project whose
+tests fail, against a real daemon. The systems themselves are not here; how they would call
+the scripts is written in the small functions below."""
+
+import contextlib
+import pathlib
+import re
+import subprocess
+
+import yaml
+
+from ci_environments import BUILDKITE, GITHUB, GITLAB, WOODPECKER
+from harness import BATON, BATOND, Scenario, clean_environment, make_tree, remove_tree
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+
+MAKE = """\
+#!/bin/sh
+case "${1:-}" in
+'') mkdir -p out; echo app > out/app ;;
+test) test -f out/app || exit 9
+	mkdir -p "reports/$OS"; echo 1 failure > "reports/$OS/junit.xml"; exit 1 ;;
+esac
+"""
+
+
+class Reference(list):
+    """GitLab's !reference [.baton, persist]."""
+
+
+class Loader(yaml.SafeLoader):
+    pass
+
+
+Loader.add_constructor("!reference",
+                       lambda loader, node: Reference(loader.construct_sequence(node)))
+
+
+def load(path):
+    return yaml.load((EXAMPLES / path).read_text(), Loader)
+
+
+class Files(Scenario):
+    def test_every_yaml_is_yaml(self):
+        files = [path for path in EXAMPLES.rglob("*") if path.suffix in (".yml", ".yaml")]
+        self.assertGreaterEqual(len(files), 9)
+        for path in files:
+            with self.subTest(file=path.name):
+                self.assertIsInstance(load(path), dict)
+
+    def test_every_script_is_a_script(self):
+        for path in (*EXAMPLES.glob("buildkite/hooks/*"), EXAMPLES / "shell" / "pipeline.sh"):
+            with self.subTest(file=path.name):
+                self.assertTrue(path.stat().st_mode & 0o100)
+                shell = path.read_text().splitlines()[0][2:]
+                subprocess.run([shell, "-n", path], check=True)
+
+
+class Example(Scenario):
+    """A job in a clean folder; what a failed test left has to be in the workspace."""
+
+    def setUp(self):
+        super().setUp()
+        make_tree(self.folder, {"bin/make": (MAKE, 0o755)})
+
+    def variables(self, more=None):
+        return {**self.environment(), **(more or {}),
+                "PATH": f"{self.folder}/bin:{BATON.resolve().parent}:{BATOND.resolve().parent}:"
+                        + clean_environment()["PATH"]}
+
+    @contextlib.contextmanager
+    def job(self, name):
+        folder = self.folder / f"job-{name}"
+        folder.mkdir()
+        yield folder
+        remove_tree(folder)
+
+    def shell(self, words, folder, variables, status=0):
+        done = subprocess.run(words, cwd=folder, env=self.variables(variables),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        said = done.stdout + done.stderr
+        if status is not None:
+            self.assertEqual(done.returncode, status, said)
+        return done.returncode, said
+
+    def bash(self, script, folder, variables, **options):
+        return self.shell(["bash", "-eo", "pipefail", "-c", script], folder, variables, **options)
+
+    def assert_kept(self, workflow, expected, **variables):
+        entries = self.baton("ls", "--json", workflow=workflow, variables=variables).json["entries"]
+        files = {entry["path"] for entry in entries if entry["type"] == "file"}
+        self.assertEqual(files, set(expected))
+
+
+class CircleCI(Example):
+    def run_config(self, config):
+        project = self.folder / "project"
+        make_tree(project, {".circleci/config.yml": config})
+        git = ["git", "-c", "user.name=T", "-c", "user.email=t@example"]
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+            subprocess.run([*git, *words], cwd=project, env=self.variables(), check=True)
+        _, said = self.shell([EXAMPLES / "circleci" / "run"], project,
+                             {"XDG_STATE_HOME": str(self.folder / "state")}, status=1)
+        self.assertIn("[build] passed", said)
+        self.assertIn("[test] failed", said)
+        self.assert_kept(re.search(r"workspace (\S+)", said)[1],
+                         ["out/app", "reports/junit.xml"])
+
+    def test_the_configuration(self):
+        self.run_config((EXAMPLES / "circleci" / "config.yml").read_text())
+
+    def test_the_orb_in_the_place_of_the_built_in_steps(self):
+        """Its commands and its own example, as one configuration."""
+        orb = load("circleci/orb.yml")
+        usage = orb["examples"]["test_results_are_kept"]["usage"]
+        self.assertEqual(usage.pop("orbs"), {"baton": "your-namespace/baton@1"})
+        config = yaml.safe_dump({**usage, "commands": orb["commands"]})
+        self.run_config(config.replace("baton/", ""))
+
+    def test_the_orb_understands_the_home_folder_and_several_paths(self):
+        commands = load("circleci/orb.yml")["commands"]
+        steps = {name: command["steps"][0]["run"]["command"] for name, command in commands.items()}
+        with self.job("x") as home:
+            make_tree(home, {"w/a b": "", "w/c": "", "w/d": ""})
+            ci = {"HOME": str(home), "BATON_WORKFLOW": "w", "BATON_JOB": "a"}
+            self.bash(steps["persist_to_workspace"], home,
+                      {**ci, "PERSIST_ROOT": "~/w", "PERSIST_PATHS": "a b\n[c]\n"})
+            self.bash(steps["attach_workspace"], home,
+                      {**ci, "BATON_JOB": "b", "ATTACH_AT": "~/out"})
+            self.assertEqual({path.name for path in (home / "out").iterdir()}, {"a b", "c"})
+
+
+class GitHub(Example):
+    def expand(self, value, inputs, matrix):
+        """The few expressions that the examples have."""
+        def expression(match):
+            name = match[1]
+            if name == "toJSON(matrix)":
+                return "null" if matrix is None else '{\n  "os": "%s"\n}' % matrix["os"]
+            kind, _, key = name.partition(".")
+            return {"inputs": inputs, "matrix": matrix or {}}[kind][key]
+        return re.sub(r"\$\{\{\s*(.*?)\s*\}\}", expression, value)
+
+    def action(self, step, matrix, folder, variables):
+        action = load(f"github/{step['uses'].rpartition('baton-')[2]}/action.yml")
+        given = {key: self.expand(value, {}, matrix) for key, value in step.get("with", {}).items()}
+        self.assertLessEqual(given.keys(), action["inputs"].keys())
+        inputs = {key: given.get(key, body.get("default", ""))
+                  for key, body in action["inputs"].items()}
+        for part in action["runs"]["steps"]:
+            environment = {key: self.expand(value, inputs, matrix)
+                           for key, value in part["env"].items()}
+            self.bash(part["run"], folder, {**variables, **environment})
+
+    def run_job(self, name, job, matrix):
+        """Whether it passed; a step with `if: always()` runs also after a failure."""
+        with self.job(f"{name}-{matrix and matrix['os']}") as folder:
+            (folder / "temp").mkdir()
+            variables = {**GITHUB, "GITHUB_JOB": name, "RUNNER_TEMP": str(folder / "temp"),
+                         "OS": (matrix or {}).get("os", "")}
+            passed = True
+            for step in job["steps"]:
+                if not passed and step.get("if") != "always()":
+                    continue
+                if step.get("uses", "").startswith("./"):
+                    self.action(step, matrix, folder, variables)
+                elif "run" in step:
+                    passed = self.bash(step["run"], folder, variables, status=None)[0] == 0
+            return passed
+
+    def test_the_workflow_with_the_two_actions(self):
+        jobs = load("github/workflow.yml")["jobs"]
+        self.assertTrue(self.run_job("build", jobs["build"], None))
+        for os_name in jobs["test"]["strategy"]["matrix"]["os"]:
+            self.assertFalse(self.run_job("test", jobs["test"], {"os": os_name}))
+        self.assert_kept("me/it/17", ["out/app", "reports/debian/junit.xml",
+                                      "reports/alpine/junit.xml"])
+        log = self.baton("log", "--json", workflow="me/it/17").json
+        self.assertEqual({layer["shard"] for layer in log["layers"]},
+                         {"", '{ "os": "debian" }', '{ "os": "alpine" }'})
+
+    def test_outside_of_a_matrix_there_is_no_shard(self):
+        step = {"uses": "./.github/actions/baton-persist",
+                "with": {"paths": "out", "shard": "${{ toJSON(matrix) }}"}}
+        self.assertTrue(self.run_job("build", {"steps": [{"run": "make"}, step]}, None))
+        [layer] = self.baton("log", "--json", workflow="me/it/17").json["layers"]
+        self.assertEqual(layer["shard"], "")
+
+
+class GitLab(Example):
+    def lines(self, template, script):
+        for line in script:
+            if isinstance(line, Reference):
+                yield from template[line[0]][line[1]]
+            else:
+                yield line
+
+    def run_job(self, template, name, number, index=None, total=1):
+        """The runner's order: the script until a line fails, then after_script by itself."""
+        job = template[name]
+        ci = {**GITLAB, **job["variables"], "CI_JOB_GROUP_NAME": name, "CI_JOB_ID": str(number),
+              "CI_JOB_NAME": f"{name} {index}/{total}" if index else name,
+              "CI_NODE_TOTAL": str(total), "OS": str(index or "")}
+        if index:
+            ci["CI_NODE_INDEX"] = str(index)
+        with self.job(f"{name}-{number}") as folder:
+            status, _ = self.bash("\n".join(self.lines(template, job["script"])), folder, ci,
+                                  status=None)
+            after = "\n".join(self.lines(template, job.get("after_script", [])))
+            self.bash(after, folder, ci)
+            return status
+
+    def test_the_template(self):
+        template = load("gitlab/baton.gitlab-ci.yml")
+        self.assertEqual(self.run_job(template, "build", 1), 0)
+        for index in (1, 2):
+            self.assertEqual(self.run_job(template, "test", 1 + index, index, 2), 1)
+        self.assert_kept("git.example/500", ["out/app", "reports/1/junit.xml",
+                                             "reports/2/junit.xml"])
+
+
+class Buildkite(Example):
+    def plugin_variables(self, given):
+        """As the agent hands a plugin its configuration."""
+        found = {}
+        for key, value in given.items():
+            name = "BUILDKITE_PLUGIN_BATON_" + key.upper().replace("-", "_")
+            if isinstance(value, list):
+                found.update({f"{name}_{i}": text for i, text in enumerate(value)})
+            else:
+                found[name] = str(value).lower() if isinstance(value, bool) else value
+        return found
+
+    def run_step(self, step, index=0, total=1):
+        [[(_, given)]] = [plugin.items() for plugin in step["plugins"]]
+        known = load("buildkite/plugin.yml")["configuration"]["properties"]
+        self.assertLessEqual(given.keys(), known.keys())
+        ci = {**BUILDKITE, **self.plugin_variables(given), "BUILDKITE_STEP_KEY": step["key"],
+              "BUILDKITE_JOB_ID": f"{step['key']}-{index}", "OS": str(index)}
+        if total > 1:
+            ci.update(BUILDKITE_PARALLEL_JOB=str(index), BUILDKITE_PARALLEL_JOB_COUNT=str(total))
+        hooks = EXAMPLES / "buildkite" / "hooks"
+        with self.job(f"{step['key']}-{index}") as folder:
+            self.shell([hooks / "pre-command"], folder, ci)
+            status, _ = self.bash(step["command"], folder, ci, status=None)
+            self.shell([hooks / "post-command"], folder,
+                       {**ci, "BUILDKITE_COMMAND_EXIT_STATUS": str(status)})
+            return status
+
+    def test_the_pipeline_with_the_plugin(self):
+        build, test = load("buildkite/pipeline.yml")["steps"]
+        self.assertEqual(self.run_step(build), 0)
+        for index in range(test["parallelism"]):
+            self.assertEqual(self.run_step(test, index, test["parallelism"]), 1)
+        self.assert_kept("b-1", ["out/app", "reports/0/junit.xml", "reports/1/junit.xml"])
+
+    def test_a_failed_command_keeps_nothing_unless_it_is_asked_to(self):
+        build, test = load("buildkite/pipeline.yml")["steps"]
+        self.run_step(build)
+        del test["plugins"][0]["your-organisation/baton#v1"]["keep-failed"]
+        self.assertEqual(self.run_step(test), 1)
+        self.assert_kept("b-1", ["out/app"])
+
+
+class Others(Example):
+    def test_the_jenkinsfile(self):
+        """Its `sh` steps, stage by stage; those below `post` run whatever failed before."""
+        text = (EXAMPLES / "jenkins" / "Jenkinsfile").read_text()
+        stages = re.split(r"stage\('(\w+)'\)", text)[1:]
+        for name, body in zip(stages[::2], stages[1::2]):
+            ci = {"JENKINS_URL": "https://ci/", "BUILD_TAG": "jenkins-it-1", "STAGE_NAME": name,
+                  **dict(re.findall(r"(BATON_\w+) = '(.*)'", body))}
+            steps, _, post = body.partition("post {")
+            with self.job(name) as folder:
+                statuses = []
+                for script in re.findall(r"sh '(.*)'", steps):
+                    if not any(statuses):
+                        status, _ = self.shell(["sh", "-xec", script], folder, ci, status=None)
+                        statuses.append(status)
+                for script in re.findall(r"sh '(.*)'", post):
+                    self.shell(["sh", "-xec", script], folder, ci)
+                self.assertEqual(statuses, {"build": [0, 0], "test": [0, 1]}[name])
+        self.assert_kept("jenkins-it-1", ["out/app", "reports/junit.xml"])
+
+    def test_the_woodpecker_workflows(self):
+        for name, status in (("build", 0), ("test", 1)):
+            [step] = load(f"woodpecker/{name}.yaml")["steps"]
+            ci = {**WOODPECKER, "CI_WORKFLOW_NAME": name, "CI_STEP_NAME": step["name"],
+                  **step.get("environment", {})}
+            with self.job(name) as folder:
+                self.shell(["sh", "-ec", "\n".join(step["commands"])], folder, ci, status=status)
+        self.assert_kept("me/it/8", ["out/app", "reports/junit.xml"])
+
+    def test_plain_shell(self):
+        script = EXAMPLES / "shell" / "pipeline.sh"
+        for name, status in (("build", 0), ("test", 1), ("neither", 2)):
+            with self.job(name) as folder:
+                self.shell([script, name], folder, {"BATON_WORKFLOW": "w"}, status=status)
+        self.assert_kept("w", ["out/app", "reports/junit.xml"])

@@ -1,0 +1,278 @@
+/* An attach that remembers what it wrote (client/materialise_record.c): rules T4, T5, and
+ * that nothing hides behind the stat record. */
+#include "materialise_tree.h"
+
+#include <sys/inotify.h>
+
+static void add_sample(struct place *place)
+{
+	add_file(place, "a.txt", "alpha", 0640);
+	add_dir(place, "d", 0755);
+	add_file_in_units(place, "d/large", "0123456789abcdef", 3, 0755);
+	add_link(place, "d/link", "../a.txt");
+	add_file(place, "d/small", "small", 0600);
+	add_file(place, "e/f/implied", "below directories without rows", 0600);
+	add_file(place, "zero", "", 0604);
+}
+
+/* An attach that keeps a record; between its last step and that, `meanwhile` happens. */
+static void attach_recorded(struct place *place, void (*meanwhile)(void))
+{
+	struct materialise *materialise = NULL;
+	view_table_finish(&place->tree.table);
+	place->options.keeps_record = place->options.trusts_record = true;
+	assert_int_equal(materialise_open(&place->tree.table, &place->options,
+					  &materialise, &place->error),
+			 0);
+	assert_int_equal(materialise_begin(materialise, &place->error), 0);
+	assert_int_equal(feed(place, materialise, 0), 0);
+	assert_int_equal(materialise_finish(materialise, &place->error), 0);
+	if (meanwhile)
+		meanwhile();
+	assert_int_equal(materialise_record(materialise, NULL), 0);
+	place->counts = materialise_counts(materialise);
+	materialise_close(materialise);
+}
+
+/* ---- what is opened ---- */
+
+struct watch {
+	int fd; /* owned */
+	int directories[3];
+};
+
+static struct watch watch_begin(void)
+{
+	static const char *const paths[] = {"out", "out/d", "out/e/f"};
+	struct watch watch = {.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+	for (int i = 0; i < 3; i++) {
+		watch.directories[i] = inotify_add_watch(watch.fd, paths[i], IN_OPEN);
+		assert_true(watch.directories[i] > 0);
+	}
+	return watch;
+}
+
+/* Files, not directories, opened since. */
+static unsigned watch_end(const struct watch *watch)
+{
+	char events[65536] __attribute__((aligned(8)));
+	ssize_t len = read(watch->fd, events, sizeof events);
+	unsigned opened = 0;
+	for (ssize_t at = 0; at < len;) {
+		const struct inotify_event *event = (const void *)(events + at);
+		opened += !(event->mask & IN_ISDIR);
+		at += (ssize_t)sizeof *event + event->len;
+	}
+	(void)close(watch->fd);
+	return opened;
+}
+
+static void what_an_attach_wrote_is_not_read_again(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	assert_int_equal(place->counts.written, 5);
+	struct watch watch = watch_begin();
+	attach_recorded(place, NULL);
+	assert_int_equal(watch_end(&watch), 0);
+	assert_int_equal(place->counts.unchanged, 5);
+	assert_int_equal(place->counts.written, 0);
+}
+
+static void what_changed_is_read_and_nothing_else(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	put("out/d/small", "SMALL");
+	struct watch watch = watch_begin();
+	attach_recorded(place, NULL);
+	assert_int_equal(watch_end(&watch), 1);
+	assert_holds("out/d/small", "small");
+	assert_int_equal(place->counts.unchanged, 4);
+}
+
+static void what_was_compared_is_not_read_again(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	assert_int_equal(attach(place), 0); /* without a record */
+	struct stat stat = stat_of("out/zero");
+	struct record_stamp stamp = record_stamp_of(&stat);
+	while (!record_is_settled(&stamp))
+		;
+	attach_recorded(place, NULL);
+	struct watch watch = watch_begin();
+	attach_recorded(place, NULL);
+	assert_int_equal(watch_end(&watch), 0);
+}
+
+static void without_trust_everything_is_read(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	place->options.trusts_record = false;
+	struct watch watch = watch_begin();
+	assert_int_equal(attach(place), 0);
+	assert_true(watch_end(&watch) >= 5);
+}
+
+/* A view of one file more. */
+static void what_is_added_is_all_that_is_written(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	new_view(place);
+	add_sample(place);
+	add_file(place, "zz", "more", 0644);
+	struct watch watch = watch_begin();
+	attach_recorded(place, NULL);
+	assert_int_equal(watch_end(&watch), 0);
+	assert_int_equal(place->counts.unchanged, 5);
+	assert_int_equal(place->counts.written, 1);
+	assert_holds("out/zz", "more");
+}
+
+/* ---- what tries to hide ---- */
+
+static void write_over(const char *path, const char *bytes)
+{
+	struct stat before = stat_of(path);
+	int fd AUTO_FD = open(path, O_WRONLY);
+	assert_int_equal(write(fd, bytes, strlen(bytes)), strlen(bytes));
+	struct timespec times[2] = {before.st_atim, before.st_mtim};
+	assert_int_equal(futimens(fd, times), 0);
+	assert_int_equal(stat_of(path).st_size, before.st_size);
+}
+
+static void write_over_small(void)
+{
+	write_over("out/d/small", "SMALL");
+}
+
+static void write_over_all(void)
+{
+	write_over("out/d/small", "SMALL");
+	write_over("out/d/large", "fedcba9876543210");
+	write_over("out/a.txt", "ALPHA");
+}
+
+static void a_write_before_the_record_is_seen(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, write_over_small);
+	attach_recorded(place, NULL);
+	assert_holds("out/d/small", "small");
+}
+
+static void a_write_right_after_the_attach_is_seen(void **state)
+{
+	struct place *place = *state;
+	for (int i = 0; i < 20; i++) {
+		new_view(place);
+		add_sample(place);
+		attach_recorded(place, NULL);
+		write_over_all();
+		attach_recorded(place, i % 2 ? write_over_small : NULL);
+		if (i % 2 == 0)
+			assert_holds("out/d/small", "small");
+		assert_holds("out/d/large", "0123456789abcdef");
+		assert_holds("out/a.txt", "alpha");
+	}
+}
+
+static void a_file_put_into_its_place_alone_is_read_again(void **state)
+{
+	struct place *place = *state;
+	assert_int_equal(mkdir("out", 0755), 0);
+	put("out/other", "keeps the directory from being empty");
+	add_sample(place);
+	attach_recorded(place, write_over_all);
+	attach_recorded(place, NULL);
+	assert_holds("out/a.txt", "alpha");
+	assert_holds("out/d/small", "small");
+	assert_holds("out/d/large", "0123456789abcdef");
+}
+
+static void a_changed_mode_is_seen(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	assert_int_equal(chmod("out/a.txt", 0600), 0);
+	assert_int_equal(chmod("out/d", 0700), 0);
+	attach_recorded(place, NULL);
+	assert_mode("out/a.txt", 0640);
+	assert_mode("out/d", 0755);
+}
+
+static void a_changed_link_is_seen(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	assert_int_equal(unlink("out/d/link"), 0);
+	assert_int_equal(symlink("../b.txt", "out/d/link"), 0);
+	attach_recorded(place, NULL);
+	char target[16] = "";
+	assert_int_equal(readlink("out/d/link", target, sizeof target), 8);
+	assert_string_equal(target, "../a.txt");
+}
+
+static void what_is_gone_is_seen(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	assert_int_equal(unlink("out/e/f/implied"), 0);
+	assert_int_equal(rmdir("out/e/f"), 0);
+	attach_recorded(place, NULL);
+	assert_holds("out/e/f/implied", "below directories without rows");
+}
+
+static void another_view_is_written(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	attach_recorded(place, NULL);
+	new_view(place);
+	add_file(place, "a.txt", "ALPHA", 0640);
+	attach_recorded(place, NULL);
+	assert_holds("out/a.txt", "ALPHA");
+	new_view(place);
+	add_sample(place);
+	attach_recorded(place, NULL);
+	assert_holds("out/a.txt", "alpha");
+}
+
+static int setup(void **state)
+{
+	int err = place_setup(state);
+	(void)setenv("XDG_CACHE_HOME", ((struct place *)*state)->path, 1);
+	return err;
+}
+
+#define RECORD_TEST(test) cmocka_unit_test_setup_teardown(test, setup, place_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RECORD_TEST(what_an_attach_wrote_is_not_read_again),
+		RECORD_TEST(what_changed_is_read_and_nothing_else),
+		RECORD_TEST(what_was_compared_is_not_read_again),
+		RECORD_TEST(without_trust_everything_is_read),
+		RECORD_TEST(what_is_added_is_all_that_is_written),
+		RECORD_TEST(a_write_before_the_record_is_seen),
+		RECORD_TEST(a_write_right_after_the_attach_is_seen),
+		RECORD_TEST(a_file_put_into_its_place_alone_is_read_again),
+		RECORD_TEST(a_changed_mode_is_seen),
+		RECORD_TEST(a_changed_link_is_seen),
+		RECORD_TEST(what_is_gone_is_seen),
+		RECORD_TEST(another_view_is_written),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
