@@ -68,8 +68,7 @@ const char *ci_hint(const struct ci_system *system, const char *flag);
 /* The variable's value; NULL: not set or empty. */
 const char *ci_variable(const char *name);
 
-/* ---- rows that take more than a form ------------------------------------------------
- */
+/* ---- rows that take more than a form ---- */
 
 /* A random id, kept in a file of $RUNNER_TEMP that later steps of the job find. */
 void ci_github_execution(struct ci_finding *ret_finding);

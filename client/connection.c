@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/heartbeat.h"
 #include "client/report.h"
 #include "client/server_list.h"
 #include "client/terminal.h"
@@ -14,6 +15,8 @@
 #include "proto/cleanup.h"
 #include "proto/message.h"
 
+/* The daemon's patience allows for two that were lost or late. */
+#define HEARTBEATS_IN_SILENCE 3u
 #define RETRY_FIRST_MS 100u
 #define RETRY_MAX_MS 5000u
 #define RETRY_DOUBLINGS 6u
@@ -106,6 +109,7 @@ static void accept_welcome(struct connection *connection, const struct options *
 				       : SILENCE_MAX_MS;
 	if (!options->timeout_given && patience_ms > (uint64_t)options->timeout_ms)
 		connection->link.silence_ms = (int)patience_ms;
+	connection->heartbeat_ms = welcome->silence_ms / HEARTBEATS_IN_SILENCE;
 	link_greeted(&connection->link);
 }
 
@@ -271,11 +275,15 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 	}
 	*ret_connection = connection;
 	connection = (struct connection){.link.fd = -1};
+	if (ret_connection->heartbeat_ms)
+		ret_connection->heartbeat = heartbeat_new(&ret_connection->link,
+							  ret_connection->heartbeat_ms);
 	return 0;
 }
 
 void connection_close(struct connection *connection)
 {
+	heartbeat_free(connection->heartbeat);
 	if (connection->server)
 		link_fini(&connection->link);
 	free(connection->server);

@@ -17,6 +17,8 @@ struct connection {
 	char *server;        /* owned; the URL, for sentences */
 	char *peer;          /* owned; "the daemon at URL", for the link */
 	uint32_t ask_window; /* units */
+	struct heartbeat *heartbeat; /* owned; NULL: the daemon is endlessly patient */
+	uint64_t heartbeat_ms;       /* 0: none is wanted */
 	bool is_local;       /* a Unix socket: compressing rows does not pay */
 };
 

@@ -21,6 +21,7 @@
 struct side {
 	struct view_session session;
 	struct view_row row; /* the next one */
+	bool empty;          /* it is known, and has nothing */
 	bool ended;
 };
 
@@ -58,13 +59,14 @@ static int open_as(struct diff *diff, struct side *side, const char *layer,
 		return err;
 	request.message.layer = text_of(layer);
 	request.message.from_workflow = text_of(workflow);
-	request.message.if_empty = true;
 	/* All sides of a conflict are in the view; the last one's row is compared. */
 	request.message.on_conflict = text_of("mark");
 	uint64_t deadline_ms = connection_patience(diff->options);
 	side->session = (struct view_session){.report = diff->report};
-	return view_session_open(&side->session, diff->options, &request.message,
-				 deadline_ms, error);
+	err = view_session_open(&side->session, diff->options, &request.message,
+				deadline_ms, error);
+	side->empty = err == ERR_EMPTY;
+	return side->empty ? 0 : err;
 }
 
 /* A layer, if there is one of that id in the workflow; else a workflow. */
@@ -161,9 +163,9 @@ static unsigned compare_rows(const struct row *a, const struct row *b)
 
 static int advance(struct side *side, struct error *error)
 {
-	int got = view_session_next(&side->session, &side->row, error);
-	side->ended = got == 0;
-	return got < 0 ? got : 0;
+	int got = side->empty ? 0 : view_session_next(&side->session, &side->row, error);
+	side->ended = got == 0 || got == ERR_EMPTY;
+	return got < 0 && !side->ended ? got : 0;
 }
 
 /* <0: only the first has the path that is next; >0: only the second; 0: both. */

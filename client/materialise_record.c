@@ -14,8 +14,7 @@
 /* How long an attach waits at its end so that what it wrote can be trusted. */
 #define SETTLE_MS_MAX 20
 
-/* ---- which entry is which -------------------------------------------------------------
- */
+/* ---- which entry is which ---- */
 
 /* The record's entry for each entry of the view, which are both in manifest order. */
 static void match_entries(struct materialise *m)
@@ -116,8 +115,7 @@ void record_note_device(struct materialise *m)
 		m->device = stat.st_dev;
 }
 
-/* ---- what need not be read ------------------------------------------------------------
- */
+/* ---- what need not be read ---- */
 
 /* Whether all of the view lies in DIR as the record says, so that nothing has to be done.
  * Nothing is: one that holds much more is not worth looking through. */
@@ -149,8 +147,7 @@ bool record_holds(const struct materialise *m, uint32_t entry, const struct stat
 	return record_entry_holds(m->record, &known, stat);
 }
 
-/* ---- what is to be remembered ---------------------------------------------------------
- */
+/* ---- what is to be remembered ---- */
 
 /* Its time must be the row's, since the note has none. */
 static bool is_plain(const struct materialise *m, uint32_t entry, const struct stat *stat)
@@ -210,8 +207,7 @@ void record_settle(struct materialise *m)
 	m->has_settled = record_is_settled(&latest);
 }
 
-/* ---- writing --------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 struct record_pass {
 	struct materialise *m;             /* borrowed */

@@ -40,7 +40,8 @@ struct options {
 	struct setting retry_of;
 	bool retry_none;     /* --retry-of none */
 	bool retry_detected; /* found in a CI system's environment, not given */
-	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing */
+	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing
+	 */
 	char *identity_problem;
 	struct string_list needs;
 	struct setting needs_origin; /* value unused */

@@ -14,8 +14,7 @@ void persist_record_open(struct persist *persist)
 		persist->record = stat_record_open(persist->selection.root_fd);
 }
 
-/* ---- the base -------------------------------------------------------------------------
- */
+/* ---- the base ---- */
 
 void persist_record_base(const struct persist *persist, char ret_text[17])
 {
@@ -37,8 +36,7 @@ bool persist_record_root(const struct persist *persist, struct text base_root,
 	       root_decode(base_root.at, base_root.len, ret_root, &ignored) == 0;
 }
 
-/* ---- writing --------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 struct record_pass {
 	const struct upload_result *upload; /* borrowed */

@@ -131,13 +131,13 @@ static void write_line(const struct persist *persist,
 		report_line(persist->report,
 			    "persisted %s, %s as layer %.*s (an earlier try had got "
 			    "through) in %s%s",
-			    files, bytes, (int)layer->layer.len, layer->layer.at,
-			    elapsed, replaces);
+			    files, bytes, (int)layer->layer.len, layer->layer.at, elapsed,
+			    replaces);
 	else
 		report_line(persist->report,
 			    "persisted %s, %s as layer %.*s (%s new, %s sent) in %s%s",
-			    files, bytes, (int)layer->layer.len, layer->layer.at,
-			    fresh, sent, elapsed, replaces);
+			    files, bytes, (int)layer->layer.len, layer->layer.at, fresh,
+			    sent, elapsed, replaces);
 }
 
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome)
@@ -233,8 +233,7 @@ static void report_dry(const struct dry_run *dry)
 	}
 	char files[HUMAN_TEXT_SIZE], directories[HUMAN_TEXT_SIZE];
 	char symlinks[HUMAN_TEXT_SIZE], bytes[HUMAN_TEXT_SIZE];
-	report_line(report,
-		    "would persist %s, %s and %s: %s; nothing was done",
+	report_line(report, "would persist %s, %s and %s: %s; nothing was done",
 		    human_things(dry->totals.files, "file", files),
 		    human_things(dry->totals.directories, "directory", directories),
 		    human_things(dry->totals.symlinks, "symbolic link", symlinks),

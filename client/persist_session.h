@@ -55,8 +55,7 @@ int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error);
 void persist_outcome_fini(struct persist_outcome *outcome);
 
-/* ---- persist_record.c: the stat record ------------------------------------------------
- */
+/* ---- persist_record.c: the stat record ---- */
 /* Opens the record of the root, unless the user wants none. */
 void persist_record_open(struct persist *persist);
 /* The id of its base, for PERSIST; "" where there is none. */

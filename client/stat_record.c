@@ -33,8 +33,7 @@ struct stat_record {
 	struct node *nodes; /* owned */
 };
 
-/* ---- the header ----------------------------------------------------------------------
- */
+/* ---- the header ---- */
 
 /* Wraps for times that no clock shows. */
 static int64_t nanoseconds_of(const struct timespec *time)
@@ -81,8 +80,7 @@ static bool header_holds(const struct record_header *header, const uint8_t *byte
 		       xxh64_of(bytes + RECORD_CHECKED_AT, len - RECORD_CHECKED_AT);
 }
 
-/* ---- entries -------------------------------------------------------------------------
- */
+/* ---- entries ---- */
 
 static void read_stamp(struct reader *in, struct record_stamp *stamp)
 {
@@ -163,8 +161,7 @@ static int compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-/* ---- reading all of it ---------------------------------------------------------------
- */
+/* ---- reading all of it ---- */
 
 struct parse {
 	struct stat_record *record; /* borrowed */
@@ -312,8 +309,7 @@ void stat_record_close(struct stat_record *record)
 	free(record);
 }
 
-/* ---- asking --------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 const struct record_base *stat_record_base(const struct stat_record *record)
 {
@@ -390,8 +386,7 @@ uint32_t stat_record_find(const struct stat_record *record, const char *path, si
 	return found;
 }
 
-/* ---- stamps --------------------------------------------------------------------------
- */
+/* ---- stamps ---- */
 
 struct record_stamp record_stamp_of(const struct stat *status)
 {

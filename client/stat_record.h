@@ -123,8 +123,7 @@ uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32
 /* The entry with this path below the directory; RECORD_NONE. */
 uint32_t stat_record_find(const struct stat_record *record, const char *path, size_t len);
 
-/* ---- stamps -------------------------------------------------------------------------
- */
+/* ---- stamps ---- */
 struct record_stamp record_stamp_of(const struct stat *status);
 bool record_stamp_equal(const struct record_stamp *a, const struct record_stamp *b);
 /* Whether a write at this moment would give another change time: the entry's bytes, read

@@ -19,8 +19,7 @@
 #define LEFT_BEHIND_SECONDS 3600
 #define PATH_ROOM 4096u
 
-/* ---- which file -----------------------------------------------------------------------
- */
+/* ---- which file ---- */
 
 /* Whether this kernel's clock stamps the files, and each write: ext, XFS, Btrfs, tmpfs,
  * ramfs, overlayfs, F2FS, ZFS, bcachefs. */
@@ -101,8 +100,7 @@ void record_place_fini(struct record_place *place)
 	*place = (struct record_place){0};
 }
 
-/* ---- reading -------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static int folder_fd(const struct record_place *place)
 {
@@ -130,8 +128,7 @@ int record_place_open(const struct record_place *place, size_t *ret_len)
 	return take_fd(&fd);
 }
 
-/* ---- writing -------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 /* With the one above it, which many a home does not have. */
 static int make_folder(const char *folder)
@@ -171,8 +168,7 @@ void record_place_discard(struct record_place *place)
 	place->temporary[0] = '\0';
 }
 
-/* ---- the bound -----------------------------------------------------------------------
- */
+/* ---- the bound ---- */
 
 struct kept_file {
 	char name[64];

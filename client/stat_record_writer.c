@@ -36,8 +36,7 @@ struct stat_record_writer {
 	size_t ended;               /* directories that end before the next entry */
 };
 
-/* ---- bytes ---------------------------------------------------------------------------
- */
+/* ---- bytes ---- */
 
 static void flush(struct stat_record_writer *writer)
 {
@@ -99,8 +98,7 @@ static void put_entry(struct stat_record_writer *writer, const struct record_ent
 		flush(writer);
 }
 
-/* ---- merging -------------------------------------------------------------------------
- */
+/* ---- merging ---- */
 
 static void push(struct stat_record_writer *writer, const struct merge_level *level)
 {
@@ -216,8 +214,7 @@ void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 	push(writer, &level);
 }
 
-/* ---- beginning and end ---------------------------------------------------------------
- */
+/* ---- beginning and end ---- */
 
 struct stat_record_writer *stat_record_writer_new(int root_fd,
 						  const struct stat_record *earlier)

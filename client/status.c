@@ -51,8 +51,7 @@ static void print_daemon(struct report *report, const char *server,
 	report_answer(report, "process     %" PRIu64 ", up for %s, %s of memory",
 		      reply->pid, human_seconds(reply->uptime_ms, uptime),
 		      human_size(reply->rss_bytes, memory));
-	report_answer(report,
-		      "sessions    %" PRIu64 " active, %" PRIu64 " waiting, %s",
+	report_answer(report, "sessions    %" PRIu64 " active, %" PRIu64 " waiting, %s",
 		      reply->sessions, reply->waiting,
 		      human_things(reply->connections, "connection", connections));
 }

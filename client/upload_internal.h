@@ -181,8 +181,7 @@ int upload_fill(struct worker *worker, struct batch *batch, struct error *error)
 /* Whether the worker has entries or a file to go on with. */
 bool upload_holds(const struct worker *worker);
 
-/* ---- upload_recall.c ------------------------------------------------------------------
- */
+/* ---- upload_recall.c ---- */
 enum recalled {
 	RECALLED, /* its units are known, and are in the batch as far as they are new */
 	RECALL_FULL, /* they do not fit any more */

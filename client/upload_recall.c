@@ -12,8 +12,7 @@
 /* Lacked units in one answer before it says something about the rest. */
 #define JUDGE_UNITS 64u
 
-/* ---- before the walk ------------------------------------------------------------------
- */
+/* ---- before the walk ---- */
 
 static int compare_digests(const void *a, const void *b)
 {
@@ -73,8 +72,7 @@ void upload_recall_begin(struct upload *upload)
 	scout_paths(upload);
 }
 
-/* ---- files ----------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static bool is_cold(struct upload *upload)
 {
@@ -123,8 +121,7 @@ enum recalled upload_recall(struct worker *worker, uint32_t number, struct batch
 	return RECALLED;
 }
 
-/* ---- answers --------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 int upload_recall_answered(struct upload *upload, const struct batch_unit *unit,
 			   const uint8_t *candidates, uint8_t count, struct error *error)

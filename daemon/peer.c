@@ -208,6 +208,7 @@ static bool welcome(struct peer *peer)
 		.codecs = {.items = codecs, .count = 1},
 		.ask_window = ASK_WINDOW_UNITS,
 		.keepalive_ms = SERVER_KEEPALIVE_MS,
+		.silence_ms = peer->server->config->silence_ms,
 	};
 	return send_now(peer, MSG_WELCOME, &message);
 }
@@ -324,7 +325,7 @@ static void on_message(struct peer *peer)
 	uint16_t type = header_type(peer);
 	if (peer->state == PEER_GREETING)
 		on_greeting(peer, type);
-	else if (!message_type_name(type))
+	else if (!message_type_name(type) || type == MSG_KEEPALIVE)
 		expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
 	else
 		on_request(peer, type);
@@ -377,10 +378,16 @@ void peer_open(struct server *server, int fd)
 	struct peer *peer = must_calloc(1, sizeof(*peer));
 	peer->server = server;
 	peer->fd = fd;
+	/* The kernel may have no room for one more watch: then this peer is not served.
+	 */
+	if (uv_poll_init(&server->loop, &peer->poll, fd) != 0) {
+		(void)close(fd);
+		free(peer);
+		return;
+	}
 	pthread_mutex_init(&peer->voice, NULL);
 	name_peer(peer);
 	server_remember_peer(server, peer);
-	claim(uv_poll_init(&server->loop, &peer->poll, fd) == 0);
 	peer->poll.data = peer;
 	expect_message(peer, PEER_GREETING, HELLO_TIMEOUT_MS);
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);

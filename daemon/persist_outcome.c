@@ -7,9 +7,11 @@
 #include "daemon/server.h"
 #include "daemon/tree.h"
 #include "daemon/view.h"
+#include "daemon/workers.h"
 #include "proto/cleanup.h"
 
 #define WARNING_SIZE 1000u
+#define INTERRUPT_EVERY 4096u /* rows */
 #define WARNINGS_MAX 3u
 
 static uint32_t position_of(const struct catalogue_history *history, int64_t layer_id)
@@ -73,6 +75,18 @@ static void warn_if_late(struct session *session, const struct catalogue_history
 	warn(message, sentence);
 }
 
+/* Rule W9: what it was built on was replaced while it was made. */
+static void warn_if_stale(struct session *session, const struct catalogue_history *now,
+			  const struct view *view, uint32_t position,
+			  struct msg_committed *message)
+{
+	if (view->states[position] != LAYER_STALE)
+		return;
+	char *sentence = message_arena_take(session->arena, WARNING_SIZE);
+	view_stale_sentence(&now->history, view, position, sentence, WARNING_SIZE);
+	warn(message, sentence);
+}
+
 /* View position of a layer, and whether any other layer is concurrent with it. */
 static uint32_t find_concurrent(const struct view *view, uint32_t layer, bool *ret_any)
 {
@@ -132,12 +146,15 @@ static void describe_conflict(struct session *session,
 /* Looks for the first: 1 and *ret_coming, borrowed from the tree; 0 none. Rows are
  * marked, because of the conflicts that a merge collects it keeps only the first few,
  * which may be of others; some are only collected. */
-static int find_conflict(struct tree *tree, uint32_t own, struct coming *ret_coming,
-			 struct error *error)
+static int find_conflict(struct session *session, struct tree *tree, uint32_t own,
+			 struct coming *ret_coming, struct error *error)
 {
 	struct merged_row row;
 	int code;
-	while ((code = tree_next(tree, &row, error)) == 1) {
+	for (uint64_t rows = 1; (code = tree_next(tree, &row, error)) == 1; rows++) {
+		if (rows % INTERRUPT_EVERY == 0 &&
+		    workers_are_interrupted(session->server->workers))
+			return 0; /* the layer is committed: only the warning is lost */
 		if (!row.conflict ||
 		    !takes_part(row.conflict_sources, row.conflict_source_count, own,
 				ret_coming))
@@ -172,7 +189,7 @@ static int warn_if_conflicting(struct session *session,
 	crew_enter(crew);
 	int code = tree_open(session->server->store, now, view, &options, &tree, error);
 	if (code == 0)
-		code = find_conflict(tree, own, &coming, error);
+		code = find_conflict(session, tree, own, &coming, error);
 	if (code == 1) {
 		char *sentence = message_arena_take(session->arena, WARNING_SIZE);
 		describe_conflict(session, now, view, &coming, sentence);
@@ -202,6 +219,7 @@ int persist_outcome(struct session *session, const struct contact *contact,
 		return error_set(error, ERR_INTERNAL,
 				 "the committed layer is not in its workflow");
 	warn_if_late(session, &now, &view, position, message);
+	warn_if_stale(session, &now, &view, position, message);
 	list_replaced(session, &now, &view, position, message);
 	bool concurrent = false;
 	uint32_t own = find_concurrent(&view, position, &concurrent);

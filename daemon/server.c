@@ -256,8 +256,8 @@ static void expire(struct server *server)
 			     &error))
 		log_line(server->log, LOG_WARNING, "retention", "%s", error.text);
 	else if (count)
-		log_line(server->log, LOG_INFO, "retention",
-			 "%" PRIu64 " workflows expired", count);
+		log_line(server->log, LOG_INFO, "retention", "%" PRIu64 " %s expired",
+			 count, count == 1 ? "workflow" : "workflows");
 }
 
 static void on_retention_work(uv_work_t *work)

@@ -1,5 +1,6 @@
 #include "daemon/session.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -154,6 +155,14 @@ static void reset_wake(struct session *session)
 		(void)eventfd_write(session->wake_fd, 1);
 }
 
+/* 0 in the configuration is endless patience. */
+static int silence_of(const struct config *config)
+{
+	if (config->silence_ms == 0)
+		return -1;
+	return config->silence_ms > INT_MAX ? INT_MAX : (int)config->silence_ms;
+}
+
 void session_run(struct server *server, struct peer *peer, int wake_fd)
 {
 	struct session session = {
@@ -166,7 +175,7 @@ void session_run(struct server *server, struct peer *peer, int wake_fd)
 	uint64_t begin = mono_ms();
 	link_init(&session.link, peer->fd, wake_fd, peer->label);
 	link_greeted(&session.link);
-	session.link.silence_ms = (int)server->config->silence_ms;
+	session.link.silence_ms = silence_of(server->config);
 	struct error error = {0};
 	int code = run_verb(&session, &error);
 	session_end_silence(&session);

@@ -128,6 +128,12 @@ static int gather_rows(struct attach *attach, struct error *error)
 		/* Once an attach is sure to fail, only its conflicts are of interest. */
 		if (is_in_conflict(attach))
 			continue;
+		if (attach->totals.units + merged.row.unit_count > LAYER_UNITS_MAX)
+			return error_set(
+				error, ERR_LIMIT,
+				"this view has more than %u units; narrow it with "
+				"--only, --exclude or --from",
+				LAYER_UNITS_MAX);
 		int planned = plan_units(attach, &merged, error);
 		if (planned)
 			return planned;

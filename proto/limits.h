@@ -72,7 +72,11 @@
 #define ROW_FIELDS_MAX 64u
 #define PIECES_MAX 65536u
 #define ROOT_LEN_MAX UNIT_LEN_MAX      /* the root itself is kept as one frame */
-#define LAYER_ROWS_MAX (64u * 1000u * 1000u)
+/* The root's length ends a layer at some 14 million paths before this does. */
+#define LAYER_ROWS_MAX (16u * 1000u * 1000u)
+/* Unit mentions of a layer, and of a view: 4 bytes each while an attach runs. Repeated
+ * rows compress a thousandfold, so the bytes sent are no bound. */
+#define LAYER_UNITS_MAX (32u * 1000u * 1000u)
 #define WORKSPACE_LAYERS_MAX 10000u
 
 #endif

@@ -43,6 +43,7 @@ struct link {
 	struct buffer
 		last_error; /* owned; payload of the latest ERROR, for its conflicts */
 	bool send_torn, receive_torn;
+	_Atomic bool sending; /* a message is under way; see link_keepalive() */
 	/* link_receive() returns also after a message that it swallowed, as type 0
 	 * without a payload: for those who have something to do before they wait again.
 	 */
@@ -81,6 +82,11 @@ int link_send_control(struct link *link, uint16_t type, const void *message,
  * where the file can do that. ERR_DAMAGED when the file ends before or cannot be read. */
 int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offset,
 		   size_t len, struct error *error);
+
+/* Says KEEPALIVE, from any thread, unless a message is under way or the socket is full:
+ * for the side that works without anything to say. It never waits. Not together with
+ * link_queue(). */
+void link_keepalive(struct link *link);
 
 /* Puts a message behind those that wait; sends what the socket takes without waiting.
  * Errors of the socket show at the next receive or flush. How much may wait is the

@@ -1,6 +1,8 @@
 /* The sending half of a link. */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -111,6 +113,31 @@ static size_t total_len(const struct iovec *pieces, int count)
 	return len;
 }
 
+/* A KEEPALIVE of another thread takes no longer than one system call. */
+static void hold(struct link *link)
+{
+	while (atomic_exchange(&link->sending, true))
+		sched_yield();
+}
+
+static void release(struct link *link)
+{
+	atomic_store(&link->sending, false);
+}
+
+void link_keepalive(struct link *link)
+{
+	static const uint8_t keepalive[] = {1, 0, 0, 0, MSG_KEEPALIVE, 0, 0, 0, 0x80};
+	if (atomic_exchange(&link->sending, true))
+		return;
+	if (!link->send_torn) {
+		ssize_t sent = send(link->fd, keepalive, sizeof(keepalive),
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		link->send_torn = sent > 0 && sent < (ssize_t)sizeof(keepalive);
+	}
+	release(link);
+}
+
 int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int count,
 	      struct error *error)
 {
@@ -125,7 +152,10 @@ int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int 
 		all[1 + i] = pieces[i];
 	uint64_t before = link->sent_bytes;
 	struct pieces whole = {.at = all, .count = 1 + (size_t)count};
-	return end(link, before, send_pieces(link, whole, 0, error));
+	hold(link);
+	ret = end(link, before, send_pieces(link, whole, 0, error));
+	release(link);
+	return ret;
 }
 
 int link_send_control(struct link *link, uint16_t type, const void *message,
@@ -210,10 +240,13 @@ int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offse
 	struct iovec piece = {.iov_base = &header, .iov_len = sizeof(header)};
 	int flags = len > 0 ? MSG_MORE : 0;
 	uint64_t before = link->sent_bytes;
+	hold(link);
 	ret = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
 	if (ret == 0)
 		ret = send_file(link, file_fd, (off_t)offset, len, error);
-	return end(link, before, ret);
+	ret = end(link, before, ret);
+	release(link);
+	return ret;
 }
 
 bool link_waiting(const struct link *link)

@@ -137,6 +137,7 @@ static const char *piece_fault(const struct root_piece *piece)
 static int read_pieces(struct reader *in, struct root *root, struct error *error)
 {
 	uint64_t rows = 0;
+	uint64_t units = 0;
 	for (size_t i = 0; i < root->piece_count; i++) {
 		root->pieces[i] = read_piece(in);
 		if (in->failed)
@@ -145,6 +146,7 @@ static int read_pieces(struct reader *in, struct root *root, struct error *error
 		if (fault)
 			return damaged(error, fault);
 		rows += totals_rows(&root->pieces[i].totals);
+		units += root->pieces[i].totals.units;
 	}
 	if (in->left > 0)
 		return damaged(error, "bytes behind its last piece");
@@ -152,6 +154,10 @@ static int read_pieces(struct reader *in, struct root *root, struct error *error
 		return error_set(error, ERR_LIMIT,
 				 "root of a manifest: more than %u paths in one layer",
 				 LAYER_ROWS_MAX);
+	if (units > LAYER_UNITS_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "root of a manifest: more than %u units in one layer",
+				 LAYER_UNITS_MAX);
 	return 0;
 }
 

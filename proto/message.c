@@ -84,6 +84,7 @@ static const struct message_field welcome_fields[] = {
 	FIELD(msg_welcome, codecs, STR, .list = true),
 	FIELD(msg_welcome, ask_window, UINT),
 	FIELD(msg_welcome, keepalive_ms, UINT),
+	FIELD(msg_welcome, silence_ms, UINT),
 };
 TABLE(welcome, msg_welcome, "");
 

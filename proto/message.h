@@ -95,6 +95,7 @@ struct msg_welcome {
 	struct text_list features, hashes, codecs;
 	uint64_t ask_window; /* units */
 	uint64_t keepalive_ms;
+	uint64_t silence_ms;
 };
 
 struct msg_conflict {

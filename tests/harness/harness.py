@@ -59,12 +59,13 @@ class Result:
 class Daemon:
     """A batond with its data in `folder`, listening on a Unix socket there."""
 
-    def __init__(self, folder, *flags, environment=None, wrapper=()):
+    def __init__(self, folder, *flags, environment=None, wrapper=(), pass_fds=()):
         self.folder = pathlib.Path(folder)
         self.socket = self.folder / "run" / "batond.sock"
         self.url = f"unix:{self.socket}"
         self.data = self.folder / "data"
         self.flags, self.environment, self.wrapper = flags, environment, wrapper
+        self.pass_fds = pass_fds
         self.process = None
         self.log = b""
         self.start()
@@ -81,7 +82,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [*self.wrapper, BATOND, "--data", self.data, "--listen", self.url, *self.flags],
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
-            env=environment)
+            env=environment, pass_fds=self.pass_fds)
         pidfd = os.pidfd_open(self.process.pid)
         ready, _, _ = select.select([notify, pidfd], [], [], PATIENCE)
         os.close(pidfd)
@@ -210,8 +211,8 @@ class Scenario(unittest.TestCase):
     # ---- the client ---------------------------------------------------------------------
 
     def environment(self, variables=None):
-        return dict(clean_environment(), BATON_SERVER=self.daemon.url,
-                    XDG_CACHE_HOME=str(self.folder / "cache"), **(variables or {}))
+        return {**clean_environment(), "BATON_SERVER": self.daemon.url,
+                "XDG_CACHE_HOME": str(self.folder / "cache"), **(variables or {})}
 
     def command(self, *arguments):
         """Without progress: a slow machine would draw a line that no test expects."""

@@ -240,6 +240,10 @@ class Verbs(Scenario):
             self.assertEqual({entry["path"]: entry["change"] for entry in entries},
                              {"changed": "changed", "gone": "removed", "new": "added"})
         self.refused("diff", "w", "ghost", status=3, says="`ghost`")
+        self.persist("a", {}, "--if-empty=ok", workflow="nothing")
+        for flags in ([], ["--exclude", "*"]):
+            entries = self.baton("diff", "--json", *flags, "nothing", "nothing").json["entries"]
+            self.assertEqual(entries, [])
 
     def test_diff_of_two_workflows_needs_no_third(self):
         self.persist("a", {"x": "1"}, workflow="first")

@@ -216,6 +216,15 @@ class OtherPeers(DaemonScenario):
         self.assertEqual(persist.returncode, 0)
         self.status()
 
+    def test_a_client_that_is_busy_without_a_word_is_not_given_up(self):
+        """A file of zeros is one unit again and again: hashed, and nothing to say of it."""
+        self.start_daemon("daemon", "--silence", "150ms")
+        root = self.tree({"small": "x"})
+        with open(root / "zeros", "wb") as file:
+            file.truncate(1 << 30)
+        result = self.baton("persist", "--json", "--root", root, ".", job="a").json
+        self.assertEqual(result["bytes"], (1 << 30) + 1)
+        self.assertNotIn("timeout", self.daemon.read_log())
 
     def test_a_peer_that_falls_silent_in_a_request_is_told_so(self):
         self.start_daemon("daemon", "--silence", "100ms")
@@ -329,7 +338,7 @@ class Retention(DaemonScenario):
         for workflow in ("old", "w"):
             self.persist("a", {"a": ""}, workflow=workflow)
         self.daemon.expire("old")
-        self.assertTrue(self.daemon.log_lines("1 workflows expired"))
+        self.assertTrue(self.daemon.log_lines("1 workflow expired"))
         self.refused("log", workflow="old", status=3, says="expired")
         self.assertEqual(contents(self.attach()[1]), {"a": ""})
 

@@ -75,6 +75,7 @@ static const struct msg_welcome full_welcome = {
 	.codecs = LIST(some_codecs),
 	.ask_window = 16384,
 	.keepalive_ms = 5000,
+	.silence_ms = 60000,
 };
 static const struct msg_welcome minimal_welcome = {0};
 static const struct msg_error full_error = {

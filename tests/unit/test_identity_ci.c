@@ -217,8 +217,7 @@ static const struct example examples[] = {
 };
 /* clang-format on */
 
-/* ---- helpers ------------------------------------------------------------------------
- */
+/* ---- helpers ---- */
 
 static void set_environment(const char *lines)
 {
@@ -334,8 +333,7 @@ static void assert_noted(const char *environment, const char *system, const char
 		fail_msg("`%s` does not say `%s`", notes.items[0], says);
 }
 
-/* ---- tests --------------------------------------------------------------------------
- */
+/* ---- tests ---- */
 
 static void each_system_says_who_the_job_is(void **state)
 {
@@ -490,8 +488,7 @@ static void an_empty_environment_needs_no_note(void **state)
 	assert_int_equal(notes.count, 0);
 }
 
-/* ---- GitHub's execution --------------------------------------------------------------
- */
+/* ---- GitHub's execution ---- */
 
 static char folder[] = "/tmp/baton-identity-XXXXXX";
 

@@ -1,0 +1,182 @@
+"""The man pages and the completions say what `baton help` and `batond --help` say."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from harness import BATON, BATOND, BUILD, clean_environment
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+VERBS = ("persist", "attach", "ls", "log", "diff", "cat", "status", "whereami", "version", "help")
+MADE = BUILD.resolve() / "packaging"
+
+
+def run(*command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8",
+                          **options).stdout
+
+
+def words(text):
+    """Without layout, quotes and the capital that a sentence begins with."""
+    return re.sub(r"\s+", " ", text.replace("`", "").replace("‐", "-")).strip().lower()
+
+
+def page(name):
+    environment = dict(clean_environment(), MANWIDTH="200", LC_ALL="C.UTF-8", MANROFFOPT="-ww")
+    done = subprocess.run(["man", "--no-hyphenation", "-l", MADE / name], env=environment,
+                          capture_output=True, check=True, encoding="utf-8")
+    return done.stdout, done.stderr
+
+
+def sections(text):
+    """{heading: body} of a formatted page."""
+    parts = re.split(r"(?m)^(\S.*)$", text)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def help_options(text):
+    """{flag: (letter, argument, variable, text)} of a part of `baton help`."""
+    found = re.finditer(r"(?m)^  (?:-(.), )?(--\S+)(?: (\S+))?(?:  \((\w+)\))?\n((?: {10}.*\n)+)",
+                        text)
+    return {match[2]: (match[1], match[3], match[4], words(match[5])) for match in found}
+
+
+def page_flags(text):
+    return set(re.findall(r"(?m)^ {7}(?:-., )?(--[a-z-]+)", text))
+
+
+@unittest.skipUnless(shutil.which("man"), "man is not installed")
+class Pages(unittest.TestCase):
+    def assert_described(self, options, body):
+        self.assertEqual(page_flags(body), set(options))
+        flat = words(body)
+        for flag, (letter, argument, variable, text) in options.items():
+            head = (f"-{letter}, " if letter else "") + flag + (f" {argument}" if argument else "")
+            ends = f" environment: {variable.lower()}." if variable else ""
+            self.assertIn(words(f"{head} {text.rstrip('.')}"), flat)
+            self.assertRegex(flat, re.escape(words(text.rstrip("."))) + r"\.?" + re.escape(ends))
+
+    def test_baton_1_has_the_options_of_each_command_and_no_others(self):
+        found = sections(page("baton.1")[0])
+        for verb in VERBS:
+            own = run(BATON, "help", verb).split("\noptions of every command")[0]
+            options = help_options(own.partition(f"options of baton {verb}:")[2] + "\n")
+            heading = f"OPTIONS OF BATON {verb.upper()}"
+            self.assertEqual(bool(options), heading in found, verb)
+            if options:
+                self.assert_described(options, found[heading])
+        common = run(BATON, "help").partition("\noptions of every command")[2]
+        self.assert_described(help_options(common), found["OPTIONS OF EVERY COMMAND"])
+
+    def test_baton_1_has_the_commands_and_the_exit_statuses(self):
+        found = sections(page("baton.1")[0])
+        text = run(BATON, "help")
+        usages = re.findall(r"(?m)^  (baton .*)\n +(.*(?:\n {10}.*)*)", text)
+        self.assertEqual([usage.split()[1] for usage, _ in usages], list(VERBS))
+        for usage, summary in usages:
+            self.assertIn(words(f"{usage} {summary}"), words(found["COMMANDS"]))
+        statuses = re.findall(r"(?m)^  (\d)  (.*)", text.partition("\nexit status:")[2])
+        self.assertEqual(len(statuses), 10)
+        for status, meaning in statuses:
+            self.assertRegex(words(found["EXIT STATUS"]),
+                             rf"\b{status} {re.escape(meaning.lower().split(': try')[0])}")
+
+    def test_batond_8_and_batond_conf_5_have_the_options_of_batond(self):
+        text = run(BATOND, "--help")
+        rows = re.findall(r"(?m)^  (--[a-z-]+) ([A-Z]+) +(.*(?:\n {24}.*)*)", text)
+        flags = re.findall(r"(?m)^  .*?(--[a-z-]+)", text) + ["--help"]
+        self.assertGreater(len(rows), 10)
+        found = sections(page("batond.8")[0])
+        self.assertEqual(page_flags(found["OPTIONS"]), set(flags))
+        keys = words(sections(page("batond.conf.5")[0])["KEYS"])
+        for flag, argument, meaning in rows:
+            self.assertIn(words(f"{flag} {argument} {meaning}"), words(found["OPTIONS"]))
+            if flag != "--config":
+                self.assertIn(words(f"{flag[2:]} = {argument} {meaning}"), keys)
+        self.assertIn("--read-data", found["CHECK"])
+
+    def test_baton_protocol_7_is_the_whole_of_the_protocol_page(self):
+        flat = re.sub(r"\W+", "", page("baton-protocol.7")[0])
+        source = (TOP / "proto/PROTOCOL.md").read_text(encoding="utf-8")
+        headings = re.findall(r"(?m)^## (.*)", source)
+        codes = re.findall(r"\| (\d+) \| ([a-z-]+) \| (\d) (?=\|)", source)
+        self.assertGreater(len(headings) + len(codes), 30)
+        for text in headings + ["".join(row) for row in codes]:
+            self.assertIn(re.sub(r"\W+", "", text), flat)
+        for paragraph in re.findall(r"(?m)^(?:[A-Z][a-zA-Z ,;:]+\n)+", source):
+            self.assertTrue(re.sub(r"\W+", "", paragraph) in flat, paragraph)
+
+    def test_the_formatter_has_nothing_to_complain_about(self):
+        for name in ("baton.1", "batond.8", "batond.conf.5", "baton-protocol.7"):
+            complaints = [line for line in page(name)[1].splitlines()
+                          if "will not fit on one page" not in line]
+            self.assertEqual(complaints, [], name)
+
+
+def flags_of(verb):
+    """What may be written behind `baton VERB`, letters too."""
+    return set(re.findall(r"(?<= )(--?[a-z-]+)(?=[, \n])",
+                          "\n".join(line for line in run(BATON, "help", verb).splitlines(True)
+                                    if re.match(r"  -", line))))
+
+
+class Completions(unittest.TestCase):
+    def bash(self, *line):
+        script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _baton; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        return set(run("bash", "-c", script, MADE / "baton", "baton", *line).split())
+
+    @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
+    def test_bash_offers_the_commands_their_options_and_choices(self):
+        self.assertEqual(self.bash(""), set(VERBS))
+        self.assertEqual(self.bash("help", "st"), {"status"})
+        for verb in VERBS:
+            self.assertEqual(self.bash(verb, "-"), flags_of(verb), verb)
+        self.assertEqual(self.bash("persist", "--if-empty", ""), {"error", "warn", "ok"})
+        self.assertEqual(self.bash("persist", "--if-empty", "=", "w"), {"warn"})
+        self.assertEqual(self.bash("attach", "--job", ""), set())
+
+    def fish(self, line):
+        script = f"source {MADE}/baton.fish; complete -C '{line}'"
+        environment = dict(os.environ, XDG_CONFIG_HOME="/nonexistent", XDG_DATA_HOME="/nonexistent")
+        done = subprocess.run(["fish", "--private", "--no-config", "-c", script], env=environment,
+                              capture_output=True, check=True, encoding="utf-8")
+        return {row.split("\t")[0] for row in done.stdout.splitlines()}
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish_offers_the_commands_their_options_and_choices(self):
+        self.assertEqual(self.fish("baton "), set(VERBS))
+        for verb in VERBS:
+            offered = {flag for flag in self.fish(f"baton {verb} --") if flag.startswith("--")}
+            expected = {flag for flag in flags_of(verb) if flag.startswith("--")}
+            self.assertEqual(offered, expected, verb)
+        self.assertEqual(self.fish("baton attach --stale "), {"drop", "keep"})
+
+    def zsh(self, verb):
+        """The options that the function gives to zsh's own _arguments."""
+        script = ('_arguments() { state=argument; words=($verb); print -l -- "$@"; return 1 }; '
+                  'compdef() { }; verb=$2; source "$1"; true')
+        text = run("zsh", "-f", "-c", script, "zsh", MADE / "_baton", verb)
+        lines = text.splitlines()
+        own = lines[lines.index("*::argument:->argument") + 1:]
+        return set(re.findall(r"(?m)^\*?(?:\([^)]*\))?(--?[a-z-]+)", "\n".join(own))) - {"-s"}
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+    def test_zsh_is_given_the_options_of_each_command(self):
+        for verb in VERBS:
+            self.assertEqual(self.zsh(verb), flags_of(verb), verb)
+
+    def test_all_three_name_every_option_and_command(self):
+        for name in ("baton", "_baton", "baton.fish"):
+            text = (MADE / name).read_text(encoding="utf-8")
+            for verb in VERBS:
+                self.assertIn(verb, text)
+                for flag in flags_of(verb):
+                    self.assertIn(flag.lstrip("-") if name.endswith("fish") else flag, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
