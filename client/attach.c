@@ -2,7 +2,6 @@
  * attach: the view of this job, written into DIR.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +14,6 @@
 #include "client/view_table.h"
 #include "client/want.h"
 #include "proto/cleanup.h"
-
-#define AGAIN_MS 200
 
 /* One try. */
 struct attach {
@@ -265,6 +262,8 @@ struct tries {
 	struct report *report;         /* borrowed */
 	uint64_t started_ms;
 	uint64_t deadline_ms; /* for reaching the daemon */
+	uint32_t pause_ms;    /* before the next try */
+	unsigned count;       /* tries that failed */
 	bool lost;            /* a connection was lost; the deadline counts from then */
 	struct error
 		told; /* of the last try that got as far as DIR: what state it is in */
@@ -288,14 +287,10 @@ static int attach_once(struct tries *tries, struct error *error)
 		err = attach_view(&attach, tries->started_ms, error);
 	if (err && attach.got_to_directory)
 		tries->told = *error;
+	if (err)
+		tries->pause_ms =
+			connection_retry_ms(&attach.session.connection, tries->count++);
 	return err;
-}
-
-/* Whether the time until the next try passed without a signal. */
-static bool wait_a_little(void)
-{
-	struct pollfd poll_fd = {.fd = interrupts_fd(), .events = POLLIN};
-	return poll(&poll_fd, 1, AGAIN_MS) == 0;
 }
 
 /* Whether a try that failed with err is followed by another one. */
@@ -306,7 +301,9 @@ static bool goes_on(struct tries *tries, int err)
 	if (!tries->lost)
 		tries->deadline_ms = now_ms() + (uint64_t)tries->options->timeout_ms;
 	tries->lost = true;
-	return now_ms() + AGAIN_MS < tries->deadline_ms && wait_a_little();
+	struct error interrupted;
+	return now_ms() + tries->pause_ms < tries->deadline_ms &&
+	       connection_pause(tries->pause_ms, &interrupted) == 0;
 }
 
 /* A lost connection is tried again until the timeout has passed since it was lost first:
@@ -325,7 +322,8 @@ int attach_run(const struct options *options, struct report *report, struct erro
 	};
 	int err;
 	while ((err = attach_once(&tries, error)) && goes_on(&tries, err))
-		report_note(report, "%s; trying again", error->text);
+		if (tries.count == 1)
+			report_note(report, "%s; trying again", error->text);
 	if (err && connection_may_retry(err) && tries.told.code)
 		*error = tries.told;
 	return err ? error->code : 0;

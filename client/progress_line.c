@@ -52,12 +52,22 @@ static unsigned percentage(const struct progress_figures *figures)
 	return part >= 0.99 ? 99 : (unsigned)(part * 100);
 }
 
+/* Bytes to come; where only files are counted, as many for each as so far. */
+static double bytes_left(const struct progress_figures *figures)
+{
+	if (figures->total_bytes > 0)
+		return (double)figures->total_bytes - (double)figures->bytes;
+	if (figures->files == 0)
+		return 0;
+	double files_left = (double)figures->total_files - (double)figures->files;
+	return files_left * (double)figures->bytes / (double)figures->files;
+}
+
 static void add_time_left(struct line *line, const struct progress_figures *figures)
 {
-	if (figures->bytes >= figures->total_bytes)
+	if (bytes_left(figures) <= 0)
 		return;
-	double seconds = (double)(figures->total_bytes - figures->bytes) /
-			 (double)figures->bytes_per_second;
+	double seconds = bytes_left(figures) / (double)figures->bytes_per_second;
 	char left[HUMAN_TEXT_SIZE];
 	if (seconds < 1e9)
 		add(line, ", %s left", human_seconds((uint64_t)(seconds * 1000), left));

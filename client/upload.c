@@ -192,6 +192,8 @@ static void *work(void *context)
 
 static void publish(struct upload *upload)
 {
+	for (uint32_t i = upload->walked; i < upload->tree->count; i++)
+		upload->walked_files += tree_entry(upload->tree, i)->type == ROW_FILE;
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->walked = upload->tree->count;
 	(void)pthread_cond_broadcast(&upload->moved);
@@ -228,6 +230,7 @@ static int walk(struct upload *upload, struct error *error)
 	};
 	int rc = walk_run(&request, upload->tree, error);
 	publish(upload);
+	progress_set_total(upload->request->progress, upload->walked_files, 0);
 	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
 		return rc;
 	return selection_check(upload->request->selection, error);

@@ -104,6 +104,7 @@ struct upload {
 	struct parcel *sent_first, *sent_last;
 	uint32_t in_flight;    /* units asked about or sent, unanswered */
 	uint32_t walked, next; /* entries that may be read; that were taken */
+	uint64_t walked_files; /* among the entries walked; the walking thread's */
 	struct revisit_list again, racy;
 	bool is_cold;     /* the daemon lacks much of what was recalled */
 	unsigned busy;    /* workers with a job */

@@ -224,8 +224,8 @@ static int conflict_error(struct attach *attach, struct error *error)
 	}
 	char more[64] = "";
 	if (all > 1)
-		snprintf(more, sizeof(more), ", and %llu more paths",
-			 (unsigned long long)all - 1);
+		snprintf(more, sizeof(more), ", and %llu more %s",
+			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
 	return error_set(
 		error, ERR_CONFLICT,
 		"concurrent jobs persisted different content at `%.*s`: %s%s; choose "

@@ -66,7 +66,7 @@ class Daemon:
         self.data = self.folder / "data"
         self.flags, self.environment, self.wrapper = flags, environment, wrapper
         self.pass_fds = pass_fds
-        self.process = None
+        self.process, self.frozen = None, False
         self.log = b""
         self.start()
 
@@ -103,7 +103,8 @@ class Daemon:
             return None
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
-            self.process.send_signal(signal.SIGCONT)
+            if self.frozen:  # only then: LeakSanitizer hangs if it comes while it looks
+                self.thaw()
         try:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -120,10 +121,12 @@ class Daemon:
 
     def freeze(self):
         """Stops it in the middle of whatever it does; thaw() lets it go on."""
+        self.frozen = True
         self.process.send_signal(signal.SIGSTOP)
         os.waitpid(self.process.pid, os.WUNTRACED)
 
     def thaw(self):
+        self.frozen = False
         self.process.send_signal(signal.SIGCONT)
 
     def wait(self):
