@@ -24,7 +24,7 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   tidy           runs clang-tidy
   install        installs; PREFIX (default /usr/local) and DESTDIR are honoured
   static         builds build-static/client/baton, which runs in any Linux container
-  deb            makes the Debian packages baton and batond in build-deb/
+  deb            makes the Debian packages baton and batond (and libbaton's) in build-deb/
   help           this text
 
 CC chooses the compiler (gcc or clang). Missing Debian packages are installed first,

@@ -90,8 +90,8 @@ struct materialise {
 	struct restore *restores; /* owned; in the order of opening */
 	size_t restore_count;
 	uint64_t trash_count;
-	uint64_t written;      /* files; atomic */
-	uint32_t next_compare; /* atomic */
+	uint64_t written;           /* files; atomic */
+	uint32_t next_compare;      /* atomic */
 	struct stat_record *record; /* owned; NULL: none */
 	uint32_t *recorded;         /* owned; by entry: the record's; RECORD_NONE */
 	bool is_as_recorded;        /* all of the view lies there already */

@@ -27,9 +27,9 @@ struct persist {
 	struct msg_identity identity;
 	struct text *identity_items; /* owned */
 	struct selection selection;
-	char *prefix;              /* owned; clean; "": none */
-	uint64_t started_ms;       /* now_ms() */
-	struct progress *progress; /* owned */
+	char *prefix;               /* owned; clean; "": none */
+	uint64_t started_ms;        /* now_ms() */
+	struct progress *progress;  /* owned */
 	struct stat_record *record; /* owned; NULL: none */
 	uint8_t key[PERSIST_KEY_LEN];
 	bool key_sent;
@@ -42,7 +42,7 @@ struct persist {
 struct persist_outcome {
 	struct upload_result upload; /* its tree is empty if `again` */
 	bool has_upload;
-	bool base_held; /* the daemon has the stat record's base */
+	bool base_held;   /* the daemon has the stat record's base */
 	bool again;       /* the daemon had committed it before */
 	uint8_t *payload; /* owned; committed borrows from it */
 	struct message_memory memory;

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "client/stat_record.h"
 
@@ -32,6 +33,9 @@ struct record_place {
 	char name[48];      /* of the record in it */
 	char temporary[64]; /* while it is written */
 };
+
+/* Nanoseconds since 1970. */
+int64_t record_now_ns(clockid_t clock);
 
 /* 0, or -1 and errno: a file system whose times prove nothing (ENOTSUP), no folder that
  * could be named. */

@@ -40,9 +40,9 @@ struct entry {
 	uint32_t unit_count;
 	uint16_t mode; /* 0 … 0777 */
 	uint8_t name_len;
-	uint8_t type : 2;  /* enum row_type */
-	bool is_row : 1;   /* false: a parent that is not stored, or a file left out */
-	bool is_known : 1; /* files: size, time, mode and units are final */
+	uint8_t type : 2;     /* enum row_type */
+	bool is_row : 1;      /* false: a parent that is not stored, or a file left out */
+	bool is_known : 1;    /* files: size, time, mode and units are final */
 	bool is_recorded : 1; /* as the stat record says; not looked at further */
 };
 

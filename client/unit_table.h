@@ -19,9 +19,9 @@
 #include "proto/error.h"
 
 enum unit_state {
-	UNIT_NEW,   /* on its way to the daemon; the SHA-256 may not be known yet */
-	UNIT_HELD,  /* the daemon has it: offered and equal, or stored */
-	UNIT_CLAIM, /* believed to be equal to a unit that is UNIT_NEW */
+	UNIT_NEW,    /* on its way to the daemon; the SHA-256 may not be known yet */
+	UNIT_HELD,   /* the daemon has it: offered and equal, or stored */
+	UNIT_CLAIM,  /* believed to be equal to a unit that is UNIT_NEW */
 	UNIT_LACKED, /* of the stat record, its bytes not read; the daemon has it not */
 };
 
@@ -54,7 +54,8 @@ int unit_table_held(struct unit_table *table, uint32_t unit, const struct digest
 		    struct error *error);
 
 /* Settles the claims once no unit is on its way: how many are not equal to any unit that
- * the daemon holds, or were recalled and have not come. Those have become UNIT_NEW and are the caller's to send. */
+ * the daemon holds, or were recalled and have not come. Those have become UNIT_NEW and
+ * are the caller's to send. */
 uint32_t unit_table_settle(struct unit_table *table);
 /* Whether it still has to be sent. */
 bool unit_table_is_new(struct unit_table *table, uint32_t unit);

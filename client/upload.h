@@ -29,10 +29,10 @@
 #include "proto/manifest.h"
 
 struct upload_request {
-	struct link *link;           /* borrowed; READY was received */
-	uint32_t ask_window;         /* units, of WELCOME; at least 1 */
-	struct selection *selection; /* borrowed */
-	const char *prefix;          /* borrowed; clean; "" or NULL: none */
+	struct link *link;                /* borrowed; READY was received */
+	uint32_t ask_window;              /* units, of WELCOME; at least 1 */
+	struct selection *selection;      /* borrowed */
+	const char *prefix;               /* borrowed; clean; "" or NULL: none */
 	const struct stat_record *record; /* borrowed; NULL: none */
 	const struct root *base; /* borrowed; of the record's base, if the daemon has it;
 				  * or NULL */
@@ -46,10 +46,10 @@ struct upload_request {
 };
 
 struct upload_result {
-	struct tree tree;     /* owned */
+	struct tree tree;         /* owned */
 	struct unit_table *units; /* owned; what the tree's numbers mean */
-	struct buffer root;   /* owned; encoded */
-	struct digest digest; /* of the root: the layer's */
+	struct buffer root;       /* owned; encoded */
+	struct digest digest;     /* of the root: the layer's */
 	struct totals totals;
 	uint64_t skipped;            /* entries that could not be kept */
 	struct string_list warnings; /* owned; sentences, also after a failure */

@@ -90,7 +90,7 @@ struct upload {
 	struct stat_scout scout;              /* of the stat record, if there is one */
 	struct digest *base_pieces;           /* owned; sorted */
 	size_t base_piece_count;
-	dev_t device; /* of the root */
+	dev_t device;         /* of the root */
 	uint32_t batch_units; /* UPLOAD_BATCH_UNITS, or less where the window is small */
 	long grain_ns;        /* of the clock that stamps files */
 

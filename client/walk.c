@@ -9,6 +9,7 @@
 
 #include "client/beneath.h"
 #include "client/walk_names.h"
+#include "client/walk_recorded.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
 #include "proto/path.h"
@@ -129,32 +130,6 @@ static int read_names(struct walk *walk, struct level *level, bool reads,
 	return 0;
 }
 
-/* What the stat record says of a path that the scout found so; false: nothing. */
-static bool recorded(const struct walk *walk, uint32_t number,
-		     struct record_entry *ret_entry)
-{
-	const struct stat_scout *scout = walk->request->scout;
-	if (number == RECORD_NONE || !stat_scout_saw(scout, number, SCOUT_HOLDS))
-		return false;
-	*ret_entry = stat_record_get(scout->record, number);
-	return true;
-}
-
-/* The names of a directory that is as it was. */
-static void recall_names(const struct walk *walk, struct level *level)
-{
-	static const unsigned char types[] = {DT_UNKNOWN, DT_REG, DT_DIR, DT_LNK};
-	const struct stat_record *record = walk->request->scout->record;
-	uint32_t end = stat_record_end(record, level->recorded);
-	for (uint32_t at = level->recorded + 1; at < end;
-	     at = stat_record_end(record, at)) {
-		struct record_entry entry = stat_record_get(record, at);
-		walk_names_recall(&level->names, types[entry.type], entry.name,
-				  entry.name_len);
-	}
-	walk_names_sort(&level->names);
-}
-
 static struct level *push(struct walk *walk)
 {
 	if (walk->depth == walk->room) {
@@ -167,30 +142,6 @@ static struct level *push(struct walk *walk)
 	struct level *level = &walk->levels[walk->depth++];
 	*level = (struct level){.fd = -1, .recorded = RECORD_NONE};
 	return level;
-}
-
-/* What is read from now on is what the status stands for, if it is settled. */
-static void keep_status(const struct walk *walk, struct entry *entry,
-			const struct stat *status)
-{
-	struct record_stamp stamp = record_stamp_of(status);
-	entry->mode = status->st_mode & 0777;
-	entry->seconds = stamp.modified.seconds;
-	entry->nanoseconds = stamp.modified.nanoseconds;
-	entry->inode = stamp.inode;
-	if (status->st_dev == walk->device && (status->st_mode & 07000) == 0 &&
-	    record_is_settled(&stamp))
-		entry->changed_ns = stamp.changed_ns;
-}
-
-static void keep_record(struct entry *entry, const struct record_entry *known)
-{
-	entry->mode = known->mode & 0777;
-	entry->seconds = known->stamp.modified.seconds;
-	entry->nanoseconds = known->stamp.modified.nanoseconds;
-	entry->inode = known->stamp.inode;
-	entry->changed_ns = known->stamp.changed_ns;
-	entry->is_recorded = true;
 }
 
 static void note_recorded(const struct walk *walk, struct level *level, uint32_t number)
@@ -206,9 +157,10 @@ static bool enter_recorded(struct walk *walk, const struct found *found)
 {
 	struct record_entry known;
 	if (!is_read(walk, found->path_len, found->verdict.taken) ||
-	    !recorded(walk, found->recorded, &known) || !known.listed)
+	    !walk_recorded(walk->request->scout, found->recorded, &known) ||
+	    !known.listed)
 		return false;
-	keep_record(tree_entry(walk->tree, found->entry), &known);
+	walk_recorded_keep(tree_entry(walk->tree, found->entry), &known);
 	struct level *level = push(walk);
 	level->entry = found->entry;
 	level->path_len = found->path_len;
@@ -216,7 +168,7 @@ static bool enter_recorded(struct walk *walk, const struct found *found)
 	level->range = found->verdict.below;
 	level->complete = true;
 	note_recorded(walk, level, found->recorded);
-	recall_names(walk, level);
+	walk_recorded_names(walk->request->scout->record, level->recorded, &level->names);
 	return true;
 }
 
@@ -231,7 +183,7 @@ static int enter(struct walk *walk, const struct found *found, struct error *err
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(walk, found->path_len, error);
-	keep_status(walk, tree_entry(walk->tree, found->entry), &status);
+	walk_recorded_note(tree_entry(walk->tree, found->entry), &status, walk->device);
 	struct level *level = push(walk);
 	level->fd = take_fd(&fd);
 	level->complete = reads;
@@ -253,16 +205,19 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 		return fail(walk, 0, error);
 	walk->device = status.st_dev;
 	level->complete = is_read(walk, 0, level->taken);
-	if (level->complete && recorded(walk, level->recorded, &known) && known.listed) {
-		keep_record(entry, &known);
-		recall_names(walk, level);
+	if (level->complete &&
+	    walk_recorded(walk->request->scout, level->recorded, &known) &&
+	    known.listed) {
+		walk_recorded_keep(entry, &known);
+		walk_recorded_names(walk->request->scout->record, level->recorded,
+				    &level->names);
 		return 0;
 	}
-	level->fd = openat(walk->selection->root_fd, ".",
-			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	level->fd =
+		openat(walk->selection->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (level->fd < 0)
 		return fail(walk, 0, error);
-	keep_status(walk, entry, &status);
+	walk_recorded_note(entry, &status, walk->device);
 	return read_names(walk, level, level->complete, error);
 }
 
@@ -299,8 +254,8 @@ static int look(struct walk *walk, const char *name, struct found *found,
 	if (level->recorded != RECORD_NONE) {
 		const struct stat_record *record = walk->request->scout->record;
 		found->recorded = stat_record_seek(
-			record, &level->sibling,
-			stat_record_end(record, level->recorded), name, found->name_len);
+			record, &level->sibling, stat_record_end(record, level->recorded),
+			name, found->name_len);
 	}
 	size_t start = level->path_len ? level->path_len + 1 : 0;
 	found->path_len = start + found->name_len;
@@ -342,10 +297,11 @@ static int append_file(struct walk *walk, struct found *found, struct error *err
 {
 	int rc = append(walk, found, ROW_FILE, error);
 	struct record_entry known;
-	if (rc < 0 || !recorded(walk, found->recorded, &known) || known.type != ROW_FILE)
+	if (rc < 0 || !walk_recorded(walk->request->scout, found->recorded, &known) ||
+	    known.type != ROW_FILE)
 		return rc;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
-	keep_record(entry, &known);
+	walk_recorded_keep(entry, &known);
 	entry->record = found->recorded;
 	return 0;
 }
@@ -357,8 +313,9 @@ static int append_link(struct walk *walk, struct found *found, struct error *err
 		return rc;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	struct record_entry known;
-	if (recorded(walk, found->recorded, &known) && known.type == ROW_SYMLINK) {
-		keep_record(entry, &known);
+	if (walk_recorded(walk->request->scout, found->recorded, &known) &&
+	    known.type == ROW_SYMLINK) {
+		walk_recorded_keep(entry, &known);
 		entry->target = tree_text(walk->tree, known.target, known.target_len);
 		return 0;
 	}
@@ -367,7 +324,7 @@ static int append_link(struct walk *walk, struct found *found, struct error *err
 	struct stat status;
 	ssize_t len = -1;
 	if (fstatat(fd, found->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-		keep_status(walk, entry, &status);
+		walk_recorded_note(entry, &status, walk->device);
 		len = readlinkat(fd, found->name, target, sizeof target);
 	}
 	if (len < 0)

@@ -42,7 +42,8 @@ struct link {
 	size_t early_len;
 	struct buffer
 		last_error; /* owned; payload of the latest ERROR, for its conflicts */
-	bool send_torn, receive_torn;
+	_Atomic bool send_torn; /* link_keepalive() may tear it, too */
+	bool receive_torn;
 	_Atomic bool sending; /* a message is under way; see link_keepalive() */
 	/* link_receive() returns also after a message that it swallowed, as type 0
 	 * without a payload: for those who have something to do before they wait again.

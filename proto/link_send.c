@@ -84,7 +84,8 @@ static int send_pieces(struct link *link, struct pieces pieces, int flags,
 	return 0;
 }
 
-/* Before a message: the wake-up, the state of this half, the size, the queue. */
+/* Before a message, held: a KEEPALIVE must not tear this half behind the look at it. The
+ * wake-up, the state of this half, the size, the queue. */
 static int begin(struct link *link, uint16_t type, size_t len, struct error *error)
 {
 	size_t max = message_type_is_bulk(type) ? BULK_LEN_MAX : CONTROL_LEN_MAX;
@@ -143,17 +144,16 @@ int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int 
 {
 	claim(count >= 0 && count <= LINK_PIECES_MAX);
 	size_t len = total_len(pieces, count);
-	int ret = begin(link, type, len, error);
-	if (ret < 0)
-		return ret;
 	struct wire_header header = header_of(type, len);
 	struct iovec all[1 + LINK_PIECES_MAX] = {{&header, sizeof(header)}};
 	for (int i = 0; i < count; i++)
 		all[1 + i] = pieces[i];
-	uint64_t before = link->sent_bytes;
 	struct pieces whole = {.at = all, .count = 1 + (size_t)count};
 	hold(link);
-	ret = end(link, before, send_pieces(link, whole, 0, error));
+	int ret = begin(link, type, len, error);
+	uint64_t before = link->sent_bytes;
+	if (ret == 0)
+		ret = end(link, before, send_pieces(link, whole, 0, error));
 	release(link);
 	return ret;
 }
@@ -233,15 +233,14 @@ static int send_file(struct link *link, int file_fd, off_t offset, size_t left,
 int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offset,
 		   size_t len, struct error *error)
 {
-	int ret = begin(link, type, len, error);
-	if (ret < 0)
-		return ret;
 	struct wire_header header = header_of(type, len);
 	struct iovec piece = {.iov_base = &header, .iov_len = sizeof(header)};
 	int flags = len > 0 ? MSG_MORE : 0;
-	uint64_t before = link->sent_bytes;
 	hold(link);
-	ret = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
+	int ret = begin(link, type, len, error);
+	uint64_t before = link->sent_bytes;
+	if (ret == 0)
+		ret = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
 	if (ret == 0)
 		ret = send_file(link, file_fd, (off_t)offset, len, error);
 	ret = end(link, before, ret);

@@ -146,8 +146,9 @@ static void check_block(struct layer_check *layer, size_t piece)
 	}
 	for (size_t i = 0; i < layer->mention_count; i++)
 		layer->mentions[i].frame = layer->block.mentions[i];
-	qsort(layer->mentions, layer->mention_count, sizeof *layer->mentions,
-	      compare_mentions);
+	if (layer->mention_count > 0) /* a piece of directories alone has no array */
+		qsort(layer->mentions, layer->mention_count, sizeof *layer->mentions,
+		      compare_mentions);
 	for (size_t first = 0; first < layer->mention_count;) {
 		size_t end = first + 1;
 		while (end < layer->mention_count &&
