@@ -12,7 +12,7 @@
 #include "proto/cleanup.h"
 
 /* How long an attach waits at its end so that what it wrote can be trusted. */
-#define SETTLE_MS_MAX 20
+#define SETTLE_MS_MAX 50
 
 /* ---- which entry is which ---- */
 
@@ -118,10 +118,12 @@ void record_note_device(struct materialise *m)
 /* ---- what need not be read ---- */
 
 /* Whether all of the view lies in DIR as the record says, so that nothing has to be done.
- * Nothing is: one that holds much more is not worth looking through. */
+ * A record that holds much more is not worth looking through; what is to be deleted may
+ * lie on other mounts, which the record does not know. */
 bool record_covers(struct materialise *m)
 {
-	if (!m->record || stat_record_count(m->record) / 2 > m->table->entry_count)
+	if (!m->record || m->options.delete_extra ||
+	    stat_record_count(m->record) / 2 > m->table->entry_count)
 		return false;
 	for (uint32_t entry = 1; entry < m->table->entry_count; entry++)
 		if (!says_the_same(m, entry))

@@ -100,7 +100,7 @@ static bool says_nothing_new(const struct persist *persist,
 			     const struct persist_outcome *outcome)
 {
 	const struct tree *tree = &outcome->upload.tree;
-	if (!persist->record || !outcome->base_held)
+	if (!persist->record || !outcome->base_held || outcome->upload.beyond_base)
 		return false;
 	for (uint32_t i = 0; i < tree->count; i++)
 		if (!tree_entry(tree, i)->is_recorded)

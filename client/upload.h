@@ -51,7 +51,8 @@ struct upload_result {
 	struct buffer root;       /* owned; encoded */
 	struct digest digest;     /* of the root: the layer's */
 	struct totals totals;
-	uint64_t skipped;            /* entries that could not be kept */
+	bool beyond_base; /* the stat record knew files that do not stand in its base */
+	uint64_t skipped; /* entries that could not be kept */
 	struct string_list warnings; /* owned; sentences, also after a failure */
 };
 

@@ -99,6 +99,8 @@ static void take_units(struct worker *worker, uint32_t number,
 		else if (unit_table_recall(upload->units, &name, &units[i]))
 			batch_add_recalled(batch, units[i], &name.key, number);
 	}
+	if (!is_held && known->unit_count > 0)
+		__atomic_store_n(&upload->result->beyond_base, true, __ATOMIC_RELAXED);
 	struct entry *entry = tree_entry(upload->tree, number);
 	entry_set_units(entry, units, known->unit_count);
 	entry->size = known->size;
