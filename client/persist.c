@@ -97,14 +97,28 @@ static bool may_be_misled(const struct persist *persist, int rc)
 	return persist->record && (rc == ERR_DENIED || rc == ERR_DAMAGED);
 }
 
+/* A busy daemon is asked again until options' timeout since it first said so; a lost
+ * connection has made progress, and gets the whole timeout each time. */
+static bool goes_on(const struct persist *persist, int rc, unsigned try,
+		    uint64_t *busy_until_ms)
+{
+	if (!connection_may_retry(rc) || try + 1 == TRIES_MAX)
+		return false;
+	if (rc != ERR_BUSY)
+		return true;
+	if (*busy_until_ms == 0)
+		*busy_until_ms = now_ms() + (uint64_t)persist->options->timeout_ms;
+	return now_ms() < *busy_until_ms;
+}
+
 static int try_often(struct persist *persist, struct connection *connection,
 		     struct persist_outcome *outcome, struct error *error)
 {
+	uint64_t busy_until_ms = 0;
 	for (unsigned try = 0;; try++) {
 		int rc = persist_session(persist, connection, outcome, error);
 		bool misled = may_be_misled(persist, rc);
-		if (rc == 0 || (!misled && !connection_may_retry(rc)) ||
-		    try + 1 == TRIES_MAX)
+		if (rc == 0 || (!misled && !goes_on(persist, rc, try, &busy_until_ms)))
 			return rc;
 		if (misled)
 			stat_record_close(take_ptr(&persist->record));
