@@ -102,10 +102,10 @@ static bool may_be_misled(const struct persist *persist, int rc)
 static bool goes_on(const struct persist *persist, int rc, unsigned try,
 		    uint64_t *busy_until_ms)
 {
-	if (!connection_may_retry(rc) || try + 1 == TRIES_MAX)
+	if (!connection_may_retry(rc))
 		return false;
 	if (rc != ERR_BUSY)
-		return true;
+		return try + 1 < TRIES_MAX;
 	if (*busy_until_ms == 0)
 		*busy_until_ms = now_ms() + (uint64_t)persist->options->timeout_ms;
 	return now_ms() < *busy_until_ms;
