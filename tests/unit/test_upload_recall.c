@@ -264,6 +264,17 @@ static void an_exclude_also_prunes_what_is_known(void **state)
 	assert_true(has_text(fixture, "d/same", "some text"));
 }
 
+/* The record knows the directory, but not all that is in it. */
+static void what_was_left_out_at_first_is_found_later(void **state)
+{
+	struct fixture *fixture = *state;
+	write_sample(fixture);
+	upload_as(fixture, (struct manner){.exclude = "same"});
+	upload(fixture);
+	assert_true(has_text(fixture, "d/same", "some text"));
+	assert_int_equal(fixture->opened, 1);
+}
+
 /* ---- what the daemon lacks ---- */
 
 static void another_daemon_gets_everything(void **state)
@@ -402,6 +413,7 @@ int main(void)
 		RECALL_TEST(a_write_in_an_unchanged_directory_is_seen),
 		RECALL_TEST(what_was_left_out_is_not_forgotten),
 		RECALL_TEST(an_exclude_also_prunes_what_is_known),
+		RECALL_TEST(what_was_left_out_at_first_is_found_later),
 		RECALL_TEST(another_daemon_gets_everything),
 		RECALL_TEST(a_daemon_that_has_half_gets_the_other),
 		RECALL_TEST(what_a_changed_file_had_comes_from_another),
