@@ -167,6 +167,12 @@ class Daemon:
         self.start()
 
 
+def is_sanitized():
+    """Whether the programs were built with a sanitizer, which has memory of its own."""
+    program = BATOND.read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
+
+
 def clean_environment():
     """The environment without what a CI system or a user may have set."""
     keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",

@@ -1,6 +1,5 @@
 """What lies where after an installation, libbaton, and the static client."""
 
-import functools
 import os
 import pathlib
 import re
@@ -8,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BUILD, PATIENCE, Scenario, contents
+from harness import BUILD, PATIENCE, Scenario, contents, is_sanitized
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 STATIC_MAX = 4 << 20  # bytes
@@ -20,12 +19,6 @@ def run(*command, **options):
     if done.returncode != 0:
         raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout[-8000:]}")
     return done.stdout
-
-
-@functools.cache
-def is_sanitized():
-    return b"__asan_init" in (BUILD / "client/baton").read_bytes() or \
-        b"__tsan_init" in (BUILD / "client/baton").read_bytes()
 
 
 def build_beside(name, *options, target="all"):

@@ -5,15 +5,10 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BATOND, Scenario
+from harness import Scenario, is_sanitized
 
 VALGRIND = ("valgrind", "--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite",
             "--error-exitcode=99", "--track-fds=no", "--num-callers=30")
-
-
-def is_sanitized():
-    with open(BATOND, "rb") as program:
-        return b"__asan_init" in (text := program.read()) or b"__tsan_init" in text
 
 
 @unittest.skipUnless(shutil.which("valgrind"), "valgrind is not installed")

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import Scenario
+from harness import is_sanitized, Scenario
 
 BOUND = 256 << 20
 FILES = 100_000
@@ -23,6 +23,7 @@ def block(number):
     return number.to_bytes(8, "little") * (1 << 17)
 
 
+@unittest.skipIf(is_sanitized(), "sanitizers have memory of their own")
 class Memory(Scenario):
     def run_client(self, *arguments, job=None):
         """Runs a client; returns the most memory it had, in bytes."""
