@@ -149,46 +149,49 @@ static int compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 
 /* ---- reading all of it ---- */
 
+struct open_directory {
+	uint32_t entry;
+	const char *last; /* borrowed; the name of its latest child; NULL: none */
+	size_t last_len;
+};
+
 struct parse {
 	struct stat_record *record; /* borrowed */
 	struct reader in;
-	uint32_t *open; /* owned; directories, outermost first */
-	uint32_t *last; /* owned; the latest child of each; 0: none */
+	struct open_directory *open; /* owned; outermost first */
 	size_t depth, room;
 };
 
 static void parse_fini(struct parse *parse)
 {
 	free(parse->open);
-	free(parse->last);
 }
 
 static void open_directory(struct parse *parse, uint32_t entry)
 {
 	if (parse->depth == parse->room) {
 		parse->room = parse->room ? parse->room * 2 : 64;
-		parse->open = must_realloc(parse->open, parse->room * sizeof(uint32_t));
-		parse->last = must_realloc(parse->last, parse->room * sizeof(uint32_t));
+		parse->open =
+			must_realloc(parse->open, parse->room * sizeof *parse->open);
 	}
-	parse->open[parse->depth] = entry;
-	parse->last[parse->depth++] = 0;
+	parse->open[parse->depth++] = (struct open_directory){.entry = entry};
 }
 
 static void end_directories(struct parse *parse, size_t count, uint32_t end)
 {
 	for (; count > 0; count--)
-		parse->record->nodes[parse->open[--parse->depth]].end = end;
+		parse->record->nodes[parse->open[--parse->depth].entry].end = end;
 }
 
 /* Whether it may follow its elder sibling. */
-static bool ascends(const struct parse *parse, const struct record_entry *entry)
+static bool ascends(struct parse *parse, const struct record_entry *entry)
 {
-	uint32_t elder = parse->last[parse->depth - 1];
-	if (elder == 0)
-		return true;
-	struct record_entry before = stat_record_get(parse->record, elder);
-	return compare_names(before.name, before.name_len, entry->name, entry->name_len) <
-	       0;
+	struct open_directory *open = &parse->open[parse->depth - 1];
+	bool ascends = !open->last || compare_names(open->last, open->last_len,
+						    entry->name, entry->name_len) < 0;
+	open->last = entry->name;
+	open->last_len = entry->name_len;
+	return ascends;
 }
 
 static bool parse_next(struct parse *parse, uint32_t number)
@@ -201,18 +204,15 @@ static bool parse_next(struct parse *parse, uint32_t number)
 	end_directories(parse, (size_t)ended, number);
 	record->nodes[number] = (struct node){
 		.at = (uint32_t)(parse->in.at - record->bytes),
-		.parent = is_root ? 0 : parse->open[parse->depth - 1],
+		.parent = is_root ? 0 : parse->open[parse->depth - 1].entry,
 		.end = number + 1,
 	};
 	struct record_entry entry = read_entry(&parse->in);
 	if (parse->in.failed || !entry_valid(&entry, is_root) ||
 	    entry.stamp.changed_ns >= record->header.written_ns)
 		return false;
-	if (!is_root) {
-		if (!ascends(parse, &entry))
-			return false;
-		parse->last[parse->depth - 1] = number;
-	}
+	if (!is_root && !ascends(parse, &entry))
+		return false;
 	if (entry.type == ROW_DIRECTORY)
 		open_directory(parse, number);
 	return parse->depth <= PATH_DEPTH_MAX + 1;
@@ -270,7 +270,7 @@ struct stat_record *stat_record_open(int root_fd)
 	int fd AUTO_FD = record_place_open(&place, &len);
 	if (fd < 0)
 		return NULL;
-	void *mapping = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+	void *mapping = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (mapping == MAP_FAILED)
 		return NULL;
 	struct stat_record *record = stat_record_parse(mapping, len);

@@ -134,10 +134,13 @@ class Log(DaemonScenario):
         self.baton("log")
         self.status()
         self.refused("attach", self.missing(), workflow="gh ost\"", status=3)
+        self.daemon.stop()  # a client may be gone before the line about it is written
 
     def test_text_has_one_line_for_each_request(self):
         self.use()
-        lines = [line.split(" ", 3) for line in self.daemon.read_log().splitlines()]
+        *lines, stopping, stopped = [line.split(" ", 3)
+                                     for line in self.daemon.read_log().splitlines()]
+        self.assertEqual((stopping[2], stopped[2]), ("stopping:", "stopped:"))
         self.assertEqual([verb.rstrip(":") for _, _, verb, _ in lines[-6:]],
                          ["persist", "attach", "look", "log", "status", "attach"])
         for time, level, _, _ in lines:
