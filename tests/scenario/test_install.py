@@ -85,7 +85,7 @@ class Installed(Scenario):
         if is_sanitized():
             self.skipTest("the example is not built with the sanitizer that the library has")
         target, prefix = self.install()
-        libraries = next(prefix.glob("lib/**/baton.pc")).parents[1]
+        libraries = next(prefix.glob("lib*/**/baton.pc")).parents[1]
         environment = dict(self.environment(), PKG_CONFIG_SYSROOT_DIR=str(target),
                            PKG_CONFIG_PATH=str(libraries / "pkgconfig"),
                            LD_LIBRARY_PATH=str(libraries), BATON_WORKFLOW="w")
