@@ -102,6 +102,17 @@ class Golden(unittest.TestCase):
         self.assertEqual(frames.encode_want(4096, wanted, True), message("WANT")["an example"])
         self.assertEqual(len(manifest.root_pieces(message("ROOT")["an example"])), 1)
 
+    def test_section_5_and_6_what_carries_units_and_rows_is_as_the_golden_ones(self):
+        contents = [b"alpha", b"be"]
+        self.assertEqual(frames.encode_units(frames.CONTENT, contents),
+                         message("UNITS")["an example"])
+        frame = message("FRAME")["an example"]
+        self.assertEqual(list(frames.decode_frame(frame).values()), contents)
+        self.assertEqual(frames.encode_frame(contents), frame)
+        directory, file = frames.decode_rows(message("ROWS")["an example"])
+        self.assertEqual((directory[:3], directory[3].path), ((0, 0, []), b"out"))
+        self.assertEqual((file[:3], file[3].path), ((1, 3, [0, 1]), b"out/a"))
+
     def test_format_section_3_a_frame_survives_encoding_and_no_flipped_bit_does(self):
         contents = [b"alpha", b"b" * 3000]
         frame = frames.encode_frame(contents)

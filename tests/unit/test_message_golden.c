@@ -1,8 +1,7 @@
 /*
  * tests/golden/messages/NAME.hex: what each message looks like on the wire, byte for
  * byte. A control message is there with every field and with only the required ones; a
- * bulk message as a small example made by hand from PROTOCOL.md (UNITS, ROWS and FRAME
- * are the formats of others and have their own tests).
+ * bulk message as a small example. The Python client checks the same files.
  *
  * BATON_GOLDEN_WRITE=1 writes the files instead: only when the protocol changes on
  * purpose.
@@ -18,7 +17,10 @@
 
 #include "message_examples.h"
 #include "proto/cleanup.h"
+#include "proto/codec.h"
 #include "proto/digest.h"
+#include "proto/frame.h"
+#include "proto/manifest.h"
 
 #define HEX_LINE_LEN 40u /* bytes in a line */
 
@@ -138,6 +140,73 @@ static void put_want(struct buffer *out)
 	buffer_put_u8(out, 0x80); /* unit 4111 */
 }
 
+/* Two units as they lie in a frame: "alpha" and "be". */
+static const char raw_units[] = "alphabe";
+
+static struct unit_name unit_at(size_t offset, uint32_t len)
+{
+	return (struct unit_name){
+		.key = {.xxh = xxh128_of(raw_units + offset, len), .len = len},
+		.sha = sha256_of(raw_units + offset, len),
+	};
+}
+
+static void put_units(struct buffer *out)
+{
+	const struct unit_key keys[] = {unit_at(0, 5).key, unit_at(5, 2).key};
+	units_head_encode(out, FRAME_CONTENT, CODEC_RAW, 7, keys, 2);
+	buffer_put(out, raw_units, 7);
+}
+
+static void put_frame(struct buffer *out)
+{
+	const struct unit_name units[] = {unit_at(0, 5), unit_at(5, 2)};
+	struct frame_header header = {
+		.kind = FRAME_CONTENT,
+		.codec = CODEC_RAW,
+		.unit_count = 2,
+		.raw_len = 7,
+		.stored_len = 7,
+		.payload_xxh = xxh128_of(raw_units, 7),
+	};
+	frame_head_encode(out, &header, units);
+	buffer_put(out, raw_units, 7);
+}
+
+static void put_rows(struct buffer *out)
+{
+	const struct unit_name unit = unit_at(0, 5);
+	const struct row directory = {.path = "out",
+				      .path_len = 3,
+				      .type = ROW_DIRECTORY,
+				      .mode = 0755,
+				      .time = {1700000000, 0}};
+	const struct row file = {.path = "out/a",
+				 .path_len = 5,
+				 .type = ROW_FILE,
+				 .mode = 0644,
+				 .time = {1700000001, 5},
+				 .size = 5,
+				 .units = &unit,
+				 .unit_count = 1};
+	struct buffer rows AUTO(buffer_fini) = {0};
+	buffer_put_varint(&rows, 0); /* of layer 0 */
+	buffer_put_u8(&rows, 0);
+	row_encode(&rows, NULL, 0, &directory, NULL);
+	buffer_put_varint(&rows, 1); /* of layer 1, in conflict with layer 0 */
+	buffer_put_u8(&rows, 3);
+	row_encode(&rows, "out", 3, &file, NULL);
+	buffer_put_varint(&rows, 2);
+	buffer_put_varint(&rows, 0);
+	buffer_put_varint(&rows, 1);
+	buffer_put_u8(out, CODEC_RAW);
+	buffer_put_u8(out, 0);
+	buffer_put_u16(out, 0);
+	buffer_put_u32(out, (uint32_t)rows.len);
+	buffer_put_u32(out, 2);
+	buffer_put(out, rows.at, rows.len);
+}
+
 static void bulk_messages_are_byte_for_byte_the_golden_ones(void **state)
 {
 	(void)state;
@@ -145,8 +214,9 @@ static void bulk_messages_are_byte_for_byte_the_golden_ones(void **state)
 		uint16_t type;
 		void (*put)(struct buffer *out);
 	} bulks[] = {
-		{MSG_ASK, put_ask},   {MSG_OFFER, put_offer}, {MSG_STORED, put_stored},
-		{MSG_ROOT, put_root}, {MSG_WANT, put_want},
+		{MSG_ASK, put_ask},     {MSG_OFFER, put_offer}, {MSG_STORED, put_stored},
+		{MSG_ROOT, put_root},   {MSG_WANT, put_want},   {MSG_UNITS, put_units},
+		{MSG_FRAME, put_frame}, {MSG_ROWS, put_rows},
 	};
 	for (size_t i = 0; i < sizeof(bulks) / sizeof(bulks[0]); i++) {
 		struct buffer bytes AUTO(buffer_fini) = {0};
