@@ -7,7 +7,7 @@ from typing import Any
 import client
 import frames
 import manifest
-from harness import BATOND, Scenario
+from harness import is_sanitized, Scenario
 from manifest import unit_of
 from wire import HELLO, Connection, Link, Lost, Message, Refused, Type, encode_map, open_socket
 
@@ -16,7 +16,7 @@ SMALL = {b"a.txt": client.file("alpha\n"), b"d": client.directory(),
 
 
 # A sanitizer keeps freed memory for a while and shadows all of it.
-MEMORY_FACTOR = 8 if b"__asan_init" in BATOND.read_bytes() else 1
+MEMORY_FACTOR = 8 if is_sanitized() else 1
 
 
 def identity(job: str | None = None, workflow: str = "w", **more: Any) -> dict[str, Any]:
