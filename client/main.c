@@ -10,15 +10,16 @@
 #include "client/interrupts.h"
 #include "proto/cleanup.h"
 
-/* A file must not get the number of a standard stream that the caller closed. */
+/* A file must not get the number of a standard stream that the caller closed. What takes
+ * its place is open the wrong way round, so that what is lost is noticed. */
 static void fill_standard_streams(void)
 {
-	int fd;
-	do {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		(void)close(fd);
+	static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_RDWR};
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", wrong_way[fd] | O_CLOEXEC) < 0)
+			return;
+	}
 }
 
 static int run(const struct options *options, struct report *report, struct error *error)

@@ -37,13 +37,17 @@ bool upload_base_has(const struct upload *upload, const struct unit_name *piece)
 		       sizeof *upload->base_pieces, compare_digests);
 }
 
+/* Finding a PATH reads its siblings in the record: from so many on, looking at all that
+ * is recorded is cheaper. */
+#define SCOUT_PATHS_MAX 32u
+
 /* Only what the PATHs lead to; with globs that may be anywhere. */
 static void scout_paths(struct upload *upload)
 {
 	const struct selection *selection = upload->request->selection;
 	struct stat_scout *scout = &upload->scout;
 	uint32_t done = 0;
-	if (selection->glob_count > 0) {
+	if (selection->glob_count > 0 || selection->literal_count > SCOUT_PATHS_MAX) {
 		stat_scout_run(scout, 0, stat_record_count(scout->record));
 		return;
 	}

@@ -322,3 +322,23 @@ class Signals(Scenario):
         out, err = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 0, err)
         self.assertEqual(json.loads(out)["files"], 1)
+
+
+class ClosedStreams(Scenario):
+    def run_closed(self, redirection, *arguments):
+        command = ["sh", "-c", f'exec "$@" {redirection}', "sh",
+                   *self.command(*arguments, "--workflow", "w")]
+        return subprocess.run(command, cwd=self.folder, env=self.environment(),
+                              capture_output=True, check=False)
+
+    def test_what_cannot_be_said_on_a_closed_output_is_an_error(self):
+        self.persist("a", {"f": "content"})
+        for arguments in (("cat", "f"), ("ls", "--json"), ("log",)):
+            done = self.run_closed(">&-", *arguments)
+            self.assertEqual(done.returncode, 9, done)
+            self.assertIn(b"cannot be written", done.stderr)
+
+    def test_a_closed_input_is_named_when_it_is_read(self):
+        done = self.run_closed("<&-", "persist", "--job", "a", "--paths-from", "-")
+        self.assertEqual(done.returncode, 9, done)
+        self.assertIn(b"--paths-from", done.stderr)
