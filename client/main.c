@@ -22,8 +22,23 @@ static void fill_standard_streams(void)
 	}
 }
 
+/* The summary of what was done may go nowhere: it is done all the same. An answer may
+ * not. */
+static void let_summary_go(const struct options *options)
+{
+	if (!options->command->cleans_up || options->json ||
+	    (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY)
+		return;
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDOUT_FILENO);
+	(void)close(fd);
+}
+
 static int run(const struct options *options, struct report *report, struct error *error)
 {
+	let_summary_go(options);
 	/* Writing says EPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Who only reads may end anywhere, also where it waits for its own reader. */
