@@ -53,11 +53,6 @@ static struct unit *unit_at(const struct unit_table *table, uint32_t unit)
 	return &table->blocks[unit / BLOCK_UNITS][unit % BLOCK_UNITS];
 }
 
-static bool key_equal(const struct unit_key *a, const struct unit_key *b)
-{
-	return a->len == b->len && xxh128_equal(&a->xxh, &b->xxh);
-}
-
 static uint32_t slot_of(const struct unit_table *table, const struct unit_key *key)
 {
 	return (uint32_t)unit_key_hash(key) & table->slot_mask;
@@ -126,7 +121,7 @@ static struct kin kin_of(const struct unit_table *table, const struct unit_key *
 	for (uint32_t slot = slot_of(table, key); table->slots[slot] != NO_UNIT;
 	     slot = (slot + 1) & table->slot_mask) {
 		const struct unit *unit = unit_at(table, table->slots[slot]);
-		if (!key_equal(&unit->name.key, key))
+		if (!unit_key_equal(&unit->name.key, key))
 			continue;
 		kin.any = true;
 		if (!unit->has_sha)

@@ -52,10 +52,14 @@ bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b)
 	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+bool unit_key_equal(const struct unit_key *a, const struct unit_key *b)
+{
+	return a->len == b->len && xxh128_equal(&a->xxh, &b->xxh);
+}
+
 bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
 {
-	return a->key.len == b->key.len && xxh128_equal(&a->key.xxh, &b->key.xxh) &&
-	       digest_equal(&a->sha, &b->sha);
+	return unit_key_equal(&a->key, &b->key) && digest_equal(&a->sha, &b->sha);
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

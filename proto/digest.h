@@ -53,6 +53,7 @@ void sha256_free(struct sha256 *sha);
 
 bool digest_equal(const struct digest *a, const struct digest *b);
 bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b);
+bool unit_key_equal(const struct unit_key *a, const struct unit_key *b);
 bool unit_name_equal(const struct unit_name *a, const struct unit_name *b);
 
 /* A well-spread 64 bits of the key, for hash tables in memory: another number in each

@@ -7,9 +7,6 @@
 #include "daemon/store/transaction_state.h"
 #include "proto/cleanup.h"
 
-/* Keys asked about in one go. */
-#define OFFER_KEYS 256u
-
 int transaction_begin(struct store *store, int64_t namespace_id,
 		      struct transaction **ret_transaction, struct error *error)
 {
@@ -22,8 +19,6 @@ int transaction_begin(struct store *store, int64_t namespace_id,
 	segment_writer_init(&transaction->writer, store, namespace_id);
 	segment_reader_init(&transaction->pieces, store->io);
 	segment_reader_init(&transaction->heads, store->io);
-	transaction->places = must_alloc((size_t)OFFER_KEYS * CANDIDATES_MAX *
-					 sizeof *transaction->places);
 	*ret_transaction = transaction;
 	return 0;
 }
@@ -39,83 +34,8 @@ void transaction_free(struct transaction *transaction)
 	segment_reader_fini(&transaction->heads);
 	layer_map_fini(&transaction->base);
 	buffer_fini(&transaction->head);
-	free(transaction->places);
+	unit_neighbours_fini(&transaction->neighbours);
 	free(transaction);
-}
-
-/* ---- offers ------------------------------------------------------------------- */
-
-static bool digest_among(const struct digest *digests, uint8_t count,
-			 const struct digest *digest)
-{
-	for (uint8_t i = 0; i < count; i++)
-		if (digest_equal(&digests[i], digest))
-			return true;
-	return false;
-}
-
-/* Pins the place and remembers it: 1; 0 when it cannot be so; <0 an error. The index may
- * be wrong and its segment gone: then the unit is not offered, and comes again. */
-static int remember(struct transaction *transaction, const struct unit_key *key,
-		    const struct unit_place *place, struct error *error)
-{
-	struct segment *segment;
-	struct error ignored;
-	if (place->offset < SEGMENT_HEADER_LEN || place->position >= FRAME_UNITS_MAX ||
-	    segment_pins_get(&transaction->pins, transaction->store->segments,
-			     &place->segment, &segment, &ignored) < 0 ||
-	    segment->namespace_id != transaction->namespace_id)
-		return 0;
-	struct unit_name name = {.key = *key, .sha = place->sha};
-	uint32_t frame = unit_table_frame(&transaction->units, segment, place->offset, 0,
-					  FRAME_OFFERED);
-	int err = unit_table_add(&transaction->units, &name, frame, place->position,
-				 false, error);
-	return err ? err : 1;
-}
-
-/* The candidates of one key, its own ones first. */
-static int offer_key(struct transaction *transaction, const struct unit_key *key,
-		     const struct unit_place *places, uint8_t place_count,
-		     struct digest *ret_digests, uint8_t *ret_count, struct error *error)
-{
-	uint8_t count =
-		unit_table_own(&transaction->units, key, ret_digests, CANDIDATES_MAX);
-	for (uint8_t i = 0; i < place_count && count < CANDIDATES_MAX; i++) {
-		if (digest_among(ret_digests, count, &places[i].sha))
-			continue;
-		int remembered = remember(transaction, key, &places[i], error);
-		if (remembered < 0)
-			return remembered;
-		if (remembered)
-			ret_digests[count++] = places[i].sha;
-	}
-	*ret_count = count;
-	return 0;
-}
-
-int transaction_offer(struct transaction *transaction, const struct unit_key *keys,
-		      size_t count, uint8_t *ret_counts, struct digest *ret_digests,
-		      struct error *error)
-{
-	claim(!transaction->ended);
-	for (size_t i = 0; i < count; i++) {
-		if (i % OFFER_KEYS == 0) {
-			size_t left = count - i;
-			unit_index_find(transaction->store->units,
-					transaction->namespace_id, keys + i,
-					left < OFFER_KEYS ? left : OFFER_KEYS,
-					ret_counts + i, transaction->places);
-		}
-		const struct unit_place *places =
-			transaction->places + i % OFFER_KEYS * CANDIDATES_MAX;
-		int err = offer_key(transaction, &keys[i], places, ret_counts[i],
-				    ret_digests, &ret_counts[i], error);
-		if (err)
-			return err;
-		ret_digests += ret_counts[i];
-	}
-	return 0;
 }
 
 /* ---- what the session sends --------------------------------------------------- */
@@ -156,8 +76,7 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 	uint32_t at = unit_table_frame(&transaction->units, segment, offset,
 				       (uint32_t)len, FRAME_OWN);
 	for (uint32_t i = 0; i < frame->unit_count; i++) {
-		err = unit_table_add(&transaction->units, &frame->units[i], at, i, false,
-				     error);
+		err = unit_table_add(&transaction->units, &frame->units[i], at, i, error);
 		if (err)
 			return err;
 	}

@@ -69,12 +69,10 @@ struct transaction_commit {
 /*
  * Checks the root, each new piece (content digest, totals, rows and their order across
  * pieces) and that each unit cited was offered, written, or is the base's (ERR_DENIED);
- * that offered frames really hold their units (else ERR_DAMAGED, and what the index said
- * is forgotten, so that another try sends it); writes blocks, placement and root; syncs;
- * commits to the catalogue; tells the unit index. After success or failure the
- * transaction can only be freed. *ret_again as in catalogue_commit_layer. The record's
- * texts are NULL. May take as long as the disk takes to sync: the session runs it where
- * it does not keep the client waiting in silence.
+ * writes blocks, placement and root; syncs; commits to the catalogue; tells the unit
+ * index. After success or failure the transaction can only be freed. *ret_again as in
+ * catalogue_commit_layer. The record's texts are NULL. May take as long as the disk takes
+ * to sync: the session runs it where it does not keep the client waiting in silence.
  */
 int transaction_commit(struct transaction *transaction,
 		       const struct transaction_commit *commit,

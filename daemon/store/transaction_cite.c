@@ -3,37 +3,6 @@
 #include "daemon/store/transaction_state.h"
 #include "proto/cleanup.h"
 
-/* ---- offered frames: are the units there? ------------------------------------- */
-
-static bool holds(const struct segment_reader *reader, const struct unit_entry *entry)
-{
-	return entry->position < reader->header.unit_count &&
-	       unit_name_equal(&reader->units[entry->position], &entry->name);
-}
-
-/* Reads the table of an offered frame and compares all that was offered of it; the index
- * forgets what is not so. */
-static void look_at_frame(struct transaction *transaction, struct unit_frame *frame)
-{
-	struct segment_reader *heads = &transaction->heads;
-	struct error ignored;
-	uint64_t end =
-		segment_table_vouched(transaction->store->segments, frame->segment);
-	bool read = segment_reader_head(heads, frame->segment, frame->offset, end,
-					&ignored) == 0;
-	for (uint32_t i = frame->first; i != UNIT_NONE;) {
-		struct unit_entry *entry = &transaction->units.entries[i];
-		entry->wrong = !read || (!entry->of_base && !holds(heads, entry));
-		if (entry->wrong)
-			unit_index_forget(transaction->store->units,
-					  transaction->namespace_id, &entry->name);
-		i = entry->next;
-	}
-	frame->origin = FRAME_KNOWN;
-	if (read)
-		frame->len = (uint32_t)frame_len(&heads->header);
-}
-
 /* ---- the base's units --------------------------------------------------------- */
 
 static int learn_row(struct transaction *transaction, const struct block *block,
@@ -51,7 +20,7 @@ static int learn_row(struct transaction *transaction, const struct block *block,
 		uint32_t frame = unit_table_frame(&transaction->units, segment,
 						  at->offset, at->len, FRAME_KNOWN);
 		int err = unit_table_add(&transaction->units, &row->units[i], frame, 0,
-					 true, error);
+					 error);
 		if (err)
 			return err;
 	}
@@ -103,9 +72,9 @@ static int learn_base(struct transaction *transaction, struct citation *citation
 
 /* ---- citing ------------------------------------------------------------------- */
 
-static int find_entry(struct transaction *transaction, struct citation *citation,
-		      const struct unit_name *name, struct unit_entry **ret_entry,
-		      struct error *error)
+int transaction_cite(struct transaction *transaction, struct citation *citation,
+		     const struct unit_name *name, struct unit_entry **ret_entry,
+		     struct error *error)
 {
 	*ret_entry = unit_table_find(&transaction->units, name);
 	while (!*ret_entry && transaction->has_base && citation->base_stage < 2) {
@@ -120,24 +89,5 @@ static int find_entry(struct transaction *transaction, struct citation *citation
 	return error_set(error, ERR_DENIED,
 			 "unit %s: neither offered to this session, nor sent in it, nor "
 			 "of its base",
-			 digest_text(&name->sha, text));
-}
-
-int transaction_cite(struct transaction *transaction, struct citation *citation,
-		     const struct unit_name *name, struct unit_entry **ret_entry,
-		     struct error *error)
-{
-	int err = find_entry(transaction, citation, name, ret_entry, error);
-	if (err)
-		return err;
-	struct unit_frame *frame = &transaction->units.frames[(*ret_entry)->frame];
-	if (frame->origin == FRAME_OFFERED)
-		look_at_frame(transaction, frame);
-	if (!(*ret_entry)->wrong)
-		return 0;
-	char text[DIGEST_TEXT_SIZE];
-	return error_set(error, ERR_DAMAGED,
-			 "unit %s: not where the unit index says; that entry is now "
-			 "forgotten, so that persisting again sends it",
 			 digest_text(&name->sha, text));
 }

@@ -13,6 +13,7 @@
 #include "daemon/store/segment_writer.h"
 #include "daemon/store/store_state.h"
 #include "daemon/store/transaction.h"
+#include "daemon/store/unit_neighbours.h"
 #include "daemon/store/unit_table.h"
 #include "proto/bytes.h"
 
@@ -24,11 +25,11 @@ struct transaction {
 	struct unit_table units;
 	struct segment_reader pieces; /* the frame of the piece being looked at */
 	struct segment_reader heads;  /* tables of offered frames; blocks */
+	struct unit_neighbours neighbours;
 	struct layer_map base;
 	bool has_base;
-	bool ended;                /* a commit was tried */
-	struct unit_place *places; /* owned; scratch of transaction_offer */
-	struct buffer head;        /* scratch of transaction_append */
+	bool ended;         /* a commit was tried */
+	struct buffer head; /* scratch of transaction_append */
 	uint64_t new_bytes, stored_bytes;
 };
 
@@ -38,10 +39,8 @@ int transaction_append(struct transaction *transaction, const struct frame_input
 		       struct error *error);
 
 /*
- * The entry of a unit that a commit may cite, with a frame that is known to hold it. Asks
- * the base's pieces (those not in base_taken first) where the session was neither offered
- * nor sent it. ERR_DENIED; ERR_DAMAGED when an offered unit is not where the index said,
- * which forgets it.
+ * The entry of a unit that a commit may cite. Asks the base's pieces (those not in
+ * base_taken first) where the session was neither offered nor sent it. ERR_DENIED.
  */
 struct citation {
 	const bool *base_taken; /* borrowed; for each piece of the base; or NULL */

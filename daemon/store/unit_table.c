@@ -76,11 +76,6 @@ struct unit_entry *unit_table_find(const struct unit_table *table,
 	return NULL;
 }
 
-static bool key_equal(const struct unit_key *a, const struct unit_key *b)
-{
-	return a->len == b->len && xxh128_equal(&a->xxh, &b->xxh);
-}
-
 /* How many entries have the key. */
 static uint32_t count_key(const struct unit_table *table, const struct unit_key *key)
 {
@@ -88,7 +83,7 @@ static uint32_t count_key(const struct unit_table *table, const struct unit_key 
 	uint32_t mask = table->by_key_size - 1;
 	uint32_t at = key_hash(key) & mask;
 	for (; table->by_key[at] != UNIT_NONE; at = (at + 1) & mask)
-		count += key_equal(&table->entries[table->by_key[at]].name.key, key);
+		count += unit_key_equal(&table->entries[table->by_key[at]].name.key, key);
 	return count;
 }
 
@@ -102,7 +97,7 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 	uint32_t at = key_hash(key) & mask;
 	for (; table->by_key[at] != UNIT_NONE && count < room; at = (at + 1) & mask) {
 		const struct unit_entry *entry = &table->entries[table->by_key[at]];
-		if (key_equal(&entry->name.key, key) &&
+		if (unit_key_equal(&entry->name.key, key) &&
 		    table->frames[entry->frame].origin == FRAME_OWN)
 			ret_digests[count++] = entry->name.sha;
 	}
@@ -151,7 +146,6 @@ uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
 		.offset = offset,
 		.len = len,
 		.origin = (uint8_t)origin,
-		.first = UNIT_NONE,
 		.block = UNIT_NONE,
 	};
 	put_slot(table->by_place, table->by_place_size, place_hash(segment, offset),
@@ -173,31 +167,15 @@ static void make_room_for_entry(struct unit_table *table)
 			 key_hash(&table->entries[i].name.key), i);
 }
 
-/* Moves an entry from its frame's chain to a better place. */
-static void settle(struct unit_table *table, struct unit_entry *entry, uint32_t frame,
-		   uint32_t position, bool of_base)
-{
-	uint32_t *link = &table->frames[entry->frame].first;
-	uint32_t self = (uint32_t)(entry - table->entries);
-	while (*link != self)
-		link = &table->entries[*link].next;
-	*link = entry->next;
-	entry->frame = frame;
-	entry->position = (uint16_t)position;
-	entry->of_base = of_base;
-	entry->wrong = false;
-	entry->next = table->frames[frame].first;
-	table->frames[frame].first = self;
-}
-
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
-		   uint32_t position, bool of_base, struct error *error)
+		   uint32_t position, struct error *error)
 {
 	struct unit_entry *entry = unit_table_find(table, name);
 	bool own = table->frames[frame].origin == FRAME_OWN;
-	if (entry &&
-	    (entry->wrong || (own && table->frames[entry->frame].origin != FRAME_OWN)))
-		settle(table, entry, frame, position, of_base);
+	if (entry && own && table->frames[entry->frame].origin != FRAME_OWN) {
+		entry->frame = frame;
+		entry->position = (uint16_t)position;
+	}
 	if (entry)
 		return 0;
 	if (table->count >= LAYER_ROWS_MAX)
@@ -209,13 +187,7 @@ int unit_table_add(struct unit_table *table, const struct unit_name *name, uint3
 				 "persist: more than %u contents with one XXH3-128",
 				 SAME_KEY_MAX);
 	table->entries[table->count] = (struct unit_entry){
-		.name = *name,
-		.frame = frame,
-		.next = table->frames[frame].first,
-		.position = (uint16_t)position,
-		.of_base = of_base,
-	};
-	table->frames[frame].first = table->count;
+		.name = *name, .frame = frame, .position = (uint16_t)position};
 	put_slot(table->by_key, table->by_key_size, key_hash(&name->key), table->count);
 	table->count++;
 	return 0;

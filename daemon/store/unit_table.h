@@ -1,6 +1,6 @@
 /*
  * The units that one session may cite, and where they lie: what it was offered, what it
- * sent, what its base holds. 64 bytes for a unit and about 6 for finding it.
+ * sent, what its base holds. 60 bytes for a unit and about 6 for finding it.
  *
  * No input or output. Belongs to one thread.
  */
@@ -18,18 +18,16 @@
 #define UNIT_NONE UINT32_MAX
 
 enum frame_origin {
-	FRAME_OWN,     /* written by this session */
-	FRAME_OFFERED, /* as the index says; not yet looked at */
-	FRAME_KNOWN,   /* looked at, or the base's block vouches for it */
+	FRAME_OWN,   /* written by this session */
+	FRAME_KNOWN, /* its table was read, or the base's block vouches for it */
 };
 
 /* A frame that holds units of the table. */
 struct unit_frame {
 	struct segment *segment; /* borrowed, pinned by the session */
 	uint64_t offset;
-	uint32_t len;   /* header, table and payload; 0 while it is only offered */
+	uint32_t len;   /* header, table and payload */
 	uint8_t origin; /* enum frame_origin */
-	uint32_t first; /* chain of its units; UNIT_NONE ends it */
 	/* For who builds a block: which one last named the frame, and at what position.
 	 */
 	uint32_t block, block_position;
@@ -38,10 +36,7 @@ struct unit_frame {
 struct unit_entry {
 	struct unit_name name;
 	uint32_t frame;    /* position in frames */
-	uint32_t next;     /* in the frame's chain */
-	uint16_t position; /* in the frame's table */
-	bool of_base;      /* the base's block says so; its position is not known */
-	bool wrong;        /* the frame does not hold it there */
+	uint16_t position; /* in the frame's table; of an own frame */
 };
 
 struct unit_table {
@@ -69,9 +64,8 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 		       struct digest *ret_digests, uint8_t room);
 
 /* Adds a unit. One that is there stays where it is, unless only the new place is the
- * session's own, or the old one turned out wrong. ERR_LIMIT beyond LAYER_ROWS_MAX units.
- */
+ * session's own. ERR_LIMIT beyond LAYER_ROWS_MAX units. */
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
-		   uint32_t position, bool of_base, struct error *error);
+		   uint32_t position, struct error *error);
 
 #endif

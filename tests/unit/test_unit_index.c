@@ -197,12 +197,12 @@ static void a_table_finds_exact_names_and_own_keys(void **state)
 	struct segment segment = {0};
 	struct error error;
 	for (uint32_t n = 0; n < 20000; n++) {
-		enum frame_origin origin = n % 8 < 2 ? FRAME_OWN : FRAME_OFFERED;
+		enum frame_origin origin = n % 8 < 2 ? FRAME_OWN : FRAME_KNOWN;
 		uint32_t frame = unit_table_frame(&table, &segment, n % 8 + n / 400 * 8,
 						  0, origin);
 		struct unit_name name = unit(n);
-		assert_int_equal(
-			unit_table_add(&table, &name, frame, n % 400, false, &error), 0);
+		assert_int_equal(unit_table_add(&table, &name, frame, n % 400, &error),
+				 0);
 	}
 	assert_int_equal(table.count, 20000);
 	assert_int_equal(table.frame_count, 400);
@@ -226,17 +226,16 @@ static void an_own_copy_is_preferred_to_an_offered_one(void **state)
 	struct segment segment = {0};
 	struct error error;
 	struct unit_name name = unit(0), beside = unit(1);
-	uint32_t offered = unit_table_frame(&table, &segment, 64, 0, FRAME_OFFERED);
-	assert_int_equal(unit_table_add(&table, &name, offered, 1, false, &error), 0);
-	assert_int_equal(unit_table_add(&table, &beside, offered, 2, false, &error), 0);
+	uint32_t offered = unit_table_frame(&table, &segment, 64, 0, FRAME_KNOWN);
+	assert_int_equal(unit_table_add(&table, &name, offered, 1, &error), 0);
+	assert_int_equal(unit_table_add(&table, &beside, offered, 2, &error), 0);
 	uint32_t own = unit_table_frame(&table, &segment, 900, 100, FRAME_OWN);
-	assert_int_equal(unit_table_add(&table, &name, own, 3, false, &error), 0);
-	assert_int_equal(unit_table_add(&table, &name, offered, 1, false, &error), 0);
+	assert_int_equal(unit_table_add(&table, &name, own, 3, &error), 0);
+	assert_int_equal(unit_table_add(&table, &name, offered, 1, &error), 0);
 	struct unit_entry *entry = unit_table_find(&table, &name);
 	assert_int_equal(entry->frame, own);
 	assert_int_equal(entry->position, 3);
-	assert_int_equal(table.entries[table.frames[offered].first].position, 2);
-	assert_int_equal(table.entries[table.frames[offered].first].next, UNIT_NONE);
+	assert_int_equal(unit_table_find(&table, &beside)->frame, offered);
 }
 
 static void too_many_contents_of_one_key_are_refused(void **state)
@@ -251,7 +250,7 @@ static void too_many_contents_of_one_key_are_refused(void **state)
 	uint32_t n = 0;
 	for (; !err; n++) {
 		name.sha = sha256_of(&n, sizeof n);
-		err = unit_table_add(&table, &name, frame, 0, false, &error);
+		err = unit_table_add(&table, &name, frame, 0, &error);
 	}
 	assert_int_equal(err, ERR_LIMIT);
 	assert_int_equal(n, 65);
