@@ -178,6 +178,20 @@ static int tell_attached(struct attach *attach, struct error *error)
 		attach->options->directory, why.text);
 }
 
+/* Whether DIR has the rows of one layer, all of them, under their own paths. A row of a
+ * merge may have the time of another. */
+static bool is_aligned(const struct attach *attach)
+{
+	const struct msg_layer_list *layers = &attach->session.view.layers;
+	const struct msg_layer *layer = &layers->items[0];
+	uint64_t rows = 0;
+	if (layers->count != 1 || attach->options->by_job)
+		return false;
+	for (uint32_t i = 0; i < attach->table.entry_count; i++)
+		rows += attach->table.entries[i].in_base;
+	return rows == layer->files + layer->directories + layer->symlinks;
+}
+
 static void leave_record(struct attach *attach)
 {
 	const struct msg_layer_list *layers = &attach->session.view.layers;
@@ -189,6 +203,7 @@ static void leave_record(struct attach *attach)
 			memcpy(id, layer->layer.at, layer->layer.len);
 		base.known = layer->digest.len == SHA256_LEN &&
 			     hex_decode(id, RECORD_LAYER_ID_LEN, base.layer);
+		base.aligned = is_aligned(attach);
 		if (base.known)
 			memcpy(base.digest.bytes, layer->digest.at, SHA256_LEN);
 	}

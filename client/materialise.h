@@ -86,7 +86,7 @@ int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
 int materialise_finish(struct materialise *materialise, struct error *error);
 
 /* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
- * nobody's concern. base: a layer in which the entries with in_base stand; NULL: none. */
+ * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none. */
 int materialise_record(struct materialise *materialise, const struct record_base *base);
 
 struct materialise_counts materialise_counts(const struct materialise *materialise);

@@ -266,7 +266,7 @@ static void add_entry(struct record_pass *pass, uint32_t entry)
 			  .type = row->type,
 			  .mode = row->mode,
 			  .trusted = trusted,
-			  .in_base = pass->base && row->in_base && row->type == ROW_FILE,
+			  .in_base = pass->base && row->in_base,
 			  .stamp = {.inode = m->notes[entry].inode,
 				    .modified = {row->seconds, row->nanoseconds},
 				    .changed_ns = m->notes[entry].changed_ns}},

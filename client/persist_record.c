@@ -40,6 +40,7 @@ bool persist_record_root(const struct persist *persist, struct text base_root,
 
 struct record_pass {
 	const struct upload_result *upload; /* borrowed */
+	const struct stat_record *record;   /* borrowed; the earlier one; NULL: none */
 	struct stat_record_writer *writer;  /* owned */
 	uint32_t *depths;                   /* owned; by entry */
 	struct buffer units;                /* names of one file's */
@@ -66,6 +67,13 @@ static void take_units(struct record_pass *pass, const struct entry *entry,
 	addition->unit_count = entry->unit_count;
 }
 
+static uint64_t inode_of(const struct record_pass *pass, const struct entry *entry)
+{
+	if (!entry->is_recorded)
+		return entry->inode;
+	return stat_record_get(pass->record, entry->record).stamp.inode;
+}
+
 static void add_entry(struct record_pass *pass, uint32_t number)
 {
 	const struct entry *entry = tree_entry(&pass->upload->tree, number);
@@ -77,8 +85,8 @@ static void add_entry(struct record_pass *pass, uint32_t number)
 			  .type = entry->type,
 			  .mode = entry->mode,
 			  .trusted = trusted,
-			  .in_base = is_file && entry->is_row && trusted,
-			  .stamp = {.inode = entry->inode,
+			  .in_base = entry->is_row,
+			  .stamp = {.inode = inode_of(pass, entry),
 				    .modified = {entry->seconds, entry->nanoseconds},
 				    .changed_ns = entry->changed_ns}},
 	};
@@ -112,14 +120,16 @@ static int write_record(const struct persist *persist,
 			const struct persist_outcome *outcome)
 {
 	const struct tree *tree = &outcome->upload.tree;
-	struct record_pass pass AUTO(record_pass_fini) = {.upload = &outcome->upload};
+	struct record_pass pass AUTO(record_pass_fini) = {.upload = &outcome->upload,
+							  .record = persist->record};
 	pass.writer = stat_record_writer_new(persist->selection.root_fd, persist->record);
 	if (!pass.writer)
 		return -1;
 	pass.depths = must_calloc(tree->count, sizeof *pass.depths);
 	for (uint32_t i = 0; i < tree->count; i++)
 		add_entry(&pass, i);
-	struct record_base base = {.digest = outcome->upload.digest};
+	struct record_base base = {.digest = outcome->upload.digest,
+				   .aligned = !persist->prefix || !*persist->prefix};
 	struct text layer = outcome->committed.layer.layer;
 	char text[2 * RECORD_LAYER_ID_LEN + 1] = "";
 	if (layer.len < sizeof text)

@@ -53,8 +53,11 @@ static bool read_header(const uint8_t *bytes, size_t len, struct record_header *
 	reader_copy(&in, header->base.digest.bytes, SHA256_LEN);
 	static const uint8_t none[RECORD_LAYER_ID_LEN];
 	header->base.known = memcmp(header->base.layer, none, sizeof none) != 0;
-	return !in.failed && header->len == len && header->path_len <= in.left &&
-	       header->count > 0 && header->count <= LAYER_ROWS_MAX;
+	uint32_t flags = reader_u32(&in);
+	header->base.aligned = flags == RECORD_ALIGNED;
+	return !in.failed && flags <= RECORD_ALIGNED && header->len == len &&
+	       header->path_len <= in.left && header->count > 0 &&
+	       header->count <= LAYER_ROWS_MAX;
 }
 
 /* A record from the future: the clock was set back, and proves nothing. */
@@ -111,12 +114,19 @@ static struct record_entry read_entry(struct reader *in)
 	return entry;
 }
 
+static uint32_t record_unit_len(const struct record_entry *entry, uint32_t unit)
+{
+	size_t at = (size_t)unit * RECORD_UNIT_LEN + XXH128_LEN;
+	struct reader in = reader_of(entry->units + at, sizeof(uint32_t));
+	return reader_u32(&in);
+}
+
 /* Units that the file's size is made of. */
 static bool units_valid(const struct record_entry *entry)
 {
 	uint64_t size = 0;
 	for (uint32_t i = 0; i < entry->unit_count; i++) {
-		uint32_t len = record_unit(entry, i).key.len;
+		uint32_t len = record_unit_len(entry, i);
 		if (len == 0 || len > UNIT_LEN_MAX)
 			return false;
 		size += len;
@@ -319,6 +329,17 @@ struct record_entry stat_record_get(const struct stat_record *record, uint32_t e
 	return read_entry(&in);
 }
 
+struct record_name stat_record_name(const struct stat_record *record, uint32_t entry)
+{
+	const uint8_t *at = record->bytes + record->nodes[entry].at;
+	return (struct record_name){
+		.name = (const char *)at + 2,
+		.name_len = at[1],
+		.type = at[0] & 3u,
+		.in_base = (at[0] & FLAG_BASE) != 0,
+	};
+}
+
 struct unit_name record_unit(const struct record_entry *entry, uint32_t unit)
 {
 	struct unit_name name;
@@ -345,7 +366,7 @@ uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32
 {
 	while (*at < end) {
 		uint32_t found = *at;
-		struct record_entry entry = stat_record_get(record, found);
+		struct record_name entry = stat_record_name(record, found);
 		int order = compare_names(entry.name, entry.name_len, name, len);
 		if (order > 0)
 			return RECORD_NONE;

@@ -26,7 +26,8 @@
  *   52  u32 bytes of the directory's path
  *   56  8   id of the base: a layer in which the entries with the flag "base" stand; or 0
  *   64  32  the base's digest
- *   96      the path; then the entries
+ *   96  u32 1: aligned; else 0
+ *  100      the path; then the entries
  *
  * Entries are in manifest order, each behind its directory; the first is the directory
  * itself, whose name is empty:
@@ -38,6 +39,10 @@
  *   trusted: u64 inode, i64 and u32 modification time, i64 change time in nanoseconds
  *   trusted file: varint size, varint units, each XXH3-128, u32 length, SHA-256
  *   link:   u16 and bytes: target
+ *
+ * *Base* entries are rows of the base. In an *aligned* record they are all its rows, in
+ * their order, under the same paths; so an entry that still holds is its row to the
+ * letter.
  *
  * A *listed* directory has an entry for everything in it. *Age* counts how often the
  * record was written without the entry being looked at; old ones are dropped.
@@ -57,7 +62,7 @@
 
 #define RECORD_MAGIC "BTSR"
 #define RECORD_VERSION 1u
-#define RECORD_HEADER_LEN 96u
+#define RECORD_HEADER_LEN 100u
 #define RECORD_LEN_MAX (256u * 1024u * 1024u)
 /* Of all records of a user; the least recently used are removed. */
 #define RECORD_CACHE_LEN_MAX (512u * 1024u * 1024u)
@@ -93,6 +98,7 @@ struct record_entry {
 /* The layer that a next persist names as its base. */
 struct record_base {
 	bool known;
+	bool aligned; /* all its rows are entries here, with the same paths */
 	uint8_t layer[RECORD_LAYER_ID_LEN];
 	struct digest digest;
 };
@@ -110,6 +116,14 @@ const struct record_base *stat_record_base(const struct stat_record *record);
 uint64_t stat_record_device(const struct stat_record *record);
 uint32_t stat_record_count(const struct stat_record *record); /* at least 1 */
 struct record_entry stat_record_get(const struct stat_record *record, uint32_t entry);
+/* The fields of that name, and no others: quicker. */
+struct record_name {
+	const char *name; /* borrowed, no NUL behind it */
+	size_t name_len;
+	uint8_t type; /* enum row_type */
+	bool in_base;
+};
+struct record_name stat_record_name(const struct stat_record *record, uint32_t entry);
 struct unit_name record_unit(const struct record_entry *entry, uint32_t unit);
 
 /* The entry behind this one and all below it. Children of a directory d begin at d + 1,

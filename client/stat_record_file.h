@@ -17,6 +17,8 @@
 
 /* What the checksum covers begins here. */
 #define RECORD_CHECKED_AT 16u
+/* The header's flags, all of them. */
+#define RECORD_ALIGNED 1u
 
 struct record_header {
 	uint64_t checksum, len;

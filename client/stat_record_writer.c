@@ -144,7 +144,7 @@ static void keep(struct stat_record_writer *writer, uint32_t first)
 	writer->ended += open;
 }
 
-static int compare_names(const struct record_entry *a, const struct record_entry *b)
+static int compare_names(const struct record_name *a, const struct record_entry *b)
 {
 	size_t len = a->name_len < b->name_len ? a->name_len : b->name_len;
 	int order = memcmp(a->name, b->name, len);
@@ -175,7 +175,7 @@ static uint32_t pass(struct stat_record_writer *writer, const struct record_entr
 	struct merge_level *level = top(writer);
 	while (level->next < level->end) {
 		uint32_t at = level->next;
-		struct record_entry before = stat_record_get(writer->earlier, at);
+		struct record_name before = stat_record_name(writer->earlier, at);
 		int order = compare_names(&before, entry);
 		if (order > 0)
 			return RECORD_NONE;
@@ -206,7 +206,7 @@ void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 		return;
 	struct merge_level level = {.drops = entry.listed};
 	if (same != RECORD_NONE &&
-	    stat_record_get(writer->earlier, same).type == ROW_DIRECTORY)
+	    stat_record_name(writer->earlier, same).type == ROW_DIRECTORY)
 		level = (struct merge_level){
 			.next = same + 1,
 			.end = stat_record_end(writer->earlier, same),
@@ -274,6 +274,7 @@ static void put_header(const struct stat_record_writer *writer,
 	buffer_put_u32(out, (uint32_t)strlen(writer->place.path));
 	buffer_put(out, base->layer, RECORD_LAYER_ID_LEN);
 	buffer_put(out, base->digest.bytes, SHA256_LEN);
+	buffer_put_u32(out, base->aligned ? RECORD_ALIGNED : 0);
 }
 
 /* The header is written last, since it has the checksum of what follows it. */

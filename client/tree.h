@@ -29,11 +29,13 @@ struct entry {
 	};
 	union {
 		uint32_t unit;   /* unit_count 1: its number in the unit table */
-		uint32_t record; /* files with is_recorded that are not known yet */
 		uint32_t *units; /* unit_count > 1: their numbers; owned by the tree */
 	};
 	int64_t seconds;
-	uint64_t inode;     /* of what was read, for the stat record */
+	union {
+		uint64_t inode;  /* of what was read, for the stat record */
+		uint32_t record; /* with is_recorded: its entry there */
+	};
 	int64_t changed_ns; /* change time; 0: it proves nothing */
 	uint32_t nanoseconds;
 	uint32_t parent;

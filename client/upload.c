@@ -342,6 +342,7 @@ static void upload_fini(struct upload *upload)
 	free(upload->racy.items);
 	stat_scout_fini(&upload->scout);
 	free(upload->base_pieces);
+	base_rows_fini(&upload->base_rows);
 	(void)pthread_cond_destroy(&upload->moved);
 	(void)pthread_mutex_destroy(&upload->lock);
 	(void)pthread_mutex_destroy(&upload->send_lock);

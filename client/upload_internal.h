@@ -82,6 +82,13 @@ struct revisit_list {
 	size_t count, room;
 };
 
+/* Which entries of the stat record are which rows of the base; all NULL: not known. */
+struct base_rows {
+	uint32_t *numbers; /* owned; by entry of the record; BASE_ROW_NONE: not one */
+	uint32_t *firsts;  /* owned; of each piece its first row, and the end of all */
+};
+#define BASE_ROW_NONE UINT32_MAX
+
 struct upload {
 	const struct upload_request *request; /* borrowed */
 	struct upload_result *result;         /* borrowed */
@@ -90,6 +97,7 @@ struct upload {
 	struct stat_scout scout;              /* of the stat record, if there is one */
 	struct digest *base_pieces;           /* owned; sorted */
 	size_t base_piece_count;
+	struct base_rows base_rows;
 	dev_t device;         /* of the root */
 	uint32_t batch_units; /* UPLOAD_BATCH_UNITS, or less where the window is small */
 	long grain_ns;        /* of the clock that stamps files */
@@ -246,6 +254,15 @@ int upload_flush(struct worker *worker, struct error *error);
 /* ---- upload_receive.c ---- */
 /* The receiver's thread. */
 void *upload_receive(void *upload);
+
+/* ---- upload_pieces.c ---- */
+/* Finds out which rows the base has, if the stat record says so. */
+void base_rows_init(struct base_rows *rows, const struct upload_request *request);
+void base_rows_fini(struct base_rows *rows);
+/* The piece of the base that a new manifest would have, too, from this entry on: all its
+ * rows stand unchanged and alone. NULL, or the piece and the entry of its last row. */
+const struct root_piece *upload_same_piece(const struct upload *upload, uint32_t entry,
+					   uint32_t *ret_last);
 
 /* ---- upload_manifest.c ---- */
 /* Makes the manifest, asks about its pieces and sends them; fills the result's root. */

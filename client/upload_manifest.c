@@ -66,33 +66,67 @@ static void stored_path(const struct upload *upload, uint32_t number,
 	buffer_put(out, scratch->at, scratch->len);
 }
 
-static int add_rows(struct upload *upload, struct piece_writer *writer,
-		    struct error *error)
+/* What making the rows takes; all but the upload is owned. */
+struct making {
+	struct upload *upload; /* borrowed */
+	struct piece_writer writer;
+	struct buffer path, scratch, names;
+};
+
+static void making_fini(struct making *making)
 {
-	struct buffer path AUTO(buffer_fini) = {0};
-	struct buffer scratch AUTO(buffer_fini) = {0};
-	struct buffer names AUTO(buffer_fini) = {0};
-	for (uint32_t i = 0; i < upload->tree->count; i++) {
+	piece_writer_fini(&making->writer);
+	buffer_fini(&making->path);
+	buffer_fini(&making->scratch);
+	buffer_fini(&making->names);
+}
+
+static struct row make_row(struct making *making, uint32_t number)
+{
+	stored_path(making->upload, number, &making->scratch, &making->path);
+	return row_of(making->upload, number, &making->path, &making->names);
+}
+
+static int add_row(struct making *making, uint32_t number, struct error *error)
+{
+	struct row row = make_row(making, number);
+	totals_add_row(&making->upload->result->totals, &row);
+	return piece_writer_add(&making->writer, &row, error);
+}
+
+static int take_piece(struct making *making, const struct root_piece *piece,
+		      uint32_t last, struct error *error)
+{
+	struct row row = make_row(making, last);
+	totals_add(&making->upload->result->totals, &piece->totals);
+	return piece_writer_take(&making->writer, piece, &row, error);
+}
+
+static int add_rows(struct making *making, struct error *error)
+{
+	struct upload *upload = making->upload;
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < upload->tree->count; i++) {
 		if (!tree_entry(upload->tree, i)->is_row)
 			continue;
-		stored_path(upload, i, &scratch, &path);
-		struct row row = row_of(upload, i, &path, &names);
-		int rc = piece_writer_add(writer, &row, error);
-		if (rc < 0)
-			return rc;
-		totals_add_row(&upload->result->totals, &row);
+		const struct root_piece *piece =
+			piece_writer_between(&making->writer)
+				? upload_same_piece(upload, i, &i)
+				: NULL;
+		rc = piece ? take_piece(making, piece, i, error)
+			   : add_row(making, i, error);
 	}
-	return piece_writer_finish(writer, error);
+	return rc < 0 ? rc : piece_writer_finish(&making->writer, error);
 }
 
 int upload_manifest(struct upload *upload, struct error *error)
 {
-	struct piece_writer writer AUTO(piece_writer_fini);
-	piece_writer_init(&writer, (struct piece_sink){on_piece, upload});
-	int rc = add_rows(upload, &writer, error);
+	struct making making AUTO(making_fini) = {.upload = upload};
+	piece_writer_init(&making.writer, (struct piece_sink){on_piece, upload});
+	int rc = add_rows(&making, error);
 	if (rc < 0)
 		return rc;
-	root_encode(&upload->result->root, &writer.root);
+	root_encode(&upload->result->root, &making.writer.root);
 	upload->result->digest =
 		sha256_of(upload->result->root.at, upload->result->root.len);
 	return 0;

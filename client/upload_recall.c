@@ -72,6 +72,7 @@ void upload_recall_begin(struct upload *upload)
 		sort_base(upload, upload->request->base);
 	if (!upload->request->record)
 		return;
+	base_rows_init(&upload->base_rows, upload->request);
 	stat_scout_init(&upload->scout, upload->request->record, root_fd);
 	scout_paths(upload);
 }

@@ -29,7 +29,7 @@ struct view_entry {
 	uint16_t mode; /* 0 … 0777 */
 	uint8_t type;  /* enum row_type */
 	bool implied : 1; /* a directory without a row: mode and time mean nothing */
-	bool in_base : 1; /* the caller's: its units stand in one certain layer */
+	bool in_base : 1; /* the caller's: it is a row of one certain layer */
 	uint32_t first_unit;
 	union {
 		uint32_t unit_count; /* files */

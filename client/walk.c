@@ -160,7 +160,7 @@ static bool enter_recorded(struct walk *walk, const struct found *found)
 	    !walk_recorded(walk->request->scout, found->recorded, &known) ||
 	    !known.listed)
 		return false;
-	walk_recorded_keep(tree_entry(walk->tree, found->entry), &known);
+	walk_recorded_keep(tree_entry(walk->tree, found->entry), found->recorded, &known);
 	struct level *level = push(walk);
 	level->entry = found->entry;
 	level->path_len = found->path_len;
@@ -208,7 +208,7 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 	if (level->complete &&
 	    walk_recorded(walk->request->scout, level->recorded, &known) &&
 	    known.listed) {
-		walk_recorded_keep(entry, &known);
+		walk_recorded_keep(entry, level->recorded, &known);
 		walk_recorded_names(walk->request->scout->record, level->recorded,
 				    &level->names);
 		return 0;
@@ -301,8 +301,7 @@ static int append_file(struct walk *walk, struct found *found, struct error *err
 	    known.type != ROW_FILE)
 		return rc;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
-	walk_recorded_keep(entry, &known);
-	entry->record = found->recorded;
+	walk_recorded_keep(entry, found->recorded, &known);
 	return 0;
 }
 
@@ -315,7 +314,7 @@ static int append_link(struct walk *walk, struct found *found, struct error *err
 	struct record_entry known;
 	if (walk_recorded(walk->request->scout, found->recorded, &known) &&
 	    known.type == ROW_SYMLINK) {
-		walk_recorded_keep(entry, &known);
+		walk_recorded_keep(entry, found->recorded, &known);
 		entry->target = tree_text(walk->tree, known.target, known.target_len);
 		return 0;
 	}

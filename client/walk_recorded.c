@@ -17,18 +17,19 @@ void walk_recorded_names(const struct stat_record *record, uint32_t directory,
 	static const unsigned char types[] = {DT_UNKNOWN, DT_REG, DT_DIR, DT_LNK};
 	uint32_t end = stat_record_end(record, directory);
 	for (uint32_t at = directory + 1; at < end; at = stat_record_end(record, at)) {
-		struct record_entry entry = stat_record_get(record, at);
+		struct record_name entry = stat_record_name(record, at);
 		walk_names_recall(names, types[entry.type], entry.name, entry.name_len);
 	}
 	walk_names_sort(names);
 }
 
-void walk_recorded_keep(struct entry *entry, const struct record_entry *known)
+void walk_recorded_keep(struct entry *entry, uint32_t number,
+			const struct record_entry *known)
 {
 	entry->mode = known->mode & 0777;
 	entry->seconds = known->stamp.modified.seconds;
 	entry->nanoseconds = known->stamp.modified.nanoseconds;
-	entry->inode = known->stamp.inode;
+	entry->record = number;
 	entry->changed_ns = known->stamp.changed_ns;
 	entry->is_recorded = true;
 }

@@ -16,8 +16,9 @@ bool walk_recorded(const struct stat_scout *scout, uint32_t number,
 /* The names in a directory, sorted. */
 void walk_recorded_names(const struct stat_record *record, uint32_t directory,
 			 struct walk_names *names);
-/* Takes mode, time and stamp from the record. */
-void walk_recorded_keep(struct entry *entry, const struct record_entry *known);
+/* Takes mode, time and stamp from the record, where it has that number. */
+void walk_recorded_keep(struct entry *entry, uint32_t number,
+			const struct record_entry *known);
 /* Takes them from a status. If it is settled, and of a path on the root's device, it
  * stands for what is read from now on. */
 void walk_recorded_note(struct entry *entry, const struct stat *status, dev_t device);

@@ -1,5 +1,6 @@
 #include "proto/bytes.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +37,10 @@ void buffer_put(struct buffer *buffer, const void *data, size_t len)
 /* The low `size` bytes of value, the lowest first. */
 static void put_little_endian(struct buffer *buffer, uint64_t value, size_t size)
 {
+	uint64_t little = htole64(value);
 	buffer_reserve(buffer, size);
-	for (size_t i = 0; i < size; i++)
-		buffer->at[buffer->len++] = (uint8_t)(value >> (8 * i));
+	memcpy(buffer->at + buffer->len, &little, size);
+	buffer->len += size;
 }
 
 void buffer_put_u8(struct buffer *buffer, uint8_t value)
@@ -64,9 +66,11 @@ void buffer_put_u64(struct buffer *buffer, uint64_t value)
 void buffer_put_varint(struct buffer *buffer, uint64_t value)
 {
 	buffer_reserve(buffer, VARINT_LEN_MAX);
+	uint8_t *at = buffer->at + buffer->len;
 	for (; value >= 0x80; value >>= 7)
-		buffer->at[buffer->len++] = (uint8_t)(value | 0x80);
-	buffer->at[buffer->len++] = (uint8_t)value;
+		*at++ = (uint8_t)(value | 0x80);
+	*at++ = (uint8_t)value;
+	buffer->len = (size_t)(at - buffer->at);
 }
 
 size_t varint_len(uint64_t value)
@@ -117,10 +121,10 @@ const uint8_t *reader_bytes(struct reader *reader, size_t len)
 static uint64_t read_little_endian(struct reader *reader, size_t size)
 {
 	const uint8_t *at = reader_bytes(reader, size);
-	uint64_t value = 0;
-	for (size_t i = 0; at && i < size; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
+	uint64_t little = 0;
+	if (at)
+		memcpy(&little, at, size);
+	return le64toh(little);
 }
 
 uint8_t reader_u8(struct reader *reader)

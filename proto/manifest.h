@@ -175,6 +175,17 @@ void piece_writer_init(struct piece_writer *writer, struct piece_sink sink);
  * ERR_LIMIT: a file of too many units, a tree of too many rows; what on_piece returns. */
 int piece_writer_add(struct piece_writer *writer, const struct row *row,
 		     struct error *error);
+/* Takes over a piece whose rows come next, where the writer stands between two pieces
+ * (piece_writer_between), without asking on_piece. last is its last row; claimed to
+ * ascend like any. What the rows would be encoded to is the caller's promise. ERR_LIMIT.
+ */
+int piece_writer_take(struct piece_writer *writer, const struct root_piece *piece,
+		      const struct row *last, struct error *error);
+bool piece_writer_between(const struct piece_writer *writer);
+/* Whether a piece with that last path ends there whatever follows; else it ends because
+ * the next row did not fit, or because there is none. */
+bool piece_ends_by_itself(const struct root_piece *piece, const char *path,
+			  size_t path_len);
 /* Ends the last piece; nothing may be added then. The root stays owned by the writer. */
 int piece_writer_finish(struct piece_writer *writer, struct error *error);
 void piece_writer_fini(struct piece_writer *writer);

@@ -293,6 +293,38 @@ int piece_writer_add(struct piece_writer *writer, const struct row *row,
 	return ends ? end_piece(writer, error) : 0;
 }
 
+static uint64_t rows_of(const struct totals *totals)
+{
+	return totals->files + totals->directories + totals->symlinks;
+}
+
+bool piece_ends_by_itself(const struct root_piece *piece, const char *path,
+			  size_t path_len)
+{
+	size_t head_len = 1 + varint_len(rows_of(&piece->totals));
+	return piece_ends_behind(piece->name.key.len - head_len, path, path_len);
+}
+
+bool piece_writer_between(const struct piece_writer *writer)
+{
+	return writer->row_count == 0;
+}
+
+int piece_writer_take(struct piece_writer *writer, const struct root_piece *piece,
+		      const struct row *last, struct error *error)
+{
+	claim(piece_writer_between(writer));
+	claim_row(writer, last);
+	int err = root_grow(writer, piece, error);
+	if (err)
+		return err;
+	writer->rows_before += rows_of(&piece->totals);
+	memcpy(writer->previous, last->path, last->path_len);
+	writer->previous_len = last->path_len;
+	writer->previous_type = last->type;
+	return 0;
+}
+
 int piece_writer_finish(struct piece_writer *writer, struct error *error)
 {
 	return end_piece(writer, error);

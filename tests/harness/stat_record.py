@@ -2,11 +2,13 @@
 
 import pathlib
 import struct
+import time
 
 import xxhash
 
-HEADER = struct.Struct("<4sBBHQQQQqII8s32s")
+HEADER = struct.Struct("<4sBBHQQQQqII8s32sI")
 FILE, DIRECTORY, LINK = 1, 2, 3
+CLOCK_REALTIME_COARSE = 5
 
 
 class Entry:
@@ -16,8 +18,10 @@ class Entry:
 class Record:
     def __init__(self, data):
         (magic, self.version, hashes, zero, checksum, length, self.device, self.inode,
-         self.written_ns, count, path_len, self.layer, self.digest) = HEADER.unpack_from(data)
+         self.written_ns, count, path_len, self.layer, self.digest, flags) = HEADER.unpack_from(data)
         assert (magic, self.version, hashes, zero) == (b"BTSR", 1, 1, 0)
+        assert flags in (0, 1)
+        self.aligned = flags == 1
         assert length == len(data)
         assert checksum == xxhash.xxh3_64_intdigest(data[16:])
         self.data, self.at = data, HEADER.size
@@ -92,3 +96,11 @@ def of(cache, root):
 def seal(data):
     """The bytes of a record with the checksum that they should have."""
     return data[:8] + struct.pack("<Q", xxhash.xxh3_64_intdigest(data[16:])) + data[16:]
+
+
+def settle():
+    """Until whatever was written so far has a change time that no later write can have."""
+    start = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    grain = int(time.clock_getres(CLOCK_REALTIME_COARSE) * 1e9)
+    while time.clock_gettime_ns(CLOCK_REALTIME_COARSE) - start <= 3 * grain:
+        pass

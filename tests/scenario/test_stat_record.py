@@ -8,13 +8,12 @@ import pathlib
 import shutil
 import struct
 import subprocess
-import time
 
 import stat_record
 from harness import Link, Scenario, random_bytes, read_tree
+from stat_record import settle
 
 IN_OPEN, IN_ISDIR = 0x20, 0x40000000
-CLOCK_REALTIME_COARSE = 5
 FILES = {
     "a.txt": "some text", "b.txt": "more text", "d/deep/file": "in a directory",
     "d/other": "beside it", "d/same": "some text", "empty/": None, "zero": "",
@@ -62,14 +61,6 @@ class Opens:
         while self._read():
             pass
         os.close(self.fd)
-
-
-def settle():
-    """Until whatever was written so far has a change time that no later write can have."""
-    start = time.clock_gettime_ns(time.CLOCK_REALTIME)
-    grain = int(time.clock_getres(CLOCK_REALTIME_COARSE) * 1e9)
-    while time.clock_gettime_ns(CLOCK_REALTIME_COARSE) - start <= 3 * grain:
-        pass
 
 
 def write_over(path, content):
