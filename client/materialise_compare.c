@@ -46,6 +46,7 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	struct stat before;
 	if (fd < 0 || fstat(fd, &before) != 0 || !S_ISREG(before.st_mode))
 		return false;
+	bool provable = record_can_prove(m, entry, &before);
 	const struct view_unit *units = m->table->units + file->first_unit;
 	for (uint32_t i = 0; i < file->unit_count; i++)
 		if (!read_all(fd, buffer, units[i].name.key.len) ||
@@ -54,7 +55,8 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	uint8_t more;
 	if (read(fd, &more, 1) != 0)
 		return false;
-	record_note_kept(m, entry, &before);
+	if (provable)
+		record_note_kept(m, entry, &before);
 	return true;
 }
 

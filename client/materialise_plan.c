@@ -74,11 +74,14 @@ static bool same_link(const struct materialise *m, uint32_t entry,
 static int plan_link(struct materialise *m, uint32_t entry, const struct spot *home,
 		     const struct stat *stat)
 {
-	if (S_ISLNK(stat->st_mode) && same_link(m, entry, home)) {
-		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
-		record_note_kept(m, entry, stat);
-	} else
+	bool provable = record_can_prove(m, entry, stat);
+	if (!S_ISLNK(stat->st_mode) || !same_link(m, entry, home)) {
 		set_place(m, entry, PLACE_STAGED, 0);
+		return 0;
+	}
+	set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
+	if (provable)
+		record_note_kept(m, entry, stat);
 	return 0;
 }
 
@@ -86,7 +89,8 @@ static int plan_file(struct materialise *m, uint32_t entry, const struct stat *s
 {
 	if (record_holds(m, entry, stat)) {
 		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
-		record_note_kept(m, entry, stat);
+		if (record_can_prove(m, entry, stat))
+			record_note_kept(m, entry, stat);
 		return 0;
 	}
 	/* All bits: a file that is there with setuid is not the one of the view. */

@@ -170,7 +170,10 @@ void record_note_device(struct materialise *m);
 bool record_covers(struct materialise *m);
 /* Whether what is there, by its stat, is what the view has, unread. */
 bool record_holds(const struct materialise *m, uint32_t entry, const struct stat *stat);
-/* An entry that is kept; a file's bytes were compared after the stat. */
+/* Whether what is read from now on is what this stat stands for, also next time. */
+bool record_can_prove(const struct materialise *m, uint32_t entry,
+		      const struct stat *stat);
+/* An entry that is kept, and that could be proved before it was compared. */
 void record_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat);
 /* One that was made, complete with its time. */
 void record_note_made(struct materialise *m, uint32_t entry, const struct stat *stat);

@@ -168,11 +168,16 @@ static void note(struct materialise *m, uint32_t entry, const struct stat *stat)
 					       .changed_ns = stamp.changed_ns};
 }
 
-void record_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat)
+bool record_can_prove(const struct materialise *m, uint32_t entry,
+		      const struct stat *stat)
 {
 	struct record_stamp stamp = record_stamp_of(stat);
-	if (is_plain(m, entry, stat) && record_is_settled(&stamp))
-		note(m, entry, stat);
+	return is_plain(m, entry, stat) && record_is_settled(&stamp);
+}
+
+void record_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat)
+{
+	note(m, entry, stat);
 }
 
 void record_note_made(struct materialise *m, uint32_t entry, const struct stat *stat)

@@ -5,6 +5,8 @@
 #include <sys/inotify.h>
 #include <time.h>
 
+#include "client/stat_record.h"
+
 static void add_sample(struct place *place)
 {
 	add_file(place, "a.txt", "alpha", 0640);
@@ -43,6 +45,56 @@ static void let_the_clock_move(void)
 	struct record_stamp stamp = record_stamp_of(&stat);
 	while (!record_is_settled(&stamp))
 		;
+}
+
+/* ---- a clock that moves only when something is read ---- */
+
+static struct timespec stopped_clock; /* of CLOCK_REALTIME_COARSE; 0: it goes */
+static time_t read_seconds;           /* how long a read takes on it */
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
+ssize_t __real_read(int fd, void *ret_bytes, size_t len);
+ssize_t __wrap_read(int fd, void *ret_bytes, size_t len);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+	if (clock != CLOCK_REALTIME_COARSE || stopped_clock.tv_sec == 0)
+		return __real_clock_gettime(clock, ret_time);
+	*ret_time = stopped_clock;
+	return 0;
+}
+
+ssize_t __wrap_read(int fd, void *ret_bytes, size_t len)
+{
+	stopped_clock.tv_sec += read_seconds;
+	return __real_read(fd, ret_bytes, len);
+}
+
+/* Whether an attach that compares a file, `age` seconds after it was written, remembers
+ * its bytes for the next time. */
+static bool is_remembered(struct place *place, time_t age, time_t seconds_to_read)
+{
+	assert_int_equal(mkdir("out", 0755), 0);
+	put("out/a.txt", "alpha");
+	struct timespec times[2] = {{0, UTIME_OMIT}, {ROW_SECONDS, ROW_NANOSECONDS}};
+	assert_int_equal(utimensat(AT_FDCWD, "out/a.txt", times, 0), 0);
+	add_file(place, "a.txt", "alpha", 0644);
+	stopped_clock = stat_of("out/a.txt").st_ctim;
+	stopped_clock.tv_sec += age;
+	read_seconds = seconds_to_read;
+	attach_recorded(place, NULL);
+	stopped_clock = (struct timespec){0};
+	read_seconds = 0;
+	assert_int_equal(place->counts.unchanged, 1);
+	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat_record *record = stat_record_open(fd);
+	assert_non_null(record);
+	uint32_t entry = stat_record_find(record, "a.txt", strlen("a.txt"));
+	assert_int_not_equal(entry, RECORD_NONE);
+	bool remembered = stat_record_get(record, entry).trusted;
+	stat_record_close(record);
+	return remembered;
 }
 
 /* ---- what is opened ---- */
@@ -257,6 +309,22 @@ static void another_view_is_written(void **state)
 	assert_holds("out/a.txt", "alpha");
 }
 
+/* A write in the same tick of the clock would leave the change time as it is. */
+static void what_was_just_written_is_not_remembered(void **state)
+{
+	assert_false(is_remembered(*state, 0, 0));
+}
+
+static void what_gets_old_while_it_is_read_is_not_remembered(void **state)
+{
+	assert_false(is_remembered(*state, 0, 5));
+}
+
+static void what_was_old_when_it_was_read_is_remembered(void **state)
+{
+	assert_true(is_remembered(*state, 5, 0));
+}
+
 /* The same bytes under another time: nothing is read, and the time is set. */
 static void another_time_is_set(void **state)
 {
@@ -299,6 +367,9 @@ int main(void)
 		RECORD_TEST(a_changed_mode_is_seen),
 		RECORD_TEST(a_changed_link_is_seen),
 		RECORD_TEST(what_is_gone_is_seen),
+		RECORD_TEST(what_was_just_written_is_not_remembered),
+		RECORD_TEST(what_gets_old_while_it_is_read_is_not_remembered),
+		RECORD_TEST(what_was_old_when_it_was_read_is_remembered),
 		RECORD_TEST(another_view_is_written),
 		RECORD_TEST(another_time_is_set),
 	};
