@@ -1,4 +1,5 @@
-"""Reads stat records (client/stat_record.h), written from that page alone."""
+"""Reads stat records (client/stat_record.h), written from that page alone; and waits until
+files can be in one."""
 
 import pathlib
 import struct
