@@ -7,7 +7,8 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libmsgpack
 	libxxhash-dev libsqlite3-dev libssl-dev"
 test_packages="git libcmocka-dev man-db mount strace valgrind python3 python3-msgpack python3-xxhash
 	python3-yaml python3-zstandard"
-bench_packages="python3 zstd rsync restic borgbackup casync ostree xxhash"
+bench_packages="libcmocka-dev mount e2fsprogs python3 zstd rsync restic borgbackup casync ostree
+	xxhash"
 
 usage() {
 	cat <<'END'
@@ -19,7 +20,8 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   test           builds, runs every test, ends with `N passed, N failed`
   asan           the same with AddressSanitizer and UndefinedBehaviorSanitizer
   tsan           the same with ThreadSanitizer
-  bench          runs Baton beside the tools that people use instead
+  bench [TREE [CHANGED_TREE]]
+                 runs Baton beside the tools that people use instead (tests/bench/README.md)
   format         formats the sources (format --check only tells)
   tidy           runs clang-tidy
   install        installs; PREFIX (default /usr/local) and DESTDIR are honoured

@@ -79,7 +79,8 @@ class Contender:
         run(["cp", "-a", self.saved, self.folder])
 
     def stored_bytes(self):
-        return size_of(self.folder)
+        """By what it is called in the result."""
+        return {self.name: size_of(self.folder)}
 
     def root_of(self, target, tree):
         """Where in target restore() puts what lay in tree."""
@@ -177,7 +178,8 @@ class Restic(Contender):
 
     def begin(self):
         super().begin()
-        described = subprocess.run(["restic", "help", "backup"], stdout=subprocess.PIPE, check=False)
+        described = subprocess.run(["restic", "help", "backup"], stdout=subprocess.PIPE,
+                                   check=False)
         self.compression = "fastest" if b"fastest" in described.stdout else "auto"
         self._run("init")
 
@@ -238,7 +240,7 @@ class Borg(Contender):
     restore_over = restore
 
     def stored_bytes(self):
-        return size_of(self.folder / "repository")
+        return {self.name: size_of(self.folder / "repository")}
 
 
 class Casync(Contender):
@@ -247,15 +249,15 @@ class Casync(Contender):
     settings = (
         ("--compression=zstd", "the fastest that it has; the level cannot be chosen"),
         ("--digest=sha256", "faster than its default where the processor has instructions for it"),
-        ("--with=unix --without=privileged", "what Baton keeps, and no owners"),
+        ("--with=unix --with=nsec-time --without=privileged", "what Baton keeps, and no owners"),
         ("--cache", "its record of what it has seen, written by the first persist, used again "
                     "and after a change; unrecorded goes without"),
         ("--seed-output=no", "an extract over a tree took 4 s like this, and 59 s by default, "
                              "when it first looks for chunks in what lies there"))
 
     def _run(self, verb, *arguments):
-        run(["casync", verb, "--with=unix", "--without=privileged", "--digest=sha256",
-             f"--store={self.folder}/store.castr", *arguments])
+        run(["casync", verb, "--with=unix", "--with=nsec-time", "--without=privileged",
+             "--digest=sha256", f"--store={self.folder}/store.castr", *arguments])
 
     def again_unrecorded(self, tree, *flags):
         self._run("make", "--compression=zstd", *flags, f"{self.folder}/tree.caidx", tree)
@@ -272,7 +274,8 @@ class Casync(Contender):
     restore_over = restore
 
     def stored_bytes(self):
-        return size_of(self.folder / "store.castr") + (self.folder / "tree.caidx").stat().st_size
+        chunks = size_of(self.folder / "store.castr")
+        return {self.name: chunks + (self.folder / "tree.caidx").stat().st_size}
 
 
 class Ostree(Contender):

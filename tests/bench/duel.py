@@ -12,9 +12,11 @@ import random
 import shutil
 import stat
 import subprocess
+import textwrap
 import time
 
 import verify
+from tell import progress, say
 
 # (key, what it is called, method, whether the tree has changed before it)
 WORKS = (
@@ -41,7 +43,8 @@ class WorkingCopy:
         self.tree, self.changed = tree, changed
         self.before = verify.scan(tree)
         self.after = verify.scan(changed) if changed else None
-        self.bytes = sum(os.lstat(os.path.join(tree, path)).st_size for path in self.before)
+        self.bytes = sum(os.lstat(os.path.join(tree, path)).st_size
+                         for path, (kind, *_) in self.before.items() if kind == stat.S_IFREG)
 
     def change(self):
         self._move(self.before, self.after, self.changed)
@@ -84,8 +87,9 @@ class ToolFailed(Exception):
 class Part:
     """One tree, all tools. `figures` is what the JSON gets, and grows pair by pair."""
 
-    def __init__(self, title, copy, scratch, say, cold=False):
-        self.copy, self.scratch, self.say, self.cold = copy, scratch, say, cold
+    def __init__(self, title, copy, scratch, cold=False):
+        self.copy, self.scratch, self.cold = copy, scratch, cold
+        self.told = f"{title}, {'cold' if cold else 'warm'} cache"
         self.pairs, self.left_out, self.verified = {}, {}, {}
         self.stored = {"persist": {}, "changed": {}}
         self.figures = {
@@ -102,8 +106,8 @@ class Part:
                 self.duel = (baton, other) if (number + turn) % 2 else (other, baton)
                 self.counts = number > 0
                 self._duel(baton, other)
-            self.say(f"{self.figures['title']}, {self.figures['page_cache']} cache: round "
-                     f"{number} of {rounds}" + ("" if number else " (warm-up, verified)"))
+            say(f"{self.told}: round {number} of {rounds}"
+                + ("" if number else " (warm-up, verified)"))
 
     def _duel(self, baton, other):
         """A tool that cannot store a tree or gives back another one is left out from there
@@ -127,7 +131,7 @@ class Part:
             shutil.rmtree(self._target(contender), ignore_errors=True)
 
     def _leave_out(self, other, what, why):
-        self.say(f"left out: {other.name}, {TITLES.get(what, what)}: {why}")
+        say(f"left out: {other.name}, {TITLES.get(what, what)}: {why}")
         self.left_out.setdefault(other.name, {})[what] = str(why)
         for key, by_tool in self.pairs.items():
             if what in (key, "everything"):
@@ -167,6 +171,7 @@ class Part:
     def _step(self, contender, key, method):
         if self.cold:
             drop_caches()
+        progress(f"{self.told}: {contender.name}: {TITLES[key]}")
         with_target = method.startswith("restore")
         argument = self._target(contender) if with_target else self.copy.root
         begin = time.monotonic()
@@ -174,12 +179,13 @@ class Part:
             getattr(contender, method)(argument)
         except subprocess.CalledProcessError as failed:
             said = failed.stderr.decode(errors="replace").strip().splitlines()
-            raise ToolFailed(contender, " | ".join(said[-3:])) from None
+            first = (said or ["no word why"])[0].replace(f"{self.scratch}/", "")
+            raise ToolFailed(contender, textwrap.shorten(first, 200)) from None
         seconds = time.monotonic() - begin
         if with_target:
             self._verify(contender, key)
         elif key in self.stored:
-            self.stored[key][contender.name] = contender.stored_bytes()
+            self.stored[key].update(contender.stored_bytes())
         return seconds
 
     def _verify(self, contender, key):

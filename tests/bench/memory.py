@@ -28,12 +28,12 @@ def rss_anon(pid):
 def watched(baton, peaks):
     """A way to run a client that notes in peaks what it and the daemon have."""
     def run(command, **settings):
-        client = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                  **settings)
-        while client.poll() is None:
-            for who, pid in (("client", client.pid), ("daemon", baton.daemon.pid)):
-                peaks[who] = max(peaks.get(who, 0), rss_anon(pid))
-            time.sleep(EVERY)
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              **settings) as client:
+            while client.poll() is None:
+                for who, pid in (("client", client.pid), ("daemon", baton.daemon.pid)):
+                    peaks[who] = max(peaks.get(who, 0), rss_anon(pid))
+                time.sleep(EVERY)
         if client.returncode:
             raise subprocess.CalledProcessError(client.returncode, command)
     return run

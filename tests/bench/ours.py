@@ -103,11 +103,7 @@ class Baton(Contender):
 
     restore_over = restore
 
-    # ---- what it needs ------------------------------------------------------------------
-
     def stored_bytes(self):
-        return size_of(self.folder / "data/segments")
-
-    def folder_bytes(self):
-        """With catalogue and unit index, and what their logs hold for now."""
-        return size_of(self.folder / "data")
+        """Segments; and with them catalogue and unit index, and what their logs hold for now."""
+        return {self.name: size_of(self.folder / "data/segments"),
+                "baton, whole folder": size_of(self.folder / "data")}

@@ -67,7 +67,8 @@ def tell_small(figures):
 
 
 def tell_memory(figures):
-    print("\nanonymous memory (RssAnon), the most that was sampled, MiB")
+    if figures:
+        print("\nanonymous memory (RssAnon), the most that was sampled, MiB")
     for work, peaks in figures.items():
         print(f"  {work:44}" + "".join(f"{who} {size / 2**20:6.1f}   "
                                        for who, size in peaks.items()))
@@ -129,7 +130,8 @@ def targets(result):
 
 
 def tell_targets(rows):
-    print(f"\n{'work':66}{'baton':>12}  {'beside':34}{'ratio':22}{'target':>8}")
+    if rows:
+        print(f"\n{'work':66}{'baton':>12}  {'beside':34}{'ratio':22}{'target':>8}")
     for row in rows:
         unit = row["unit"]
         beside = row["beside"] if row["target"] == 1.0 and row["beside"].endswith(unit) else \
