@@ -1,7 +1,7 @@
 """Rounds of Baton against each other tool, step by step and side by side.
 
 In a round Baton meets every other tool in a duel: both begin with an empty store, and each
-step is run by one and at once by the other, by turns who is first. So the two figures of a
+step is run by one and at once by the other; from round to round they change places. So the two figures of a
 pair are seconds apart, on a machine in the same mood, and their ratio means something even
 where the figures themselves wander.
 """
@@ -102,8 +102,8 @@ class Part:
             order = [other for other in others
                      if "everything" not in self.left_out.get(other.name, {})]
             random.Random(number).shuffle(order)
-            for turn, other in enumerate(order):
-                self.duel = (baton, other) if (number + turn) % 2 else (other, baton)
+            for other in order:
+                self.duel = (baton, other) if number % 2 else (other, baton)
                 self.counts = number > 0
                 self._duel(baton, other)
             say(f"{self.told}: round {number} of {rounds}"
@@ -184,8 +184,10 @@ class Part:
         seconds = time.monotonic() - begin
         if with_target:
             self._verify(contender, key)
-        elif key in self.stored:
-            self.stored[key].update(contender.stored_bytes())
+        elif key == "persist":
+            self.stored["persist"].update(contender.stored_bytes())
+        elif key.startswith("changed"):
+            self.stored["changed"].update(contender.stored_bytes())
         return seconds
 
     def _verify(self, contender, key):
