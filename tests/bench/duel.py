@@ -1,9 +1,9 @@
 """Rounds of Baton against each other tool, step by step and side by side.
 
 In a round Baton meets every other tool in a duel: both begin with an empty store, and each
-step is run by one and at once by the other; from round to round they change places. So the two figures of a
-pair are seconds apart, on a machine in the same mood, and their ratio means something even
-where the figures themselves wander.
+step is run by one and at once by the other; from round to round they change places. So the
+two figures of a pair are seconds apart, on a machine in the same mood, and their ratio means
+something even where the figures themselves wander.
 """
 
 import os
@@ -179,7 +179,7 @@ class Part:
             getattr(contender, method)(argument)
         except subprocess.CalledProcessError as failed:
             said = failed.stderr.decode(errors="replace").strip().splitlines()
-            first = (said or ["no word why"])[0].replace(f"{self.scratch}/", "")
+            first = (said or ["no word why"])[0].replace(str(self.scratch), "")
             raise ToolFailed(contender, textwrap.shorten(first, 200)) from None
         seconds = time.monotonic() - begin
         if with_target:

@@ -53,7 +53,7 @@ def tell_part(figures):
         if by_tool:
             print(f"\n{title}: bytes in the store, after: {TITLES[key]}")
         for tool, size in sorted(by_tool.items(), key=lambda item: item[1]):
-            print(f"  {tool:18}{size / 1e6:10.1f} MB")
+            print(f"  {tool:20}{size / 1e6:10.1f} MB")
     for tool, reasons in figures["left_out"].items():
         for what, why in reasons.items():
             print(f"\n{title}: left out: {tool}, {TITLES.get(what, what)}: {why}")

@@ -97,9 +97,9 @@ class Bench(Scenario):
         for line in bench.stdout:
             if b"round 1 of" in line:
                 break
-        bench.send_signal(signal.SIGINT)
+        bench.send_signal(signal.SIGTERM)
         bench.stdout.read()
-        self.assertEqual(bench.wait(PATIENCE), -signal.SIGINT)
+        self.assertEqual(bench.wait(PATIENCE), -signal.SIGTERM)
         result = json.loads(self.json.read_text())
         self.assertFalse(result["complete"])
         self.assertTrue(all(result["parts"][0]["pairs"]["persist"].values()))
