@@ -68,17 +68,22 @@ need() {
 	rm -f /tmp/build.sh.$$
 }
 
-# build_in DIR [MESON OPTION...]: configures once, compiles.
+# build_in DIR [MESON OPTION...]: compiles; configures first where DIR is new or options are
+# given: DIR may have others, or be from before a library that they need was there.
 build_in() {
 	directory=$1
 	shift
-	[ -f "$directory/build.ninja" ] ||
-		meson setup "$directory" "$@" >"$directory.log" 2>&1 || {
-		cat "$directory.log" >&2
-		rm -rf "$directory" "$directory.log"
-		exit 1
-	}
-	rm -f "$directory.log"
+	configured=
+	[ ! -f "$directory/build.ninja" ] || configured=yes
+	if [ -z "$configured" ] || [ $# -gt 0 ]; then
+		meson setup ${configured:+--reconfigure} "$directory" "$@" >"$directory.log" 2>&1 || {
+			cat "$directory.log" >&2
+			[ "$configured" ] || rm -rf "$directory"
+			rm -f "$directory.log"
+			exit 1
+		}
+		rm -f "$directory.log"
+	fi
 	ninja --quiet -C "$directory"
 }
 
@@ -94,7 +99,8 @@ sanitized() {
 	# shellcheck disable=SC2086
 	need $build_packages $test_packages
 	[ "${CC:-gcc}" != clang ] || need clang libclang-rt-14-dev
-	build_in "build-$1" -Dbuildtype=debugoptimized -Db_sanitize="$2" -Db_lundef=false
+	build_in "build-$1" -Dtests=enabled -Dbuildtype=debugoptimized -Db_sanitize="$2" \
+		-Db_lundef=false
 	shift 2
 	exec tests/run "$directory" "$@"
 }
@@ -116,7 +122,7 @@ demo)
 test)
 	# shellcheck disable=SC2086
 	need $build_packages $test_packages
-	build
+	build -Dtests=enabled
 	exec tests/run build "$@"
 	;;
 asan)
