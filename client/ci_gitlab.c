@@ -20,31 +20,34 @@ __attribute__((format(printf, 2, 3))) static void find_problem(struct ci_finding
 	va_end(arguments);
 }
 
-/* " 1/5", if this is one of several; NULL: it is not, or the environment is half-set. */
-static char *slice_suffix(void)
+/* How much of the name is " 1/5" or ": [a, b]", which tell one of several from the others
+ * (gitlab-ci-local says ": [1/5]"); 0: neither. */
+static size_t slice_len(const char *name, const char *index, const char *total)
 {
-	const char *index = ci_variable("CI_NODE_INDEX");
-	const char *total = ci_variable("CI_NODE_TOTAL");
-	char *suffix = NULL;
-	if (!index || !total || asprintf(&suffix, " %s/%s", index, total) < 0)
-		return NULL;
-	return suffix;
+	char *numbers AUTO_FREE = NULL;
+	size_t len = strlen(name);
+	if (asprintf(&numbers, " %s/%s", index, total) < 0)
+		return 0;
+	size_t numbers_len = strlen(numbers);
+	if (numbers_len < len && strcmp(name + len - numbers_len, numbers) == 0)
+		return numbers_len;
+	const char *list = strstr(name, ": [");
+	return list && name[len - 1] == ']' ? strlen(list) : 0;
 }
 
 void ci_gitlab_job(struct ci_finding *ret_finding)
 {
 	const char *name = ci_variable("CI_JOB_NAME");
+	const char *index = ci_variable("CI_NODE_INDEX");
+	const char *total = ci_variable("CI_NODE_TOTAL");
 	if (!name) {
 		find_problem(ret_finding,
 			     "CI_JOB_GROUP_NAME and CI_JOB_NAME are not set");
 		return;
 	}
-	char *suffix AUTO_FREE = slice_suffix();
-	size_t len = strlen(name);
-	size_t suffix_len = suffix ? strlen(suffix) : 0;
-	bool ends_so = suffix_len < len &&
-		       (!suffix || strcmp(name + len - suffix_len, suffix) == 0);
-	if (!ends_so) {
+	bool several = index && total;
+	size_t added = several ? slice_len(name, index, total) : 0;
+	if (several && (added == 0 || added == strlen(name))) {
 		find_problem(
 			ret_finding,
 			"CI_JOB_GROUP_NAME is not set, and CI_JOB_NAME=%.100s is one "
@@ -52,7 +55,7 @@ void ci_gitlab_job(struct ci_finding *ret_finding)
 			name);
 		return;
 	}
-	ret_finding->value = must_memdup(name, len - suffix_len);
+	ret_finding->value = must_memdup(name, strlen(name) - added);
 	ret_finding->origin = must_strdup("CI_JOB_NAME");
 }
 

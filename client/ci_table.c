@@ -90,10 +90,11 @@ static const struct ci_row buildkite[] = {
 
 static const struct ci_row semaphore[] = {
 	NEEDED("--workflow", "{SEMAPHORE_WORKFLOW_ID}"),
+	NEEDED("--run", "{SEMAPHORE_PIPELINE_ID}"), /* what failed runs again in a new one */
 	NEEDED("--job", "{SEMAPHORE_JOB_NAME}"),
 	UNLESS("--shard", "{SEMAPHORE_JOB_INDEX}/{SEMAPHORE_JOB_COUNT}", "1"),
-	NEEDED("--attempt", "{SEMAPHORE_JOB_RERUN:0}"),
 	OPTIONAL("--execution", "{SEMAPHORE_JOB_ID}"),
+	BRANCH("{SEMAPHORE_GIT_WORKING_BRANCH}"), /* not set for a tag */
 	BRANCH("{SEMAPHORE_GIT_BRANCH}"),
 	COMMIT("{SEMAPHORE_GIT_SHA}"),
 	{.flag = NULL},
@@ -112,6 +113,7 @@ static const struct ci_row bitbucket[] = {
 	NEEDED("--workflow", "{BITBUCKET_PIPELINE_UUID}"),
 	{.flag = "--job", .hint = "Bitbucket has no variable for a step's name"},
 	UNLESS("--shard", "{BITBUCKET_PARALLEL_STEP+1}/{BITBUCKET_PARALLEL_STEP_COUNT}", "1"),
+	OPTIONAL("--attempt", "{BITBUCKET_STEP_RUN_NUMBER}"),
 	OPTIONAL("--execution", "{BITBUCKET_STEP_UUID}"),
 	BRANCH("{BITBUCKET_BRANCH}"),
 	COMMIT("{BITBUCKET_COMMIT}"),

@@ -34,7 +34,7 @@ PAIRS = {
                     "DRONE_STAGE_DEPENDS_ON": needs}
                    for name, needs in (("build", ""), ("test", "build"))),
     "Semaphore": tuple({"CI": "true", "SEMAPHORE": "true", "SEMAPHORE_WORKFLOW_ID": "w-1",
-                        "SEMAPHORE_JOB_NAME": name, "SEMAPHORE_JOB_ID": "j-" + name}
+                        "SEMAPHORE_PIPELINE_ID": "p-1", "SEMAPHORE_JOB_NAME": name, "SEMAPHORE_JOB_ID": "j-" + name}
                        for name in ("build", "test")),
     "Travis": tuple({"CI": "true", "TRAVIS": "true", "TRAVIS_REPO_SLUG": "me/it",
                      "TRAVIS_BUILD_ID": "6", "TRAVIS_JOB_NAME": name, "TRAVIS_JOB_ID": name}

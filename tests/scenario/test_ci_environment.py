@@ -58,6 +58,23 @@ class EachSystem(InCI):
         self.persist_as({**build, **again}, {"app": "2"})
         self.assertEqual(self.attach_as({**test, **again})[1], {"app": "2"})
 
+    def test_failed_jobs_that_semaphore_runs_again_replace_what_they_made(self):
+        build, test = PAIRS["Semaphore"]
+        self.persist_as(build, {"app": "1"})
+        self.persist_as(test, {"result": "failed"})
+        for pipeline in ("p-2", "p-3"):
+            again = {"SEMAPHORE_PIPELINE_ID": pipeline, "SEMAPHORE_JOB_RERUN": "true",
+                     "SEMAPHORE_JOB_ID": f"j-{pipeline}"}
+            self.persist_as({**test, **again}, {"result": pipeline})
+        deploy = {**test, **again, "SEMAPHORE_JOB_NAME": "deploy", "SEMAPHORE_JOB_ID": "j"}
+        self.assertEqual(self.attach_as(deploy)[1], {"app": "1", "result": "p-3"})
+
+    def test_a_bitbucket_step_that_runs_again_is_a_later_attempt(self):
+        build, test = PAIRS["Bitbucket"]
+        self.persist_as({**build, "BITBUCKET_STEP_RUN_NUMBER": "1"}, {"app": "1", "gone": ""})
+        self.persist_as({**build, "BITBUCKET_STEP_RUN_NUMBER": "2"}, {"app": "2"})
+        self.assertEqual(self.attach_as(test)[1], {"app": "2"})
+
     def test_gitlab_slices_are_shards_of_one_job(self):
         for index in ("1", "2"):
             made = self.persist_as(

@@ -92,6 +92,18 @@ static const struct example examples[] = {
 	GITLAB "CI_JOB_NAME=a test 2/5\nCI_NODE_INDEX=2\nCI_NODE_TOTAL=5\n",
 	GITLAB_BEGIN "job = a test < CI_JOB_NAME\n"
 	"shard = 2/5 < CI_NODE_INDEX + CI_NODE_TOTAL\n" GITLAB_END},
+	{"GitLab before 17.10, parallel: matrix",
+	GITLAB "CI_JOB_NAME=a test: [x, y]\nCI_NODE_INDEX=2\nCI_NODE_TOTAL=4\n",
+	GITLAB_BEGIN "job = a test < CI_JOB_NAME\n"
+	"shard = 2/4 < CI_NODE_INDEX + CI_NODE_TOTAL\n" GITLAB_END},
+	{"gitlab-ci-local, parallel: 2",
+	"GITLAB_CI=false\nCI_SERVER_HOST=gitlab.com\nCI_PIPELINE_ID=1001\nCI_JOB_ID=7\n"
+	"CI_JOB_NAME=test: [1/2]\nCI_NODE_INDEX=1\nCI_NODE_TOTAL=2\n",
+	"ci = gitlab-ci-local < GITLAB_CI\n"
+	"workflow = gitlab.com/1001 < CI_SERVER_HOST + CI_PIPELINE_ID\n"
+	"job = test < CI_JOB_NAME\n"
+	"shard = 1/2 < CI_NODE_INDEX + CI_NODE_TOTAL\n"
+	"attempt = 7 < CI_JOB_ID\n"},
 	{"gitlab-ci-local",
 	"GITLAB_CI=false\nCI=true\nCI_SERVER_HOST=gitlab.com\nCI_PIPELINE_ID=1001\n"
 	"CI_JOB_ID=7\nCI_JOB_NAME=build\nCI_COMMIT_BRANCH=main\n",
@@ -181,18 +193,27 @@ static const struct example examples[] = {
 	"needs = build lint < DRONE_STAGE_DEPENDS_ON\n"
 	"branch = main < DRONE_BRANCH\n"
 	"commit = abc < DRONE_COMMIT_SHA\n"},
-	{"Semaphore",
-	"SEMAPHORE=true\nSEMAPHORE_WORKFLOW_ID=w-1\nSEMAPHORE_JOB_NAME=test\n"
-	"SEMAPHORE_JOB_INDEX=2\nSEMAPHORE_JOB_COUNT=3\nSEMAPHORE_JOB_RERUN=1\n"
-	"SEMAPHORE_JOB_ID=j-2\nSEMAPHORE_GIT_BRANCH=main\nSEMAPHORE_GIT_SHA=abc\n",
+	{"Semaphore, a pull request, what failed runs again",
+	"SEMAPHORE=true\nSEMAPHORE_WORKFLOW_ID=w-1\nSEMAPHORE_PIPELINE_ID=p-2\n"
+	"SEMAPHORE_JOB_NAME=test\nSEMAPHORE_JOB_INDEX=2\nSEMAPHORE_JOB_COUNT=3\n"
+	"SEMAPHORE_JOB_RERUN=true\nSEMAPHORE_JOB_ID=j-2\nSEMAPHORE_GIT_BRANCH=main\n"
+	"SEMAPHORE_GIT_WORKING_BRANCH=topic\nSEMAPHORE_GIT_SHA=abc\n",
 	"ci = Semaphore < SEMAPHORE\n"
 	"workflow = w-1 < SEMAPHORE_WORKFLOW_ID\n"
+	"run = p-2 < SEMAPHORE_PIPELINE_ID\n"
 	"job = test < SEMAPHORE_JOB_NAME\n"
 	"shard = 2/3 < SEMAPHORE_JOB_INDEX + SEMAPHORE_JOB_COUNT\n"
-	"attempt = 1 < SEMAPHORE_JOB_RERUN\n"
 	"execution = j-2 < SEMAPHORE_JOB_ID\n"
-	"branch = main < SEMAPHORE_GIT_BRANCH\n"
+	"branch = topic < SEMAPHORE_GIT_WORKING_BRANCH\n"
 	"commit = abc < SEMAPHORE_GIT_SHA\n"},
+	{"Semaphore, a tag, no parallelism",
+	"SEMAPHORE=true\nSEMAPHORE_WORKFLOW_ID=w-1\nSEMAPHORE_PIPELINE_ID=p-1\n"
+	"SEMAPHORE_JOB_NAME=build\nSEMAPHORE_GIT_BRANCH=v1\n",
+	"ci = Semaphore < SEMAPHORE\n"
+	"workflow = w-1 < SEMAPHORE_WORKFLOW_ID\n"
+	"run = p-1 < SEMAPHORE_PIPELINE_ID\n"
+	"job = build < SEMAPHORE_JOB_NAME\n"
+	"branch = v1 < SEMAPHORE_GIT_BRANCH\n"},
 	{"Travis",
 	"TRAVIS=true\nTRAVIS_REPO_SLUG=me/it\nTRAVIS_BUILD_ID=6\nTRAVIS_JOB_NAME=test\n"
 	"TRAVIS_JOB_ID=61\nTRAVIS_BRANCH=main\nTRAVIS_COMMIT=abc\n",
@@ -205,11 +226,12 @@ static const struct example examples[] = {
 	{"Bitbucket",
 	"BITBUCKET_BUILD_NUMBER=3\nBITBUCKET_PIPELINE_UUID={p-1}\nBITBUCKET_STEP_UUID={s-1}\n"
 	"BITBUCKET_PARALLEL_STEP=0\nBITBUCKET_PARALLEL_STEP_COUNT=2\nBITBUCKET_BRANCH=main\n"
-	"BITBUCKET_COMMIT=abc\nBATON_JOB=test\n",
+	"BITBUCKET_COMMIT=abc\nBITBUCKET_STEP_RUN_NUMBER=2\nBATON_JOB=test\n",
 	"ci = Bitbucket < BITBUCKET_BUILD_NUMBER\n"
 	"workflow = {p-1} < BITBUCKET_PIPELINE_UUID\n"
 	"job = test < BATON_JOB\n"
 	"shard = 1/2 < BITBUCKET_PARALLEL_STEP + BITBUCKET_PARALLEL_STEP_COUNT\n"
+	"attempt = 2 < BITBUCKET_STEP_RUN_NUMBER\n"
 	"execution = {s-1} < BITBUCKET_STEP_UUID\n"
 	"branch = main < BITBUCKET_BRANCH\n"
 	"commit = abc < BITBUCKET_COMMIT\n"},
@@ -436,10 +458,9 @@ static void names_that_contradict_each_other_are_named(void **state)
 	assert_refused(
 		GITLAB "CI_JOB_NAME=build 1/2\nCI_JOB_GROUP_NAME=test\n",
 		"CI_JOB_NAME=build 1/2 does not begin with CI_JOB_GROUP_NAME=test");
-	assert_refused(
-		GITLAB "CI_JOB_NAME=test: [a]\nCI_NODE_INDEX=1\nCI_NODE_TOTAL=2\n",
-		"CI_JOB_GROUP_NAME is not set, and CI_JOB_NAME=test: [a] is one of "
-		"several");
+	assert_refused(GITLAB "CI_JOB_NAME=test a\nCI_NODE_INDEX=1\nCI_NODE_TOTAL=2\n",
+		       "CI_JOB_GROUP_NAME is not set, and CI_JOB_NAME=test a is one of "
+		       "several");
 }
 
 static void what_is_given_mends_a_half_set_environment(void **state)
