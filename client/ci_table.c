@@ -50,18 +50,22 @@ static const struct ci_row github[] = {
 	{.flag = NULL},
 };
 
-static const struct ci_row gitlab[] = {
-	NEEDED("--workflow", "{CI_SERVER_HOST}/{CI_PIPELINE_ID}"),
-	OPTIONAL("--job", "{CI_JOB_GROUP_NAME}"),
-	{.flag = "--job", .make = ci_gitlab_job},
-	{.flag = "--shard", .make = ci_gitlab_shard},
-	UNLESS("--shard", "{CI_NODE_INDEX}/{CI_NODE_TOTAL}", "1"),
-	NEEDED("--attempt", "{CI_JOB_ID}"),
-	BRANCH("{CI_COMMIT_BRANCH}"),
-	BRANCH("{CI_COMMIT_REF_NAME}"),
-	COMMIT("{CI_COMMIT_SHA}"),
-	{.flag = NULL},
-};
+#define GITLAB_ROWS(attempt)                                                             \
+	NEEDED("--workflow", "{CI_SERVER_HOST}/{CI_PIPELINE_ID}"),                       \
+	OPTIONAL("--job", "{CI_JOB_GROUP_NAME}"),                                        \
+	{.flag = "--job", .make = ci_gitlab_job},                                        \
+	{.flag = "--shard", .make = ci_gitlab_shard},                                    \
+	UNLESS("--shard", "{CI_NODE_INDEX}/{CI_NODE_TOTAL}", "1"),                       \
+	NEEDED("--attempt", attempt),                                                    \
+	BRANCH("{CI_COMMIT_BRANCH}"),                                                    \
+	BRANCH("{CI_COMMIT_REF_NAME}"),                                                  \
+	COMMIT("{CI_COMMIT_SHA}"),                                                       \
+	{.flag = NULL}
+
+static const struct ci_row gitlab[] = {GITLAB_ROWS("{CI_JOB_ID}")};
+
+/* Its ids are random numbers; as texts they are in the order in which they are heard of. */
+static const struct ci_row gitlab_ci_local[] = {GITLAB_ROWS("job {CI_JOB_ID}")};
 
 static const struct ci_row circleci[] = {
 	NEEDED("--workflow", "{CIRCLE_WORKFLOW_WORKSPACE_ID}"),
@@ -149,7 +153,7 @@ const struct ci_system ci_systems[] = {
 	{"Woodpecker", "CI", "woodpecker", NULL, woodpecker},
 	{"Drone", "DRONE", NULL, NULL, drone},
 	{"GitHub Actions", "GITHUB_ACTIONS", NULL, NULL, github},
-	{"gitlab-ci-local", "GITLAB_CI", "false", "CI_JOB_NAME", gitlab},
+	{"gitlab-ci-local", "GITLAB_CI", "false", "CI_JOB_NAME", gitlab_ci_local},
 	{"CircleCI", "CIRCLECI", NULL, NULL, circleci},
 	{"GitLab", "GITLAB_CI", NULL, NULL, gitlab},
 	{"Buildkite", "BUILDKITE", NULL, NULL, buildkite},

@@ -103,14 +103,14 @@ static const struct example examples[] = {
 	"workflow = gitlab.com/1001 < CI_SERVER_HOST + CI_PIPELINE_ID\n"
 	"job = test < CI_JOB_NAME\n"
 	"shard = 1/2 < CI_NODE_INDEX + CI_NODE_TOTAL\n"
-	"attempt = 7 < CI_JOB_ID\n"},
+	"attempt = job 7 < CI_JOB_ID\n"},
 	{"gitlab-ci-local",
 	"GITLAB_CI=false\nCI=true\nCI_SERVER_HOST=gitlab.com\nCI_PIPELINE_ID=1001\n"
 	"CI_JOB_ID=7\nCI_JOB_NAME=build\nCI_COMMIT_BRANCH=main\n",
 	"ci = gitlab-ci-local < GITLAB_CI\n"
 	"workflow = gitlab.com/1001 < CI_SERVER_HOST + CI_PIPELINE_ID\n"
 	"job = build < CI_JOB_NAME\n"
-	"attempt = 7 < CI_JOB_ID\n"
+	"attempt = job 7 < CI_JOB_ID\n"
 	"branch = main < CI_COMMIT_BRANCH\n"},
 	{"Buildkite, rebuilt, a parallel step with a key, retried",
 	"BUILDKITE=true\nBUILDKITE_BUILD_ID=b-1\nBUILDKITE_STEP_KEY=test\nBUILDKITE_STEP_ID=s-2\n"
