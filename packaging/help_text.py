@@ -16,8 +16,12 @@ class Option:
 
     @property
     def choices(self):
-        """["error", "warn", "ok"] of "error|warn|ok"; nothing for FILE|-."""
+        """["error", "warn", "ok"] of "error|warn|ok", ["text", "json"] of a text like "text
+        (default) or json"; nothing for FILE|-."""
         words = self.argument.split("|")
+        text = self.text.replace(" (default)", "")
+        if len(words) == 1 and re.fullmatch(r"(\w+, )*\w+ or \w+", text):
+            words = re.split(", | or ", text)
         return words if len(words) > 1 and all(word.islower() for word in words) else []
 
 
@@ -74,8 +78,16 @@ def baton(program):
     return commands, read_options(section(text, "options of every command"))
 
 
+def batond_check(program):
+    """The command `batond check`, with the option that only it has."""
+    text = " ".join(run(program, "--help").split())
+    summary = re.search(r"batond check (verifies [^,]*),", text)[1]
+    read_data = re.search(r"--read-data (also [^.]*)\.", text)[1]
+    return Command("check", "", summary, [Option("--read-data", text=read_data)])
+
+
 def batond(program):
-    """The options of batond; --read-data belongs to `batond check`."""
+    """The options of batond; `batond check` has --data, and one of its own."""
     options, usage = [], run(program, "--help")
     for line in usage.splitlines():
         if match := re.fullmatch(r"  (--[a-z-]+) (\S+) +(.*)", line):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Makes a shell's completion of baton: usage: complete.py bash|zsh|fish PROGRAM"""
+"""Makes a shell's completion: usage: complete.py bash|zsh|fish baton|batond PROGRAM"""
 
+import dataclasses
 import pathlib
 import re
 import sys
@@ -8,16 +9,26 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import help_text
 
-BASH = """# Completion of baton for bash; made from what `baton help` says.
 
-_baton_options() {{ # of a command
+@dataclasses.dataclass
+class Program:
+    name: str
+    source: str  # the command that says what it takes
+    commands: list
+    common: list  # the options of every command, and without one
+    bare: list = dataclasses.field(default_factory=list)  # those without a command only
+
+
+BASH = """# Completion of {program} for bash; made from what `{source}` says.
+
+_{program}_options() {{ # of a command
 	echo {common}
 	case $1 in
 {own}
 	esac
 }}
 
-_baton() {{
+_{program}() {{
 	local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}}
 	local command= word
 	for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
@@ -32,7 +43,7 @@ _baton() {{
 {values}
 	esac
 	if [[ $current == -* ]]; then
-		COMPREPLY=($(compgen -W "$(_baton_options "$command")" -- "$current"))
+		COMPREPLY=($(compgen -W "$(_{program}_options "$command")" -- "$current"))
 	elif [ -z "$command" ] || [ "$command" = help ]; then
 		COMPREPLY=($(compgen -W "{words}" -- "$current"))
 	else
@@ -40,23 +51,26 @@ _baton() {{
 	fi
 }}
 
-complete -o filenames -F _baton baton
+complete -o filenames -F _{program} {program}
 """
 
-ZSH = """#compdef baton
-# Completion of baton for zsh; made from what `baton help` says.
+ZSH = """#compdef {program}
+# Completion of {program} for zsh; made from what `{source}` says.
 
-_baton() {{
+_{program}() {{
 	local context state state_descr line
 	typeset -A opt_args
-	local -a commands common own
+	local -a commands common bare own
 	commands=(
 {commands}
 	)
 	common=(
 {common}
 	)
-	_arguments -C $common '1:command:->command' '*::argument:->argument' && return
+	bare=(
+{bare}
+	)
+	_arguments -C $bare $common '1:command:->command' '*::argument:->argument' && return
 	case $state in
 	command)
 		_describe command commands
@@ -69,7 +83,7 @@ _baton() {{
 	esac
 }}
 
-_baton "$@"
+_{program} "$@"
 """
 
 
@@ -83,10 +97,10 @@ def names_a_file(option):
     return option.argument.split("|")[0] in ("FILE", "DIR")
 
 
-def takers(commands, common):
+def takers(program):
     """Every option once."""
-    known = {option.flag: option for command in commands for option in command.options}
-    return list(known.values()) + common
+    known = {option.flag: option for command in program.commands for option in command.options}
+    return list(known.values()) + program.bare + program.common
 
 
 def bash_values(option):
@@ -95,13 +109,15 @@ def bash_values(option):
     return 'COMPREPLY=($(compgen -f -- "$current"))' if names_a_file(option) else ":"
 
 
-def bash(commands, common):
-    own = "\n".join(f"\t{command.name}) echo {spellings(command.options)} ;;"
-                    for command in commands if command.options)
+def bash(program):
+    own = [(command.name, command.options) for command in program.commands]
     values = "\n".join(f"\t{option.flag}) {bash_values(option)}; return ;;"
-                       for option in takers(commands, common) if option.argument)
-    names = [command.name for command in commands]
-    return BASH.format(common=spellings(common), own=own, values=values,
+                       for option in takers(program) if option.argument)
+    names = [command.name for command in program.commands]
+    return BASH.format(program=program.name, source=program.source,
+                       common=spellings(program.common), values=values,
+                       own="\n".join(f"\t{name or quoted(name)}) echo {spellings(options)} ;;"
+                                     for name, options in [("", program.bare), *own] if options),
                        names=" | ".join(names), words=" ".join(names))
 
 
@@ -129,18 +145,20 @@ def zsh_arguments(command):
     return "'*:path:_files'" if command.arguments else ""
 
 
-def zsh(commands, common):
+def zsh(program):
     def lines(options, indent):
         return "\n".join("\t" * indent + zsh_option(option) for option in options)
     own = "\n".join(f"\t\t{command.name})\n\t\t\town=(\n{lines(command.options, 4)}\n\t\t\t)\n"
                     f"\t\t\t_arguments -s $own $common {zsh_arguments(command)}\n\t\t\t;;"
-                    for command in commands)
-    return ZSH.format(own=own, common=lines(common, 2), commands="\n".join(
-        f"\t\t{quoted(f'{command.name}:{command.summary}')}" for command in commands))
+                    for command in program.commands)
+    return ZSH.format(program=program.name, source=program.source, own=own,
+                      common=lines(program.common, 2), bare=lines(program.bare, 2),
+                      commands="\n".join(f"\t\t{quoted(f'{command.name}:{command.summary}')}"
+                                         for command in program.commands))
 
 
-def fish_option(option, condition):
-    words = ["complete -c baton", condition, f"-l {option.flag[2:]}"]
+def fish_option(program, option, condition):
+    words = [f"complete -c {program.name}", condition, f"-l {option.flag[2:]}"]
     if option.letter:
         words.append(f"-s {option.letter}")
     if option.choices:
@@ -151,23 +169,37 @@ def fish_option(option, condition):
     return " ".join(filter(None, [*words, f"-d '{text}'"]))
 
 
-def fish(commands, common):
-    names = " ".join(command.name for command in commands)
-    lines = ["# Completion of baton for fish; made from what `baton help` says.", ""]
-    for command in commands:
+def fish(program):
+    begin = f"complete -c {program.name} -n"
+    names = " ".join(command.name for command in program.commands)
+    lines = [f"# Completion of {program.name} for fish; made from what `{program.source}` says.", ""]
+    for command in program.commands:
         text = command.summary.replace("'", "\\'")
-        lines.append(f"complete -c baton -n '__fish_use_subcommand' -f -a {command.name} "
-                     f"-d '{text}'")
-    lines.append(f"complete -c baton -n '__fish_seen_subcommand_from help' -f -a '{names}'")
-    for command in commands:
+        lines.append(f"{begin} '__fish_use_subcommand' -f -a {command.name} -d '{text}'")
+    if "help" in names:
+        lines.append(f"{begin} '__fish_seen_subcommand_from help' -f -a '{names}'")
+    for command in program.commands:
         condition = f"-n '__fish_seen_subcommand_from {command.name}'"
-        lines += [fish_option(option, condition) for option in command.options]
-    return "\n".join(lines + [fish_option(option, "") for option in common]) + "\n"
+        lines += [fish_option(program, option, condition) for option in command.options]
+    lines += [fish_option(program, option, "-n '__fish_use_subcommand'") for option in program.bare]
+    return "\n".join(lines + [fish_option(program, option, "") for option in program.common]) + "\n"
+
+
+def baton(path):
+    return Program("baton", "baton help", *help_text.baton(path))
+
+
+def batond(path):
+    options = help_text.batond(path)
+    common = [option for option in options if option.flag == "--data"]
+    return Program("batond", "batond --help", [help_text.batond_check(path)], common,
+                   [option for option in options if option not in common])
 
 
 def main():
-    shell, program = sys.argv[1:]
-    print({"bash": bash, "zsh": zsh, "fish": fish}[shell](*help_text.baton(program)), end="")
+    shell, name, path = sys.argv[1:]
+    program = {"baton": baton, "batond": batond}[name](path)
+    print({"bash": bash, "zsh": zsh, "fish": fish}[shell](program), end="")
 
 
 if __name__ == "__main__":

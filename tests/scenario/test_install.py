@@ -48,8 +48,10 @@ class Installed(Scenario):
         for path in ("bin/baton", "sbin/batond", "share/man/man1/baton.1",
                      "share/man/man8/batond.8", "share/man/man5/batond.conf.5",
                      "share/man/man7/baton-protocol.7", "share/bash-completion/completions/baton",
-                     "share/zsh/site-functions/_baton",
-                     "share/fish/vendor_completions.d/baton.fish", "include/baton.h",
+                     "share/bash-completion/completions/batond",
+                     "share/zsh/site-functions/_baton", "share/zsh/site-functions/_batond",
+                     "share/fish/vendor_completions.d/baton.fish",
+                     "share/fish/vendor_completions.d/batond.fish", "include/baton.h",
                      "lib/systemd/system/batond.service", "lib/systemd/system/batond.socket",
                      "lib/sysusers.d/batond.conf", "etc/batond/batond.conf"):
             self.assertIn(path, found)

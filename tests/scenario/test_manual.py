@@ -123,24 +123,43 @@ def flags_of(verb):
                                     if re.match(r"  -", line))))
 
 
+def daemon_flags():
+    return set(re.findall(r"(?m)^  (--[a-z-]+)", run(BATOND, "--help"))) | {"--help"}
+
+
+# What may be written behind a program and each of its commands; None: behind none of them.
+TAKEN = {"baton": {verb: flags_of(verb) for verb in VERBS},
+         "batond": {None: daemon_flags(), "check": {"--data", "--read-data"}}}
+
+
+def each_line():
+    """(program, words, the options that may follow)"""
+    for program, commands in TAKEN.items():
+        for command, flags in commands.items():
+            yield program, [command] if command else [], flags
+
+
 class Completions(unittest.TestCase):
-    def bash(self, *line):
-        script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _baton; '
+    def bash(self, program, *line):
+        script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "_$1"; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
-        return set(run("bash", "-c", script, MADE / "baton", "baton", *line).split())
+        return set(run("bash", "-c", script, MADE / program, program, *line).split())
 
     @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
     def test_bash_offers_the_commands_their_options_and_choices(self):
-        self.assertEqual(self.bash(""), set(VERBS))
-        self.assertEqual(self.bash("help", "st"), {"status"})
-        for verb in VERBS:
-            self.assertEqual(self.bash(verb, "-"), flags_of(verb), verb)
-        self.assertEqual(self.bash("persist", "--if-empty", ""), {"error", "warn", "ok"})
-        self.assertEqual(self.bash("persist", "--if-empty", "=", "w"), {"warn"})
-        self.assertEqual(self.bash("attach", "--job", ""), set())
+        for program, line, flags in each_line():
+            self.assertEqual(self.bash(program, *line, "-"), flags, (program, line))
+        self.assertEqual(self.bash("baton", ""), set(VERBS))
+        self.assertEqual(self.bash("baton", "help", "st"), {"status"})
+        self.assertEqual(self.bash("baton", "persist", "--if-empty", ""), {"error", "warn", "ok"})
+        self.assertEqual(self.bash("baton", "persist", "--if-empty", "=", "w"), {"warn"})
+        self.assertEqual(self.bash("baton", "attach", "--job", ""), set())
+        self.assertEqual(self.bash("batond", ""), {"check"})
+        self.assertEqual(self.bash("batond", "--log-level", ""),
+                         {"error", "warning", "info", "debug"})
 
-    def fish(self, line):
-        script = f"source {MADE}/baton.fish; complete -C '{line}'"
+    def fish(self, program, *line):
+        script = f"source {MADE}/{program}.fish; complete -C '{' '.join([program, *line])}'"
         environment = dict(os.environ, XDG_CONFIG_HOME="/nonexistent", XDG_DATA_HOME="/nonexistent")
         done = subprocess.run(["fish", "--private", "--no-config", "-c", script], env=environment,
                               capture_output=True, check=True, encoding="utf-8")
@@ -148,33 +167,37 @@ class Completions(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish_offers_the_commands_their_options_and_choices(self):
-        self.assertEqual(self.fish("baton "), set(VERBS))
-        for verb in VERBS:
-            offered = {flag for flag in self.fish(f"baton {verb} --") if flag.startswith("--")}
-            expected = {flag for flag in flags_of(verb) if flag.startswith("--")}
-            self.assertEqual(offered, expected, verb)
-        self.assertEqual(self.fish("baton attach --stale "), {"drop", "keep"})
+        for program, line, flags in each_line():
+            self.assertEqual({flag for flag in self.fish(program, *line, "--")
+                              if flag.startswith("--")},
+                             {flag for flag in flags if flag.startswith("--")}, (program, line))
+        self.assertEqual(self.fish("baton", ""), set(VERBS))
+        self.assertEqual(self.fish("baton", "attach", "--stale", ""), {"drop", "keep"})
+        self.assertEqual(self.fish("batond", ""), {"check"})
+        self.assertEqual(self.fish("batond", "--log-format", ""), {"text", "json"})
 
-    def zsh(self, verb):
-        """The options that the function gives to zsh's own _arguments."""
-        script = ('_arguments() { state=argument; words=($verb); print -l -- "$@"; return 1 }; '
-                  'compdef() { }; verb=$2; source "$1"; true')
-        text = run("zsh", "-f", "-c", script, "zsh", MADE / "_baton", verb)
-        lines = text.splitlines()
-        own = lines[lines.index("*::argument:->argument") + 1:]
-        return set(re.findall(r"(?m)^\*?(?:\([^)]*\))?(--?[a-z-]+)", "\n".join(own))) - {"-s"}
+    def zsh(self, program, command):
+        """The options that the function gives to zsh's own _arguments: in its first call, or
+        in its second for a command."""
+        script = ('_arguments() { state=argument; words=($command); print -l -- "$@"; '
+                  'print -- ----; return 1 }; '
+                  'compdef() { }; command=$2; source "$1"; true')
+        text = run("zsh", "-f", "-c", script, "zsh", MADE / f"_{program}", command or "")
+        call = text.split("\n----\n")[1 if command else 0]
+        return set(re.findall(r"(?m)^\*?(?:\([^)]*\))?(--?[a-z-]+)", call)) - {"-s", "-"}
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_is_given_the_options_of_each_command(self):
-        for verb in VERBS:
-            self.assertEqual(self.zsh(verb), flags_of(verb), verb)
+        for program, line, flags in each_line():
+            self.assertEqual(self.zsh(program, line[0] if line else None), flags, (program, line))
 
     def test_all_three_name_every_option_and_command(self):
-        for name in ("baton", "_baton", "baton.fish"):
-            text = (MADE / name).read_text(encoding="utf-8")
-            for verb in VERBS:
-                self.assertIn(verb, text)
-                for flag in flags_of(verb):
+        for program, line, flags in each_line():
+            for name in (program, f"_{program}", f"{program}.fish"):
+                text = (MADE / name).read_text(encoding="utf-8")
+                for word in line:
+                    self.assertIn(word, text)
+                for flag in flags:
                     self.assertIn(flag.lstrip("-") if name.endswith("fish") else flag, text)
 
 

@@ -142,6 +142,9 @@ class Package(unittest.TestCase):
                            "/usr/share/fish/vendor_completions.d/baton.fish")),
                 ("batond", ("/usr/sbin/batond", "/usr/share/man/man8/batond.8.gz",
                             "/usr/share/man/man5/batond.conf.5.gz", "/etc/batond/batond.conf",
+                            "/usr/share/bash-completion/completions/batond",
+                            "/usr/share/zsh/vendor-completions/_batond",
+                            "/usr/share/fish/vendor_completions.d/batond.fish",
                             "/usr/lib/systemd/system/batond.service",
                             "/usr/lib/systemd/system/batond.socket"))):
             found = files(made[name])
