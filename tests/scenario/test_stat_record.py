@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import struct
 import subprocess
+import time
 
 import stat_record
 from harness import Link, Scenario, random_bytes, read_tree
