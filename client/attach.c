@@ -21,6 +21,7 @@ struct attach {
 	struct report *report;         /* borrowed */
 	struct view_session session;
 	struct view_table table;
+	struct glob_filter filter;
 	struct materialise *materialise; /* owned */
 	struct progress *progress;       /* owned */
 	bool got_to_directory;
@@ -31,6 +32,7 @@ static void attach_fini(struct attach *attach)
 {
 	progress_free(attach->progress);
 	materialise_close(attach->materialise);
+	glob_filter_fini(&attach->filter);
 	view_table_fini(&attach->table);
 	view_session_close(&attach->session);
 }
@@ -232,15 +234,20 @@ static int write_tree(struct attach *attach, struct error *error)
 static int open_destination(struct attach *attach, struct error *error)
 {
 	const struct options *options = attach->options;
+	bool filtered = options->only.count > 0 || options->exclude.count > 0;
 	struct materialise_options how = {
 		.directory = options->directory,
 		.delete_extra = options->delete_extra,
+		.filter = filtered ? &attach->filter : NULL,
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
 		.trusts_record = !options->verify,
 	};
+	int err = attach_filter_make(options, &attach->filter, error);
+	if (err)
+		return err;
 	attach->got_to_directory = true;
-	int err = materialise_open(&attach->table, &how, &attach->materialise, error);
+	err = materialise_open(&attach->table, &how, &attach->materialise, error);
 	return err ? materialise_abandon(take_ptr(&attach->materialise), error) : 0;
 }
 
@@ -321,14 +328,28 @@ static bool goes_on(struct tries *tries, int err)
 	       connection_pause(tries->pause_ms, &interrupted) == 0;
 }
 
-/* A lost connection is tried again until the timeout has passed since it was lost first:
- * the view is asked for anew, and what is in its place already is kept. */
-int attach_run(const struct options *options, struct report *report, struct error *error)
+static int check_options(const struct options *options, struct error *error)
 {
 	if (!*options->directory)
 		return error_set(error, ERR_USAGE,
 				 "attach: DIR is empty; leave it out for the working "
 				 "directory");
+	/* They match paths as they were stored, without the job in front. */
+	if (options->delete_extra && options->by_job &&
+	    (options->only.count > 0 || options->exclude.count > 0))
+		return error_set(error, ERR_USAGE,
+				 "attach: --delete with --by-job takes whole "
+				 "directories; leave out --only and --exclude");
+	return 0;
+}
+
+/* A lost connection is tried again until the timeout has passed since it was lost first:
+ * the view is asked for anew, and what is in its place already is kept. */
+int attach_run(const struct options *options, struct report *report, struct error *error)
+{
+	int usage = check_options(options, error);
+	if (usage)
+		return usage;
 	struct tries tries = {
 		.options = options,
 		.report = report,

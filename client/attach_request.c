@@ -70,6 +70,24 @@ void attach_request_fini(struct attach_request *request)
 	*request = (struct attach_request){0};
 }
 
+static int add_patterns(struct glob_set *set, const struct string_list *patterns,
+			struct error *error)
+{
+	int err = 0;
+	for (size_t i = 0; !err && i < patterns->count; i++)
+		err = glob_set_add(set, patterns->items[i], strlen(patterns->items[i]),
+				   error);
+	return err;
+}
+
+int attach_filter_make(const struct options *options, struct glob_filter *ret_filter,
+		       struct error *error)
+{
+	*ret_filter = (struct glob_filter){.exclude.basename_anywhere = true};
+	int err = add_patterns(&ret_filter->only, &options->only, error);
+	return err ? err : add_patterns(&ret_filter->exclude, &options->exclude, error);
+}
+
 char *pattern_of_path(const char *path)
 {
 	char *pattern = must_alloc(2 * strlen(path) + 1);

@@ -6,6 +6,7 @@
 
 #include "client/options.h"
 #include "proto/error.h"
+#include "proto/glob.h"
 #include "proto/message.h"
 
 struct attach_request {
@@ -19,6 +20,10 @@ struct attach_request {
 int attach_request_make(const struct options *options, const char *purpose,
 			struct attach_request *ret_request, struct error *error);
 void attach_request_fini(struct attach_request *request);
+
+/* --only and --exclude, compiled. glob_filter_fini() also after a failure. */
+int attach_filter_make(const struct options *options, struct glob_filter *ret_filter,
+		       struct error *error);
 
 /* The pattern (proto/glob.h) that matches this path alone. Owned by the caller. */
 char *pattern_of_path(const char *path);

@@ -75,25 +75,15 @@ struct materialise_counts materialise_counts(const struct materialise *m)
 }
 
 struct listing {
-	struct materialise *m; /* borrowed */
 	materialise_on_path *on_path;
 	void *context; /* borrowed */
 };
 
-static int list_extra(void *context, uint32_t directory, const char *name, bool is_dir,
-		      struct error *error)
+static int list_extra(void *context, const struct extra *extra, struct error *error)
 {
-	(void)is_dir;
 	(void)error;
 	struct listing *listing = context;
-	char *above AUTO_FREE = view_table_shown(listing->m->table, directory);
-	char *shown AUTO_FREE = path_escape(name, strlen(name));
-	size_t len = strlen(above) + strlen(shown) + 2;
-	char *path AUTO_FREE = must_alloc(len);
-	if (directory == VIEW_ROOT)
-		(void)snprintf(path, len, "%s", shown);
-	else
-		(void)snprintf(path, len, "%s/%s", above, shown);
+	char *path AUTO_FREE = path_escape(extra->path, extra->path_len);
 	listing->on_path(listing->context, MATERIALISE_DELETE, path);
 	return 0;
 }
@@ -108,7 +98,7 @@ int materialise_list(struct materialise *m, materialise_on_path *on_path, void *
 		char *path AUTO_FREE = view_table_shown(m->table, entry);
 		on_path(context, kept ? MATERIALISE_KEEP : MATERIALISE_WRITE, path);
 	}
-	struct listing listing = {.m = m, .on_path = on_path, .context = context};
+	struct listing listing = {.on_path = on_path, .context = context};
 	if (!m->options.delete_extra || m->missing)
 		return 0;
 	return each_extra(m, list_extra, &listing, error);

@@ -32,13 +32,16 @@
 #include "client/stat_record.h"
 #include "client/view_table.h"
 #include "proto/error.h"
+#include "proto/glob.h"
 
 struct materialise_options {
 	const char *directory; /* borrowed */
 	bool delete_extra;     /* remove what the view does not have */
-	bool times_now;        /* leave modification times as they come */
-	bool keeps_record;     /* leave a stat record of DIR */
-	bool trusts_record;    /* what it says of files need not be read */
+	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
+	const struct glob_filter *filter;
+	bool times_now;     /* leave modification times as they come */
+	bool keeps_record;  /* leave a stat record of DIR */
+	bool trusts_record; /* what it says of files need not be read */
 };
 
 struct materialise_counts {
@@ -52,7 +55,8 @@ struct materialise;
 /*
  * Looks at DIR and decides what is to be done; nothing is written yet. table is borrowed.
  * ERR_LOCAL also: DIR is a file; a directory that is not empty where a file belongs,
- * without delete_extra. *ret_materialise is set also on failure, and to be closed.
+ * without delete_extra, or with something in it that the filter does not take.
+ * *ret_materialise is set also on failure, and to be closed.
  */
 int materialise_open(const struct view_table *table,
 		     const struct materialise_options *options,

@@ -7,7 +7,9 @@
 
 #include "client/connection.h"
 #include "client/materialise_private.h"
+#include "proto/bytes.h"
 #include "proto/cleanup.h"
+#include "proto/path.h"
 
 /* The names that the view has in one directory, ascending; borrowed from the table. */
 struct names {
@@ -60,6 +62,8 @@ static bool is_directory(int fd, const struct dirent *found)
 struct extras {
 	struct materialise *m; /* borrowed */
 	struct names names;    /* owned */
+	struct buffer path;    /* owned; of what is looked at */
+	uint32_t directory;    /* of the view */
 	on_extra *call;
 	void *context; /* borrowed */
 };
@@ -67,22 +71,124 @@ struct extras {
 static void extras_fini(struct extras *extras)
 {
 	names_fini(&extras->names);
+	buffer_fini(&extras->path);
 }
 
-static int each_in(struct extras *extras, uint32_t directory, DIR *stream,
-		   struct error *error)
+static void append_name(struct buffer *path, const char *name)
 {
+	if (path->len > 0)
+		buffer_put_u8(path, '/');
+	buffer_put(path, name, strlen(name));
+}
+
+static int extra_error(const struct extras *extras, struct error *error)
+{
+	char *shown AUTO_FREE =
+		path_escape((const char *)extras->path.at, extras->path.len);
+	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be listed", shown);
+}
+
+static DIR *open_below(int fd, const char *name)
+{
+	int below AUTO_FD =
+		openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream = below < 0 ? NULL : fdopendir(below);
+	if (stream)
+		(void)take_fd(&below);
+	return stream;
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Whether something that is excluded lies below a directory: 1, 0, or -1 and errno. */
+static int holds_excluded(const struct glob_set *exclude, struct buffer *path, int fd,
+			  const char *name)
+{
+	DIR *stream AUTO_DIR = open_below(fd, name);
+	size_t len = path->len;
+	struct dirent *found;
+	int holds = stream ? 0 : -1;
+	while (holds == 0 && (found = readdir(stream)) != NULL) {
+		if (is_dots(found->d_name))
+			continue;
+		bool is_dir = is_directory(dirfd(stream), found);
+		append_name(path, found->d_name);
+		if (glob_set_matches_itself(exclude, (const char *)path->at, path->len,
+					    is_dir))
+			holds = 1;
+		else if (is_dir)
+			holds = holds_excluded(exclude, path, dirfd(stream),
+					       found->d_name);
+		path->len = len;
+	}
+	return holds;
+}
+
+static int each_in(struct extras *extras, DIR *stream, bool in_view, struct error *error);
+
+static int each_below(struct extras *extras, const struct extra *extra,
+		      struct error *error)
+{
+	DIR *stream AUTO_DIR = open_below(extra->fd, extra->name);
+	if (!stream)
+		return extra_error(extras, error);
+	return each_in(extras, stream, false, error);
+}
+
+/* With a filter: all of it, a part of what is below it, or nothing. */
+static int sift(struct extras *extras, const struct extra *extra, struct error *error)
+{
+	const struct glob_filter *filter = extras->m->options.filter;
+	bool taken =
+		glob_filter_takes(filter, extra->path, extra->path_len, extra->is_dir);
+	if (!extra->is_dir)
+		return taken ? extras->call(extras->context, extra, error) : 0;
+	if (!taken)
+		return glob_filter_enters(filter, extra->path, extra->path_len)
+			       ? each_below(extras, extra, error)
+			       : 0;
+	int holds =
+		holds_excluded(&filter->exclude, &extras->path, extra->fd, extra->name);
+	if (holds < 0)
+		return extra_error(extras, error);
+	return holds ? each_below(extras, extra, error)
+		     : extras->call(extras->context, extra, error);
+}
+
+static int on_found(struct extras *extras, const struct extra *extra, struct error *error)
+{
+	return extras->m->options.filter ? sift(extras, extra, error)
+					 : extras->call(extras->context, extra, error);
+}
+
+/* in_view: it is a directory that the view has. */
+static int each_in(struct extras *extras, DIR *stream, bool in_view, struct error *error)
+{
+	size_t len = extras->path.len;
 	struct dirent *found;
 	int err = 0;
 	while (!err && (found = readdir(stream)) != NULL) {
 		const char *name = found->d_name;
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-		    has_name(&extras->names, name))
+		if (is_dots(name) || (in_view && has_name(&extras->names, name)))
 			continue;
 		bool is_dir = is_directory(dirfd(stream), found);
-		if (is_dir && stage_is_name(name))
+		if (in_view && is_dir && stage_is_name(name))
 			continue; /* ours, or of an attach that lives */
-		err = extras->call(extras->context, directory, name, is_dir, error);
+		append_name(&extras->path, name);
+		struct extra extra = {.fd = dirfd(stream),
+				      .name = name,
+				      .is_dir = is_dir,
+				      .directory = extras->directory,
+				      .is_direct = in_view};
+		extra.path_len = extras->path.len;
+		buffer_put_u8(&extras->path, 0);
+		extra.path = (const char *)extras->path.at;
+		extras->path.len--;
+		err = on_found(extras, &extra, error);
+		extras->path.len = len;
 	}
 	return err;
 }
@@ -91,14 +197,15 @@ static int each_extra_in(struct extras *extras, uint32_t directory, struct error
 {
 	struct materialise *m = extras->m;
 	int fd = directory_fd(m, 0, directory);
-	int again AUTO_FD = fd < 0 ? -1
-				   : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream AUTO_DIR = again < 0 ? NULL : fdopendir(again);
+	DIR *stream AUTO_DIR = fd < 0 ? NULL : open_below(fd, ".");
 	if (!stream)
 		return entry_error(m, directory, errno, "cannot be listed", error);
-	(void)take_fd(&again);
+	char *path AUTO_FREE = view_table_path(m->table, directory);
+	buffer_clear(&extras->path);
+	buffer_put(&extras->path, path, strlen(path));
+	extras->directory = directory;
 	names_of(m->table, directory, &extras->names);
-	return each_in(extras, directory, stream, error);
+	return each_in(extras, stream, true, error);
 }
 
 int each_extra(struct materialise *m, on_extra *call, void *context, struct error *error)
@@ -116,33 +223,44 @@ int each_extra(struct materialise *m, on_extra *call, void *context, struct erro
 	return err;
 }
 
-/* ---- deleting ---- */
-
-static int delete_one(struct materialise *m, const struct spot *home, int stage_fd,
-		      bool is_dir)
+bool extra_may_go(struct materialise *m, uint32_t entry, const struct spot *home)
 {
-	if (!is_dir)
-		return unlinkat(home->fd, home->name, 0);
-	if (unlinkat(home->fd, home->name, AT_REMOVEDIR) == 0)
-		return 0;
-	return move_to_trash(m, home, stage_fd);
+	const struct glob_filter *filter = m->options.filter;
+	if (!filter)
+		return true;
+	char *text AUTO_FREE = view_table_path(m->table, entry);
+	struct buffer path AUTO(buffer_fini) = {0};
+	buffer_put(&path, text, strlen(text));
+	return glob_filter_takes(filter, text, strlen(text), true) &&
+	       holds_excluded(&filter->exclude, &path, home->fd, home->name) == 0;
 }
 
-static int on_delete(void *context, uint32_t directory, const char *name, bool is_dir,
-		     struct error *error)
+/* ---- deleting ---- */
+
+static int delete_one(struct materialise *m, const struct extra *extra)
+{
+	struct spot home = {.fd = extra->fd, .name = extra->name};
+	if (!extra->is_dir)
+		return unlinkat(home.fd, home.name, 0);
+	if (unlinkat(home.fd, home.name, AT_REMOVEDIR) == 0)
+		return 0;
+	return move_to_trash(m, &home, mount_of(m, extra->directory)->stage.fd);
+}
+
+static int on_delete(void *context, const struct extra *extra, struct error *error)
 {
 	struct materialise *m = context;
-	int err = unlock_directory(m, directory, 0700, error);
+	int err = extra->is_direct ? unlock_directory(m, extra->directory, 0700, error)
+				   : 0;
 	if (err)
 		return err;
-	struct spot home = {.fd = directory_fd(m, 0, directory), .name = name};
 	m->changed = true;
-	if (home.fd >= 0 &&
-	    delete_one(m, &home, mount_of(m, directory)->stage.fd, is_dir) == 0)
+	if (delete_one(m, extra) == 0)
 		return 0;
-	char *shown AUTO_FREE = entry_shown(m, directory);
-	return error_set_errno(error, ERR_LOCAL, errno, "`%s/%s`: cannot be deleted",
-			       shown, name);
+	int number = errno;
+	char *shown AUTO_FREE = path_escape(extra->path, extra->path_len);
+	return error_set_errno(error, ERR_LOCAL, number, "`%s/%s`: cannot be deleted",
+			       m->shown, shown);
 }
 
 int delete_extras(struct materialise *m, struct error *error)

@@ -57,6 +57,12 @@ static int plan_over_directory(struct materialise *m, uint32_t entry,
 				   "a directory that is not empty lies where a file "
 				   "belongs; move it away, or use --delete",
 				   error);
+	if (!extra_may_go(m, entry, home))
+		return entry_error(m, entry, 0,
+				   "a directory with something in it that --only or "
+				   "--exclude leave alone lies where a file belongs; "
+				   "move it away",
+				   error);
 	set_place(m, entry, PLACE_STAGED, MARK_TRASH);
 	return 0;
 }

@@ -181,10 +181,21 @@ void record_note_fd(struct materialise *m, uint32_t entry, int fd);
 void record_settle(struct materialise *m);
 /* materialise_finish.c */
 int restore_modes(struct materialise *m, struct error *error);
-/* materialise_extra.c: what DIR has and the view does not */
-typedef int on_extra(void *context, uint32_t directory, const char *name, bool is_dir,
-		     struct error *error);
+/* materialise_extra.c: what DIR has and the view does not, as far as the filter takes it;
+ * of what lies below one only the topmost */
+struct extra {
+	const char *path; /* borrowed; below DIR */
+	size_t path_len;
+	int fd;           /* borrowed; of the directory it lies in */
+	const char *name; /* borrowed; in that */
+	bool is_dir;
+	uint32_t directory; /* of the view, in which it lies or above it */
+	bool is_direct;     /* it lies in that */
+};
+typedef int on_extra(void *context, const struct extra *extra, struct error *error);
 int each_extra(struct materialise *m, on_extra *call, void *context, struct error *error);
 int delete_extras(struct materialise *m, struct error *error);
+/* Whether a directory where the entry belongs may be deleted with all that is in it. */
+bool extra_may_go(struct materialise *m, uint32_t entry, const struct spot *home);
 
 #endif

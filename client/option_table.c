@@ -58,7 +58,7 @@ const struct option option_table[] = {
 	{"--expect", 0, "DIGEST", NULL, ATTACH, false, TO(digest, expect),
 		"fail, exit 6, unless the view has this digest"},
 	{"--delete", 0, NULL, NULL, ATTACH, false, TO(flag, delete_extra),
-		"remove from DIR what the view does not have"},
+		"remove from DIR what the view does not have; what --only or --exclude leave out stays"},
 	{"--times", 0, "keep|now", NULL, ATTACH, false, TO(choice_bool, times_now),
 		"modification times as they were stored, or the present (default keep)"},
 	{"--verify", 0, NULL, NULL, ATTACH | TAKES(CAT), false, TO(flag, verify),

@@ -195,16 +195,14 @@ uint32_t view_table_end(const struct view_table *table, uint32_t entry)
 	return at->type == ROW_DIRECTORY ? at->end : entry + 1;
 }
 
-char *view_table_shown(const struct view_table *table, uint32_t entry)
+char *view_table_path(const struct view_table *table, uint32_t entry)
 {
-	if (entry == VIEW_ROOT)
-		return must_strdup(".");
 	size_t len = 0;
 	for (uint32_t at = entry; at != VIEW_ROOT; at = table->entries[at].parent)
 		len += strlen(view_table_name(table, at)) + 1;
-	len--;
-	char *path AUTO_FREE = must_alloc(len + 1);
-	size_t end = len;
+	char *path = must_alloc(len + 1);
+	size_t end = len > 0 ? len - 1 : 0;
+	path[end] = '\0';
 	for (uint32_t at = entry; at != VIEW_ROOT; at = table->entries[at].parent) {
 		const char *name = view_table_name(table, at);
 		size_t name_len = strlen(name);
@@ -213,5 +211,13 @@ char *view_table_shown(const struct view_table *table, uint32_t entry)
 		if (end > 0)
 			path[--end] = '/';
 	}
-	return path_escape(path, len);
+	return path;
+}
+
+char *view_table_shown(const struct view_table *table, uint32_t entry)
+{
+	if (entry == VIEW_ROOT)
+		return must_strdup(".");
+	char *path AUTO_FREE = view_table_path(table, entry);
+	return path_escape(path, strlen(path));
 }

@@ -152,7 +152,7 @@ static int make_options(struct session *session, struct session_view *view,
 	if (choose(attach->stale, stales, 2, "stale", error) < 0 ||
 	    choose(attach->purpose, purposes, 2, "purpose", error) < 0)
 		return error->code;
-	view->options.exclude.basename_anywhere = true;
+	view->options.filter.exclude.basename_anywhere = true;
 	view->options.by_job = attach->by_job;
 	view->options.merge = (struct merge_options){
 		.prefer = message_arena_strings(session->arena, &attach->prefer),
@@ -160,8 +160,9 @@ static int make_options(struct session *session, struct session_view *view,
 		.on_conflict = (enum on_conflict)on_conflict,
 	};
 	view->filtered = attach->only.count || attach->exclude.count;
-	int code = add_globs(&view->options.only, &attach->only, error);
-	return code ? code : add_globs(&view->options.exclude, &attach->exclude, error);
+	int code = add_globs(&view->options.filter.only, &attach->only, error);
+	return code ? code
+		    : add_globs(&view->options.filter.exclude, &attach->exclude, error);
 }
 
 /* ---- nothing to give (W8) ---- */
@@ -250,8 +251,7 @@ void session_view_fini(struct session_view *view)
 {
 	view_fini(&view->view);
 	catalogue_history_fini(&view->history);
-	glob_set_fini(&view->options.only);
-	glob_set_fini(&view->options.exclude);
+	glob_filter_fini(&view->options.filter);
 }
 
 /* ---- VIEW ---- */

@@ -30,12 +30,8 @@ struct tree {
 
 static bool row_is_wanted(const struct tree_options *options, const struct row *row)
 {
-	bool is_dir = row->type == ROW_DIRECTORY;
-	if (options->only.count &&
-	    !glob_set_matches(&options->only, row->path, row->path_len, is_dir))
-		return false;
-	return !options->exclude.count ||
-	       !glob_set_matches(&options->exclude, row->path, row->path_len, is_dir);
+	return glob_filter_takes(&options->filter, row->path, row->path_len,
+				 row->type == ROW_DIRECTORY);
 }
 
 static int put_prefix(struct tree_source *source, struct row *row, struct error *error)

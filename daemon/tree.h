@@ -19,8 +19,7 @@
 #include "proto/glob.h"
 
 struct tree_options {
-	struct glob_set only;    /* borrowed content; count 0: everything */
-	struct glob_set exclude; /* borrowed content */
+	struct glob_filter filter; /* borrowed content */
 	bool by_job; /* JOB/ or JOB/SHARD/ in front of each path; no conflicts */
 	struct merge_options merge;
 };

@@ -199,3 +199,36 @@ void glob_set_fini(struct glob_set *set)
 	set->globs = NULL;
 	set->count = 0;
 }
+
+/* ---- filters --------------------------------------------------------------------- */
+
+static bool is_excluded(const struct glob_filter *filter, const char *path, size_t len,
+			bool is_dir)
+{
+	return filter->exclude.count > 0 &&
+	       glob_set_matches(&filter->exclude, path, len, is_dir);
+}
+
+bool glob_filter_takes(const struct glob_filter *filter, const char *path, size_t len,
+		       bool is_dir)
+{
+	bool wanted = filter->only.count == 0 ||
+		      glob_set_matches(&filter->only, path, len, is_dir);
+	return wanted && !is_excluded(filter, path, len, is_dir);
+}
+
+bool glob_filter_enters(const struct glob_filter *filter, const char *dir, size_t len)
+{
+	if (is_excluded(filter, dir, len, true))
+		return false;
+	for (size_t i = 0; i < filter->only.count; i++)
+		if (glob_may_match_below(filter->only.globs[i], dir, len))
+			return true;
+	return false;
+}
+
+void glob_filter_fini(struct glob_filter *filter)
+{
+	glob_set_fini(&filter->only);
+	glob_set_fini(&filter->exclude);
+}

@@ -84,4 +84,17 @@ bool glob_set_matches_itself(const struct glob_set *set, const char *path, size_
 			     bool is_dir);
 void glob_set_fini(struct glob_set *set);
 
+/* --only and --exclude of an attach. */
+struct glob_filter {
+	struct glob_set only; /* count 0: everything */
+	struct glob_set exclude;
+};
+
+/* Whether the path is part of what is attached. */
+bool glob_filter_takes(const struct glob_filter *filter, const char *path, size_t len,
+		       bool is_dir);
+/* Whether something strictly below a directory that is not taken can be. */
+bool glob_filter_enters(const struct glob_filter *filter, const char *dir, size_t len);
+void glob_filter_fini(struct glob_filter *filter);
+
 #endif

@@ -1,6 +1,7 @@
 """Rules T4 and T5: what an attach does to DIR, and that it does nothing outside of it."""
 
 import os
+import re
 
 from harness import UNPRIVILEGED, Link, Scenario, contents, random_bytes, read_tree
 from proxy import Cut, Hold
@@ -136,6 +137,41 @@ class CopingWith(Scenario):
                           "link": Link("keep")})
         self.attach(None, "--delete", into=into)
         self.assertEqual(set(read_tree(into)), {b"keep", b"keep/a", b"d"})
+
+    def test_t4_delete_leaves_what_exclude_names(self):
+        self.persist("a", {"keep/a": "a", ".git/config": "theirs", "old.log": "theirs"})
+        into = self.tree({"keep/a": "a", ".git/config": "mine", "old.log": "mine",
+                          "gone/x/old.log": "mine", "gone/x/y": "", "gone/z": "",
+                          "all/gone": ""})
+        excludes = ("--exclude", ".git", "--exclude", "*.log")
+        listed = self.baton("attach", "--delete", "--dry-run", "-v", *excludes, into).out
+        self.assertEqual(sorted(re.findall(rb"(?m)^delete (.*)", listed)),
+                         [b"all", b"gone/x/y", b"gone/z"])
+        self.attach(None, "--delete", *excludes, into=into)
+        self.assertEqual(contents(into), {"keep/a": "a", ".git/config": "mine",
+                                          "old.log": "mine", "gone/x/old.log": "mine"})
+
+    def test_t4_delete_leaves_what_only_does_not_name(self):
+        self.persist("a", {"out/a": "a", "src/a": "theirs"})
+        into = self.tree({"out/extra": "", "out/d/extra": "", "src/mine": "", "x/mine": "",
+                          "x/lib/y.so": "", "x/lib/dir.so/z": ""})
+        self.attach(None, "--delete", "--only", "out", "--only", "**/*.so", into=into)
+        self.assertEqual(set(read_tree(into)), {b"out", b"out/a", b"src", b"src/mine", b"x",
+                                                b"x/mine", b"x/lib"})
+
+    def test_t4_a_directory_with_something_excluded_is_not_replaced_by_a_file(self):
+        self.persist("a", {"x": "file"})
+        into = self.tree({"x/d/.git": "mine"})
+        with self.nothing_changes(into):
+            self.refused("attach", "--delete", "--exclude", ".git", into, status=9,
+                         says=("x`", "--exclude"))
+        self.attach(None, "--delete", "--exclude", "*.o", into=into)
+        self.assertEqual(contents(into), {"x": "file"})
+
+    def test_t4_delete_by_job_takes_no_filters(self):
+        self.persist("a", {"x": "file"})
+        self.refused("attach", "--delete", "--by-job", "--exclude", "x", self.missing(),
+                     status=2, says=("--by-job", "--exclude"))
 
 
 class Times(Scenario):
