@@ -137,14 +137,8 @@ static void warn_of_upload(const struct persist *persist,
 	const struct string_list *warnings = &outcome->upload.warnings;
 	for (size_t i = 0; i < warnings->count; i++)
 		report_warning(persist->report, "%s", warnings->items[i]);
-	const char *unmatched = selection_unmatched(&persist->selection);
-	if (!outcome->has_upload || persist->options->if_empty != IF_EMPTY_WARN)
-		return;
-	const struct totals *totals = &outcome->upload.totals;
-	if (unmatched)
-		report_warning(persist->report, "`%s`: matched nothing", unmatched);
-	if (totals->files + totals->directories + totals->symlinks == 0)
-		report_warning(persist->report, "the layer is empty");
+	if (outcome->has_upload)
+		persist_warn_of_empty(persist, &outcome->upload.totals);
 }
 
 static int persist_online(struct persist *persist, struct error *error)

@@ -150,6 +150,17 @@ void persist_report(const struct persist *persist, const struct persist_outcome 
 		write_line(persist, outcome);
 }
 
+void persist_warn_of_empty(const struct persist *persist, const struct totals *totals)
+{
+	const char *unmatched = selection_unmatched(&persist->selection);
+	if (persist->options->if_empty != IF_EMPTY_WARN)
+		return;
+	if (unmatched)
+		report_warning(persist->report, "`%s`: matched nothing", unmatched);
+	if (totals_rows(totals) == 0)
+		report_warning(persist->report, "the layer is empty");
+}
+
 /* ---- dry run ---- */
 
 struct dry_run {
@@ -191,12 +202,14 @@ static int measure(struct dry_run *dry, uint32_t number, struct buffer *path,
 		return 0;
 	tree_path(&dry->tree, number, path);
 	int fd AUTO_FD = beneath_open(dry->persist->selection.root_fd,
-				      (const char *)path->at, path->len, O_PATH, 0);
+				      (const char *)path->at, path->len,
+				      O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status) < 0) {
 		int wrong = errno;
 		char *text AUTO_FREE = tree_path_text(&dry->tree, number);
-		return error_set_errno(error, ERR_LOCAL, wrong, "`%s`", text);
+		return error_set_errno(error, ERR_LOCAL, wrong, "`%s`: cannot be read",
+				       text);
 	}
 	dry->totals.files++;
 	dry->totals.bytes += (uint64_t)status.st_size;
@@ -255,6 +268,10 @@ int persist_dry_run(struct persist *persist, struct error *error)
 	if (rc == 0)
 		rc = measure_all(&dry, error);
 	if (rc == 0)
-		report_dry(&dry);
-	return rc;
+		rc = persist_check_totals(persist, &dry.totals, error);
+	if (rc < 0)
+		return rc;
+	persist_warn_of_empty(persist, &dry.totals);
+	report_dry(&dry);
+	return 0;
 }

@@ -115,6 +115,16 @@ static int commit(struct persist *persist, struct connection *connection,
 
 /* ---- the whole ---- */
 
+int persist_check_totals(const struct persist *persist, const struct totals *totals,
+			 struct error *error)
+{
+	if (totals_rows(totals) > 0 || persist->options->if_empty != IF_EMPTY_ERROR)
+		return 0;
+	return error_set(error, ERR_EMPTY,
+			 "persist: nothing was found that can be stored; use "
+			 "--if-empty=ok if an empty layer is as it should be");
+}
+
 static int upload(struct persist *persist, struct connection *connection,
 		  struct persist_outcome *outcome, const struct root *base,
 		  struct error *error)
@@ -134,13 +144,7 @@ static int upload(struct persist *persist, struct connection *connection,
 	int rc = upload_run(&request, &outcome->upload, error);
 	if (rc < 0)
 		return rc;
-	const struct totals *totals = &outcome->upload.totals;
-	bool is_empty = totals->files + totals->directories + totals->symlinks == 0;
-	if (is_empty && persist->options->if_empty == IF_EMPTY_ERROR)
-		return error_set(error, ERR_EMPTY,
-				 "persist: nothing was found that can be stored; use "
-				 "--if-empty=ok if an empty layer is as it should be");
-	return 0;
+	return persist_check_totals(persist, &outcome->upload.totals, error);
 }
 
 static int converse(struct persist *persist, struct connection *connection,

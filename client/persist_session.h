@@ -54,6 +54,9 @@ struct persist_outcome {
 int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error);
 void persist_outcome_fini(struct persist_outcome *outcome);
+/* ERR_EMPTY: nothing was found, and the user did not say that this is fine. */
+int persist_check_totals(const struct persist *persist, const struct totals *totals,
+			 struct error *error);
 
 /* ---- persist_record.c: the stat record ---- */
 /* Opens the record of the root, unless the user wants none. */
@@ -70,7 +73,10 @@ void persist_record_write(const struct persist *persist,
 
 /* ---- persist_report.c: what the user is told ---- */
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome);
-/* --dry-run: walks, reads nothing, asks nobody, and tells what would be stored. */
+/* The warnings of --if-empty=warn. */
+void persist_warn_of_empty(const struct persist *persist, const struct totals *totals);
+/* --dry-run: walks, opens files, reads none, asks nobody, and tells what would be stored,
+ * or fails as a persist of the same files would. */
 int persist_dry_run(struct persist *persist, struct error *error);
 
 #endif

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import PATIENCE, Scenario, contents, end_process
+from harness import PATIENCE, UNPRIVILEGED, Scenario, contents, end_process
 
 PERSIST_KEYS = {"layer", "digest", "workflow", "run", "job", "shard", "attempt", "sequence",
                 "files", "directories", "symlinks", "bytes", "new_bytes", "sent_bytes",
@@ -176,6 +176,20 @@ class Output(Scenario):
             self.assertEqual((result.out, result.err), (b"", b""))
         self.assertIn(b"a", self.baton("ls", "--quiet").out)
         self.refused("attach", "--quiet", self.missing(), workflow="ghost", status=3)
+
+    def test_a_dry_run_of_a_persist_fails_as_the_persist_does(self):
+        root = self.tree({"a": "1", "secret": ("x", 0)})
+        os.mkfifo(root / "pipe")
+        for flags, status in ((["nothing*"], 3), (["--exclude=*", "."], 3), (["pipe"], 3),
+                              (["--if-empty=ok", "nothing*"], 0), (["secret"], 9), (["a"], 0)):
+            for dry in ([], ["-n"]):
+                self.baton("persist", *dry, "--root", root, *flags, job="a", status=status,
+                           wrapper=UNPRIVILEGED)
+        for dry in ([], ["-n"]):
+            err = self.baton("persist", *dry, "--root", root, "--if-empty=warn", "nothing*",
+                             job="a").err.decode()
+            self.assertIn("`nothing*`: matched nothing", err)
+            self.assertIn("the layer is empty", err)
 
     def test_a_dry_run_changes_nothing(self):
         root = self.tree({"a": "12345"})
