@@ -74,7 +74,7 @@ const struct option option_table[] = {
 
 	/* who and where */
 	{"--server", 0, "URL", "BATON_SERVER", ALL, false, TO(server, server),
-		"unix:/path or tcp://host:port of the daemon (default: batond/batond.sock in the user's runtime directory, then /run/batond/batond.sock)"},
+		"unix:/path or tcp://host:port of the daemon (default: batond/batond.sock in $XDG_RUNTIME_DIR, without that variable in /run/user/UID, then /run/batond/batond.sock)"},
 	{"--namespace", 0, "NAME", "BATON_NAMESPACE", ALL, false, TO(setting, namespace),
 		"the tenant, usually one repository (default \"default\")"},
 	{"--workflow", 0, "ID", "BATON_WORKFLOW", ALL, false, TO(setting, workflow),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/address.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 
@@ -13,13 +14,10 @@ void server_list_of(const struct options *options, struct string_list *ret_serve
 		string_list_add(ret_servers, options->server.value);
 		return;
 	}
-	/* The base directory specification has a relative path ignored. */
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char *url AUTO_FREE = NULL;
-	if (runtime && runtime[0] == '/' &&
-	    asprintf(&url, "unix:%s/batond/batond.sock", runtime) >= 0)
-		string_list_add(ret_servers, url);
-	string_list_add(ret_servers, SERVER_SYSTEM);
+	char *own AUTO_FREE = address_of_user(ADDRESS_RUN_USER);
+	if (own)
+		string_list_add(ret_servers, own);
+	string_list_add(ret_servers, ADDRESS_SYSTEM);
 }
 
 char *server_list_text(const struct string_list *servers)

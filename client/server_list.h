@@ -6,8 +6,6 @@
 
 #include "client/options.h"
 
-#define SERVER_SYSTEM "unix:/run/batond/batond.sock"
-
 /* Fills URLs, most wanted first; at least one. The caller frees the list. */
 void server_list_of(const struct options *options, struct string_list *ret_servers);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/address.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 
@@ -18,13 +19,16 @@ const char config_help[] =
 	"\n"
 	"  --config FILE         read FILE: lines `name = value`, named as the options "
 	"below\n"
-	"  --data DIR            where everything is kept (default: /var/lib/batond for "
-	"root,\n"
-	"                        else $XDG_DATA_HOME/batond or ~/.local/share/batond)\n"
+	"  --data DIR            where everything is kept, made with its parents if it "
+	"is\n"
+	"                        not there (default: /var/lib/batond for root, else\n"
+	"                        $XDG_DATA_HOME/batond or ~/.local/share/batond)\n"
 	"  --listen URL          unix:/path or tcp://host:port, repeatable (default:\n"
-	"                        unix:$XDG_RUNTIME_DIR/batond/batond.sock, for root and\n"
-	"                        without that variable unix:/run/batond/batond.sock);\n"
-	"                        TCP only on a loopback address in this version\n"
+	"                        unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that\n"
+	"                        variable in /run/user/UID if it is there; else, and "
+	"for\n"
+	"                        root, unix:/run/batond/batond.sock); TCP only on a\n"
+	"                        loopback address in this version\n"
 	"  --log-level L         error, warning, info (default) or debug\n"
 	"  --log-format F        text (default) or json\n"
 	"  --sessions N          requests worked on at once (default 64)\n"
@@ -351,11 +355,8 @@ static char *default_data(void)
 
 static char *default_listen(void)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	if (!runtime || !*runtime)
-		return must_strdup("unix:/run/batond/batond.sock");
-	AUTO_FREE char *directory = join("unix:", runtime);
-	return join(directory, "/batond/batond.sock");
+	char *own = geteuid() == 0 ? NULL : address_of_user(ADDRESS_RUN_USER);
+	return own ? own : must_strdup(ADDRESS_SYSTEM);
 }
 
 int config_read(struct config *config, int argc, char *const *argv, struct error *error)

@@ -5,8 +5,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "proto/address_inet.h"
 #include "proto/bytes.h"
@@ -101,6 +105,27 @@ int address_parse(const char *url, struct address *ret_address, struct error *er
 	address.url = must_strdup(url);
 	*ret_address = address;
 	return 0;
+}
+
+static bool is_own_directory(const char *path)
+{
+	struct stat stat_of;
+	return stat(path, &stat_of) == 0 && S_ISDIR(stat_of.st_mode) &&
+	       stat_of.st_uid == geteuid();
+}
+
+char *address_of_user(const char *run_user)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char *usual AUTO_FREE = NULL;
+	claim(asprintf(&usual, "%s/%u", run_user, (unsigned)geteuid()) > 0);
+	/* The base directory specification has a relative path ignored. */
+	if (!runtime || runtime[0] != '/')
+		runtime = is_own_directory(usual) ? usual : NULL;
+	char *url = NULL;
+	if (runtime)
+		claim(asprintf(&url, "unix:%s/batond/batond.sock", runtime) > 0);
+	return url;
 }
 
 void address_fini(struct address *address)

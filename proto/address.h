@@ -31,6 +31,15 @@ struct address {
 int address_parse(const char *url, struct address *ret_address, struct error *error);
 void address_fini(struct address *address);
 
+/* Where a daemon is looked for that belongs to nobody in particular. */
+#define ADDRESS_SYSTEM "unix:/run/batond/batond.sock"
+#define ADDRESS_RUN_USER "/run/user"
+
+/* Where this user's own daemon is looked for: batond/batond.sock in $XDG_RUNTIME_DIR or,
+ * if that is not set, in RUN_USER/UID if it is there and this user's. A URL, owned by the
+ * caller; NULL: there is no such directory. run_user: ADDRESS_RUN_USER but for tests. */
+char *address_of_user(const char *run_user);
+
 /*
  * Connects within timeout_ms (-1: for ever), trying each address of a host in turn.
  * Gives a close-on-exec, non-blocking descriptor, owned by the caller.

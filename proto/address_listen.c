@@ -61,7 +61,10 @@ static int prepare_directory(const char *directory, struct error *error)
 {
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return error_set_errno(error, ERR_LOCAL, errno,
-				       "%s: the directory of the socket cannot be made",
+				       "%s: the directory of the socket cannot be made; "
+				       "with a DIR of your own use --listen "
+				       "unix:DIR/batond.sock, and for clients "
+				       "BATON_SERVER=unix:DIR/batond.sock",
 				       directory);
 	return check_directory(directory, error);
 }

@@ -88,25 +88,60 @@ static int make_directory(const struct store *store, int at_fd, const char *path
 	return 0;
 }
 
+/* Makes the name of a directory durable. */
+static bool sync_name(const struct store *store, int directory_fd)
+{
+	int parent = io_open(store->io, directory_fd, "..", O_RDONLY | O_DIRECTORY, 0);
+	/* A parent that may not be read was not made by us. */
+	if (parent < 0)
+		return true;
+	bool synced = store->io->fsync(store->io->context, parent) == 0;
+	(void)io_close(store->io, parent);
+	return synced;
+}
+
+static int make_parent(const struct store *store, const char *path, struct error *error)
+{
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0
+				       : error_set_errno(error, ERR_LOCAL, errno,
+							 "`%s`: cannot be created", path);
+	int fd = io_open(store->io, AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	bool synced = fd >= 0 && sync_name(store, fd);
+	int number = errno;
+	if (fd >= 0)
+		(void)io_close(store->io, fd);
+	return synced ? 0
+		      : error_set_errno(error, ERR_LOCAL, number,
+					"`%s`: cannot be synced", path);
+}
+
+/* What of the directories above the store's is not there. */
+static int make_parents(const struct store *store, struct error *error)
+{
+	char *path AUTO_FREE = must_strdup(store->directory);
+	int err = 0;
+	for (char *slash = path; !err && (slash = strchr(slash + 1, '/')); *slash = '/') {
+		*slash = '\0';
+		err = make_parent(store, path, error);
+	}
+	return err;
+}
+
 /* The two directories; their names are durable before anything is in them. */
 static int open_directories(struct store *store, struct error *error)
 {
-	int err = make_directory(store, AT_FDCWD, store->directory, &store->directory_fd,
-				 error);
+	int err = make_parents(store, error);
+	if (!err)
+		err = make_directory(store, AT_FDCWD, store->directory,
+				     &store->directory_fd, error);
 	if (!err)
 		err = make_directory(store, store->directory_fd, "segments",
 				     &store->segments_fd, error);
 	if (err)
 		return err;
-	int parent =
-		io_open(store->io, store->directory_fd, "..", O_RDONLY | O_DIRECTORY, 0);
-	bool synced = store->io->fsync(store->io->context, store->directory_fd) == 0;
-	/* A parent that may not be read was not made by us. */
-	if (parent >= 0) {
-		synced = store->io->fsync(store->io->context, parent) == 0 && synced;
-		(void)io_close(store->io, parent);
-	}
-	if (synced)
+	if (store->io->fsync(store->io->context, store->directory_fd) == 0 &&
+	    sync_name(store, store->directory_fd))
 		return 0;
 	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be synced",
 			       store->directory);

@@ -17,7 +17,8 @@
 struct store;
 
 struct store_options {
-	const char *directory; /* borrowed during the call; created (0700) if missing */
+	const char *directory; /* borrowed during the call; created (0700) if missing,
+				* with its parents */
 	const struct io *io;   /* borrowed for the store's life; NULL: io_system */
 	uint64_t segment_len;  /* seal at this length; 0: 128 MiB */
 	/* Told once, from any thread, when a failed write or sync has made the store

@@ -71,6 +71,14 @@ class Starting(DaemonScenario):
         self.baton("attach", "--server", url, into)
         self.assertEqual((into / "big").read_bytes(), BIG)
 
+    def test_parents_of_the_data_are_made_and_private(self):
+        data = self.folder / "a" / "b" / "data"
+        self.batond("--data", f"{data}//", "--listen", "tcp://192.0.2.1:0", status=5)
+        for path in (data, *data.parents[:2]):
+            self.assertEqual(path.stat().st_mode & 0o777, 0o700)
+        file = self.tree({"file": ""}) / "file"
+        self.batond("--data", file / "data", status=9, says=f"`{file}")
+
     def test_a_socket_path_that_is_too_long_says_so(self):
         path = self.folder / ("long" * 30) / "sock"
         self.batond("--data", self.folder / "data", "--listen", f"unix:{path}", status=2,

@@ -365,6 +365,34 @@ static void loopback_is_told_from_the_rest(void **state)
 
 #define in_a_directory(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
+static void a_users_socket_lies_in_his_runtime_directory(void **state)
+{
+	char own[128], expected[160];
+	(void)snprintf(own, sizeof own, "%s/%u", (char *)*state, (unsigned)geteuid());
+	(void)setenv("XDG_RUNTIME_DIR", "/somewhere", 1);
+	char *named AUTO_FREE = address_of_user(*state);
+	assert_string_equal(named, "unix:/somewhere/batond/batond.sock");
+	(void)setenv("XDG_RUNTIME_DIR", "relative", 1);
+	assert_null(address_of_user(*state));
+	(void)unsetenv("XDG_RUNTIME_DIR");
+	assert_null(address_of_user(*state));
+	assert_int_equal(mkdir(own, 0700), 0);
+	char *usual AUTO_FREE = address_of_user(*state);
+	(void)snprintf(expected, sizeof expected, "unix:%s/batond/batond.sock", own);
+	assert_string_equal(usual, expected);
+	assert_int_equal(rmdir(own), 0);
+}
+
+static void without_a_runtime_directory_the_sentence_says_what_to_pass(void **state)
+{
+	int fd;
+	struct address address = unix_address(state, "no/such/s");
+	assert_int_equal(address_listen(&address, &fd, &error), ERR_LOCAL);
+	assert_says("--listen unix:DIR/batond.sock");
+	assert_says("BATON_SERVER=unix:DIR/batond.sock");
+	address_fini(&address);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +404,9 @@ int main(void)
 		in_a_directory(the_umask_is_as_before),
 		in_a_directory(a_missing_directory_is_made_private),
 		in_a_directory(a_directory_whose_parent_is_missing_is_not_made),
+		in_a_directory(a_users_socket_lies_in_his_runtime_directory),
+		in_a_directory(
+			without_a_runtime_directory_the_sentence_says_what_to_pass),
 		in_a_directory(a_directory_that_others_can_write_to_is_refused),
 		in_a_directory(a_live_socket_is_left_alone),
 		in_a_directory(a_stale_socket_is_replaced),
