@@ -60,6 +60,8 @@ struct history_execution {
 	/* borrowed, NUL-terminated; shard may be "" */
 	const char *run, *job, *shard, *attempt;
 	bool inherited;
+	/* It only made shadows: nothing was heard here of its job. */
+	bool fact;
 	bool has_needs;
 	const char *const *needs; /* borrowed; of its latest contact */
 	size_t need_count;

@@ -101,11 +101,22 @@ uint64_t *view_select_nodes(const struct view_facts *facts,
 	return chosen;
 }
 
+/* Of those in sight. */
+static bool is_known(const struct view_facts *facts, const char *job)
+{
+	const struct history *history = facts->history;
+	for (size_t i = 0; i < history->execution_count; i++)
+		if (facts->executions[i].there && !history->executions[i].fact &&
+		    strcmp(history->executions[i].job, job) == 0)
+			return true;
+	return false;
+}
+
 void view_select_unknown(const struct view_facts *facts, struct view *view)
 {
 	const struct view_request *request = facts->request;
 	view->unknown_needs = facts_items(request->need_count, sizeof(size_t));
 	for (size_t i = 0; i < request->need_count; i++)
-		if (facts_job_named(facts, request->needs[i]) == VIEW_NONE)
+		if (!is_known(facts, request->needs[i]))
 			view->unknown_needs[view->unknown_need_count++] = i;
 }

@@ -147,6 +147,9 @@ static int load_executions(struct loader *loader, struct error *error)
 		" AND id NOT IN (SELECT origin FROM executions"
 		"  WHERE workflow = ?1 AND origin IS NOT NULL) ORDER BY id",
 		error);
+	struct history_execution *executions = loader->executions.items;
+	for (size_t i = loader->own_count; i < loader->executions.count; i++)
+		executions[i].fact = true;
 	if (loader->makers.count > 0)
 		qsort(loader->makers.items, loader->makers.count, sizeof(struct maker),
 		      by_id);

@@ -102,6 +102,7 @@ static inline uint32_t story_execution(struct story *story, struct history_execu
 	claim(story->history.execution_count < STORY_ITEMS);
 	at = (uint32_t)story->history.execution_count++;
 	who.heard = at;
+	who.fact = true; /* until it does more than recalling */
 	who.run_heard = story_run_heard(story, who.run);
 	who.attached = story->attached[at];
 	who.needs = story->needs[at];
@@ -159,6 +160,7 @@ static inline void story_event(struct story *story, char *event)
 	struct history_execution *who = &story->executions[at];
 	const char *verb = strtok_r(NULL, " ", &rest);
 	claim(verb);
+	who->fact &= verb[0] == 'r';
 	if (strcmp(verb, "needs") == 0)
 		who->has_needs = true;
 	while ((word = strtok_r(NULL, " ", &rest))) {

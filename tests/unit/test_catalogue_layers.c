@@ -142,6 +142,8 @@ static void r5_bases_of_another_workflow_are_shadows(void **state)
 	const struct history_execution *maker =
 		&history->executions[history->layers[0].execution];
 	assert_true(maker->inherited);
+	assert_true(maker->fact);
+	assert_false(history->executions[test.history.own_execution].fact);
 	assert_string_equal(maker->run, "7");
 	assert_string_equal(test.history.records[0].workflow, "other");
 }

@@ -190,7 +190,11 @@ static void w5_upstream_is_that_of_the_latest_execution(void **state)
 static void w5_unknown_needs_are_listed(void **state)
 {
 	(void)state;
-	CHECK({"a makes A; q starts", "c asks needs a q z y", "A unknown z unknown y"});
+	CHECK({"a makes A; q starts", "c asks needs a q z y", "A unknown z unknown y"},
+	      /* who only made a shadow was never here */
+	      {"~q recalls Q; ~a sees Q; ~a makes A", "c asks needs a q", "A unknown q"},
+	      {"~q recalls Q; ~a sees Q; ~a makes A; ~q!2 starts", "c asks needs a q",
+	       "A"});
 }
 
 static void w5_needs_in_a_circle_end(void **state)
