@@ -196,6 +196,33 @@ static void say_unknown_needs(struct session *session, const struct session_view
 					 needs->items[view->view.unknown_needs[i]]));
 }
 
+/* Executions that only made a base of another workflow were not heard of here. */
+static bool is_heard_of(const struct session_view *view, const char *job)
+{
+	const struct history *history = &view->history.history;
+	for (size_t i = 0; i < history->execution_count; i++)
+		if (!history->executions[i].fact &&
+		    strcmp(history->executions[i].job, job) == 0)
+			return true;
+	return false;
+}
+
+/* Names after `intro` those of the list that were never heard of; false: none. */
+static bool say_unknown(struct session *session, const struct session_view *view,
+			const struct text_list *names, const char *intro,
+			struct sentence *sentence)
+{
+	bool any = false;
+	for (size_t i = 0; i < names->count; i++) {
+		const char *job = message_arena_string(session->arena, names->items[i]);
+		if (is_heard_of(view, job))
+			continue;
+		say(sentence, "%s `%s`", any ? "," : intro, job);
+		any = true;
+	}
+	return any;
+}
+
 static int nothing(struct session *session, const struct session_view *view,
 		   struct error *error)
 {
@@ -219,6 +246,9 @@ static int nothing(struct session *session, const struct session_view *view,
 		say(&sentence, "%s `%s`", i ? "," : " from",
 		    message_arena_string(session->arena, attach->from.items[i]));
 	say_unknown_needs(session, view, &sentence);
+	if (!unknown)
+		(void)say_unknown(session, view, &attach->from,
+				  "; the daemon never heard of", &sentence);
 	if (view->view.stale_count)
 		say(&sentence,
 		    "; %zu stale ones were left out (--stale=keep brings them back)",
@@ -299,10 +329,24 @@ static bool all_layers_are_empty(const struct session_view *view)
 	return view->view.layer_count > 0;
 }
 
+/* Jobs named by an option that the daemon never heard of. */
+static void warn_unknown(struct session *session, const struct session_view *view,
+			 const struct text_list *names, const char *option,
+			 struct msg_view *message, struct text *warnings)
+{
+	struct sentence sentence = {0};
+	if (!say_unknown(session, view, names, option, &sentence))
+		return;
+	say(&sentence, ": the daemon never heard of that in this workflow");
+	warnings[message->warnings.count++] =
+		message_arena_copy(session->arena, sentence.text);
+}
+
 static void add_warnings(struct session *session, const struct session_view *view,
 			 struct msg_view *message)
 {
-	struct text *warnings = message_arena_take(session->arena, 2 * sizeof(*warnings));
+	const struct msg_attach *attach = &session->request->attach;
+	struct text *warnings = message_arena_take(session->arena, 4 * sizeof(*warnings));
 	message->warnings.items = warnings;
 	if (*view->contact.warning)
 		warnings[message->warnings.count++] =
@@ -310,7 +354,11 @@ static void add_warnings(struct session *session, const struct session_view *vie
 	if (all_layers_are_empty(view))
 		warnings[message->warnings.count++] =
 			text_of("every layer of this view is empty");
-	const struct text_list *needs = &session->request->attach.identity.needs;
+	/* Without any layer --if-empty has said what that is. */
+	if (view->view.layer_count)
+		warn_unknown(session, view, &attach->from, "--from", message, warnings);
+	warn_unknown(session, view, &attach->prefer, "--prefer", message, warnings);
+	const struct text_list *needs = &attach->identity.needs;
 	message->unknown_needs.count = view->view.unknown_need_count;
 	message->unknown_needs.items = message_arena_take(
 		session->arena, (needs->count + 1) * sizeof(struct text));

@@ -81,6 +81,14 @@ class WhatAnAttachSees(Views):
         self.assertEqual(got["unknown_needs"], ["ghost"])
         self.assertTrue(any("`ghost`" in warning for warning in got["warnings"]))
 
+    def test_w5_a_name_never_heard_of_in_from_or_prefer_is_a_warning(self):
+        self.persist("a", {"a": ""})
+        for option in ("--from", "--prefer"):
+            got = self.assert_seen({"a"}, "b", option, "a", option, "ghost", option, "host")
+            self.assertEqual(got["warnings"], [f"{option} `ghost`, `host`: the daemon never "
+                                               "heard of that in this workflow"])
+            self.assertEqual(self.assert_seen({"a"}, "b", option, "a")["warnings"], [])
+
     def test_w5_a_need_never_heard_of_is_part_of_the_sentence_for_nothing(self):
         self.persist("a", {"a": ""})
         self.refused("attach", "--needs", "ghost", self.missing(), job="b", status=3,
@@ -215,7 +223,7 @@ class Nothing(Views):
 
     def test_w8_no_visible_layer_is_an_error(self):
         self.persist("a", {"a": ""})
-        self.assert_refused("--from", "b", says="`b`")
+        self.assert_refused("--from", "b", says="from `b`; the daemon never heard of `b`")
 
     def test_w8_a_filter_that_matches_nothing_is_an_error(self):
         self.persist("a", {"a": ""})
