@@ -34,10 +34,13 @@ static void note_jobs(const struct view_session *session,
 	}
 }
 
+/* The warnings may tell how it came to that: a preferred job that is mistyped, a layer
+ * that is stale. */
 static void keep_conflicts(struct view_session *session)
 {
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_error conflict;
+	view_session_warn(session);
 	if (!link_last_error(&session->connection.link, &memory, &conflict))
 		return;
 	note_jobs(session, &conflict);

@@ -18,8 +18,8 @@
  *     row here comes after.
  *  3. Equal candidates are one; the earliest time is kept. Directories equal
  *     directories; the last in order gives mode and time.
- *  4. Otherwise they conflict: `prefer` picks the first preferred job that has a
- *     candidate; if several of that job still disagree, or none has one, on_conflict
+ *  4. Otherwise they conflict: `prefer` picks the first preferred job or shard that has
+ *     a candidate; if several of it still disagree, or none has one, on_conflict
  *     decides: error (all conflicts are collected: the first 20 in full, the rest
  *     counted), first, last by the view's order, or mark (collected too).
  *  5. *Directory against something else.* A path is a directory to a layer also when
@@ -62,7 +62,7 @@ struct merge_cursor {
 
 struct merge_source {
 	struct merge_cursor cursor;
-	const char *job; /* borrowed; for prefer */
+	const char *job, *shard; /* borrowed; for prefer; shard may be "" */
 	/* A base that is not in the view: it only tells which rows are unchanged. */
 	bool shadow;
 	/* borrowed; ascending positions of all sources that come before this one */
@@ -92,7 +92,8 @@ struct merge_conflict {
 };
 
 struct merge_options {
-	const char *const *prefer; /* borrowed; job names */
+	/* borrowed; JOB, or JOB/SHARD where no source has a job of that whole name */
+	const char *const *prefer;
 	size_t prefer_count;
 	enum on_conflict on_conflict;
 };
@@ -107,6 +108,9 @@ struct merged_row {
 	const uint32_t *conflict_sources; /* borrowed; with conflict */
 	size_t conflict_source_count;
 };
+
+/* Whether a name is that of a job, or JOB/SHARD; JOB/ is the job's without a shard. */
+bool merge_is_named(const char *name, const char *job, const char *shard);
 
 struct merge;
 

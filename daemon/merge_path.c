@@ -25,19 +25,39 @@ static bool all_agree(const struct merge *merge)
 	return true;
 }
 
-static bool is_of_job(const struct merge *merge, uint32_t rank, const char *job)
+bool merge_is_named(const char *name, const char *job, const char *shard)
 {
-	return strcmp(merge_source_at(merge, rank)->job, job) == 0;
+	size_t len = strlen(job);
+	if (strncmp(name, job, len) != 0)
+		return false;
+	return !name[len] || (name[len] == '/' && strcmp(name + len + 1, shard) == 0);
 }
 
-/* Leaves the candidates of the first preferred job that has any. */
+static bool is_a_job(const struct merge *merge, const char *name)
+{
+	for (size_t i = 0; i < merge->count; i++)
+		if (!merge->sources[i].shadow && strcmp(merge->sources[i].job, name) == 0)
+			return true;
+	return false;
+}
+
+/* A job that is called `a/b` leaves no `a/b` for the shard `b` of `a`. */
+static bool is_preferred(const struct merge *merge, uint32_t rank, const char *name)
+{
+	const struct merge_source *source = merge_source_at(merge, rank);
+	if (!merge_is_named(name, source->job, source->shard))
+		return false;
+	return strcmp(name, source->job) == 0 || !is_a_job(merge, name);
+}
+
+/* Leaves the candidates of the first preferred job or shard that has any. */
 static void keep_preferred(struct merge *merge)
 {
 	size_t kept = 0;
 	for (size_t i = 0; kept == 0 && i < merge->options->prefer_count; i++)
 		for (size_t k = 0; k < merge->candidate_count; k++)
-			if (is_of_job(merge, merge->candidates[k],
-				      merge->options->prefer[i]))
+			if (is_preferred(merge, merge->candidates[k],
+					 merge->options->prefer[i]))
 				merge->candidates[kept++] = merge->candidates[k];
 	if (kept > 0)
 		merge->candidate_count = kept;
@@ -203,9 +223,9 @@ static bool blocker_wins(const struct merge *merge, uint32_t rank)
 {
 	const struct merge_options *options = merge->options;
 	for (size_t i = 0; i < options->prefer_count; i++) {
-		if (is_of_job(merge, merge->blocker, options->prefer[i]))
+		if (is_preferred(merge, merge->blocker, options->prefer[i]))
 			return true;
-		if (is_of_job(merge, rank, options->prefer[i]))
+		if (is_preferred(merge, rank, options->prefer[i]))
 			return false;
 	}
 	return options->on_conflict == ON_CONFLICT_FIRST ||

@@ -196,6 +196,26 @@ static size_t conflicts_that_fit(const struct merge_conflict *conflicts, size_t 
 	return fit;
 }
 
+static const struct history_execution *maker_of(const struct attach *attach,
+						uint32_t source)
+{
+	const struct history *history = &attach->view->history.history;
+	uint32_t layer = attach->view->view.layers[source].layer;
+	return &history->executions[history->layers[layer].execution];
+}
+
+/* A job's name alone chooses nothing where shards of one job disagree. */
+static bool is_between_shards(const struct attach *attach,
+			      const struct merge_conflict *conflict)
+{
+	for (size_t i = 0; i < conflict->source_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(maker_of(attach, conflict->sources[i])->job,
+				   maker_of(attach, conflict->sources[k])->job) == 0)
+				return true;
+	return false;
+}
+
 static int conflict_error(struct attach *attach, struct error *error)
 {
 	size_t count = 0;
@@ -215,9 +235,8 @@ static int conflict_error(struct attach *attach, struct error *error)
 	for (size_t i = 0; i < conflicts[0].source_count && len < sizeof(who); i++) {
 		uint32_t layer = attach->view->view.layers[conflicts[0].sources[i]].layer;
 		char label[128], id[LAYER_ID_TEXT_SIZE];
-		const struct history *history = &attach->view->history.history;
-		execution_label(&history->executions[history->layers[layer].execution],
-				label, sizeof(label));
+		execution_label(maker_of(attach, conflicts[0].sources[i]), label,
+				sizeof(label));
 		layer_id_text(attach->view->history.records[layer].name, id);
 		len += (size_t)snprintf(who + len, sizeof(who) - len, "%s`%s` (layer %s)",
 					i ? " and " : "", label, id);
@@ -226,13 +245,14 @@ static int conflict_error(struct attach *attach, struct error *error)
 	if (all > 1)
 		snprintf(more, sizeof(more), ", and %llu more %s",
 			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
+	bool shards = is_between_shards(attach, &conflicts[0]);
 	return error_set(
 		error, ERR_CONFLICT,
 		"concurrent jobs persisted different content at `%.*s`: %s%s; choose "
-		"with --prefer JOB, --on-conflict first|last or --from JOB, or keep "
-		"all with --by-job",
+		"with --prefer %s, --on-conflict first|last%s, or keep all with --by-job",
 		(int)(conflicts[0].path_len > 200 ? 200 : conflicts[0].path_len),
-		conflicts[0].path, who, more);
+		conflicts[0].path, who, more, shards ? "JOB/SHARD" : "JOB",
+		shards ? "" : " or --from JOB");
 }
 
 static int check_rows(struct attach *attach, struct error *error)

@@ -197,13 +197,15 @@ static void say_unknown_needs(struct session *session, const struct session_view
 }
 
 /* Executions that only made a base of another workflow were not heard of here. */
-static bool is_heard_of(const struct session_view *view, const char *job)
+static bool is_heard_of(const struct session_view *view, const char *name, bool is_shard)
 {
 	const struct history *history = &view->history.history;
-	for (size_t i = 0; i < history->execution_count; i++)
-		if (!history->executions[i].fact &&
-		    strcmp(history->executions[i].job, job) == 0)
+	for (size_t i = 0; i < history->execution_count; i++) {
+		const struct history_execution *it = &history->executions[i];
+		if (!it->fact && (is_shard ? merge_is_named(name, it->job, it->shard)
+					   : strcmp(name, it->job) == 0))
 			return true;
+	}
 	return false;
 }
 
@@ -214,10 +216,11 @@ static bool say_unknown(struct session *session, const struct session_view *view
 {
 	bool any = false;
 	for (size_t i = 0; i < names->count; i++) {
-		const char *job = message_arena_string(session->arena, names->items[i]);
-		if (is_heard_of(view, job))
+		const char *name = message_arena_string(session->arena, names->items[i]);
+		bool is_shard = names == &session->request->attach.prefer;
+		if (is_heard_of(view, name, is_shard))
 			continue;
-		say(sentence, "%s `%s`", any ? "," : intro, job);
+		say(sentence, "%s `%s`", any ? "," : intro, name);
 		any = true;
 	}
 	return any;

@@ -128,6 +128,7 @@ static void fill_source(struct gathering *it, uint32_t at, uint64_t *before)
 	struct merge_source *source = &out->sources[at];
 	uint32_t maker = it->history->layers[out->layers[at]].execution;
 	source->job = it->history->executions[maker].job;
+	source->shard = it->history->executions[maker].shard;
 	source->shadow = at >= it->view->layer_count;
 	find_before(it, at, before);
 	out->lists[2 * at] = list_of(it, before, &source->before_count);

@@ -73,6 +73,17 @@ class WhatDecides(Conflicts):
         self.assert_seen({"x": "a"}, "--prefer", "a", "--prefer", "b")
         self.assert_conflict("--prefer", "c")
 
+    def test_w7_prefer_takes_a_shard_and_the_error_says_so(self):
+        for shard in ("1/2", "2/2"):
+            self.persist("s", {"x": shard}, "--shard", shard)
+        sentence = self.assert_conflict(says=("`s 1/2`", "`s 2/2`", "--prefer JOB/SHARD"))
+        self.assertNotIn("--from", sentence)
+        got = self.assert_seen({"x": "2/2"}, "--prefer", "s/2/2")
+        self.assertEqual(got["warnings"], [])
+        self.assert_conflict("--prefer", "s")
+        mistyped = self.baton("attach", "--prefer", "s/3/3", self.missing(), status=4)
+        self.assertIn(b"warning: --prefer `s/3/3`: the daemon never heard of", mistyped.err)
+
     def test_w7_on_conflict_takes_the_first_or_last_in_order(self):
         self.disagree()
         self.assert_seen({"x": "a"}, "--on-conflict", "first")

@@ -2,7 +2,8 @@
  * Trees to be merged, told in a line, for the tests of merges. Sources in the view's
  * order, separated by ';', shadows last:
  *
- *   NAME: ENTRY...         a layer that nothing orders; its job is NAME up to a '.'
+ *   NAME: ENTRY...         a layer that nothing orders; its job is NAME up to a
+ *                          '.', its shard what follows
  *   NAME(a b): ENTRY...    … that has attached a and b, and comes after them
  *   NAME<a b: ENTRY...     … that comes after a and b, but has not attached them
  *   ~NAME…                 a shadow
@@ -151,6 +152,8 @@ static inline void forest_make_source(struct forest *forest, size_t at)
 	tree->next = 0;
 	source->cursor = (struct merge_cursor){.next = forest_next_row, .context = tree};
 	source->job = tree->job;
+	source->shard = tree->name + strcspn(tree->name, ".");
+	source->shard += *source->shard == '.';
 	source->before = tree->before_list;
 	source->bases = tree->base_list;
 	source->before_count = source->base_count = 0;

@@ -184,6 +184,23 @@ static void w7_prefer_picks_the_first_preferred_job_that_has_a_candidate(void **
 	      {"a: x=1; t.1: x=2; t.2: x=2", "prefer t", "x=2:t.1"});
 }
 
+static void w7_prefer_picks_a_shard(void **state)
+{
+	(void)state;
+	CHECK({"t.1/2: x=1; t.2/2: x=2", "prefer t/2/2", "x=2:t.2/2"},
+	      {"t.1: x=1; t.2: x=2; a: x=3", "prefer t/3 t/1", "x=1:t.1"},
+	      {"t.1: x=1; t.2: x=2", "prefer t/", " conflict x(t.1,t.2)"},
+	      {"t.1: x=1; t: x=2", "prefer t/", "x=2:t"},
+	      {"t.1: x=1; t: x=2", "prefer t/1", "x=1:t.1"},
+	      /* a job of that name goes first, wherever it persisted something */
+	      {"t.1: x=1; t/1: x=2", "prefer t/1", "x=2:t/1"},
+	      {"t.1: x=1; t.2: x=2; t/1: y=3", "prefer t/1",
+	       "y=3:t/1 conflict x(t.1,t.2)"},
+	      /* below a path that became a file */
+	      {"t.1: p/x=1; t.2(t.1): p=2; t.3(t.1): p/x=1 p/y=3", "prefer t/2",
+	       "p=2:t.2"});
+}
+
 static void w7_on_conflict_first_and_last_go_by_the_order_of_the_view(void **state)
 {
 	(void)state;
@@ -344,6 +361,7 @@ int main(void)
 		cmocka_unit_test(w7_unchanged_is_told_from_what_the_attach_gave),
 		cmocka_unit_test(
 			w7_prefer_picks_the_first_preferred_job_that_has_a_candidate),
+		cmocka_unit_test(w7_prefer_picks_a_shard),
 		cmocka_unit_test(
 			w7_on_conflict_first_and_last_go_by_the_order_of_the_view),
 		cmocka_unit_test(w7_mark_gives_the_last_and_names_them_all),
