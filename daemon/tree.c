@@ -22,8 +22,7 @@ struct tree {
 	const struct tree_options *options;      /* borrowed */
 	struct tree_source *sources;             /* owned; the view's, then shadows */
 	struct view_sources merge_sources; /* owned; the same, as the merge sees them */
-	struct merge_options merge_options;
-	struct merge *merge; /* owned */
+	struct merge *merge;               /* owned */
 };
 
 /* ---- one source's rows ---- */
@@ -114,9 +113,6 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 	struct tree *tree = must_calloc(1, sizeof(*tree));
 	tree->history = history;
 	tree->options = options;
-	tree->merge_options = options->merge;
-	if (options->by_job)
-		tree->merge_options.on_conflict = ON_CONFLICT_LAST;
 	view_sources_make(&history->history, view, &tree->merge_sources);
 	size_t count = tree->merge_sources.count;
 	tree->sources = must_calloc(count + 1, sizeof(*tree->sources));
@@ -127,7 +123,7 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 		tree_free(tree);
 		return code;
 	}
-	tree->merge = merge_new(tree->merge_sources.sources, count, &tree->merge_options);
+	tree->merge = merge_new(tree->merge_sources.sources, count, &options->merge);
 	*ret_tree = tree;
 	return 0;
 }

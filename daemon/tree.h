@@ -20,7 +20,9 @@
 
 struct tree_options {
 	struct glob_filter filter; /* borrowed content */
-	bool by_job; /* JOB/ or JOB/SHARD/ in front of each path; no conflicts */
+	/* JOB/ or JOB/SHARD/ in front of each path. What conflicts then is only what a
+	 * job without a shard holds at JOB/SHARD/ against that shard. */
+	bool by_job;
 	struct merge_options merge;
 };
 
