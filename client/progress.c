@@ -21,12 +21,13 @@ struct progress {
 	const char *verb; /* borrowed */
 	bool redraws;     /* a terminal; else plain lines */
 	atomic_uint_fast64_t files, bytes, total_files, total_bytes;
+	atomic_bool shown;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards ended */
 	pthread_cond_t end;
 	bool ended;
 	/* the thread's own */
-	uint64_t last_ms, last_bytes, rate;
+	uint64_t last_ms, last_bytes, last_work, rate, work_rate;
 };
 
 static uint64_t load(const atomic_uint_fast64_t *counter)
@@ -34,8 +35,15 @@ static uint64_t load(const atomic_uint_fast64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* After a restart there are fewer than before. */
+static uint64_t since(uint64_t now, uint64_t before)
+{
+	return now < before ? now : now - before;
+}
+
 static void show(struct progress *progress)
 {
+	atomic_store_explicit(&progress->shown, true, memory_order_relaxed);
 	uint64_t now = now_ms();
 	struct progress_figures figures = {
 		.verb = progress->verb,
@@ -44,13 +52,17 @@ static void show(struct progress *progress)
 		.total_files = load(&progress->total_files),
 		.total_bytes = load(&progress->total_bytes),
 	};
-	/* After a restart there are fewer than before. */
-	uint64_t before = figures.bytes < progress->last_bytes ? 0 : progress->last_bytes;
-	progress->rate = progress_rate(progress->rate, figures.bytes - before,
-				       now - progress->last_ms);
+	uint64_t elapsed_ms = now - progress->last_ms;
+	uint64_t work = progress_work(figures.files, figures.bytes);
+	progress->rate = progress_rate(
+		progress->rate, since(figures.bytes, progress->last_bytes), elapsed_ms);
+	progress->work_rate = progress_rate(progress->work_rate,
+					    since(work, progress->last_work), elapsed_ms);
 	progress->last_ms = now;
 	progress->last_bytes = figures.bytes;
+	progress->last_work = work;
 	figures.bytes_per_second = progress->rate;
+	figures.work_per_second = progress->work_rate;
 	char line[PROGRESS_LINE_SIZE];
 	unsigned width = progress->redraws ? terminal_width() : sizeof(line);
 	(void)progress_line(&figures, line, width < sizeof(line) ? width : sizeof(line));
@@ -127,6 +139,11 @@ void progress_set_total(struct progress *progress, uint64_t files, uint64_t byte
 		return;
 	atomic_store_explicit(&progress->total_files, files, memory_order_relaxed);
 	atomic_store_explicit(&progress->total_bytes, bytes, memory_order_relaxed);
+}
+
+bool progress_is_shown(const struct progress *progress)
+{
+	return progress && atomic_load_explicit(&progress->shown, memory_order_relaxed);
 }
 
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes)

@@ -17,6 +17,8 @@ struct progress;
 struct progress *progress_new(const char *verb, bool enabled);
 /* Once known; 0 while not. */
 void progress_set_total(struct progress *progress, uint64_t files, uint64_t bytes);
+/* Whether a line was drawn already, so that it pays to find out a total. */
+bool progress_is_shown(const struct progress *progress);
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
 /* The work begins anew: nothing is done yet. */
 void progress_restart(struct progress *progress);

@@ -8,6 +8,9 @@
 
 /* How far back a rate remembers. */
 #define RATE_MEMORY_MS 3000
+/* What opening a file costs beside its bytes: 7 us, in which 400 MB/s are 3 KB (64,000
+ * files of 793 MB). */
+#define FILE_WORK 4096u
 
 /* A line that grows until it is full. */
 struct line {
@@ -52,22 +55,18 @@ static unsigned percentage(const struct progress_figures *figures)
 	return part >= 0.99 ? 99 : (unsigned)(part * 100);
 }
 
-/* Bytes to come; where only files are counted, as many for each as so far. */
-static double bytes_left(const struct progress_figures *figures)
+uint64_t progress_work(uint64_t files, uint64_t bytes)
 {
-	if (figures->total_bytes > 0)
-		return (double)figures->total_bytes - (double)figures->bytes;
-	if (figures->files == 0)
-		return 0;
-	double files_left = (double)figures->total_files - (double)figures->files;
-	return files_left * (double)figures->bytes / (double)figures->files;
+	return bytes + files * FILE_WORK;
 }
 
 static void add_time_left(struct line *line, const struct progress_figures *figures)
 {
-	if (bytes_left(figures) <= 0)
+	uint64_t done = progress_work(figures->files, figures->bytes);
+	uint64_t all = progress_work(figures->total_files, figures->total_bytes);
+	if (figures->total_bytes == 0 || figures->work_per_second == 0 || done >= all)
 		return;
-	double seconds = bytes_left(figures) / (double)figures->bytes_per_second;
+	double seconds = (double)(all - done) / (double)figures->work_per_second;
 	char left[HUMAN_TEXT_SIZE];
 	if (seconds < 1e9)
 		add(line, ", %s left", human_seconds((uint64_t)(seconds * 1000), left));
@@ -88,11 +87,11 @@ const char *progress_line(const struct progress_figures *figures, char *ret_line
 	return ret_line;
 }
 
-uint64_t progress_rate(uint64_t old_rate, uint64_t bytes, uint64_t elapsed_ms)
+uint64_t progress_rate(uint64_t old_rate, uint64_t amount, uint64_t elapsed_ms)
 {
 	if (elapsed_ms == 0)
 		return old_rate;
-	double now = (double)bytes * 1000 / (double)elapsed_ms;
+	double now = (double)amount * 1000 / (double)elapsed_ms;
 	if (old_rate == 0)
 		return (uint64_t)now;
 	double weight = (double)elapsed_ms / (double)(elapsed_ms + RATE_MEMORY_MS);

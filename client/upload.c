@@ -19,6 +19,8 @@
  * frame. */
 #define TAKE_ENTRIES 64u
 #define WORKERS_MAX 8u
+/* How long nothing may move before it is looked whether somebody watches. */
+#define WATCHED_MS 500
 /* Entries that the walk finds before it tells the workers. */
 #define PUBLISH_ENTRIES 256u
 
@@ -193,7 +195,8 @@ static void *work(void *context)
 static void publish(struct upload *upload)
 {
 	for (uint32_t i = upload->walked; i < upload->tree->count; i++)
-		upload->walked_files += tree_entry(upload->tree, i)->type == ROW_FILE;
+		buffer_put_u8(&upload->is_file,
+			      tree_entry(upload->tree, i)->type == ROW_FILE);
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->walked = upload->tree->count;
 	(void)pthread_cond_broadcast(&upload->moved);
@@ -220,6 +223,14 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
+static uint64_t count_files(const struct upload *upload)
+{
+	uint64_t files = 0;
+	for (size_t i = 0; i < upload->is_file.len; i++)
+		files += upload->is_file.at[i];
+	return files;
+}
+
 static int walk(struct upload *upload, struct error *error)
 {
 	struct walk_request request = {
@@ -230,7 +241,7 @@ static int walk(struct upload *upload, struct error *error)
 	};
 	int rc = walk_run(&request, upload->tree, error);
 	publish(upload);
-	progress_set_total(upload->request->progress, upload->walked_files, 0);
+	progress_set_total(upload->request->progress, count_files(upload), 0);
 	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
 		return rc;
 	return selection_check(upload->request->selection, error);
@@ -245,14 +256,39 @@ static bool is_quiet_locked(const struct upload *upload)
 	       !upload->answered.first;
 }
 
-/* Until all that was found is read, asked about and sent. */
+static bool is_worth_measuring(const struct upload *upload)
+{
+	return !upload->is_measured && progress_is_shown(upload->request->progress);
+}
+
+static void wait_for_move_locked(struct upload *upload)
+{
+	struct timespec until;
+	if (!upload->request->progress || upload->is_measured) {
+		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		return;
+	}
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WATCHED_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_cond_timedwait(&upload->moved, &upload->lock, &until);
+}
+
+/* Until all that was found is read, asked about and sent. If that takes so long that
+ * somebody watches, there is time to find out how much it is. */
 static int wait_until_quiet(struct upload *upload, struct error *error)
 {
 	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !is_quiet_locked(upload))
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+	while (!upload->code && !is_quiet_locked(upload) && !is_worth_measuring(upload))
+		wait_for_move_locked(upload);
+	bool is_quiet = upload->code || is_quiet_locked(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
-	return upload_check(upload, error);
+	if (is_quiet)
+		return upload_check(upload, error);
+	upload->is_measured = true;
+	int rc = upload_measure(upload, error);
+	return rc < 0 ? rc : wait_until_quiet(upload, error);
 }
 
 static int wait_until_stored(struct upload *upload, struct error *error)
@@ -343,6 +379,7 @@ static void upload_fini(struct upload *upload)
 	stat_scout_fini(&upload->scout);
 	free(upload->base_pieces);
 	base_rows_fini(&upload->base_rows);
+	buffer_fini(&upload->is_file);
 	(void)pthread_cond_destroy(&upload->moved);
 	(void)pthread_mutex_destroy(&upload->lock);
 	(void)pthread_mutex_destroy(&upload->send_lock);

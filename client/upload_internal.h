@@ -112,7 +112,9 @@ struct upload {
 	struct parcel *sent_first, *sent_last;
 	uint32_t in_flight;    /* units asked about or sent, unanswered */
 	uint32_t walked, next; /* entries that may be read; that were taken */
-	uint64_t walked_files; /* among the entries walked; the walking thread's */
+	struct buffer is_file; /* a byte for each entry walked; the walking thread's, who
+				* alone may read an entry's type while it is read */
+	bool is_measured;      /* likewise */
 	struct revisit_list again, racy;
 	bool is_cold;     /* the daemon lacks much of what was recalled */
 	unsigned busy;    /* workers with a job */
@@ -263,6 +265,11 @@ void base_rows_fini(struct base_rows *rows);
  * rows stand unchanged and alone. NULL, or the piece and the entry of its last row. */
 const struct root_piece *upload_same_piece(const struct upload *upload, uint32_t entry,
 					   uint32_t *ret_last);
+
+/* ---- upload_measure.c ---- */
+/* Finds out how many bytes the files that were walked have, for the progress. By the
+ * walking thread. ERR_INTERRUPTED, and what else upload_check() says. */
+int upload_measure(struct upload *upload, struct error *error);
 
 /* ---- upload_manifest.c ---- */
 /* Makes the manifest, asks about its pieces and sends them; fills the result's root. */

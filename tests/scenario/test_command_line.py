@@ -2,11 +2,14 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
 
-from harness import PATIENCE, UNPRIVILEGED, Scenario, contents, end_process
+from harness import (BATON, PATIENCE, UNPRIVILEGED, Link, Scenario, contents, end_process,
+                     random_bytes)
+from proxy import Hold
 
 PERSIST_KEYS = {"layer", "digest", "workflow", "run", "job", "shard", "attempt", "sequence",
                 "files", "directories", "symlinks", "bytes", "new_bytes", "sent_bytes",
@@ -176,6 +179,22 @@ class Output(Scenario):
             self.assertEqual((result.out, result.err), (b"", b""))
         self.assertIn(b"a", self.baton("ls", "--quiet").out)
         self.refused("attach", "--quiet", self.missing(), workflow="ghost", status=3)
+
+    def test_the_progress_of_a_persist_knows_how_many_bytes_there_are(self):
+        root = self.tree({"large": random_bytes(8 << 20), "d/small": "x", "d/link": Link("x")})
+        proxy = self.proxy(Hold("up", 1_000_000))
+        ours, theirs = pty.openpty()
+        command = [BATON, "persist", "--workflow", "w", "--job", "a", "--server", proxy.url,
+                   "--root", root, "."]
+        process = subprocess.Popen(command, env=self.environment({"TERM": "xterm"}),
+                                   stdout=subprocess.DEVNULL, stderr=theirs)
+        self.addCleanup(os.close, ours)
+        self.addCleanup(end_process, process)
+        os.close(theirs)
+        drawn = b""
+        while b" of 8.0 MiB (" not in drawn:
+            drawn += os.read(ours, 4096)
+        self.assertIn(b" of 2 files, ", drawn)
 
     def test_a_dry_run_of_a_persist_fails_as_the_persist_does(self):
         root = self.tree({"a": "1", "secret": ("x", 0)})

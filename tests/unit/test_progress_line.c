@@ -40,9 +40,30 @@ static void a_known_total_gives_both(void **state)
 					      .bytes = 25 * MIB,
 					      .total_files = 40,
 					      .total_bytes = 100 * MIB,
-					      .bytes_per_second = 10 * MIB},
+					      .bytes_per_second = 10 * MIB,
+					      .work_per_second =
+						      (75 * MIB + 30 * 4096) * 2 / 15},
 		    "attach: 10 of 40 files, 25 MiB of 100 MiB (25 %), 10 MiB/s, 7.50 s "
 		    "left");
+}
+
+/* Half of the files are done, and a large one is to come: bytes tell. */
+static void time_left_goes_by_bytes_and_by_files(void **state)
+{
+	(void)state;
+	struct progress_figures figures = {.files = 1000,
+					   .bytes = MIB,
+					   .total_files = 2000,
+					   .bytes_per_second = MIB,
+					   .work_per_second = 2 * MIB};
+	assert_line(figures, "attach: 1,000 of 2,000 files, 1.0 MiB, 1.0 MiB/s");
+	figures.total_bytes = 101 * MIB;
+	assert_line(figures, "attach: 1,000 of 2,000 files, 1.0 MiB of 101 MiB (0 %), "
+			     "1.0 MiB/s, 52.0 s left");
+	/* only empty files are to come */
+	figures.total_bytes = MIB;
+	assert_line(figures, "attach: 1,000 of 2,000 files, 1.0 MiB of 1.0 MiB (99 %), "
+			     "1.0 MiB/s, 1.95 s left");
 }
 
 static void a_total_that_was_too_small_says_no_nonsense(void **state)
@@ -127,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_unknown_total_gives_neither_percentage_nor_time),
 		cmocka_unit_test(a_known_total_gives_both),
+		cmocka_unit_test(time_left_goes_by_bytes_and_by_files),
 		cmocka_unit_test(a_total_that_was_too_small_says_no_nonsense),
 		cmocka_unit_test(the_line_is_cut_to_the_width),
 		cmocka_unit_test(the_rate_follows_slowly),
