@@ -30,7 +30,7 @@ const struct option option_table[] = {
 	{"--exclude-vcs", 0, NULL, NULL, PERSIST, false, TO(flag, exclude_vcs),
 		"leave out what version control systems keep: .git, .hg, .svn …"},
 	{"--if-changed", 0, "error|skip|prefix", NULL, PERSIST, false, TO(choice, if_changed),
-		"when a file keeps changing while it is read: fail, leave it out, or keep what was there when it was opened (default error)"},
+		"when a file keeps changing while it is read: fail, leave it out, or keep what was there when it was opened (default error); skip also leaves out a file that vanishes before it is read"},
 
 	/* what is wanted */
 	{"--only", 0, "GLOB", NULL, FILTERED, true, TO(patterns, only),

@@ -144,6 +144,7 @@ struct worker {
 	struct upload *upload; /* borrowed */
 	pthread_t thread;
 	bool holds;         /* counted in holders */
+	bool settles;       /* rows need what it opens: nothing can be left out now */
 	uint32_t next, end; /* entries taken */
 	struct source source;
 	int directory; /* owned; of the file opened last; -1: none */
@@ -217,7 +218,8 @@ void upload_recall_begin(struct upload *upload);
 bool upload_base_has(const struct upload *upload, const struct unit_name *piece);
 
 /* ---- upload_source.c ---- */
-/* Opens the file of an entry. ERR_LOCAL, ERR_LIMIT name it. */
+/* Opens the file of an entry. ERR_LOCAL, ERR_LIMIT name it. Without a source: it vanished
+ * and was left out, as --if-changed=skip wants it; not while the worker settles. */
 int source_open(struct worker *worker, uint32_t entry, unsigned attempt,
 		struct error *error);
 /* ERR_LIMIT: the file has more units than a row can name. */
@@ -237,6 +239,8 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b);
 int source_matches(struct worker *worker, struct error *error);
 
 /* ---- upload_settle.c ---- */
+/* The entry gives no row, with the warning "left out, because it WHY". */
+void upload_leave_out(struct upload *upload, uint32_t entry, const char *why);
 /* The file changed again: what --if-changed says about it. ERR_CHANGED. */
 int upload_give_up(struct upload *upload, uint32_t entry, struct error *error);
 /* Looks again at the files of `racy`, once the clock has moved on; those that changed go

@@ -9,22 +9,26 @@
 
 /* ---- rule T3 at the end ---- */
 
-int upload_give_up(struct upload *upload, uint32_t number, struct error *error)
+void upload_leave_out(struct upload *upload, uint32_t number, const char *why)
 {
 	char *path AUTO_FREE = tree_path_text(upload->tree, number);
+	upload_warn(upload, "`%s`: left out, because it %s", path, why);
+	struct entry *entry = tree_entry(upload->tree, number);
+	entry_set_units(entry, NULL, 0);
+	entry->is_row = false;
+	entry->is_known = true;
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->result->skipped++;
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+int upload_give_up(struct upload *upload, uint32_t number, struct error *error)
+{
 	if (upload->request->if_changed == IF_CHANGED_SKIP) {
-		upload_warn(upload,
-			    "`%s`: left out, because it kept changing while it was read",
-			    path);
-		struct entry *entry = tree_entry(upload->tree, number);
-		entry_set_units(entry, NULL, 0);
-		entry->is_row = false;
-		entry->is_known = true;
-		(void)pthread_mutex_lock(&upload->lock);
-		upload->result->skipped++;
-		(void)pthread_mutex_unlock(&upload->lock);
+		upload_leave_out(upload, number, "kept changing while it was read");
 		return 0;
 	}
+	char *path AUTO_FREE = tree_path_text(upload->tree, number);
 	if (upload->request->if_changed == IF_CHANGED_PREFIX)
 		return error_set(error, ERR_CHANGED,
 				 "`%s`: kept changing while it was read, not only at its "
@@ -68,7 +72,7 @@ static int look_again(struct worker *worker, const struct revisit *revisit,
 	struct entry *entry = tree_entry(upload->tree, revisit->entry);
 	struct entry before = *entry;
 	int rc = source_open(worker, revisit->entry, revisit->attempt, error);
-	if (rc < 0)
+	if (rc < 0 || worker->source.fd < 0)
 		return rc;
 	bool same = stamp_equal(&worker->source.stamp, &revisit->stamp);
 	entry->mode = before.mode;
@@ -160,6 +164,7 @@ int upload_settle_claims(struct worker *worker, struct error *error)
 	struct upload *upload = worker->upload;
 	if (unit_table_settle(upload->units) == 0)
 		return 0;
+	worker->settles = true;
 	bool *sent AUTO_FREE = must_calloc(unit_table_count(upload->units), sizeof *sent);
 	int rc = 0;
 	for (uint32_t i = 0; rc == 0 && i < upload->tree->count; i++) {

@@ -23,7 +23,10 @@ static int fail(struct upload *upload, uint32_t entry, int number, struct error 
 	char *path AUTO_FREE = tree_path_text(upload->tree, entry);
 	if (number == ENOENT)
 		return error_set(error, ERR_LOCAL,
-				 "`%s`: vanished between listing and opening", path);
+				 "`%s`: vanished between listing and opening%s", path,
+				 upload->request->if_changed == IF_CHANGED_SKIP
+					 ? ""
+					 : "; use --if-changed=skip to leave it out");
 	if (number == ELOOP || number == ENOTDIR || number == EISDIR || number == ENXIO)
 		return error_set(
 			error, ERR_LOCAL,
@@ -106,6 +109,12 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 						O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
 							O_NOCTTY | O_CLOEXEC);
 	struct stat status;
+	bool may_vanish = upload->request->if_changed == IF_CHANGED_SKIP &&
+			  !worker->settles;
+	if (fd < 0 && errno == ENOENT && may_vanish) {
+		upload_leave_out(upload, number, "vanished before it was read");
+		return 0;
+	}
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(upload, number, errno, error);
 	if (!S_ISREG(status.st_mode))

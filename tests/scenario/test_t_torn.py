@@ -106,6 +106,14 @@ class Changing(Scenario):
         self.assertIn("baton: `zzz`: vanished", err)
         self.assertEqual(self.status()["layers"], 0)
 
+    def test_t3_skip_leaves_out_a_file_that_vanishes(self):
+        root = self.tree({"big": BIG, "zzz": "last"})
+        process, hold = self.persist_held(root, "--if-changed=skip")
+        (root / "zzz").unlink()
+        err = self.finish(process, hold, 0)
+        self.assertIn("warning: `zzz`: left out, because it vanished", err)
+        self.assertEqual(set(read_tree(self.attach()[1])), {b"big"})
+
     def test_t3_a_file_that_becomes_something_else_is_an_error_with_its_name(self):
         root = self.tree({"big": BIG, "zzz": "last"})
         process, hold = self.persist_held(root)
