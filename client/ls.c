@@ -214,9 +214,21 @@ static int conflict_result(struct listing *listing, struct error *error)
 	return error_set(
 		error, ERR_CONFLICT,
 		"%" PRIu64 " %s: concurrent layers disagree, so an attach would "
-		"fail; choose with --prefer JOB, --on-conflict first|last or --from "
-		"JOB, or keep all with --by-job",
-		count, count == 1 ? "path" : "paths");
+		"fail; choose with --prefer JOB[/SHARD], --on-conflict first|last or "
+		"--from JOB%s",
+		count, count == 1 ? "path" : "paths",
+		listing->options->by_job ? "" : ", or keep all with --by-job");
+}
+
+/* The daemon knows GLOBs as --only. */
+static int refuse_globs(const struct string_list *globs, struct error *error)
+{
+	char *glob AUTO_FREE = path_escape(globs->items[0], strlen(globs->items[0]));
+	return error_set(
+		error, ERR_EMPTY,
+		"`%s`%s: nothing in this view matches; `baton ls` without a GLOB "
+		"lists all of it",
+		glob, globs->count > 1 ? " and the others" : "");
 }
 
 static int list(struct listing *listing, const struct msg_attach *request,
@@ -228,6 +240,8 @@ static int list(struct listing *listing, const struct msg_attach *request,
 				    error);
 	if (!err)
 		err = list_rows(listing, error);
+	if (err == ERR_EMPTY && options->arguments.count > 0)
+		return refuse_globs(&options->arguments, error);
 	if (err)
 		return err;
 	view_session_warn(&listing->session);

@@ -160,7 +160,12 @@ int materialise_abandon(struct materialise *m, struct error *error)
 	clean_up(m);
 	struct error why = *error;
 	struct materialise_counts counts = materialise_counts(m);
-	if (!m->changed)
+	if (m->is_anothers)
+		(void)error_set(error, why.code,
+				"%s; nothing of this attach is in it; run the command "
+				"again to complete what is there",
+				why.text);
+	else if (!m->changed)
 		(void)error_set(error, why.code, "%s; `%s` is as it was", why.text,
 				m->shown);
 	else

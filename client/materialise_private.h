@@ -78,8 +78,9 @@ struct materialise {
 	int root_fd; /* owned; DIR, or borrowed from root_stage */
 	bool has_umask;
 	mode_t umask_before;
-	bool must_chmod; /* this file system does not give the modes asked for */
-	bool changed;    /* something in DIR is not as it was; atomic */
+	bool must_chmod;  /* this file system does not give the modes asked for */
+	bool changed;     /* something in DIR is not as it was; atomic */
+	bool is_anothers; /* DIR was missing, and somebody else made it meanwhile */
 	bool finished;
 	uint8_t *states; /* owned; by entry: place and marks */
 	struct directory_cache caches[WORKERS_MAX];

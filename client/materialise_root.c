@@ -108,12 +108,14 @@ int root_publish(struct materialise *m, struct error *error)
 	    fchmod(m->root_fd, (stat.st_mode & 07000) | mode) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
 				       m->shown);
-	if (rename_noreplace(m->parent_fd, m->root_stage.name, m->name) != 0)
+	if (rename_noreplace(m->parent_fd, m->root_stage.name, m->name) != 0) {
+		m->is_anothers = errno == EEXIST;
 		return error_set_errno(
 			error, ERR_LOCAL, errno,
-			errno == EEXIST ? "`%s`: was made by somebody else meanwhile"
-					: "`%s`: cannot be put into its place",
+			m->is_anothers ? "`%s`: was made by somebody else meanwhile"
+				       : "`%s`: cannot be put into its place",
 			m->shown);
+	}
 	m->changed = true;
 	return 0;
 }

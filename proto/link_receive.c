@@ -215,6 +215,9 @@ static int receive_error(struct link *link, size_t len, struct error *error)
 	int code = error_code_of(&message);
 	if (text_clean(message.message, text, sizeof(text)) == 0)
 		return error_set(error, code, "%s: %s", link->peer, error_text(code));
+	/* Its disk and its files are not those of whoever reads the sentence. */
+	if (code == ERR_NO_ROOM || code == ERR_LOCAL)
+		return error_set(error, code, "%s: %s", link->peer, text);
 	return error_set(error, code, "%s", text);
 }
 

@@ -188,7 +188,7 @@ class AFullStore(Scenario):
         for _ in range(3):  # what a failed one had written is given back
             with self.nothing_changes():
                 self.refused("persist", "--root", root, ".", job="b", status=8,
-                             says="No space left on device")
+                             says=("the daemon at ", "No space left on device"))
         self.assertEqual(contents(self.attach()[1]), {"a": "fits"})
         self.persist("c", {"c": random_bytes(1_000_000).hex()[:1_000_000]})
         self.daemon.kill()

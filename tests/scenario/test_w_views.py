@@ -230,6 +230,13 @@ class Nothing(Views):
         self.assert_refused("--only", "ghost/**", says="--only")
         self.assert_refused("--exclude", "*", says="--exclude")
 
+    def test_w8_ls_names_the_glob_that_matches_nothing(self):
+        self.persist("a", {"a": ""})
+        for globs, says in ((["ghost"], "`ghost`: nothing"),
+                            (["ghost", "host"], "`ghost` and the others: nothing")):
+            sentence = self.refused("ls", *globs, status=3, says=says)
+            self.assertNotIn("--only", sentence)
+
     def test_w8_an_expired_workflow_is_an_error_with_its_date(self):
         self.persist("a", {"a": ""})
         self.daemon.expire("w")
