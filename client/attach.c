@@ -242,6 +242,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
 		.trusts_record = !options->verify,
+		.settle_from = MATERIALISE_SETTLE_FROM,
 	};
 	int err = attach_filter_make(options, &attach->filter, error);
 	if (err)

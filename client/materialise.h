@@ -42,7 +42,13 @@ struct materialise_options {
 	bool times_now;     /* leave modification times as they come */
 	bool keeps_record;  /* leave a stat record of DIR */
 	bool trusts_record; /* what it says of files need not be read */
+	/* Bytes written, from which on the clock is waited for, so that the record proves
+	 * all of them; of less it may not prove the latest. */
+	uint64_t settle_from;
 };
+
+/* Two ticks of the clock, some 8 ms, are what reading so much again takes. */
+#define MATERIALISE_SETTLE_FROM (UINT64_C(4) << 20)
 
 struct materialise_counts {
 	uint64_t files;     /* in the view */
@@ -90,7 +96,8 @@ int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
 int materialise_finish(struct materialise *materialise, struct error *error);
 
 /* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
- * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none. */
+ * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none.
+ */
 int materialise_record(struct materialise *materialise, const struct record_base *base);
 
 struct materialise_counts materialise_counts(const struct materialise *materialise);

@@ -99,7 +99,6 @@ struct materialise {
 	struct record_note *notes;  /* owned; by entry; NULL: none are kept */
 	dev_t device;               /* of DIR */
 	int64_t latest_ns;          /* change time among what was made; atomic */
-	bool has_settled;           /* … and it was past before anybody saw that */
 };
 
 static inline enum place place_of(const struct materialise *m, uint32_t entry)

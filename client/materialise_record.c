@@ -13,6 +13,8 @@
 
 /* How long an attach waits at its end so that what it wrote can be trusted. */
 #define SETTLE_MS_MAX 50
+/* Opening and closing a file takes as long as reading so many bytes. */
+#define SETTLE_FILE_COST 8192u
 
 /* ---- which entry is which ---- */
 
@@ -200,18 +202,43 @@ void record_note_fd(struct materialise *m, uint32_t entry, int fd)
 		record_note_made(m, entry, &stat);
 }
 
-/* Nobody has seen what was made until it is published: from two grains of the clock on no
- * write can leave its change time as it is. */
-void record_settle(struct materialise *m)
+/* Whether to read again what was made would take longer than to wait. */
+static bool is_worth_settling(const struct materialise *m)
 {
-	struct record_stamp latest = {.changed_ns = m->latest_ns};
+	uint64_t cost = 0;
+	for (uint32_t entry = 1; entry < m->table->entry_count; entry++)
+		if (m->table->entries[entry].type == ROW_FILE &&
+		    place_of(m, entry) == PLACE_NEW)
+			cost += SETTLE_FILE_COST + view_table_size(m->table, entry);
+	return cost >= m->options.settle_from;
+}
+
+static void wait_until_settled(const struct record_stamp *latest)
+{
 	struct pollfd poll_fd = {.fd = interrupts_fd(), .events = POLLIN};
 	int left_ms = SETTLE_MS_MAX;
 	int wait_ms;
-	while (m->latest_ns && (wait_ms = record_settle_ms(&latest)) > 0 &&
-	       wait_ms <= left_ms && poll(&poll_fd, 1, wait_ms) == 0)
+	while ((wait_ms = record_settle_ms(latest)) > 0 && wait_ms <= left_ms &&
+	       poll(&poll_fd, 1, wait_ms) == 0)
 		left_ms -= wait_ms;
-	m->has_settled = record_is_settled(&latest);
+}
+
+/* Nobody has seen what was made until it is published: from two grains of the clock on no
+ * write can leave its change time as it is. What is younger then proves nothing. */
+void record_settle(struct materialise *m)
+{
+	struct record_stamp stamp = {.changed_ns = m->latest_ns};
+	if (!m->notes || !m->latest_ns)
+		return;
+	if (is_worth_settling(m))
+		wait_until_settled(&stamp);
+	if (record_is_settled(&stamp))
+		return;
+	for (uint32_t entry = 0; entry < m->table->entry_count; entry++) {
+		stamp.changed_ns = m->notes[entry].changed_ns;
+		if (place_of(m, entry) == PLACE_NEW && !record_is_settled(&stamp))
+			m->notes[entry].changed_ns = 0;
+	}
 }
 
 /* ---- writing ---- */
@@ -229,12 +256,6 @@ static void record_pass_fini(struct record_pass *pass)
 	stat_record_writer_free(pass->writer);
 	free(pass->depths);
 	buffer_fini(&pass->units);
-}
-
-static bool is_trusted(const struct materialise *m, uint32_t entry)
-{
-	return m->notes[entry].changed_ns != 0 &&
-	       (place_of(m, entry) != PLACE_NEW || m->has_settled);
 }
 
 static void take_units(struct record_pass *pass, uint32_t entry,
@@ -264,7 +285,7 @@ static void add_entry(struct record_pass *pass, uint32_t entry)
 	struct materialise *m = pass->m;
 	const struct view_entry *row = &m->table->entries[entry];
 	const char *name = entry == VIEW_ROOT ? "" : view_table_name(m->table, entry);
-	bool trusted = is_trusted(m, entry);
+	bool trusted = m->notes[entry].changed_ns != 0;
 	struct record_addition addition = {
 		.entry = {.name = name,
 			  .name_len = strlen(name),

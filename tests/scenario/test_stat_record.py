@@ -19,7 +19,7 @@ FILES = {
     "a.txt": "some text", "b.txt": "more text", "d/deep/file": "in a directory",
     "d/other": "beside it", "d/same": "some text", "empty/": None, "zero": "",
     "link": Link("a.txt"), "script": ("#!/bin/sh\n", 0o755),
-    "large": random_bytes(3_000_000),
+    "large": random_bytes(4_500_000),
 }
 KINDS = {name.rstrip("/"): content for name, content in FILES.items()}
 

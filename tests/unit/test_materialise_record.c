@@ -143,6 +143,23 @@ static void what_an_attach_wrote_is_not_read_again(void **state)
 	assert_int_equal(place->counts.written, 0);
 }
 
+/* A small attach does not wait for the clock: what it wrote could still be written to
+ * without a trace. */
+static void what_is_too_young_is_read_again(void **state)
+{
+	struct place *place = *state;
+	add_sample(place);
+	place->options.settle_from = UINT64_MAX;
+	(void)clock_gettime(CLOCK_REALTIME, &stopped_clock);
+	attach_recorded(place, NULL);
+	stopped_clock = (struct timespec){0};
+	assert_int_equal(place->counts.written, 5);
+	struct watch watch = watch_begin();
+	attach_recorded(place, NULL);
+	assert_true(watch_end(&watch) >= 5);
+	assert_int_equal(place->counts.unchanged, 5);
+}
+
 static void what_changed_is_read_and_nothing_else(void **state)
 {
 	struct place *place = *state;
@@ -357,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RECORD_TEST(what_an_attach_wrote_is_not_read_again),
+		RECORD_TEST(what_is_too_young_is_read_again),
 		RECORD_TEST(what_changed_is_read_and_nothing_else),
 		RECORD_TEST(what_was_compared_is_not_read_again),
 		RECORD_TEST(without_trust_everything_is_read),
