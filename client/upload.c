@@ -106,7 +106,7 @@ static enum job choose_locked(struct worker *worker, struct batch **ret_batch,
 	bool has_input = worker->holds || upload->next < upload->walked;
 	if (!has_input && upload->again.count == 0)
 		return JOB_NONE;
-	*ret_batch = batch_queue_take(&upload->free);
+	*ret_batch = upload_take_free_locked(upload);
 	if (!*ret_batch)
 		return JOB_NONE;
 	if (!has_input) {
@@ -356,12 +356,11 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 				       : UPLOAD_BATCH_UNITS,
 		.grain_ns = grain.tv_nsec,
 		.open = batch_new(),
+		.unmade = UPLOAD_BATCHES,
 	};
 	(void)pthread_mutex_init(&upload->send_lock, NULL);
 	(void)pthread_mutex_init(&upload->lock, NULL);
 	(void)pthread_cond_init(&upload->moved, NULL);
-	for (unsigned i = 0; i < UPLOAD_BATCHES; i++)
-		batch_queue_put(&upload->free, batch_new());
 }
 
 static void upload_fini(struct upload *upload)

@@ -86,11 +86,20 @@ void revisit_list_add(struct revisit_list *list, const struct revisit *revisit)
 	list->items[list->count++] = *revisit;
 }
 
+struct batch *upload_take_free_locked(struct upload *upload)
+{
+	struct batch *batch = batch_queue_take(&upload->free);
+	if (batch || upload->unmade == 0)
+		return batch;
+	upload->unmade--;
+	return batch_new();
+}
+
 struct batch *upload_lease(struct upload *upload)
 {
 	struct batch *batch = NULL;
 	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !(batch = batch_queue_take(&upload->free)))
+	while (!upload->code && !(batch = upload_take_free_locked(upload)))
 		(void)pthread_cond_wait(&upload->moved, &upload->lock);
 	(void)pthread_mutex_unlock(&upload->lock);
 	return batch;

@@ -108,6 +108,7 @@ struct upload {
 
 	/* under lock */
 	struct batch_queue free, asked, answered;
+	unsigned unmade;    /* free batches that were not needed so far */
 	struct batch *open; /* owned; remainders that wait for company; NULL: none */
 	struct parcel *sent_first, *sent_last;
 	uint32_t in_flight;    /* units asked about or sent, unanswered */
@@ -183,6 +184,8 @@ void batch_add_recalled(struct batch *batch, uint32_t unit, const struct unit_ke
 
 void revisit_list_add(struct revisit_list *list, const struct revisit *revisit);
 
+/* A free batch, or NULL. */
+struct batch *upload_take_free_locked(struct upload *upload);
 /* Waits for a free batch; NULL after a failure. */
 struct batch *upload_lease(struct upload *upload);
 void upload_release(struct upload *upload, struct batch *batch);
