@@ -15,7 +15,7 @@ struct attach_figures {
 	struct materialise_counts counts;
 };
 
-/* A summary, the digest, the layers in their order; or the object of DESIGN §3. */
+/* A summary, the digest, the layers in their order; or one JSON object. */
 void attach_report(const struct options *options, const struct view_session *session,
 		   const struct attach_figures *figures);
 

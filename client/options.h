@@ -1,6 +1,6 @@
 /*
  * What the user asked for: one struct, filled from defaults, the environment and the
- * command line (DESIGN §3), each identity value with where it was found (`whereami`).
+ * command line, each identity value with where it was found (`whereami`).
  */
 #ifndef BATON_CLIENT_OPTIONS_H
 #define BATON_CLIENT_OPTIONS_H

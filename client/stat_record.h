@@ -1,6 +1,6 @@
 /*
  * The stat record: what an attach or a persist saw of a directory, kept outside of it, so
- * that the next one neither reads nor rewrites what has not changed (DESIGN §5, §7).
+ * that the next one neither reads nor rewrites what has not changed.
  *
  * It is a cache: one that is missing, damaged, newer, of another directory or from the
  * future of the clock is no record, and no failure. It is believed only where a wrong

@@ -1,5 +1,5 @@
 /*
- * What batond is told: defaults, then the configuration file, then flags (DESIGN §3).
+ * What batond is told: defaults, then the configuration file, then flags.
  *
  * The file has lines `key = value`; `#` begins a comment; a key is the flag's name
  * without dashes. `listen` may be repeated; listen flags replace those of the file.

@@ -1,5 +1,5 @@
 /*
- * Merging the trees of a view (DESIGN W7): at each path the rows of all layers that hold
+ * Merging the trees of a view (rule W7): at each path the rows of all layers that hold
  * it become one row, or a conflict.
  *
  * Pure but for its sources: rows come from cursors (a function each), so that tests feed

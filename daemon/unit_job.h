@@ -1,6 +1,6 @@
 /*
  * Verifying one UNITS message on the crew: decompress, check each XXH3-128, compute each
- * SHA-256 (DESIGN §5: all of it before the acknowledgement).
+ * SHA-256, all of it before the acknowledgement.
  */
 #ifndef BATON_DAEMON_UNIT_JOB_H
 #define BATON_DAEMON_UNIT_JOB_H

@@ -1,5 +1,5 @@
 /*
- * Which layers an attach sees, and which comes after which (DESIGN W4, W5, W6, W9, R2).
+ * Which layers an attach sees, and which comes after which (rules W4, W5, W6, W9, R2).
  *
  * Pure: a `struct history` (facts) and a `struct view_request` (a question) go in, a
  * `struct view` comes out. No input or output, no clock, no global state; the same facts

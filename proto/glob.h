@@ -1,5 +1,5 @@
 /*
- * The one glob dialect (DESIGN T1, PROTOCOL.md §6.1), for persist's PATHs, excludes,
+ * The one glob dialect (rule T1, PROTOCOL.md §6.1), for persist's PATHs, excludes,
  * attach's filters and ls. Bytes, not characters. A pattern is compiled once and matched
  * often; matching is bounded: O(pattern × path), no exponential backtracking; braces are
  * expanded when compiled, with a bound on the number of alternatives.

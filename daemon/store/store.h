@@ -1,5 +1,5 @@
 /*
- * The store: one data directory, its lock, its three parts (DESIGN §5, FORMAT.md).
+ * The store: one data directory, its lock, its three parts (FORMAT.md).
  *
  * What sessions use: store_open/_close here, transaction.h to persist, layer_reader.h to
  * read, catalogue.h for what exists. Any thread, except store_open and store_close.

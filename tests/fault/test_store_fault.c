@@ -1,7 +1,7 @@
 /*
  * A store whose n-th file call fails, for n = 1, 2, 3 … until a run has fewer calls; the
  * same with the power cut there. Whatever was acknowledged is readable after the next
- * start, whatever was not is whole or absent, and a check finds nothing (DESIGN W1).
+ * start, whatever was not is whole or absent, and a check finds nothing (rule W1).
  */
 #include <errno.h>
 #include <setjmp.h>
