@@ -1,4 +1,4 @@
-"""The command line (DESIGN §3): options and their variables, output, exit statuses."""
+"""The command line: options and their variables, output, exit statuses."""
 
 import json
 import os

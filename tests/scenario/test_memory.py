@@ -1,7 +1,7 @@
 """How much memory client and daemon need for many files, and for a large one.
 
 What is measured is the most that was ever resident (ru_maxrss of the client, VmHWM of the
-daemon): anonymous memory (RssAnon, for which DESIGN §7 gives the bound) and the pages of
+daemon): anonymous memory (RssAnon) and the pages of
 programs and libraries with it, so it is never less than what the bound is about.
 """
 

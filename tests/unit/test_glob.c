@@ -1,4 +1,4 @@
-/* The glob dialect: DESIGN.md T1, PROTOCOL.md §6.1. */
+/* The glob dialect: rule T1, PROTOCOL.md §6.1. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -64,7 +64,7 @@ static int clear_environment(void **state)
 
 /* ---- the table ---- */
 
-/* DESIGN.md §3. */
+/* As the help says. */
 static const struct {
 	const char *command;
 	const char *flags[20];
