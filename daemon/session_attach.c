@@ -409,6 +409,8 @@ static int attach_view(struct session *session, struct session_view *view,
 		code = stream_rows(&attach, error);
 	if (code == 0)
 		code = check_rows(&attach, error);
+	if (code == 0 && attach.tree)
+		tree_keep_pins(attach.tree);
 	if (code == 0)
 		code = send_rows_end(&attach, error);
 	return code ? code : serve(&attach, error);

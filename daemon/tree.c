@@ -6,6 +6,7 @@
 
 #include "daemon/view_sources.h"
 #include "proto/bytes.h"
+#include "proto/cleanup.h"
 #include "proto/path.h"
 
 struct tree_source {
@@ -20,6 +21,7 @@ struct tree_source {
 struct tree {
 	const struct catalogue_history *history; /* borrowed */
 	const struct tree_options *options;      /* borrowed */
+	struct layer_scratch *scratch;           /* owned */
 	struct tree_source *sources;             /* owned; the view's, then shadows */
 	struct view_sources merge_sources; /* owned; the same, as the merge sees them */
 	struct merge *merge;               /* owned */
@@ -103,7 +105,8 @@ static int open_source(struct tree *tree, struct store *store, size_t at,
 		return code;
 	tree->merge_sources.sources[at].cursor =
 		(struct merge_cursor){.next = next_row, .context = source};
-	return layer_reader_open(store, record->id, &source->reader, error);
+	return layer_reader_open(store, record->id, tree->scratch, &source->reader,
+				 error);
 }
 
 int tree_open(struct store *store, const struct catalogue_history *history,
@@ -116,6 +119,7 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 	view_sources_make(&history->history, view, &tree->merge_sources);
 	size_t count = tree->merge_sources.count;
 	tree->sources = must_calloc(count + 1, sizeof(*tree->sources));
+	tree->scratch = layer_scratch_new(store);
 	int code = 0;
 	for (size_t i = 0; code == 0 && i < count; i++)
 		code = open_source(tree, store, i, error);
@@ -137,9 +141,18 @@ void tree_free(struct tree *tree)
 		layer_reader_free(tree->sources[i].reader);
 		free(tree->sources[i].path);
 	}
+	layer_scratch_free(tree->scratch);
 	view_sources_fini(&tree->merge_sources);
 	free(tree->sources);
 	free(tree);
+}
+
+void tree_keep_pins(struct tree *tree)
+{
+	merge_free(take_ptr(&tree->merge));
+	for (size_t i = 0; i < tree->merge_sources.count; i++)
+		layer_reader_keep_pins(tree->sources[i].reader);
+	layer_scratch_free(take_ptr(&tree->scratch));
 }
 
 int tree_next(struct tree *tree, struct merged_row *ret_row, struct error *error)

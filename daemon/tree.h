@@ -5,7 +5,7 @@
  * Bases that are not in the view take part as shadows, so that merge.h can tell what a
  * job changed from what it merely handed on.
  *
- * Belongs to one thread. Memory: one piece and one block per source.
+ * Belongs to one thread. Memory: per source one frame of pieces and one block.
  */
 #ifndef BATON_DAEMON_TREE_H
 #define BATON_DAEMON_TREE_H
@@ -40,6 +40,10 @@ int tree_next(struct tree *tree, struct merged_row *ret_row, struct error *error
 /* Where unit number `unit` of the row given last lies. */
 int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
 	       struct frame_place *ret_place, struct error *error);
+
+/* After the last row and the last look at its conflicts: gives back all but the pins, so
+ * that places can be read. Afterwards only tree_free() is allowed. */
+void tree_keep_pins(struct tree *tree);
 
 const struct merge *tree_merge(const struct tree *tree); /* for its conflicts */
 

@@ -8,12 +8,17 @@
 #include "daemon/store/store_state.h"
 #include "proto/cleanup.h"
 
+struct layer_scratch {
+	struct codec *codec;          /* owned */
+	struct segment_reader blocks; /* shares it */
+};
+
 struct layer_reader {
-	struct store *store; /* borrowed */
+	struct store *store;           /* borrowed */
+	struct layer_scratch *scratch; /* borrowed */
 	struct segment_pins pins;
 	struct layer_map map;
 	struct segment_reader pieces; /* the frame that holds the current piece */
-	struct segment_reader blocks;
 	struct row_decoder decoder;
 	struct block block; /* of piece block_of */
 	size_t block_of;    /* piece_count: none */
@@ -22,14 +27,32 @@ struct layer_reader {
 	uint64_t next_mention;  /* of the piece behind it */
 };
 
+struct layer_scratch *layer_scratch_new(struct store *store)
+{
+	struct layer_scratch *scratch = must_calloc(1, sizeof *scratch);
+	scratch->codec = codec_new(1);
+	segment_reader_init_shared(&scratch->blocks, store->io, scratch->codec);
+	return scratch;
+}
+
+void layer_scratch_free(struct layer_scratch *scratch)
+{
+	if (!scratch)
+		return;
+	segment_reader_fini(&scratch->blocks);
+	codec_free(scratch->codec);
+	free(scratch);
+}
+
 int layer_reader_open(struct store *store, int64_t layer_id,
-		      struct layer_reader **ret_reader, struct error *error)
+		      struct layer_scratch *scratch, struct layer_reader **ret_reader,
+		      struct error *error)
 {
 	struct layer_reader *reader = must_calloc(1, sizeof *reader);
 	reader->store = store;
-	segment_reader_init(&reader->pieces, store->io);
-	segment_reader_init(&reader->blocks, store->io);
-	int err = layer_map_load(store, layer_id, &reader->pins, &reader->blocks,
+	reader->scratch = scratch;
+	segment_reader_init_shared(&reader->pieces, store->io, scratch->codec);
+	int err = layer_map_load(store, layer_id, &reader->pins, &scratch->blocks,
 				 &reader->map, error);
 	if (err) {
 		layer_reader_free(reader);
@@ -40,15 +63,19 @@ int layer_reader_open(struct store *store, int64_t layer_id,
 	return 0;
 }
 
-void layer_reader_free(struct layer_reader *reader)
+void layer_reader_keep_pins(struct layer_reader *reader)
 {
-	if (!reader)
-		return;
 	row_decoder_fini(&reader->decoder);
 	block_fini(&reader->block);
 	layer_map_fini(&reader->map);
 	segment_reader_fini(&reader->pieces);
-	segment_reader_fini(&reader->blocks);
+}
+
+void layer_reader_free(struct layer_reader *reader)
+{
+	if (!reader)
+		return;
+	layer_reader_keep_pins(reader);
 	segment_pins_fini(&reader->pins, reader->store->segments);
 	free(reader);
 }
@@ -99,8 +126,8 @@ static int load_block(struct layer_reader *reader, struct error *error)
 		return 0;
 	block_fini(&reader->block);
 	reader->block_of = reader->map.root.piece_count;
-	int err = layer_map_block(&reader->map, piece, &reader->pins, &reader->blocks,
-				  &reader->block, error);
+	int err = layer_map_block(&reader->map, piece, &reader->pins,
+				  &reader->scratch->blocks, &reader->block, error);
 	if (!err)
 		reader->block_of = piece;
 	return err;

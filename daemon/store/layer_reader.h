@@ -2,8 +2,9 @@
  * Reading a layer: its rows in order, and where the units of each row lie.
  *
  * A reader pins every segment that its layer refers to, until it is freed: data may be
- * moved meanwhile, the reader does not notice. It holds one piece and one block at a
- * time. Belongs to one thread.
+ * moved meanwhile, the reader does not notice. It holds the frame of one piece and one
+ * block at a time. A merge has a reader for each of its layers, so what they need only
+ * for a moment they share. Belongs to one thread, and so do all that share.
  */
 #ifndef BATON_STORE_LAYER_READER_H
 #define BATON_STORE_LAYER_READER_H
@@ -18,11 +19,21 @@
 
 struct layer_reader;
 
+/* What readers of one thread share: a decoder, and the frame from which one of them read
+ * its root, its placement or a block. Outlives its readers. */
+struct layer_scratch;
+struct layer_scratch *layer_scratch_new(struct store *store);
+void layer_scratch_free(struct layer_scratch *scratch); /* NULL is fine */
+
 /* Pins, reads root and placement. ERR_DAMAGED names the layer. Memory: the root, the
- * placement, one piece and one block. */
+ * placement, one frame of pieces and one block. */
 int layer_reader_open(struct store *store, int64_t layer_id,
-		      struct layer_reader **ret_reader, struct error *error);
+		      struct layer_scratch *scratch, struct layer_reader **ret_reader,
+		      struct error *error);
 void layer_reader_free(struct layer_reader *reader); /* NULL is fine */
+/* Gives back all but the pins: places that were given stay open. Afterwards only
+ * layer_reader_free() is allowed. */
+void layer_reader_keep_pins(struct layer_reader *reader);
 
 const struct root *layer_reader_root(const struct layer_reader *reader); /* borrowed */
 

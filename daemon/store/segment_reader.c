@@ -13,19 +13,22 @@
  * layers, so more than this is given back. */
 #define BYTES_KEPT (16u * 1024u)
 
-void segment_reader_init(struct segment_reader *reader, const struct io *io)
+void segment_reader_init_shared(struct segment_reader *reader, const struct io *io,
+				struct codec *codec)
 {
 	*reader = (struct segment_reader){
-		.io = io,
-		.codec = codec_new(1),
-		.units = must_alloc(FRAME_UNITS_MAX * sizeof *reader->units),
-		.raw = must_alloc(FRAME_RAW_MAX),
-	};
+		.io = io, .codec = codec, .codec_is_borrowed = true};
+}
+
+void segment_reader_init(struct segment_reader *reader, const struct io *io)
+{
+	*reader = (struct segment_reader){.io = io, .codec = codec_new(1)};
 }
 
 void segment_reader_fini(struct segment_reader *reader)
 {
-	codec_free(reader->codec);
+	if (!reader->codec_is_borrowed)
+		codec_free(reader->codec);
 	free(reader->units);
 	free(reader->raw);
 	buffer_fini(&reader->bytes);
@@ -87,6 +90,11 @@ static int read_head(struct segment_reader *reader, const struct segment *segmen
 	err = extend(reader, segment, offset, frame_table_end(&reader->header), error);
 	if (err)
 		return err;
+	if (reader->unit_room < reader->header.unit_count) {
+		reader->unit_room = reader->header.unit_count;
+		free(reader->units);
+		reader->units = must_alloc(reader->unit_room * sizeof *reader->units);
+	}
 	return frame_table_decode(&reader->header, reader->bytes.at, reader->units,
 				  error);
 }
@@ -112,6 +120,11 @@ int segment_reader_load(struct segment_reader *reader, const struct segment *seg
 	int err = segment_reader_head(reader, segment, offset, end, error);
 	if (err || reader->loaded)
 		return err;
+	if (reader->raw_room < reader->header.raw_len) {
+		reader->raw_room = reader->header.raw_len;
+		free(reader->raw);
+		reader->raw = must_alloc(reader->raw_room);
+	}
 	err = extend(reader, segment, offset, frame_len(&reader->header), error);
 	if (!err)
 		err = frame_payload_decode(&reader->header, reader->units,

@@ -1,6 +1,7 @@
 /*
  * Reading frames back from segments, checked at every step. Holds one frame: its table,
- * and its units once loaded. Belongs to one thread.
+ * and its units once loaded; memory is that of the largest frame it has held. Belongs to
+ * one thread.
  */
 #ifndef BATON_STORE_SEGMENT_READER_H
 #define BATON_STORE_SEGMENT_READER_H
@@ -21,18 +22,24 @@
 #define SEGMENT_END_UNKNOWN UINT64_MAX
 
 struct segment_reader {
-	const struct io *io;           /* borrowed */
-	struct codec *codec;           /* owned */
+	const struct io *io; /* borrowed */
+	struct codec *codec; /* owned, or borrowed */
+	bool codec_is_borrowed;
 	const struct segment *segment; /* borrowed; of the frame that is held; or NULL */
 	uint64_t offset;               /* of that frame */
 	struct frame_header header;
 	struct unit_name *units; /* owned; header.unit_count entries are set */
+	uint32_t unit_room;
 	struct buffer bytes; /* header and table; scratch of loading, may be given back */
-	uint8_t *raw;        /* owned; FRAME_RAW_MAX bytes; the units */
-	bool loaded;         /* raw is that frame's */
+	uint8_t *raw;        /* owned; header.raw_len bytes; the units */
+	uint32_t raw_room;
+	bool loaded; /* raw is that frame's */
 };
 
 void segment_reader_init(struct segment_reader *reader, const struct io *io);
+/* The same with a codec that other readers of this thread use too: borrowed. */
+void segment_reader_init_shared(struct segment_reader *reader, const struct io *io,
+				struct codec *codec);
 void segment_reader_fini(struct segment_reader *reader);
 
 /*

@@ -342,11 +342,17 @@ static void free_reader(struct layer_reader **reader)
 	layer_reader_free(*reader);
 }
 
+static void free_scratch(struct layer_scratch **scratch)
+{
+	layer_scratch_free(*scratch);
+}
+
 int tree_verify(struct store *store, int64_t layer_id, const struct tree *tree,
 		struct error *error)
 {
+	struct layer_scratch *scratch AUTO(free_scratch) = layer_scratch_new(store);
 	struct layer_reader *reader AUTO(free_reader) = NULL;
-	int err = layer_reader_open(store, layer_id, &reader, error);
+	int err = layer_reader_open(store, layer_id, scratch, &reader, error);
 	size_t i = 0;
 	struct row row;
 	int got = err;

@@ -202,6 +202,11 @@ static void free_reader(struct layer_reader **reader)
 	layer_reader_free(*reader);
 }
 
+static void free_scratch(struct layer_scratch **scratch)
+{
+	layer_scratch_free(*scratch);
+}
+
 static void move_all(struct fixture *fixture)
 {
 	size_t count;
@@ -217,8 +222,11 @@ static void a_running_attach_does_not_notice_a_move(void **state)
 	open_store(fixture, 200000);
 	struct tree tree AUTO(tree_fini) = tree_new(3000, 1, 400);
 	struct layer_record record = persist(fixture, 1, &tree, NULL);
+	struct layer_scratch *scratch AUTO(free_scratch) =
+		layer_scratch_new(fixture->store);
 	struct layer_reader *reader AUTO(free_reader) = NULL;
-	assert_ok(layer_reader_open(fixture->store, record.id, &reader, &fixture->error));
+	assert_ok(layer_reader_open(fixture->store, record.id, scratch, &reader,
+				    &fixture->error));
 	struct row row;
 	for (size_t i = 0; i < tree.count; i++) {
 		assert_int_equal(layer_reader_next(reader, &row, &fixture->error), 1);
