@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "daemon/store/id_set.h"
+#include "proto/bytes.h"
 #include "proto/limits.h"
 
 /* ---- what may be committed ------------------------------------------------------- */
@@ -108,6 +110,7 @@ static void bind_layer(struct query *query, const struct layer_commit *commit,
 	query_number(query, (int64_t)commit->placement.offset);
 }
 
+/* What its execution has attached by now is what it was built on. */
 static int insert_layer(struct catalogue *catalogue, const struct layer_commit *commit,
 			int64_t now_ms, int64_t *ret_id, struct error *error)
 {
@@ -119,28 +122,17 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 		" directories, symlinks, bytes, units, new_bytes, stored_bytes, "
 		"created_ms,"
 		" root_segment, root_offset, placement_segment, placement_offset, "
-		"sequence)"
+		"sequence, bases)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
 		"?15,"
 		" ?16, ?17, (SELECT coalesce(max(sequence), 0) + 1 FROM layers"
-		"  WHERE execution = ?2))");
+		"  WHERE execution = ?2),"
+		" (SELECT attached FROM executions WHERE id = ?2))");
 	bind_layer(&query, commit, name, now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
 		*ret_id = sqlite3_last_insert_rowid(catalogue->database);
 	return result;
-}
-
-/* What its execution has attached by now is what it was built on. */
-static int insert_bases(struct catalogue *catalogue, int64_t layer_id,
-			int64_t execution_id, struct error *error)
-{
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "INSERT INTO layer_bases (layer, base)"
-				    " SELECT ?, layer FROM attached WHERE execution = ?");
-	query_number(&query, layer_id);
-	query_number(&query, execution_id);
-	return query_run(&query, error);
 }
 
 static int write_layer(struct catalogue *catalogue, const struct layer_commit *commit,
@@ -158,8 +150,6 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 		result = insert_layer(catalogue, commit, now_ms, &layer_id, error);
 	for (size_t i = 0; result == 0 && i < commit->segment_count; i++)
 		result = cite_segment(catalogue, layer_id, &commit->segments[i], error);
-	if (result == 0)
-		result = insert_bases(catalogue, layer_id, commit->execution_id, error);
 	if (result == 0)
 		result = catalogue_touch(catalogue, maker.workflow_id, now_ms, true,
 					 error);
@@ -219,18 +209,40 @@ int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commi
 
 /* ---- attaches -------------------------------------------------------------------- */
 
-/* *count grows by one where the row is new. */
-static int insert_attached(struct catalogue *catalogue, int64_t execution_id,
-			   int64_t layer_id, int *count, struct error *error)
+static int load_attached(struct catalogue *catalogue, int64_t execution_id, int64_t *ids,
+			 size_t count, struct buffer *ret_set, size_t *ret_added,
+			 struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(
-		catalogue,
-		"INSERT OR IGNORE INTO attached (execution, layer) VALUES (?, ?)");
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT attached FROM executions WHERE id = ?");
 	query_number(&query, execution_id);
-	query_number(&query, layer_id);
-	int result = query_run(&query, error);
-	*count += sqlite3_changes(catalogue->database);
-	return result;
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	struct reader set = {0};
+	if (result == 1)
+		set = row_bytes(&query, 0);
+	*ret_added = id_set_unite(set, ids, count, ret_set);
+	return *ret_added == SIZE_MAX ? catalogue_bad_set(catalogue, error) : 0;
+}
+
+/* What it attached, and these; *ret_added: how many of them are new. */
+static int add_attached(struct catalogue *catalogue, int64_t execution_id,
+			const int64_t *layer_ids, size_t count, size_t *ret_added,
+			struct error *error)
+{
+	struct buffer set AUTO(buffer_fini) = {0};
+	size_t len = count * sizeof(*layer_ids);
+	int64_t *ids AUTO_FREE = (int64_t *)(void *)must_memdup(layer_ids, len);
+	int result = load_attached(catalogue, execution_id, ids, count, &set, ret_added,
+				   error);
+	if (result < 0 || *ret_added == 0)
+		return result;
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "UPDATE executions SET attached = ? WHERE id = ?");
+	query_blob(&query, set.at, set.len);
+	query_number(&query, execution_id);
+	return query_run(&query, error);
 }
 
 int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
@@ -241,10 +253,10 @@ int catalogue_record_attach(struct catalogue *catalogue, const struct contact *c
 	CATALOGUE_LOCKED(catalogue);
 	struct change change AUTO(change_end) = {0};
 	int result = change_begin(&change, catalogue, error);
-	int added = 0;
-	for (size_t i = 0; result == 0 && contact->execution_id && i < count; i++)
-		result = insert_attached(catalogue, contact->execution_id, layer_ids[i],
-					 &added, error);
+	size_t added = 0;
+	if (result == 0 && contact->execution_id && count > 0)
+		result = add_attached(catalogue, contact->execution_id, layer_ids, count,
+				      &added, error);
 	if (result == 0)
 		result = catalogue_touch(catalogue, contact->workflow_id,
 					 catalogue_now_ms(), added > 0, error);

@@ -49,9 +49,9 @@ static int inherit_executions(struct catalogue *catalogue, int64_t workflow_id,
 	return copy(
 		catalogue,
 		"INSERT INTO executions (workflow, run, run_heard, job, shard, attempt,"
-		" has_needs, origin)"
+		" has_needs, origin, attached)"
 		" SELECT ?1, run, run_heard, job, shard, attempt, has_needs,"
-		"  coalesce(origin, id) FROM executions WHERE workflow = ?2"
+		"  coalesce(origin, id), attached FROM executions WHERE workflow = ?2"
 		"  AND (origin IS NULL OR origin IN"
 		"   (SELECT layers.execution FROM inherited_layers"
 		"    JOIN layers ON layers.id = layer WHERE workflow = ?1)"
@@ -61,30 +61,16 @@ static int inherit_executions(struct catalogue *catalogue, int64_t workflow_id,
 		workflow_id, parent_id, error);
 }
 
-/* Finds for each row of the parent's executions the copy that was just made. */
-#define COPIES                                                                           \
-	" FROM executions AS source"                                                     \
-	" JOIN executions AS copy ON copy.workflow = ?1"                                 \
-	"  AND copy.origin = coalesce(source.origin, source.id)"
-
 static int inherit_needs(struct catalogue *catalogue, int64_t workflow_id,
 			 int64_t parent_id, struct error *error)
 {
 	return copy(catalogue,
 		    "INSERT INTO execution_needs (execution, position, job)"
-		    " SELECT copy.id, position, execution_needs.job" COPIES
+		    " SELECT copy.id, position, execution_needs.job"
+		    " FROM executions AS source"
+		    " JOIN executions AS copy ON copy.workflow = ?1"
+		    "  AND copy.origin = coalesce(source.origin, source.id)"
 		    " JOIN execution_needs ON execution_needs.execution = source.id"
-		    " WHERE source.workflow = ?2",
-		    workflow_id, parent_id, error);
-}
-
-static int inherit_attached(struct catalogue *catalogue, int64_t workflow_id,
-			    int64_t parent_id, struct error *error)
-{
-	return copy(catalogue,
-		    "INSERT INTO attached (execution, layer)"
-		    " SELECT copy.id, layer" COPIES
-		    " JOIN attached ON attached.execution = source.id"
 		    " WHERE source.workflow = ?2",
 		    workflow_id, parent_id, error);
 }
@@ -97,7 +83,5 @@ int catalogue_inherit(struct catalogue *catalogue, int64_t workflow_id, int64_t 
 		result = inherit_executions(catalogue, workflow_id, parent_id, error);
 	if (result == 0)
 		result = inherit_needs(catalogue, workflow_id, parent_id, error);
-	if (result == 0)
-		result = inherit_attached(catalogue, workflow_id, parent_id, error);
 	return result;
 }

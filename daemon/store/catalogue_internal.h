@@ -10,6 +10,7 @@
 
 #include "daemon/store/catalogue.h"
 #include "daemon/store/vfs.h"
+#include "proto/bytes.h"
 #include "proto/cleanup.h"
 
 /* A statement that is kept for the next time. */
@@ -37,6 +38,9 @@ void catalogue_unlock(struct catalogue **catalogue);
 /* Writes the sentence for an SQLite code: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED,
  * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
 int catalogue_failure(struct catalogue *catalogue, int code, struct error *error);
+
+/* ERR_DAMAGED: what should be a set of layers (id_set.h) is none. */
+int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
 int64_t catalogue_now_ms(void);
 
@@ -77,6 +81,8 @@ int query_one(struct query *query, int64_t *ret_number, struct error *error);
 int64_t row_number(const struct query *query, int column);
 bool row_is_null(const struct query *query, int column);
 const char *row_text(const struct query *query, int column); /* borrowed; "" for NULL */
+/* A blob, borrowed until the next query_next or query_end. */
+struct reader row_bytes(const struct query *query, int column);
 /* Copies a blob of exactly this length. ERR_DAMAGED for another. */
 int row_blob(const struct query *query, int column, void *ret_data, size_t len,
 	     struct error *error);

@@ -54,6 +54,13 @@ int catalogue_failure(struct catalogue *catalogue, int code, struct error *error
 	}
 }
 
+int catalogue_bad_set(const struct catalogue *catalogue, struct error *error)
+{
+	return error_set(error, ERR_DAMAGED,
+			 "`%s`: a column that should hold a set of layers does not",
+			 catalogue->path);
+}
+
 /* ---- statements ------------------------------------------------------------------ */
 
 static struct cached_statement *cached(struct catalogue *catalogue, const char *sql)
@@ -165,6 +172,13 @@ const char *row_text(const struct query *query, int column)
 {
 	const unsigned char *text = sqlite3_column_text(query->statement, column);
 	return text ? (const char *)text : "";
+}
+
+struct reader row_bytes(const struct query *query, int column)
+{
+	const void *data = sqlite3_column_blob(query->statement, column);
+	int len = sqlite3_column_bytes(query->statement, column);
+	return reader_of(data, data && len > 0 ? (size_t)len : 0);
 }
 
 int row_blob(const struct query *query, int column, void *ret_data, size_t len,

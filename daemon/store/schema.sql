@@ -1,4 +1,6 @@
 -- The catalogue's schema, version 1. Times are Unix milliseconds.
+-- A set of layers: ascending ids, for each the varint of what it is more than the one
+-- before, from 0. Each is known here, or the catalogue is damaged.
 -- clean_stop: the number that the file `clean` must hold; see FORMAT.md §1.
 CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -28,7 +30,7 @@ CREATE TABLE workflows (
 );
 
 -- One execution that the daemon has heard of, or a copy of one of the retried workflow,
--- made with its needs and attached rows at the first contact: copies are earlier than all
+-- made with its needs and what it attached at the first contact: copies are earlier than all
 -- own ones. id ascends with first contact.
 CREATE TABLE executions (
 	id INTEGER PRIMARY KEY,
@@ -40,8 +42,9 @@ CREATE TABLE executions (
 	attempt TEXT NOT NULL,
 	execution TEXT,                    -- the id it gave itself, if any
 	has_needs INTEGER NOT NULL DEFAULT 0,
-	origin INTEGER REFERENCES executions -- of a copy: what it is a copy of, through any
+	origin INTEGER REFERENCES executions, -- of a copy: what it is a copy of, through any
 	                                   -- number of retries; NULL: an own one
+	attached BLOB NOT NULL DEFAULT x'' -- layers that it attached with success: a set
 );
 CREATE UNIQUE INDEX executions_own ON executions (workflow, run, job, shard, attempt)
 	WHERE origin IS NULL;
@@ -51,13 +54,6 @@ CREATE TABLE execution_needs (
 	position INTEGER NOT NULL,
 	job TEXT NOT NULL,
 	PRIMARY KEY (execution, position)
-) WITHOUT ROWID;
-
--- Layers that an execution has attached with success.
-CREATE TABLE attached (
-	execution INTEGER NOT NULL REFERENCES executions,
-	layer INTEGER NOT NULL REFERENCES layers,
-	PRIMARY KEY (execution, layer)
 ) WITHOUT ROWID;
 
 CREATE TABLE layers (
@@ -80,6 +76,8 @@ CREATE TABLE layers (
 	root_offset INTEGER NOT NULL,
 	placement_segment BLOB NOT NULL,
 	placement_offset INTEGER NOT NULL,
+	bases BLOB NOT NULL DEFAULT x'',   -- what its execution had attached before it
+	                                   -- persisted this layer (rule W6): a set
 	kind INTEGER NOT NULL DEFAULT 1,   -- 1 workspace; 2 artifact, 3 cache reserved
 	labels TEXT,                       -- reserved
 	tier INTEGER NOT NULL DEFAULT 0,   -- reserved
@@ -87,13 +85,6 @@ CREATE TABLE layers (
 	UNIQUE (execution, key),
 	UNIQUE (execution, sequence)
 );
-
--- What a layer's execution had attached before it persisted the layer (rule W6).
-CREATE TABLE layer_bases (
-	layer INTEGER NOT NULL REFERENCES layers,
-	base INTEGER NOT NULL REFERENCES layers,
-	PRIMARY KEY (layer, base)
-) WITHOUT ROWID;
 
 -- Segments that a layer refers to, directly or through what it reuses.
 CREATE TABLE layer_segments (
