@@ -9,6 +9,7 @@ test_packages="buildbot buildbot-worker dpkg-dev fish git libcmocka-dev man-db m
 	valgrind python3 python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
 bench_packages="libcmocka-dev mount e2fsprogs python3 zstd rsync restic borgbackup casync ostree
 	xxhash"
+curve_packages="gnuplot-nox libcmocka-dev python3 python3-msgpack python3-xxhash python3-zstandard"
 
 usage() {
 	cat <<'END'
@@ -22,6 +23,8 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   tsan           the same with ThreadSanitizer
   bench [TREE [CHANGED_TREE]]
                  runs Baton beside the tools that people use instead (tests/bench/README.md)
+  curves         measures how times and memory grow with files, bytes, layers and clients
+                 (20 minutes; tests/bench/CURVES.md)
   format         formats the sources (format --check only tells)
   tidy           runs clang-tidy
   install        installs; PREFIX (default /usr/local) and DESTDIR are honoured
@@ -141,6 +144,12 @@ bench)
 	need $build_packages $bench_packages
 	build
 	exec tests/bench/run build "$@"
+	;;
+curves)
+	# shellcheck disable=SC2086
+	need $build_packages $curve_packages
+	build
+	exec tests/bench/curves build "$@"
 	;;
 format)
 	need clang-format
