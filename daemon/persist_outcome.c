@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/layer_message.h"
+#include "daemon/overlap.h"
 #include "daemon/server.h"
 #include "daemon/tree.h"
 #include "daemon/view.h"
@@ -87,19 +88,18 @@ static void warn_if_stale(struct session *session, const struct catalogue_histor
 	warn(message, sentence);
 }
 
-/* View position of a layer, and whether any other layer is concurrent with it. */
-static uint32_t find_concurrent(const struct view *view, uint32_t layer, bool *ret_any)
+static uint32_t view_position(const struct view *view, uint32_t layer)
 {
-	uint32_t own = VIEW_NONE;
 	for (uint32_t i = 0; i < view->layer_count; i++) {
 		if (view->layers[i].layer == layer)
-			own = i;
+			return i;
 	}
-	*ret_any = false;
-	for (uint32_t i = 0; own != VIEW_NONE && i < view->layer_count; i++)
-		*ret_any = *ret_any || (i != own && !view_is_before(view, i, own) &&
-					!view_is_before(view, own, i));
-	return own;
+	return VIEW_NONE;
+}
+
+static bool is_concurrent(const struct view *view, uint32_t a, uint32_t b)
+{
+	return a != b && !view_is_before(view, a, b) && !view_is_before(view, b, a);
 }
 
 /* A conflict that the layer takes part in. */
@@ -174,29 +174,90 @@ static int find_conflict(struct session *session, struct tree *tree, uint32_t ow
 	return code;
 }
 
-/* Rule W7: a persist that already sees a conflict coming warns. */
-static int warn_if_conflicting(struct session *session,
-			       const struct catalogue_history *now,
-			       const struct view *view, uint32_t own,
-			       struct msg_committed *message, struct error *error)
+/* A session's look at the layers around its own. */
+struct outlook {
+	struct session *session;             /* borrowed */
+	const struct catalogue_history *now; /* borrowed */
+	const struct view *view;             /* borrowed */
+	uint32_t own;                        /* view position of its layer */
+};
+
+static int open_layer(const struct outlook *outlook, uint32_t position,
+		      struct layer_scratch *scratch, struct layer_reader **ret_reader,
+		      struct error *error)
 {
-	struct tree_options options = {.merge = {.on_conflict = ON_CONFLICT_MARK}};
+	uint32_t layer = outlook->view->layers[position].layer;
+	return layer_reader_open(outlook->session->server->store,
+				 outlook->now->records[layer].id, scratch, ret_reader,
+				 error);
+}
+
+/* The paths at which the layer differs from another that neither comes before nor after
+ * it. One other is open at a time. */
+static int find_overlap(const struct outlook *outlook, struct overlap *overlap,
+			struct error *error)
+{
+	struct layer_reader *own = NULL;
+	struct layer_scratch *scratch =
+		layer_scratch_new(outlook->session->server->store);
+	int code = open_layer(outlook, outlook->own, scratch, &own, error);
+	for (uint32_t i = 0; code == 0 && i < outlook->view->layer_count; i++) {
+		struct layer_reader *other = NULL;
+		if (!is_concurrent(outlook->view, i, outlook->own) ||
+		    workers_are_interrupted(outlook->session->server->workers))
+			continue;
+		code = open_layer(outlook, i, scratch, &other, error);
+		if (code == 0)
+			code = overlap_find(own, other, overlap, error);
+		layer_reader_free(other);
+	}
+	layer_reader_free(own);
+	layer_scratch_free(scratch);
+	overlap_sort(overlap);
+	return code;
+}
+
+/* 1 and *ret_sentence, of the arena: there is one; 0: there is none. */
+static int foresee(const struct outlook *outlook, char **ret_sentence,
+		   struct error *error)
+{
+	struct session *session = outlook->session;
+	AUTO(overlap_fini) struct overlap overlap = {0};
+	int code = find_overlap(outlook, &overlap, error);
+	if (code || overlap.count == 0)
+		return code;
+	struct tree_options options = {
+		.merge = {.on_conflict = ON_CONFLICT_MARK},
+		.within = overlap.full ? NULL : &overlap,
+	};
 	struct tree *tree = NULL;
 	struct coming coming = {0};
-	struct crew *crew = session->server->crew;
+	code = tree_open(session->server->store, outlook->now, outlook->view, &options,
+			 &tree, error);
+	if (code == 0)
+		code = find_conflict(session, tree, outlook->own, &coming, error);
+	if (code == 1) {
+		*ret_sentence = message_arena_take(session->arena, WARNING_SIZE);
+		describe_conflict(session, outlook->now, outlook->view, &coming,
+				  *ret_sentence);
+	}
+	tree_free(tree);
+	return code;
+}
+
+/* Rule W7: a persist that already sees a conflict coming warns. */
+static int warn_if_conflicting(const struct outlook *outlook,
+			       struct msg_committed *message, struct error *error)
+{
+	struct crew *crew = outlook->session->server->crew;
+	char *sentence = NULL;
 	/* One permit for all of it: so as many merges as there are cores have their
 	 * layers in memory, however many persists end at once. */
 	crew_enter(crew);
-	int code = tree_open(session->server->store, now, view, &options, &tree, error);
-	if (code == 0)
-		code = find_conflict(session, tree, own, &coming, error);
-	if (code == 1) {
-		char *sentence = message_arena_take(session->arena, WARNING_SIZE);
-		describe_conflict(session, now, view, &coming, sentence);
-		warn(message, sentence);
-	}
-	tree_free(tree);
+	int code = foresee(outlook, &sentence, error);
 	crew_leave(crew);
+	if (code == 1)
+		warn(message, sentence);
 	return code < 0 ? code : 0;
 }
 
@@ -221,9 +282,8 @@ int persist_outcome(struct session *session, const struct contact *contact,
 	warn_if_late(session, &now, &view, position, message);
 	warn_if_stale(session, &now, &view, position, message);
 	list_replaced(session, &now, &view, position, message);
-	bool concurrent = false;
-	uint32_t own = find_concurrent(&view, position, &concurrent);
-	if (code == 0 && concurrent)
-		code = warn_if_conflicting(session, &now, &view, own, message, error);
-	return code;
+	struct outlook outlook = {session, &now, &view, view_position(&view, position)};
+	if (outlook.own == VIEW_NONE)
+		return 0;
+	return warn_if_conflicting(&outlook, message, error);
 }

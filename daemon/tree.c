@@ -16,6 +16,7 @@ struct tree_source {
 	size_t prefix_len;
 	uint64_t mentions;      /* unit mentions up to and with the current row */
 	uint64_t first_mention; /* of the current row */
+	size_t within;          /* the path of options.within that is next */
 };
 
 struct tree {
@@ -50,12 +51,48 @@ static int put_prefix(struct tree_source *source, struct row *row, struct error 
 	return 0;
 }
 
+/* The next row at, above or below one of the paths: 1, 0 at the end, <0. */
+static int next_within(struct tree_source *source, const struct overlap *within,
+		       struct row *ret_row, struct error *error)
+{
+	while (source->within < within->count) {
+		const struct overlap_path *path = &within->paths[source->within];
+		int code = layer_reader_next(source->reader, ret_row, error);
+		if (code != 1)
+			return code;
+		int order = path_compare(ret_row->path, ret_row->path_len, path->path,
+					 path->len);
+		for (; order > 0 && !path_below(ret_row->path, ret_row->path_len,
+						path->path, path->len);
+		     path++) {
+			if (++source->within == within->count)
+				return 0;
+			order = path_compare(ret_row->path, ret_row->path_len,
+					     path[1].path, path[1].len);
+		}
+		if (order >= 0 ||
+		    path_below(path->path, path->len, ret_row->path, ret_row->path_len))
+			return 1;
+		code = layer_reader_skip_to(source->reader, path->path, path->len, error);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+static int read_row(struct tree_source *source, struct row *ret_row, struct error *error)
+{
+	const struct overlap *within = source->tree->options->within;
+	return within ? next_within(source, within, ret_row, error)
+		      : layer_reader_next(source->reader, ret_row, error);
+}
+
 static int next_row(void *context, struct row *ret_row, struct error *error)
 {
 	struct tree_source *source = context;
 	int code = 0;
 	do {
-		code = layer_reader_next(source->reader, ret_row, error);
+		code = read_row(source, ret_row, error);
 		if (code != 1)
 			return code;
 		source->first_mention = source->mentions;
@@ -165,6 +202,7 @@ int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
 {
 	/* The source's cursor still stands at the row (merge.h: borrowed until the next
 	 * call), so its mention numbers are the row's, whatever the filters left out. */
+	claim(!tree->options->within);
 	struct tree_source *source = &tree->sources[row->source];
 	return layer_reader_place(source->reader, source->first_mention + unit, ret_place,
 				  error);

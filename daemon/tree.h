@@ -14,12 +14,17 @@
 #include <stdint.h>
 
 #include "daemon/merge.h"
+#include "daemon/overlap.h"
 #include "daemon/store/layer_reader.h"
 #include "daemon/view.h"
 #include "proto/glob.h"
 
 struct tree_options {
 	struct glob_filter filter; /* borrowed content */
+	/* borrowed; sorted (overlap.h): only rows at, above and below these paths, with no
+	 * more cost than that; directories above one may be left out, and tree_place()
+	 * is not to be asked. NULL: all rows */
+	const struct overlap *within;
 	/* JOB/ or JOB/SHARD/ in front of each path. What conflicts then is only what a
 	 * job without a shard holds at JOB/SHARD/ against that shard. */
 	bool by_job;

@@ -7,6 +7,7 @@
 #include "daemon/store/layer_map.h"
 #include "daemon/store/store_state.h"
 #include "proto/cleanup.h"
+#include "proto/path.h"
 
 struct layer_scratch {
 	struct codec *codec;          /* owned */
@@ -23,8 +24,11 @@ struct layer_reader {
 	struct block block; /* of piece block_of */
 	size_t block_of;    /* piece_count: none */
 	size_t next_piece;
+	bool jumped;            /* the piece before next_piece was not read to its end */
 	uint64_t first_mention; /* of the current piece, next_piece - 1 */
 	uint64_t next_mention;  /* of the piece behind it */
+	size_t ahead; /* piece of which the first path is known; none: SIZE_MAX */
+	struct buffer ahead_path;
 };
 
 struct layer_scratch *layer_scratch_new(struct store *store)
@@ -59,6 +63,7 @@ int layer_reader_open(struct store *store, int64_t layer_id,
 		return err;
 	}
 	reader->block_of = reader->map.root.piece_count;
+	reader->ahead = SIZE_MAX;
 	*ret_reader = reader;
 	return 0;
 }
@@ -69,6 +74,7 @@ void layer_reader_keep_pins(struct layer_reader *reader)
 	block_fini(&reader->block);
 	layer_map_fini(&reader->map);
 	segment_reader_fini(&reader->pieces);
+	buffer_fini(&reader->ahead_path);
 }
 
 void layer_reader_free(struct layer_reader *reader)
@@ -94,11 +100,12 @@ static int open_next_piece(struct layer_reader *reader, struct error *error)
 	if (err)
 		return err;
 	size_t len = piece->name.key.len;
-	err = reader->next_piece == 0
+	err = reader->next_piece == 0 || reader->jumped
 		      ? piece_open(&reader->decoder, bytes, len, error)
 		      : piece_continue(&reader->decoder, bytes, len, error);
 	if (err)
 		return layer_map_error(&reader->map, error);
+	reader->jumped = false;
 	reader->next_piece++;
 	reader->first_mention = reader->next_mention;
 	reader->next_mention += piece->totals.units;
@@ -117,6 +124,106 @@ int layer_reader_next(struct layer_reader *reader, struct row *ret_row,
 	}
 	return got < 0 ? layer_map_error(&reader->map, error) : got;
 }
+
+/* ---- skipping ----------------------------------------------------------------- */
+
+static bool is_between_pieces(const struct layer_reader *reader)
+{
+	return reader->decoder.rows_left == 0;
+}
+
+/* Reads only that row of the piece, beside the one that is being read. */
+static int look_ahead(struct layer_reader *reader, size_t piece, struct error *error)
+{
+	if (reader->ahead == piece)
+		return 0;
+	const uint8_t *bytes;
+	int err = layer_map_piece(&reader->map, piece, &reader->pins,
+				  &reader->scratch->blocks, &bytes, error);
+	if (err)
+		return err;
+	struct row_decoder decoder AUTO(row_decoder_fini) = {0};
+	struct row row;
+	size_t len = reader->map.root.pieces[piece].name.key.len;
+	err = piece_open(&decoder, bytes, len, error);
+	int got = err ? err : row_decoder_next(&decoder, &row, error);
+	if (got < 0)
+		return layer_map_error(&reader->map, error);
+	buffer_clear(&reader->ahead_path);
+	if (got > 0)
+		buffer_put(&reader->ahead_path, row.path, row.path_len);
+	reader->ahead = piece;
+	return 0;
+}
+
+/* 1: the piece begins at or before the path. */
+static int begins_by(struct layer_reader *reader, size_t piece, const char *path,
+		     size_t path_len, struct error *error)
+{
+	if (piece >= reader->map.root.piece_count)
+		return 0;
+	int err = look_ahead(reader, piece, error);
+	if (err)
+		return err;
+	return path_compare((const char *)reader->ahead_path.at, reader->ahead_path.len,
+			    path, path_len) <= 0;
+}
+
+static void jump_to(struct layer_reader *reader, size_t piece)
+{
+	for (; reader->next_piece < piece; reader->next_piece++)
+		reader->next_mention +=
+			reader->map.root.pieces[reader->next_piece].totals.units;
+	reader->jumped = true;
+	row_decoder_init(&reader->decoder, NULL, 0, 0);
+}
+
+int layer_reader_skip_to(struct layer_reader *reader, const char *path, size_t path_len,
+			 struct error *error)
+{
+	size_t low = reader->next_piece, high = low, step = 1;
+	int found = begins_by(reader, low, path, path_len, error);
+	if (found <= 0)
+		return found;
+	for (; found > 0; step *= 2) {
+		low = high;
+		high = low + step;
+		found = begins_by(reader, high, path, path_len, error);
+	}
+	/* low begins by the path; high does not, or is not there. */
+	while (found >= 0 && high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+		found = begins_by(reader, middle, path, path_len, error);
+		*(found > 0 ? &low : &high) = middle;
+	}
+	if (found < 0)
+		return found;
+	jump_to(reader, low);
+	return 0;
+}
+
+const struct unit_name *layer_reader_next_piece(const struct layer_reader *reader)
+{
+	const struct root *root = &reader->map.root;
+	if (!is_between_pieces(reader) || reader->next_piece == root->piece_count)
+		return NULL;
+	return &root->pieces[reader->next_piece].name;
+}
+
+void layer_reader_skip_piece(struct layer_reader *reader)
+{
+	claim(layer_reader_next_piece(reader));
+	jump_to(reader, reader->next_piece + 1);
+}
+
+void layer_reader_rewind(struct layer_reader *reader)
+{
+	reader->next_piece = 0;
+	reader->next_mention = 0;
+	jump_to(reader, 0);
+}
+
+/* ---- places ------------------------------------------------------------------- */
 
 /* Makes the block that of the current piece. */
 static int load_block(struct layer_reader *reader, struct error *error)

@@ -42,6 +42,19 @@ const struct root *layer_reader_root(const struct layer_reader *reader); /* borr
 int layer_reader_next(struct layer_reader *reader, struct row *ret_row,
 		      struct error *error);
 
+/* ---- skipping ----------------------------------------------------------------- */
+
+/* Leaves out pieces of which every row comes before the path, unread but for a few: the
+ * cost grows with the logarithm of what is skipped. Rows before the path may still come.
+ */
+int layer_reader_skip_to(struct layer_reader *reader, const char *path, size_t path_len,
+			 struct error *error);
+/* If the next row is the first of a piece, what that piece is called; else NULL. Pieces
+ * of one name have the same rows. */
+const struct unit_name *layer_reader_next_piece(const struct layer_reader *reader);
+void layer_reader_skip_piece(struct layer_reader *reader); /* only where one is next */
+void layer_reader_rewind(struct layer_reader *reader);     /* to before the first row */
+
 /* Where a stored frame lies. `segment` stays open as long as any reader or pin has it. */
 struct frame_place {
 	struct segment *segment; /* borrowed, pinned by the reader */

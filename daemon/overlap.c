@@ -1,0 +1,130 @@
+#include "daemon/overlap.h"
+
+#include <stdlib.h>
+
+#include "proto/bytes.h"
+#include "proto/path.h"
+
+void overlap_fini(struct overlap *overlap)
+{
+	for (size_t i = 0; i < overlap->count; i++)
+		free(overlap->paths[i].path);
+	free(overlap->paths);
+	*overlap = (struct overlap){0};
+}
+
+static void add(struct overlap *overlap, const struct row *row)
+{
+	if (!overlap->paths)
+		overlap->paths = must_calloc(OVERLAP_PATHS_MAX, sizeof(*overlap->paths));
+	overlap->paths[overlap->count++] = (struct overlap_path){
+		must_memdup(row->path, row->path_len), row->path_len};
+	overlap->full = overlap->count == OVERLAP_PATHS_MAX;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	const struct overlap_path *one = a, *other = b;
+	return path_compare(one->path, one->len, other->path, other->len);
+}
+
+void overlap_sort(struct overlap *overlap)
+{
+	if (overlap->count == 0)
+		return;
+	struct overlap_path *paths = overlap->paths;
+	qsort(paths, overlap->count, sizeof(*paths), compare_paths);
+	size_t kept = 1;
+	for (size_t i = 1; i < overlap->count; i++) {
+		const struct overlap_path *last = &paths[kept - 1];
+		bool covered =
+			compare_paths(last, &paths[i]) == 0 ||
+			path_below(paths[i].path, paths[i].len, last->path, last->len);
+		if (covered)
+			free(paths[i].path);
+		else
+			paths[kept++] = paths[i];
+	}
+	overlap->count = kept;
+}
+
+/* ---- walking through both ------------------------------------------------------ */
+
+struct side {
+	struct layer_reader *reader; /* borrowed */
+	struct row row;
+	int has; /* 1: row is the next one; 0: it is still to be read, or none is left */
+};
+
+/* What both have in common is left out piece by piece. */
+static void skip_equal(struct side *one, struct side *other)
+{
+	while (!one->has && !other->has) {
+		const struct unit_name *a = layer_reader_next_piece(one->reader);
+		const struct unit_name *b = layer_reader_next_piece(other->reader);
+		if (!a || !b || !unit_name_equal(a, b))
+			return;
+		layer_reader_skip_piece(one->reader);
+		layer_reader_skip_piece(other->reader);
+	}
+}
+
+static int fetch(struct side *side, struct error *error)
+{
+	if (side->has)
+		return 1;
+	side->has = layer_reader_next(side->reader, &side->row, error);
+	return side->has;
+}
+
+static bool is_below(const struct row *row, const struct row *above)
+{
+	return path_below(row->path, row->path_len, above->path, above->path_len);
+}
+
+/* The row behind is passed; what it stands above, if it is no directory, it excludes. */
+static int pass(struct side *behind, const struct side *ahead, struct overlap *overlap,
+		struct error *error)
+{
+	if (behind->row.type != ROW_DIRECTORY && is_below(&ahead->row, &behind->row))
+		add(overlap, &behind->row);
+	behind->has = 0;
+	return layer_reader_skip_to(behind->reader, ahead->row.path, ahead->row.path_len,
+				    error);
+}
+
+static int step(struct side *one, struct side *other, struct overlap *overlap,
+		struct error *error)
+{
+	int order = path_compare(one->row.path, one->row.path_len, other->row.path,
+				 other->row.path_len);
+	if (order < 0)
+		return pass(one, other, overlap, error);
+	if (order > 0)
+		return pass(other, one, overlap, error);
+	bool directories = one->row.type == ROW_DIRECTORY &&
+			   other->row.type == ROW_DIRECTORY;
+	if (!directories && !row_equal(&one->row, &other->row))
+		add(overlap, &one->row);
+	one->has = other->has = 0;
+	return 0;
+}
+
+int overlap_find(struct layer_reader *one, struct layer_reader *other,
+		 struct overlap *overlap, struct error *error)
+{
+	struct side a = {.reader = one}, b = {.reader = other};
+	layer_reader_rewind(one);
+	layer_reader_rewind(other);
+	int code = 0;
+	while (code == 0 && !overlap->full) {
+		skip_equal(&a, &b);
+		int got = fetch(&a, error);
+		if (got == 1)
+			got = fetch(&b, error);
+		if (got != 1)
+			return got;
+		code = step(&a, &b, overlap, error);
+	}
+	return code;
+}

@@ -1,0 +1,43 @@
+/*
+ * Where two layers have something different to say: the paths at which they could
+ * conflict. Whether they do is the merge's to decide (merge.h), which knows of bases and
+ * of other layers; at any other path these two do not.
+ *
+ * The cost grows with what is between the first and the last path of both, and not even
+ * with that where both have the same pieces or one has nothing for a while: a tree of a
+ * million rows that differs from another in one is compared in some reads.
+ */
+#ifndef BATON_DAEMON_OVERLAP_H
+#define BATON_DAEMON_OVERLAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/store/layer_reader.h"
+#include "proto/error.h"
+
+/* More than these are too many to look at one by one. */
+#define OVERLAP_PATHS_MAX 4096u
+
+struct overlap_path {
+	char *path; /* owned */
+	size_t len;
+};
+
+/* {0} is empty and ready. */
+struct overlap {
+	struct overlap_path *paths; /* owned; see overlap_sort() */
+	size_t count;
+	bool full; /* there may be more */
+};
+void overlap_fini(struct overlap *overlap);
+
+/* Adds the paths at which two layers differ, both read from their beginning: with
+ * different rows (other than directories), or where one has a file or link above what
+ * the other has (the file's path). It ends early when there are OVERLAP_PATHS_MAX. */
+int overlap_find(struct layer_reader *one, struct layer_reader *other,
+		 struct overlap *overlap, struct error *error);
+/* Puts the paths in manifest order, each once, and none that is below another. */
+void overlap_sort(struct overlap *overlap);
+
+#endif
