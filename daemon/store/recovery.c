@@ -256,12 +256,37 @@ static int cut_all_off(struct store *store, const struct survey *survey,
 	return 0;
 }
 
-static bool is_known(const struct survey *survey, const char *name)
+/* The locations that the catalogue knows, for searching: a store has many segments. */
+struct known_files {
+	const char **names; /* owned; ascend, borrowed from a survey */
+	size_t count;
+};
+
+static void known_files_fini(struct known_files *known)
 {
+	free(known->names);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct known_files list_known(const struct survey *survey)
+{
+	struct known_files known = {
+		.names = must_calloc(survey->count + 1, sizeof *known.names),
+		.count = survey->count};
 	for (size_t i = 0; i < survey->count; i++)
-		if (strcmp(survey->rows[i].location, name) == 0)
-			return true;
-	return false;
+		known.names[i] = survey->rows[i].location;
+	qsort(known.names, known.count, sizeof *known.names, compare_names);
+	return known;
+}
+
+static bool is_known(const struct known_files *known, const char *name)
+{
+	return bsearch(&name, known->names, known->count, sizeof *known->names,
+		       compare_names) != NULL;
 }
 
 static int delete_unknown(struct store *store, const struct survey *survey,
@@ -271,10 +296,11 @@ static int delete_unknown(struct store *store, const struct survey *survey,
 	DIR *dir AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir)
 		return local_error(store, "segments", "listed", error);
+	struct known_files known AUTO(known_files_fini) = list_known(survey);
 	uint64_t count = 0;
 	const struct dirent *entry;
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || is_known(survey, entry->d_name))
+		if (entry->d_name[0] == '.' || is_known(&known, entry->d_name))
 			continue;
 		if (store->io->unlink(store->io->context, store->segments_fd,
 				      entry->d_name) < 0)
