@@ -148,7 +148,7 @@ bench)
 curves)
 	# shellcheck disable=SC2086
 	need $build_packages $curve_packages
-	build
+	build -Dtests=enabled
 	exec tests/bench/curves build "$@"
 	;;
 format)

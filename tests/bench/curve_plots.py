@@ -23,12 +23,18 @@ def points_of(series):
     return sorted((int(number), value) for number, value in series.items())
 
 
+def label(what):
+    """Short enough to stand beside a plot."""
+    return what.replace("one changed file: last byte to acknowledgement", "… last byte to answer")
+
+
 def plot_script(name, series, path):
     title, unit, wanted = PLOTS[name]
     shown = [what for what in wanted if what in series]
-    lines = ["set terminal svg size 720,440 font 'sans-serif,13' background 'white'",
+    lines = ["set terminal svg size 960,420 font 'sans-serif,13' background 'white'",
              f"set output '{path}'", "set logscale xy", "set format x '%.0s%c'",
-             "set format y '%g'", "set grid lc rgb '#dddddd'", "set key outside bottom center",
+             "set format y '%g'", "set grid xtics ytics lc rgb '#cccccc'",
+             "set key outside right center Left reverse",
              f"set xlabel '{title}'", f"set ylabel '{unit}'", "set tics nomirror", "set border 3"]
     for number, what in enumerate(shown):
         lines.append(f"$data{number} << END")
@@ -37,10 +43,11 @@ def plot_script(name, series, path):
         lines.append("END")
     first = points_of(series[shown[0]])
     n, value = first[-1][0], first[-1][1]["median"]
-    lines += ["set key maxrows 4", "set samples 2", f"set xrange [{first[0][0]}:{n}]",
+    least = min(value["least"] for what in shown for _, value in points_of(series[what]))
+    lines += ["set samples 2", f"set yrange [{least / 2}:*]", f"set xrange [{first[0][0]}:{n}]",
               "plot " + ", ".join(
-                  [f"$data{number} using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 title '{what}'"
-                   for number, what in enumerate(shown)] +
+                  [f"$data{number} using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 "
+                   f"title '{label(what)}'" for number, what in enumerate(shown)] +
                   [f"{value / n} * x with lines dt 2 lc rgb '#888888' title 'slope 1'"])]
     return "\n".join(lines) + "\n"
 
