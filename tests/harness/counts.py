@@ -79,6 +79,8 @@ CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", "--fair-sched=yes", "--d
 # linker, whose share is that of starting.
 OBJECTS = {"baton": "own code", "libzstd": "zstd", "libcrypto": "SHA-256", "libxxhash": "XXH3",
            "libsqlite3": "SQLite", "libc.": "C library"}
+# OpenSSL's, which the client has inside it.
+SHA256_CODE = ("SHA256_", "sha256_block_data_order")
 
 
 class Profile:
@@ -87,17 +89,19 @@ class Profile:
     def __init__(self, path):
         self.instructions = collections.Counter()  # by what OBJECTS says
         self.calls = collections.Counter()  # by name of the function called
-        share, called, is_callee = None, None, False
+        share, within, called, is_callee = None, None, None, False
         for line in pathlib.Path(path).read_text(errors="replace").splitlines():
             if line.startswith("ob="):
                 share = self._share(line[3:])
+            elif line.startswith("fn="):
+                within = "SHA-256" if line[3:].startswith(SHA256_CODE) else share
             elif line.startswith("cfn="):
                 called = line[4:]
             elif line.startswith("calls="):
                 self.calls[called] += int(line[6:].split()[0])
                 is_callee = True
             elif line[:1].isdigit() and not is_callee:
-                self.instructions[share] += int(line.split()[1])
+                self.instructions[within] += int(line.split()[1])
             elif line[:1].isdigit():
                 is_callee = False  # its cost is counted where it is itself
         del self.instructions[None]
