@@ -70,7 +70,7 @@ void ci_gitlab_shard(struct ci_finding *ret_finding)
 		return;
 	}
 	size_t len = strlen(group);
-	if (strncmp(name, group, len) != 0) {
+	if (strncmp(name, group, len) != 0 || !strchr(" \t:", name[len])) {
 		find_problem(ret_finding,
 			     "CI_JOB_NAME=%.100s does not begin with "
 			     "CI_JOB_GROUP_NAME=%.100s",

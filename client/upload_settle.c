@@ -15,6 +15,10 @@ void upload_leave_out(struct upload *upload, uint32_t number, const char *why)
 	upload_warn(upload, "`%s`: left out, because it %s", path, why);
 	struct entry *entry = tree_entry(upload->tree, number);
 	entry_set_units(entry, NULL, 0);
+	entry->size = 0;
+	entry->inode = 0;
+	entry->changed_ns = 0;
+	entry->is_recorded = false;
 	entry->is_row = false;
 	entry->is_known = true;
 	(void)pthread_mutex_lock(&upload->lock);

@@ -106,7 +106,7 @@ static bool lengths_add_up(const uint8_t *table, uint32_t count, size_t entry_le
 	return sum == raw_len;
 }
 
-static struct unit_name entry_decode(struct reader *in)
+struct unit_name frame_entry_decode(struct reader *in)
 {
 	struct unit_name name = {.key.len = reader_u32(in)};
 	reader_copy(in, name.key.xxh.bytes, sizeof name.key.xxh.bytes);
@@ -127,7 +127,7 @@ int frame_table_decode(const struct frame_header *header, const uint8_t *bytes,
 		return damaged(error, "the lengths of its units do not add up");
 	struct reader in = reader_of(table, table_len);
 	for (uint32_t i = 0; i < header->unit_count; i++)
-		ret_units[i] = entry_decode(&in);
+		ret_units[i] = frame_entry_decode(&in);
 	return 0;
 }
 

@@ -50,6 +50,9 @@ int frame_header_decode(const uint8_t bytes[FRAME_HEADER_LEN],
 int frame_table_decode(const struct frame_header *header, const uint8_t *bytes,
 		       struct unit_name *ret_units, struct error *error);
 
+/* One entry of a table, by itself unchecked: FRAME_ENTRY_LEN bytes. */
+struct unit_name frame_entry_decode(struct reader *in);
+
 /* Appends header and table to out. The checksum is computed here; header->checksum is not
  * looked at. The header must keep every limit (claimed). */
 void frame_head_encode(struct buffer *out, const struct frame_header *header,

@@ -114,6 +114,30 @@ int segment_reader_head(struct segment_reader *reader, const struct segment *seg
 	return 0;
 }
 
+int segment_reader_peek(struct segment_reader *reader, const struct segment *segment,
+			const struct frame_spot *spot, struct frame_header *ret_header,
+			struct unit_name *ret_name, struct error *error)
+{
+	uint8_t header[FRAME_HEADER_LEN], entry[FRAME_ENTRY_LEN];
+	uint64_t room = spot->offset < spot->end ? spot->end - spot->offset : 0;
+	if (room < FRAME_HEADER_LEN)
+		return error_set(error, ERR_DAMAGED, "no frame fits there");
+	if (io_read_at(reader->io, segment->fd, header, sizeof header, spot->offset) < 0)
+		return read_failed(error);
+	int err = frame_header_decode(header, ret_header, error);
+	if (err)
+		return err;
+	if (frame_len(ret_header) > room || spot->position >= ret_header->unit_count)
+		return error_set(error, ERR_DAMAGED, "frame: no such entry in it");
+	if (io_read_at(reader->io, segment->fd, entry, sizeof entry,
+		       spot->offset + FRAME_HEADER_LEN +
+			       (uint64_t)spot->position * FRAME_ENTRY_LEN) < 0)
+		return read_failed(error);
+	struct reader in = reader_of(entry, sizeof entry);
+	*ret_name = frame_entry_decode(&in);
+	return 0;
+}
+
 int segment_reader_load(struct segment_reader *reader, const struct segment *segment,
 			uint64_t offset, uint64_t end, struct error *error)
 {

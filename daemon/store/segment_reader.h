@@ -36,6 +36,12 @@ struct segment_reader {
 	bool loaded; /* raw is that frame's */
 };
 
+/* An entry of a frame's table. */
+struct frame_spot {
+	uint64_t offset, end; /* of the frame */
+	uint32_t position;
+};
+
 void segment_reader_init(struct segment_reader *reader, const struct io *io);
 /* The same with a codec that other readers of this thread use too: borrowed. */
 void segment_reader_init_shared(struct segment_reader *reader, const struct io *io,
@@ -49,7 +55,12 @@ void segment_reader_fini(struct segment_reader *reader);
  */
 int segment_reader_head(struct segment_reader *reader, const struct segment *segment,
 			uint64_t offset, uint64_t end, struct error *error);
-/* The same and the payload, decoded and checked, in raw. */
+/* The header and one entry of the table of a frame, which must end at or before `end`,
+ * without the rest: not covered by the checksum. The reader holds what it held. */
+int segment_reader_peek(struct segment_reader *reader, const struct segment *segment,
+			const struct frame_spot *spot, struct frame_header *ret_header,
+			struct unit_name *ret_name, struct error *error);
+/* As _head, and the payload, decoded and checked, in raw. */
 int segment_reader_load(struct segment_reader *reader, const struct segment *segment,
 			uint64_t offset, uint64_t end, struct error *error);
 /* Loads the one unit of a frame of that kind. */

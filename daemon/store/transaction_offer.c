@@ -1,6 +1,6 @@
 /*
  * Offers: what the store has of what a session asks about. Nothing is offered on the word
- * of the index alone: the frame's own table is read, and shows its neighbours too.
+ * of the index alone: the frame itself is asked, and its table shows the neighbours too.
  */
 #include "daemon/store/segment.h"
 #include "daemon/store/transaction_state.h"
@@ -33,49 +33,73 @@ static int add_candidate(struct transaction *transaction, struct offer *offer,
 	return err;
 }
 
-/* Holds the table of the frame that the index names, its segment pinned; false where
- * there is none: the index may be wrong and the segment gone. */
-static bool open_frame(struct transaction *transaction, const struct unit_place *place,
-		       struct segment **ret_segment)
+/* A frame of which a unit may be offered. */
+struct found_frame {
+	struct segment *segment; /* borrowed, pinned */
+	uint32_t len;
+	const struct unit_name *table; /* borrowed; NULL: not all of it was read */
+	uint32_t unit_count;
+};
+
+/* Reads the whole table while that pays, else the one entry; true if it is the unit's. */
+static bool read_entry(struct transaction *transaction, const struct unit_name *name,
+		       const struct unit_place *place, struct found_frame *found,
+		       struct error *error)
 {
-	struct segment_table *segments = transaction->store->segments;
-	struct error ignored;
-	if (place->offset < SEGMENT_HEADER_LEN ||
-	    segment_pins_get(&transaction->pins, segments, &place->segment, ret_segment,
-			     &ignored) < 0 ||
-	    (*ret_segment)->namespace_id != transaction->namespace_id)
+	struct segment_reader *heads = &transaction->heads;
+	uint64_t end =
+		segment_table_vouched(transaction->store->segments, found->segment);
+	struct frame_spot spot = {place->offset, end, place->position};
+	struct frame_header header;
+	struct unit_name there;
+	if (!unit_neighbours_pay(&transaction->neighbours)) {
+		if (segment_reader_peek(heads, found->segment, &spot, &header, &there,
+					error))
+			return false;
+		found->len = (uint32_t)frame_len(&header);
+		return unit_name_equal(&there, name);
+	}
+	if (segment_reader_head(heads, found->segment, place->offset, end, error))
 		return false;
-	uint64_t end = segment_table_vouched(segments, *ret_segment);
-	return segment_reader_head(&transaction->heads, *ret_segment, place->offset, end,
-				   &ignored) == 0;
+	found->len = (uint32_t)frame_len(&heads->header);
+	found->table = heads->units;
+	found->unit_count = heads->header.unit_count;
+	return place->position < found->unit_count &&
+	       unit_name_equal(&heads->units[place->position], name);
 }
 
-static bool holds(const struct segment_reader *heads, const struct unit_name *name,
-		  uint32_t position)
+/* Whether the unit is where the index says; its segment is pinned then. The index may be
+ * wrong and the segment gone; what cannot be read now, for whatever reason of the
+ * system's, is not offered and not forgotten either. */
+static bool find_there(struct transaction *transaction, const struct unit_name *name,
+		       const struct unit_place *place, struct found_frame *found)
 {
-	return position < heads->header.unit_count &&
-	       unit_name_equal(&heads->units[position], name);
+	struct error why = {0};
+	bool there = place->offset >= SEGMENT_HEADER_LEN &&
+		     segment_pins_get(&transaction->pins, transaction->store->segments,
+				      &place->segment, &found->segment, &why) == 0 &&
+		     found->segment->namespace_id == transaction->namespace_id &&
+		     read_entry(transaction, name, place, found, &why);
+	if (!there && why.code != ERR_LOCAL)
+		unit_index_forget(transaction->store->units, transaction->namespace_id,
+				  name);
+	return there;
 }
 
 /* Offers what the index names if it is there, and learns what lies beside it; else the
- * index forgets it, and the unit comes again. */
+ * unit comes again. */
 static int offer_place(struct transaction *transaction, struct offer *offer,
 		       const struct unit_place *place, struct error *error)
 {
-	const struct segment_reader *heads = &transaction->heads;
 	struct unit_name name = {.key = *offer->key, .sha = place->sha};
-	struct segment *segment;
-	if (!open_frame(transaction, place, &segment) ||
-	    !holds(heads, &name, place->position)) {
-		unit_index_forget(transaction->store->units, transaction->namespace_id,
-				  &name);
+	struct found_frame found = {0};
+	if (!find_there(transaction, &name, place, &found))
 		return 0;
-	}
-	uint32_t frame = unit_table_frame(&transaction->units, segment, place->offset,
-					  (uint32_t)frame_len(&heads->header),
-					  FRAME_KNOWN);
-	unit_neighbours_learn(&transaction->neighbours, frame, heads->units,
-			      heads->header.unit_count);
+	uint32_t frame = unit_table_frame(&transaction->units, found.segment,
+					  place->offset, found.len, FRAME_KNOWN);
+	if (found.table)
+		unit_neighbours_learn(&transaction->neighbours, frame, found.table,
+				      found.unit_count);
 	return add_candidate(transaction, offer, &place->sha, frame, place->position,
 			     error);
 }
@@ -98,7 +122,7 @@ static int ask_index(struct transaction *transaction, struct offer *offer,
 }
 
 /* The session's own first, then a neighbour of what was offered before, else what the
- * index knows. */
+ * index knows. Where a neighbour has the key, other contents of it are not offered. */
 static int offer_key(struct transaction *transaction, struct offer *offer,
 		     struct error *error)
 {

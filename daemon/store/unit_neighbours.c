@@ -35,10 +35,17 @@ static void forget_all(struct unit_neighbours *neighbours)
 	memset(neighbours->slots, 0xff, SLOTS * sizeof *neighbours->slots);
 }
 
+bool unit_neighbours_pay(const struct unit_neighbours *neighbours)
+{
+	return neighbours->learned <
+	       UNIT_NEIGHBOURS_MAX + UNIT_NEIGHBOURS_PAY * neighbours->hits;
+}
+
 void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
 			   const struct unit_name *units, uint32_t count)
 {
 	claim(count <= UNIT_NEIGHBOURS_MAX);
+	neighbours->learned += count;
 	if (!neighbours->units) {
 		neighbours->units =
 			must_alloc(UNIT_NEIGHBOURS_MAX * sizeof *neighbours->units);
@@ -57,11 +64,14 @@ void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
 	}
 }
 
-const struct unit_neighbour *
-unit_neighbours_find(const struct unit_neighbours *neighbours, const struct unit_key *key)
+const struct unit_neighbour *unit_neighbours_find(struct unit_neighbours *neighbours,
+						  const struct unit_key *key)
 {
 	if (!neighbours->units)
 		return NULL;
 	uint32_t at = neighbours->slots[slot_of(neighbours, key)];
-	return at == FREE_SLOT ? NULL : &neighbours->units[at];
+	if (at == FREE_SLOT)
+		return NULL;
+	neighbours->hits++;
+	return &neighbours->units[at];
 }

@@ -11,6 +11,7 @@
 
 #include "daemon/store/segment.h"
 #include "daemon/store/unit_index.h"
+#include "daemon/store/unit_neighbours.h"
 #include "daemon/store/unit_table.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
@@ -256,6 +257,73 @@ static void too_many_contents_of_one_key_are_refused(void **state)
 	assert_int_equal(n, 65);
 }
 
+/* ---- neighbours ---------------------------------------------------------------- */
+
+#define FRAME_UNITS 1000u
+
+static void learn(struct unit_neighbours *neighbours, uint32_t frame)
+{
+	struct unit_name *units AUTO_FREE = must_calloc(FRAME_UNITS, sizeof *units);
+	for (uint32_t i = 0; i < FRAME_UNITS; i++)
+		units[i] = unit(8 * (frame * FRAME_UNITS + i));
+	unit_neighbours_learn(neighbours, frame, units, FRAME_UNITS);
+}
+
+static const struct unit_neighbour *find(struct unit_neighbours *neighbours,
+					 uint32_t frame, uint32_t position)
+{
+	struct unit_name name = unit(8 * (frame * FRAME_UNITS + position));
+	const struct unit_neighbour *found = unit_neighbours_find(neighbours, &name.key);
+	if (found) {
+		assert_true(unit_name_equal(&found->name, &name));
+		assert_int_equal(found->frame, frame);
+		assert_int_equal(found->position, position);
+	}
+	return found;
+}
+
+static void neighbours_are_found_until_others_take_their_room(void **state)
+{
+	(void)state;
+	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
+	assert_null(find(&neighbours, 0, 0));
+	for (uint32_t frame = 0; frame < 8; frame++)
+		learn(&neighbours, frame);
+	for (uint32_t i = 0; i < 8 * FRAME_UNITS; i++)
+		assert_non_null(find(&neighbours, i / FRAME_UNITS, i % FRAME_UNITS));
+	assert_null(find(&neighbours, 8, 0));
+	learn(&neighbours, 8);
+	assert_null(find(&neighbours, 0, 0));
+	assert_non_null(find(&neighbours, 8, FRAME_UNITS - 1));
+}
+
+static void of_one_key_the_first_content_stays(void **state)
+{
+	(void)state;
+	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
+	struct unit_name units[2] = {unit(1), unit(1)};
+	units[1].sha.bytes[0] ^= 1;
+	unit_neighbours_learn(&neighbours, 3, units, 2);
+	const struct unit_neighbour *found =
+		unit_neighbours_find(&neighbours, &units[0].key);
+	assert_non_null(found);
+	assert_true(unit_name_equal(&found->name, &units[0]));
+}
+
+/* Whoever asks in another order must not have a frame read for each unit. */
+static void learning_that_does_not_pay_stops(void **state)
+{
+	(void)state;
+	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
+	uint32_t frames = 0;
+	for (; unit_neighbours_pay(&neighbours); frames++)
+		learn(&neighbours, frames);
+	assert_in_range(frames, 8, 16);
+	for (uint32_t i = 0; i < FRAME_UNITS; i++)
+		(void)find(&neighbours, frames - 1, i);
+	assert_true(unit_neighbours_pay(&neighbours));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -266,6 +334,9 @@ int main(void)
 		TEST(the_first_place_of_a_unit_stays),
 		TEST(what_is_forgotten_is_gone_wherever_it_was),
 		TEST(an_index_that_is_not_trusted_begins_empty),
+		cmocka_unit_test(neighbours_are_found_until_others_take_their_room),
+		cmocka_unit_test(of_one_key_the_first_content_stays),
+		cmocka_unit_test(learning_that_does_not_pay_stops),
 		cmocka_unit_test(a_table_finds_exact_names_and_own_keys),
 		cmocka_unit_test(an_own_copy_is_preferred_to_an_offered_one),
 		cmocka_unit_test(too_many_contents_of_one_key_are_refused),
