@@ -106,7 +106,7 @@ int materialise_list(struct materialise *m, materialise_on_path *on_path, void *
 
 /* ---- ending ---- */
 
-static void remove_stages(struct materialise *m)
+void remove_stages(struct materialise *m)
 {
 	for (size_t i = 0; i < m->mount_count; i++) {
 		struct mount *mount = &m->mounts[i];

@@ -175,7 +175,7 @@ static int each_in(struct extras *extras, DIR *stream, bool in_view, struct erro
 		if (is_dots(name) || (in_view && has_name(&extras->names, name)))
 			continue;
 		bool is_dir = is_directory(dirfd(stream), found);
-		if (in_view && is_dir && stage_is_name(name))
+		if (in_view && is_dir && stage_is_one(dirfd(stream), name))
 			continue; /* ours, or of an attach that lives */
 		append_name(&extras->path, name);
 		struct extra extra = {.fd = dirfd(stream),

@@ -198,8 +198,11 @@ int materialise_finish(struct materialise *m, struct error *error)
 		err = delete_extras(m, error);
 	if (!err)
 		err = retime_all(m, error);
-	if (!err)
+	if (!err) {
+		/* while the directories that they are in may still be written to */
+		remove_stages(m);
 		err = set_kept_modes(m, error);
+	}
 	m->finished = !err;
 	return err;
 }

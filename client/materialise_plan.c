@@ -208,7 +208,7 @@ static bool root_is_empty(struct materialise *m)
 	struct dirent *found;
 	while ((found = readdir(directory)) != NULL)
 		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0 &&
-		    !stage_is_name(found->d_name))
+		    !stage_is_one(dirfd(directory), found->d_name))
 			return false;
 	return true;
 }

@@ -181,6 +181,8 @@ void record_note_fd(struct materialise *m, uint32_t entry, int fd);
 void record_settle(struct materialise *m);
 /* materialise_finish.c */
 int restore_modes(struct materialise *m, struct error *error);
+/* The stages of all mounts; again does nothing. */
+void remove_stages(struct materialise *m);
 /* materialise_extra.c: what DIR has and the view does not, as far as the filter takes it;
  * of what lies below one only the topmost */
 struct extra {

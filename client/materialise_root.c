@@ -105,7 +105,7 @@ int root_publish(struct materialise *m, struct error *error)
 	struct stat stat;
 	mode_t mode = 0777 & ~m->umask_before;
 	if (fstat(m->root_fd, &stat) != 0 ||
-	    fchmod(m->root_fd, (stat.st_mode & 07000) | mode) != 0)
+	    fchmod(m->root_fd, (stat.st_mode & 06000) | mode) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
 				       m->shown);
 	if (rename_noreplace(m->parent_fd, m->root_stage.name, m->name) != 0) {

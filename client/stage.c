@@ -13,6 +13,7 @@
 #include "proto/digest.h"
 
 #define STAGE_MARK ".baton-"
+#define STAGE_MODE 01700
 #define RANDOM_LEN 6u
 #define TRIES_MAX 100
 
@@ -49,7 +50,7 @@ static int try_make(struct stage *stage, int directory_fd, const char *prefix)
 		return -1;
 	size_t len = name_start(stage->name, prefix);
 	hex_encode(random, sizeof random, stage->name + len);
-	if (mkdirat(directory_fd, stage->name, 0700) != 0)
+	if (mkdirat(directory_fd, stage->name, STAGE_MODE) != 0)
 		return errno == EEXIST ? 1 : -1;
 	int fd AUTO_FD = open_directory(directory_fd, stage->name);
 	if (fd < 0)
@@ -95,9 +96,22 @@ static bool has_form(const char *name, const char *start, size_t start_len)
 	       hex_decode(name + start_len, sizeof random, random);
 }
 
-bool stage_is_name(const char *name)
+/* An inherited setgid bit does not matter. */
+static bool has_mark(const struct stat *stat)
 {
-	return has_form(name, STAGE_MARK, strlen(STAGE_MARK));
+	return S_ISDIR(stat->st_mode) && stat->st_uid == geteuid() &&
+	       (stat->st_mode & 01777) == STAGE_MODE;
+}
+
+bool stage_is_one(int directory_fd, const char *name)
+{
+	size_t len = strlen(name);
+	size_t own_len = strlen(STAGE_MARK) + 2 * RANDOM_LEN;
+	struct stat stat;
+	return len >= own_len &&
+	       has_form(name + len - own_len, STAGE_MARK, strlen(STAGE_MARK)) &&
+	       fstatat(directory_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       has_mark(&stat);
 }
 
 static void sweep_one(int directory_fd, const char *name)
@@ -105,7 +119,7 @@ static void sweep_one(int directory_fd, const char *name)
 	struct stage stage = {.fd = open_directory(directory_fd, name)};
 	int fd AUTO_FD = stage.fd;
 	struct stat stat;
-	if (fd < 0 || fstat(fd, &stat) != 0 || stat.st_uid != geteuid() ||
+	if (fd < 0 || fstat(fd, &stat) != 0 || !has_mark(&stat) ||
 	    flock(fd, LOCK_EX | LOCK_NB) != 0)
 		return;
 	(void)snprintf(stage.name, sizeof stage.name, "%s", name);

@@ -2,7 +2,8 @@
  * Staging directories: where an attach makes things before they are moved to their place.
  *
  * A stage is called PREFIX.baton-XXXXXXXXXXXX (12 random hexadecimal digits), has mode
- * 0700 and is held with flock() as long as its attach lives. So a stage that can be
+ * 01700 and is held with flock() as long as its attach lives. The sticky bit is the mark:
+ * no layer carries one, so what only has such a name is somebody's data. A stage that can be
  * locked was left behind by one that was killed, and the next attach into the same place
  * removes it; one that cannot be locked is in use and left alone, also by --delete. Where
  * a file system has no flock(), nothing is removed.
@@ -29,7 +30,7 @@ int stage_remove(struct stage *stage, int directory_fd);
 /* Removes stages with this prefix whose attach is dead. Failures are nobody's concern. */
 void stage_sweep(int directory_fd, const char *prefix);
 
-/* Whether this is the name of a stage with the empty prefix. */
-bool stage_is_name(const char *name);
+/* Whether this is a stage, whatever its prefix. */
+bool stage_is_one(int directory_fd, const char *name);
 
 #endif

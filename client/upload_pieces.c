@@ -13,12 +13,9 @@
 static uint32_t *first_rows(const struct root *base)
 {
 	uint32_t *firsts = must_calloc(base->piece_count + 1, sizeof *firsts);
-	for (size_t i = 0; i < base->piece_count; i++) {
-		const struct totals *totals = &base->pieces[i].totals;
+	for (size_t i = 0; i < base->piece_count; i++)
 		firsts[i + 1] =
-			firsts[i] + (uint32_t)(totals->files + totals->directories +
-					       totals->symlinks);
-	}
+			firsts[i] + (uint32_t)totals_rows(&base->pieces[i].totals);
 	return firsts;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "client/beneath.h"
+#include "client/stage.h"
 #include "client/walk_names.h"
 #include "client/walk_recorded.h"
 #include "proto/cleanup.h"
@@ -340,7 +341,8 @@ static int append_link(struct walk *walk, struct found *found, struct error *err
 static void skip(const struct walk *walk, const struct found *found)
 {
 	const struct walk_events *events = &walk->request->events;
-	const char *kind = found->type == DT_SOCK   ? "socket"
+	const char *kind = found->type == DT_DIR    ? "folder that a killed attach left"
+			   : found->type == DT_SOCK ? "socket"
 			   : found->type == DT_FIFO ? "FIFO"
 						    : "device";
 	if (events->on_skipped)
@@ -362,6 +364,11 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 		top_of(walk)->complete = false;
 	if (!found.verdict.taken && !found.verdict.entered)
 		return 0;
+	if (found.type == DT_DIR && stage_is_one(level_fd(walk, top_of(walk)), name)) {
+		top_of(walk)->complete = false;
+		skip(walk, &found);
+		return 0;
+	}
 	if (found.type == DT_REG)
 		return append_file(walk, &found, error);
 	if (found.type == DT_LNK)

@@ -293,15 +293,10 @@ int piece_writer_add(struct piece_writer *writer, const struct row *row,
 	return ends ? end_piece(writer, error) : 0;
 }
 
-static uint64_t rows_of(const struct totals *totals)
-{
-	return totals->files + totals->directories + totals->symlinks;
-}
-
 bool piece_ends_by_itself(const struct root_piece *piece, const char *path,
 			  size_t path_len)
 {
-	size_t head_len = 1 + varint_len(rows_of(&piece->totals));
+	size_t head_len = 1 + varint_len(totals_rows(&piece->totals));
 	return piece_ends_behind(piece->name.key.len - head_len, path, path_len);
 }
 
@@ -318,7 +313,7 @@ int piece_writer_take(struct piece_writer *writer, const struct root_piece *piec
 	int err = root_grow(writer, piece, error);
 	if (err)
 		return err;
-	writer->rows_before += rows_of(&piece->totals);
+	writer->rows_before += totals_rows(&piece->totals);
 	memcpy(writer->previous, last->path, last->path_len);
 	writer->previous_len = last->path_len;
 	writer->previous_type = last->type;

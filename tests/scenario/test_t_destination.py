@@ -288,3 +288,50 @@ class Outside(Scenario):
         self.attach(into=self.folder / "there")
         self.attach(into=self.folder / "there" / "below")
         self.assertEqual(contents(place), {"file": "new", "below/file": "new"})
+
+
+STAGE = ".baton-0123456789ab"
+
+
+class Stages(Scenario):
+    """Folders where an attach makes things, and folders that are only called like them."""
+
+    def test_t4_what_is_only_called_like_a_stage_is_somebodys(self):
+        files = {f"{STAGE}/file": "mine", f".out{STAGE}/file": "mine too", "k": "k"}
+        root = self.tree(files)
+        for path in root.iterdir():
+            if path.is_dir():
+                path.chmod(0o700)
+        self.baton("persist", "--root", root, ".", job="a")
+        into = self.missing()
+        for flags in ([], [], ["--delete"], ["--delete"]):
+            self.attach(None, *flags, into=into)
+            self.assertEqual(contents(into), files)
+        out = self.folder / "out"
+        beside = self.folder / f".out{STAGE}"
+        beside.mkdir(mode=0o700)
+        self.attach(into=out)
+        self.assertTrue(beside.exists())
+
+    def test_t4_what_a_killed_attach_left_is_removed_and_never_stored(self):
+        self.persist("a", {"k": "k"})
+        into = self.missing()
+        self.attach(into=into)
+        left = into / STAGE
+        left.mkdir()
+        (left / "half").write_text("half")
+        left.chmod(0o1700)
+        stored = self.baton("persist", "--json", "--root", into, ".", job="b").json
+        self.assertEqual(stored["files"], 1)
+        self.assertEqual(stored["skipped"], 1)
+        self.assertIn(STAGE, stored["warnings"][0])
+        (into / "k").unlink()
+        self.attach(into=into)
+        self.assertEqual(contents(into), {"k": "k"})
+
+    def test_t4_a_read_only_dir_keeps_no_stage(self):
+        self.persist("a", {"k": "k"})
+        into = self.missing()
+        into.mkdir(mode=0o555)
+        self.attach(into=into, wrapper=UNPRIVILEGED)
+        self.assertEqual(os.listdir(into), ["k"])

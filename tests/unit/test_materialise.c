@@ -460,13 +460,13 @@ static void t4_left_over_stages_are_removed(void **state)
 {
 	struct place *place = *state;
 	add_sample(place);
-	assert_int_equal(mkdir(".out.baton-0123456789ab", 0700), 0);
+	assert_int_equal(mkdir(".out.baton-0123456789ab", 01700), 0);
 	put(".out.baton-0123456789ab/half", "half");
 	assert_int_equal(mkdir(".out.baton-notourstage", 0700), 0);
 	assert_int_equal(attach(place), 0);
 	assert_false(is_there(".out.baton-0123456789ab"));
 	assert_true(is_there(".out.baton-notourstage"));
-	assert_int_equal(mkdir("out/.baton-0123456789ab", 0700), 0);
+	assert_int_equal(mkdir("out/.baton-0123456789ab", 01700), 0);
 	put("out/.baton-0123456789ab/half", "half");
 	assert_int_equal(unlink("out/a.txt"), 0);
 	assert_int_equal(attach(place), 0);
@@ -479,7 +479,7 @@ static void t4_stages_in_use_are_left_alone(void **state)
 	struct place *place = *state;
 	add_sample(place);
 	assert_int_equal(mkdir("out", 0755), 0);
-	assert_int_equal(mkdir("out/.baton-0123456789ab", 0700), 0);
+	assert_int_equal(mkdir("out/.baton-0123456789ab", 01700), 0);
 	int fd AUTO_FD = open("out/.baton-0123456789ab", O_RDONLY | O_DIRECTORY);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	place->options.delete_extra = true;

@@ -269,8 +269,8 @@ static void learn(struct unit_neighbours *neighbours, uint32_t frame)
 	unit_neighbours_learn(neighbours, frame, units, FRAME_UNITS);
 }
 
-static const struct unit_neighbour *find(struct unit_neighbours *neighbours,
-					 uint32_t frame, uint32_t position)
+static const struct unit_neighbour *find_beside(struct unit_neighbours *neighbours,
+						uint32_t frame, uint32_t position)
 {
 	struct unit_name name = unit(8 * (frame * FRAME_UNITS + position));
 	const struct unit_neighbour *found = unit_neighbours_find(neighbours, &name.key);
@@ -286,15 +286,16 @@ static void neighbours_are_found_until_others_take_their_room(void **state)
 {
 	(void)state;
 	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
-	assert_null(find(&neighbours, 0, 0));
+	assert_null(find_beside(&neighbours, 0, 0));
 	for (uint32_t frame = 0; frame < 8; frame++)
 		learn(&neighbours, frame);
 	for (uint32_t i = 0; i < 8 * FRAME_UNITS; i++)
-		assert_non_null(find(&neighbours, i / FRAME_UNITS, i % FRAME_UNITS));
-	assert_null(find(&neighbours, 8, 0));
+		assert_non_null(
+			find_beside(&neighbours, i / FRAME_UNITS, i % FRAME_UNITS));
+	assert_null(find_beside(&neighbours, 8, 0));
 	learn(&neighbours, 8);
-	assert_null(find(&neighbours, 0, 0));
-	assert_non_null(find(&neighbours, 8, FRAME_UNITS - 1));
+	assert_null(find_beside(&neighbours, 0, 0));
+	assert_non_null(find_beside(&neighbours, 8, FRAME_UNITS - 1));
 }
 
 static void of_one_key_the_first_content_stays(void **state)
@@ -320,7 +321,7 @@ static void learning_that_does_not_pay_stops(void **state)
 		learn(&neighbours, frames);
 	assert_in_range(frames, 8, 16);
 	for (uint32_t i = 0; i < FRAME_UNITS; i++)
-		(void)find(&neighbours, frames - 1, i);
+		(void)find_beside(&neighbours, frames - 1, i);
 	assert_true(unit_neighbours_pay(&neighbours));
 }
 
