@@ -165,9 +165,10 @@ tidy)
 	sources | grep '\.c$' | grep -v '^tests/' | xargs -P "$(nproc)" -n 8 clang-tidy --quiet -p build
 	;;
 install)
-	build
-	meson configure build --prefix "${PREFIX:-/usr/local}" >/dev/null
-	meson install -C build --quiet
+	# shellcheck disable=SC2086
+	need $build_packages
+	build_in build-install -Dtests=disabled --prefix "${PREFIX:-/usr/local}"
+	meson install -C build-install --quiet
 	;;
 static)
 	# shellcheck disable=SC2086

@@ -31,7 +31,8 @@ static void make_gear(void)
 #define LANE_LEN 4096u
 
 /* Two lanes side by side, because each print waits for the one before it: 2.5 instead of
- * 1.6 GB/s. True if neither holds a cut, and *print is that of the second's end. */
+ * 1.6 GB/s. True if neither holds a cut, and *print is that of the second's end;
+ * else *print is as it was, for a search one by one from the first. */
 static bool lanes_pass(const uint8_t *data, uint64_t largest_cut, uint64_t *print)
 {
 	const uint8_t *second = data + LANE_LEN;

@@ -36,7 +36,7 @@ struct unit_frame {
 struct unit_entry {
 	struct unit_name name;
 	uint32_t frame;    /* position in frames */
-	uint16_t position; /* in the frame's table; of an own frame */
+	uint16_t position; /* in the frame's table; only that of an own frame is used */
 };
 
 struct unit_table {

@@ -212,7 +212,7 @@ class GitLab(Example):
             return status
 
     def test_the_template(self):
-        template = load("gitlab/baton.gitlab-ci.yml")
+        template = {**load("gitlab/baton.gitlab-ci.yml"), **load("gitlab/.gitlab-ci.yml")}
         self.assertEqual(self.run_job(template, "build", 1), 0)
         for index in (1, 2):
             self.assertEqual(self.run_job(template, "test", 1 + index, index, 2), 1)

@@ -10,16 +10,13 @@ import unittest
 
 from harness import BATON, BUILD, Scenario, clean_environment, make_tree
 
-TEMPLATE = (pathlib.Path(__file__).resolve().parents[2] / "examples" / "gitlab"
-            / "baton.gitlab-ci.yml")
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "gitlab"
 PACKAGES = ("node@22", "gitlab-ci-local@4.75.1")
 RUNNER = BUILD.resolve() / PACKAGES[1]
 
 # The template is included as it is. GitLab's runner cleans the checkout before each job;
 # gitlab-ci-local leaves that to whoever cares, and its shell jobs share one checkout.
-PIPELINE = """\
-include:
-  - local: baton.gitlab-ci.yml
+CLEANED = """
 default:
   before_script:
     - git clean -ffdxq --exclude=.gitlab-ci-local
@@ -62,7 +59,8 @@ class GitLabCILocal(Scenario):
     def setUp(self):
         super().setUp()
         self.project = self.tree({
-            ".gitlab-ci.yml": PIPELINE, "baton.gitlab-ci.yml": TEMPLATE.read_text(),
+            ".gitlab-ci.yml": (EXAMPLE / ".gitlab-ci.yml").read_text() + CLEANED,
+            "baton.gitlab-ci.yml": (EXAMPLE / "baton.gitlab-ci.yml").read_text(),
             "Makefile": MAKEFILE, "verdict": "failed\n"}, name="project")
         make_tree(self.folder, {"home": None})
         self.git("init", "-q", "-b", "main")

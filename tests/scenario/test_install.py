@@ -61,6 +61,15 @@ class Installed(Scenario):
         self.assertIn("ExecStart=/usr/local/sbin/batond --config "
                       "/usr/local/etc/batond/batond.conf\n", unit)
 
+    def test_build_sh_installs_where_it_is_told(self):
+        run("./build.sh", "install", cwd=TOP, env=dict(
+            os.environ, PREFIX="/opt/b", DESTDIR=str(self.folder / "staged"),
+            BATON_NO_INSTALL="1"))
+        prefix = self.folder / "staged/opt/b"
+        self.assertLessEqual({"bin/baton", "sbin/batond"}, listing(prefix))
+        self.assertIn("ExecStart=/opt/b/sbin/batond ",
+                      (prefix / "lib/systemd/system/batond.service").read_text())
+
     def test_a_changed_configuration_is_not_overwritten(self):
         _, prefix = self.install()
         config = prefix / "etc/batond/batond.conf"
