@@ -26,6 +26,15 @@
 
 /* ---- failing ---- */
 
+static void wake_all_locked(struct upload *upload)
+{
+	(void)pthread_cond_broadcast(&upload->job);
+	(void)pthread_cond_broadcast(&upload->room);
+	(void)pthread_cond_broadcast(&upload->question);
+	(void)pthread_cond_broadcast(&upload->freed);
+	(void)pthread_cond_broadcast(&upload->done);
+}
+
 int upload_fail(struct upload *upload, const struct error *error)
 {
 	(void)pthread_mutex_lock(&upload->lock);
@@ -36,7 +45,7 @@ int upload_fail(struct upload *upload, const struct error *error)
 	}
 	/* whoever sends or receives must not wait for a daemon that waits for us */
 	(void)shutdown(upload->request->link->fd, SHUT_RDWR);
-	(void)pthread_cond_broadcast(&upload->moved);
+	wake_all_locked(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
 	return error->code;
 }
@@ -129,10 +138,17 @@ static enum job choose(struct worker *worker, struct batch **ret_batch,
 	enum job job;
 	(void)pthread_mutex_lock(&upload->lock);
 	while ((job = choose_locked(worker, ret_batch, ret_revisit)) == JOB_NONE)
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		(void)pthread_cond_wait(&upload->job, &upload->lock);
 	upload->busy += job != JOB_END;
 	(void)pthread_mutex_unlock(&upload->lock);
 	return job;
+}
+
+static bool is_quiet_locked(const struct upload *upload)
+{
+	return upload->next == upload->walked && upload->again.count == 0 &&
+	       upload->busy == 0 && upload->holders == 0 && !upload->asked.first &&
+	       !upload->answered.first;
 }
 
 static void job_done(struct worker *worker)
@@ -146,7 +162,8 @@ static void job_done(struct worker *worker)
 	if (!holds && worker->holds)
 		upload->holders--;
 	worker->holds = holds;
-	(void)pthread_cond_broadcast(&upload->moved);
+	if (is_quiet_locked(upload))
+		(void)pthread_cond_signal(&upload->done);
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
@@ -199,7 +216,7 @@ static void publish(struct upload *upload)
 			      tree_entry(upload->tree, i)->type == ROW_FILE);
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->walked = upload->tree->count;
-	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_cond_broadcast(&upload->job);
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
@@ -249,30 +266,23 @@ static int walk(struct upload *upload, struct error *error)
 
 /* ---- the order of it all ---- */
 
-static bool is_quiet_locked(const struct upload *upload)
-{
-	return upload->next == upload->walked && upload->again.count == 0 &&
-	       upload->busy == 0 && upload->holders == 0 && !upload->asked.first &&
-	       !upload->answered.first;
-}
-
 static bool is_worth_measuring(const struct upload *upload)
 {
 	return !upload->is_measured && progress_is_shown(upload->request->progress);
 }
 
-static void wait_for_move_locked(struct upload *upload)
+static void wait_until_done_locked(struct upload *upload)
 {
 	struct timespec until;
 	if (!upload->request->progress || upload->is_measured) {
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		(void)pthread_cond_wait(&upload->done, &upload->lock);
 		return;
 	}
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += WATCHED_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	(void)pthread_cond_timedwait(&upload->moved, &upload->lock, &until);
+	(void)pthread_cond_timedwait(&upload->done, &upload->lock, &until);
 }
 
 /* Until all that was found is read, asked about and sent. If that takes so long that
@@ -281,7 +291,7 @@ static int wait_until_quiet(struct upload *upload, struct error *error)
 {
 	(void)pthread_mutex_lock(&upload->lock);
 	while (!upload->code && !is_quiet_locked(upload) && !is_worth_measuring(upload))
-		wait_for_move_locked(upload);
+		wait_until_done_locked(upload);
 	bool is_quiet = upload->code || is_quiet_locked(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
 	if (is_quiet)
@@ -295,7 +305,7 @@ static int wait_until_stored(struct upload *upload, struct error *error)
 {
 	(void)pthread_mutex_lock(&upload->lock);
 	while (!upload->code && upload->in_flight > 0)
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		(void)pthread_cond_wait(&upload->done, &upload->lock);
 	(void)pthread_mutex_unlock(&upload->lock);
 	return upload_check(upload, error);
 }
@@ -360,7 +370,11 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 	};
 	(void)pthread_mutex_init(&upload->send_lock, NULL);
 	(void)pthread_mutex_init(&upload->lock, NULL);
-	(void)pthread_cond_init(&upload->moved, NULL);
+	(void)pthread_cond_init(&upload->job, NULL);
+	(void)pthread_cond_init(&upload->room, NULL);
+	(void)pthread_cond_init(&upload->question, NULL);
+	(void)pthread_cond_init(&upload->freed, NULL);
+	(void)pthread_cond_init(&upload->done, NULL);
 }
 
 static void upload_fini(struct upload *upload)
@@ -379,7 +393,11 @@ static void upload_fini(struct upload *upload)
 	free(upload->base_pieces);
 	base_rows_fini(&upload->base_rows);
 	buffer_fini(&upload->is_file);
-	(void)pthread_cond_destroy(&upload->moved);
+	(void)pthread_cond_destroy(&upload->job);
+	(void)pthread_cond_destroy(&upload->room);
+	(void)pthread_cond_destroy(&upload->question);
+	(void)pthread_cond_destroy(&upload->freed);
+	(void)pthread_cond_destroy(&upload->done);
 	(void)pthread_mutex_destroy(&upload->lock);
 	(void)pthread_mutex_destroy(&upload->send_lock);
 }
@@ -410,7 +428,7 @@ static void close_and_join(struct upload *upload, struct worker *workers, unsign
 {
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->closing = true;
-	(void)pthread_cond_broadcast(&upload->moved);
+	wake_all_locked(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
 	for (unsigned i = 0; i < count; i++)
 		(void)pthread_join(workers[i].thread, NULL);

@@ -100,20 +100,31 @@ struct batch *upload_lease(struct upload *upload)
 	struct batch *batch = NULL;
 	(void)pthread_mutex_lock(&upload->lock);
 	while (!upload->code && !(batch = upload_take_free_locked(upload)))
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		(void)pthread_cond_wait(&upload->freed, &upload->lock);
 	(void)pthread_mutex_unlock(&upload->lock);
 	return batch;
+}
+
+/* Who waits for a batch waits since there was none: the first that is free wakes all of
+ * them, since it may be of use to one only. */
+void upload_release_locked(struct upload *upload, struct batch *batch)
+{
+	bool was_none = !upload->free.first && upload->unmade == 0;
+	/* at the front: its pages are warm */
+	batch->next = upload->free.first;
+	upload->free.first = batch;
+	if (!upload->free.last)
+		upload->free.last = batch;
+	if (!was_none)
+		return;
+	(void)pthread_cond_broadcast(&upload->job);
+	(void)pthread_cond_broadcast(&upload->freed);
 }
 
 void upload_release(struct upload *upload, struct batch *batch)
 {
 	batch_clear(batch);
 	(void)pthread_mutex_lock(&upload->lock);
-	/* at the front: its pages are warm */
-	batch->next = upload->free.first;
-	upload->free.first = batch;
-	if (!upload->free.last)
-		upload->free.last = batch;
-	(void)pthread_cond_broadcast(&upload->moved);
+	upload_release_locked(upload, batch);
 	(void)pthread_mutex_unlock(&upload->lock);
 }

@@ -104,7 +104,12 @@ struct upload {
 
 	pthread_mutex_t send_lock;
 	pthread_mutex_t lock;
-	pthread_cond_t moved; /* something below has changed */
+	/* with lock; each wakes those only who wait for it */
+	pthread_cond_t job;      /* workers: there may be one */
+	pthread_cond_t room;     /* who holds send_lock: the window has room */
+	pthread_cond_t question; /* the receiver: something is unanswered */
+	pthread_cond_t freed;    /* upload_lease(): a batch is free */
+	pthread_cond_t done;     /* the caller's thread: all is quiet, or stored */
 
 	/* under lock */
 	struct batch_queue free, asked, answered;
@@ -189,6 +194,7 @@ struct batch *upload_take_free_locked(struct upload *upload);
 /* Waits for a free batch; NULL after a failure. */
 struct batch *upload_lease(struct upload *upload);
 void upload_release(struct upload *upload, struct batch *batch);
+void upload_release_locked(struct upload *upload, struct batch *batch);
 
 /* ---- upload_read.c ---- */
 /* Fills the batch from the worker's entries, as far as they and its room go. */

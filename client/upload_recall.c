@@ -159,7 +159,7 @@ void upload_recall_count(struct upload *upload, struct recall_count *count,
 	upload->is_cold = upload->is_cold || is_cold;
 	if (is_first)
 		revisit_list_add(&upload->again, &(struct revisit){.entry = unit->entry});
-	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_cond_broadcast(&upload->job);
 	(void)pthread_mutex_unlock(&upload->lock);
 	if (is_first)
 		count->entry = unit->entry;

@@ -13,10 +13,18 @@ static bool wait_for_work(struct upload *upload)
 {
 	(void)pthread_mutex_lock(&upload->lock);
 	while (!upload->code && !upload->closing && upload->in_flight == 0)
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		(void)pthread_cond_wait(&upload->question, &upload->lock);
 	bool goes_on = upload->code ? upload->code == ERR_LOST : upload->in_flight > 0;
 	(void)pthread_mutex_unlock(&upload->lock);
 	return goes_on;
+}
+
+static void answered_locked(struct upload *upload, uint32_t count)
+{
+	upload->in_flight -= count;
+	(void)pthread_cond_signal(&upload->room);
+	if (upload->in_flight == 0)
+		(void)pthread_cond_signal(&upload->done);
 }
 
 static int take_offer(struct upload *upload, struct link_message *message,
@@ -27,9 +35,9 @@ static int take_offer(struct upload *upload, struct link_message *message,
 	if (batch) {
 		batch->offer = take_ptr(&message->payload);
 		batch->offer_len = message->len;
-		upload->in_flight -= batch->count;
+		answered_locked(upload, batch->count);
 		batch_queue_put(&upload->answered, batch);
-		(void)pthread_cond_broadcast(&upload->moved);
+		(void)pthread_cond_signal(&upload->job);
 	}
 	(void)pthread_mutex_unlock(&upload->lock);
 	if (batch)
@@ -77,8 +85,7 @@ static int take_stored(struct upload *upload, const struct link_message *message
 	struct reader stored = reader_of(message->payload, message->len);
 	int rc = note_stored(upload, parcel, &stored, error);
 	(void)pthread_mutex_lock(&upload->lock);
-	upload->in_flight -= parcel->count;
-	(void)pthread_cond_broadcast(&upload->moved);
+	answered_locked(upload, parcel->count);
 	(void)pthread_mutex_unlock(&upload->lock);
 	return rc;
 }

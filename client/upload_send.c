@@ -14,11 +14,13 @@ static int window_take_locked(struct upload *upload, uint32_t count, struct erro
 {
 	claim(count <= upload->request->ask_window);
 	while (!upload->code && upload->in_flight + count > upload->request->ask_window)
-		(void)pthread_cond_wait(&upload->moved, &upload->lock);
+		(void)pthread_cond_wait(&upload->room, &upload->lock);
 	if (upload->code) {
 		*error = upload->error;
 		return upload->code;
 	}
+	if (upload->in_flight == 0)
+		(void)pthread_cond_signal(&upload->question);
 	upload->in_flight += count;
 	return 0;
 }
@@ -31,11 +33,12 @@ static int ask_sending(struct upload *upload, struct batch *batch,
 {
 	(void)pthread_mutex_lock(&upload->lock);
 	int rc = window_take_locked(upload, batch->count, error);
-	if (rc == 0)
+	if (rc == 0) {
 		batch_queue_put(&upload->asked, batch);
-	else
-		batch_queue_put(&upload->free, batch);
-	(void)pthread_cond_broadcast(&upload->moved);
+	} else {
+		batch_clear(batch);
+		upload_release_locked(upload, batch);
+	}
 	(void)pthread_mutex_unlock(&upload->lock);
 	return rc < 0 ? rc : link_send(upload->request->link, MSG_ASK, payload, 1, error);
 }
@@ -93,7 +96,6 @@ static int units_sending(struct upload *upload, const struct slice *slice,
 		else
 			upload->sent_first = parcel;
 		upload->sent_last = parcel;
-		(void)pthread_cond_broadcast(&upload->moved);
 	}
 	(void)pthread_mutex_unlock(&upload->lock);
 	return rc < 0 ? rc

@@ -64,7 +64,7 @@ static void visit_again(struct upload *upload, const struct revisit *revisit)
 						 .entry = revisit->entry,
 						 .attempt = revisit->attempt + 1,
 					 });
-	(void)pthread_cond_broadcast(&upload->moved);
+	(void)pthread_cond_broadcast(&upload->job);
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
