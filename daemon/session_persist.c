@@ -38,6 +38,10 @@ struct persist {
 	struct transaction *transaction; /* owned */
 	struct unit_job *jobs[JOBS_MAX]; /* owned; a ring */
 	unsigned first_job, job_count;
+	/* Owned; room for BULK_LEN_MAX bytes each. What has been written once needs no
+	 * page again: a fresh one for each message costs 2 % of a cold persist. */
+	uint8_t *spare[JOBS_MAX + 1];
+	unsigned spare_count;
 	uint8_t *root; /* owned; of a ROOT message */
 	uint32_t root_len;
 	struct digest *candidates; /* owned; ASK_UNITS_MAX × CANDIDATES_MAX */
@@ -54,12 +58,31 @@ static void persist_fini(struct persist *persist)
 		unit_job_free(job);
 		persist->first_job = (persist->first_job + 1) % JOBS_MAX;
 	}
+	while (persist->spare_count)
+		free(persist->spare[--persist->spare_count]);
 	transaction_free(persist->transaction);
 	catalogue_history_fini(&persist->history);
 	free(persist->root);
 	free(persist->candidates);
 	free(persist->keys);
 	buffer_fini(&persist->answer);
+}
+
+/* ---- payloads: of the jobs, and of the message at hand ---- */
+
+static uint8_t *take_payload(struct persist *persist)
+{
+	return persist->spare_count ? persist->spare[--persist->spare_count]
+				    : must_alloc(BULK_LEN_MAX);
+}
+
+/* Takes it; NULL: somebody else has it. */
+static void give_payload(struct persist *persist, uint8_t *payload)
+{
+	if (!payload)
+		return;
+	claim(persist->spare_count <= JOBS_MAX);
+	persist->spare[persist->spare_count++] = payload;
 }
 
 /* ---- READY ---- */
@@ -258,6 +281,7 @@ static int finish_job(struct persist *persist, struct error *error)
 		*error = job->error;
 	else
 		code = store_units(persist, job, error);
+	give_payload(persist, take_ptr(&job->payload));
 	unit_job_free(job);
 	return code;
 }
@@ -375,6 +399,24 @@ static int on_root(struct persist *persist, struct link_message *message,
 
 /* ---- the conversation ---- */
 
+static int on_message(struct persist *persist, struct link_message *message,
+		      struct error *error)
+{
+	switch (message->type) {
+	case MSG_ASK:
+		return on_ask(persist, message, error);
+	case MSG_UNITS:
+		return on_units(persist, message, error);
+	case MSG_ROOT:
+		return on_root(persist, message, error);
+	case MSG_COMMIT:
+		return on_commit(persist, message, error);
+	default:
+		return error_set(error, ERR_PROTOCOL, "%s does not belong into a persist",
+				 message_type_name(message->type));
+	}
+}
+
 /* Takes messages until COMMIT is answered. */
 static int converse(struct persist *persist, struct error *error)
 {
@@ -384,28 +426,16 @@ static int converse(struct persist *persist, struct error *error)
 	bool committed = false;
 	int code = 0;
 	while (code == 0 && !committed) {
-		struct link_message message = {0};
 		code = bring_home(persist, error);
-		if (code == 0)
-			code = link_receive(&persist->session->link, &message, 0, error);
 		if (code)
 			return code;
-		committed = message.type == MSG_COMMIT;
-		if (message.type == 0)
-			continue;
-		if (message.type == MSG_ASK)
-			code = on_ask(persist, &message, error);
-		else if (message.type == MSG_UNITS)
-			code = on_units(persist, &message, error);
-		else if (message.type == MSG_ROOT)
-			code = on_root(persist, &message, error);
-		else if (committed)
-			code = on_commit(persist, &message, error);
-		else
-			code = error_set(error, ERR_PROTOCOL,
-					 "%s does not belong into a persist",
-					 message_type_name(message.type));
-		free(message.payload);
+		struct link_message message = {.payload = take_payload(persist)};
+		code = link_receive(&persist->session->link, &message, BULK_LEN_MAX,
+				    error);
+		committed = code == 0 && message.type == MSG_COMMIT;
+		if (code == 0 && message.type != 0)
+			code = on_message(persist, &message, error);
+		give_payload(persist, message.payload);
 	}
 	return code;
 }

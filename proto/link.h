@@ -45,9 +45,9 @@ struct link {
 	_Atomic bool send_torn; /* link_keepalive() may tear it, too */
 	bool receive_torn;
 	_Atomic bool sending; /* a message is under way; see link_keepalive() */
-	/* link_receive() returns also after a message that it swallowed, as type 0
-	 * without a payload: for those who have something to do before they wait again.
-	 */
+	/* link_receive() returns also after a message that it swallowed, as type 0 with
+	 * the payload left alone: for those who have something to do before they wait
+	 * again. */
 	bool tell_swallowed;
 };
 

@@ -260,7 +260,7 @@ int link_receive(struct link *link, struct link_message *into, size_t room,
 		if (ret < 0)
 			return ret;
 		if (link->tell_swallowed) {
-			*into = (struct link_message){0};
+			*into = (struct link_message){.payload = into->payload};
 			return 0;
 		}
 	}
