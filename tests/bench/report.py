@@ -76,14 +76,17 @@ def tell_memory(figures):
 
 # ---- the targets ----------------------------------------------------------------------------
 
-def _ratio_rows(kind, figures):
+def _ratio_rows(kind, figures, floors):
     for of, key, tool, limit in RATIO_TARGETS:
         pairs = figures["pairs"].get(key, {}).get(tool)
         if of == kind and pairs:
-            yield {"work": f"{figures['title']}: {TITLES[key]}", "beside": tool,
+            row = {"work": f"{figures['title']}: {TITLES[key]}", "beside": tool,
                    "baton": statistics.median(own for own, _ in pairs), "unit": "s",
                    "other": statistics.median(other for _, other in pairs),
                    "ratio": ratios(pairs), "target": limit}
+            if key in floors:
+                row["floor"] = floors[key] / row["other"]
+            yield row
     for of, key, tool, limit in STORED_TARGETS:
         stored = figures["stored_bytes"][key]
         if of == kind and tool in stored:
@@ -118,7 +121,8 @@ def targets(result):
     rows = []
     for part in result["parts"]:
         if part["page_cache"] == "warm":
-            rows += _ratio_rows(part["kind"], part)
+            floors = result["floor"].get(part["kind"], {}).get("works", {})
+            rows += _ratio_rows(part["kind"], part, floors)
     rows += _small_rows(result["small"])
     for who, limit in MEMORY_TARGETS.items():
         peaks = [peaks[who] for peaks in result["memory"].values()]
@@ -131,11 +135,13 @@ def targets(result):
 
 def tell_targets(rows):
     if rows:
-        print(f"\n{'work':66}{'baton':>12}  {'beside':34}{'ratio':22}{'target':>8}")
+        print(f"\n{'work':66}{'baton':>12}  {'beside':34}{'ratio':22}{'target':>8}"
+              f"{'floor':>8}")
     for row in rows:
         unit = row["unit"]
         beside = row["beside"] if row["target"] == 1.0 and row["beside"].endswith(unit) else \
             f"{row['beside']} {row['other']:.3g} {unit}"
         print(f"{row['work']:66}{row['baton']:9.3g} {unit:2}  {beside:34}"
-              f"{spread(row['ratio'], '{:.2f}'):22}{'≤ ' + format(row['target'], 'g'):>8}  "
+              f"{spread(row['ratio'], '{:.2f}'):22}{'≤ ' + format(row['target'], 'g'):>8}"
+              f"{format(row['floor'], '.2f') if 'floor' in row else '':>8}  "
               f"{'met' if row['met'] else 'MISSED'}")

@@ -45,7 +45,7 @@ class Bench(Scenario):
     def test_its_result_has_what_it_promises(self):
         present = {tool for tool, needs in TOOLS.items() if all(map(shutil.which, needs))}
         result, told = self.bench("--rounds", "2", "--repetitions", "3",
-                                  "--part", "tree,small,memory")
+                                  "--part", "tree,floor,small,memory")
         self.assertTrue(result["complete"])
         for fact in ("processor", "cores", "kernel", "scratch", "date"):
             self.assertTrue(result["machine"][fact], fact)
@@ -66,6 +66,16 @@ class Bench(Scenario):
                 "persist", "again_unrecorded", "again", "attach", "attach_over",
                 "changed_unrecorded", "changed", "attach_changed"})
             self.assertEqual(part["verified"]["baton"], ["attach", "attach_over", "attach_changed"])
+        floor = result["floor"]["tree"]
+        self.assertEqual(set(floor["works"]), {"persist", "again_unrecorded", "attach"})
+        for name in ("read", "xxh128", "sha256", "make"):
+            self.assertEqual(floor["parts"][name]["bytes"], 2000 + 3 + 5, name)
+        for name, part in floor["parts"].items():
+            self.assertGreater(part["cpu_seconds"], 0, name)
+            self.assertGreater(part["bytes"], 0, name)
+            self.assertIn(name, told)
+        self.assertTrue(all("floor" in row for row in result["targets"]
+                            if "everything read" in row["work"]))
         small, = result["small"].values()
         self.assertEqual({name: len(values) for name, values in small["seconds"].items()},
                          {"durable_write": 3, "persist": 3, "attach": 3, "ls": 3})
