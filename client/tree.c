@@ -109,6 +109,16 @@ void entry_set_units(struct entry *entry, const uint32_t *units, uint32_t count)
 	}
 }
 
+void entry_settle(struct entry *entry)
+{
+	__atomic_store_n(&entry->settled, true, __ATOMIC_RELEASE);
+}
+
+bool entry_is_settled(const struct entry *entry)
+{
+	return __atomic_load_n(&entry->settled, __ATOMIC_ACQUIRE);
+}
+
 /* How many bytes its path has. */
 static size_t path_len_of(const struct tree *tree, uint32_t entry)
 {

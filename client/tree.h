@@ -4,7 +4,8 @@
  * while the walk appends further ones.
  *
  * One thread appends. What it appended is another thread's to read once it was told so
- * under a lock; an entry's own fields then belong to the thread that reads the file.
+ * under a lock; a file's own fields then belong to the thread that reads the file, until
+ * it says that they are settled.
  */
 #ifndef BATON_CLIENT_TREE_H
 #define BATON_CLIENT_TREE_H
@@ -40,12 +41,13 @@ struct entry {
 	uint32_t nanoseconds;
 	uint32_t parent;
 	uint32_t unit_count;
-	uint16_t mode; /* 0 … 0777 */
-	uint8_t name_len;
-	uint8_t type : 2;     /* enum row_type */
+	uint16_t mode : 9;    /* 0 … 0777 */
+	uint16_t type : 2;    /* enum row_type */
 	bool is_row : 1;      /* false: a parent that is not stored, or a file left out */
 	bool is_known : 1;    /* files: size, time, mode and units are final */
 	bool is_recorded : 1; /* as the stat record says; not looked at further */
+	uint8_t name_len;
+	bool settled; /* files: nothing above changes any more; see entry_settle() */
 };
 
 struct tree {
@@ -73,6 +75,9 @@ struct entry *tree_entry(const struct tree *tree, uint32_t entry);
 const uint32_t *entry_units(const struct entry *entry);
 /* Takes a copy of the numbers. */
 void entry_set_units(struct entry *entry, const uint32_t *units, uint32_t count);
+/* Hands a file's fields from the thread that read it to whoever finds it settled. */
+void entry_settle(struct entry *entry);
+bool entry_is_settled(const struct entry *entry);
 
 /* Clears out and writes the entry's path below the root, without a NUL; "" for the root.
  */

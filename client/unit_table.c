@@ -231,6 +231,14 @@ struct unit_name unit_table_name(struct unit_table *table, uint32_t unit)
 	return unit_copy(table, unit).name;
 }
 
+bool unit_table_final(struct unit_table *table, uint32_t number,
+		      struct unit_name *ret_name)
+{
+	struct unit unit = unit_copy(table, number);
+	*ret_name = unit.name;
+	return unit.state == UNIT_HELD || unit.state == UNIT_CLAIM;
+}
+
 bool unit_table_is_new(struct unit_table *table, uint32_t unit)
 {
 	return unit_copy(table, unit).state == UNIT_NEW;

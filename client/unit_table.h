@@ -47,6 +47,10 @@ uint32_t unit_table_add(struct unit_table *table, const struct unit_name *name);
 
 struct unit_key unit_table_key(struct unit_table *table, uint32_t unit);
 struct unit_name unit_table_name(struct unit_table *table, uint32_t unit);
+/* The same, where no answer to come can change it: the daemon holds the unit, or it is a
+ * claim, of which the SHA-256 is its own bytes'. Else false. */
+bool unit_table_final(struct unit_table *table, uint32_t unit,
+		      struct unit_name *ret_name);
 
 /* The daemon holds it, under this SHA-256. ERR_DAMAGED if its SHA-256 was known and is
  * another. */

@@ -19,8 +19,8 @@
  * frame. */
 #define TAKE_ENTRIES 64u
 #define WORKERS_MAX 8u
-/* How long nothing may move before it is looked whether somebody watches. */
-#define WATCHED_MS 500
+/* How often the caller's thread makes the rows that can be made meanwhile. */
+#define ADVANCE_MS 10
 /* Entries that the walk finds before it tells the workers. */
 #define PUBLISH_ENTRIES 256u
 
@@ -271,52 +271,58 @@ static bool is_worth_measuring(const struct upload *upload)
 	return !upload->is_measured && progress_is_shown(upload->request->progress);
 }
 
-static void wait_until_done_locked(struct upload *upload)
+static bool is_stored_locked(const struct upload *upload)
+{
+	return upload->in_flight == 0;
+}
+
+/* Whether it has come so far, or failed; waits for that a while. */
+static bool comes_soon(struct upload *upload, bool (*has_come)(const struct upload *))
 {
 	struct timespec until;
-	if (!upload->request->progress || upload->is_measured) {
-		(void)pthread_cond_wait(&upload->done, &upload->lock);
-		return;
-	}
 	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += WATCHED_MS * 1000000L;
+	until.tv_nsec += ADVANCE_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	(void)pthread_cond_timedwait(&upload->done, &upload->lock, &until);
-}
-
-/* Until all that was found is read, asked about and sent. If that takes so long that
- * somebody watches, there is time to find out how much it is. */
-static int wait_until_quiet(struct upload *upload, struct error *error)
-{
 	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !is_quiet_locked(upload) && !is_worth_measuring(upload))
-		wait_until_done_locked(upload);
-	bool is_quiet = upload->code || is_quiet_locked(upload);
+	int timed_out = 0;
+	while (!timed_out && !upload->code && !has_come(upload))
+		timed_out = pthread_cond_timedwait(&upload->done, &upload->lock, &until);
+	bool come = upload->code || has_come(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
-	if (is_quiet)
-		return upload_check(upload, error);
-	upload->is_measured = true;
-	int rc = upload_measure(upload, error);
-	return rc < 0 ? rc : wait_until_quiet(upload, error);
+	return come;
 }
 
-static int wait_until_stored(struct upload *upload, struct error *error)
+/* Meanwhile rows are made. If it takes so long that somebody watches, there is time to
+ * find out how much there is to read. */
+static int wait_until(struct upload *upload, bool (*has_come)(const struct upload *),
+		      struct row_maker *maker, struct error *error)
 {
-	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && upload->in_flight > 0)
-		(void)pthread_cond_wait(&upload->done, &upload->lock);
-	(void)pthread_mutex_unlock(&upload->lock);
-	return upload_check(upload, error);
+	int rc = 0;
+	while (rc == 0 && !comes_soon(upload, has_come)) {
+		rc = upload_manifest_advance(maker, error);
+		if (rc < 0 || !is_worth_measuring(upload))
+			continue;
+		upload->is_measured = true;
+		rc = upload_measure(upload, error);
+	}
+	return rc < 0 ? rc : upload_check(upload, error);
 }
 
-static int drain(struct worker *own, struct error *error)
+/* Until all that was found is read, asked about and sent. */
+static int wait_until_quiet(struct upload *upload, struct row_maker *maker,
+			    struct error *error)
 {
-	int rc = wait_until_quiet(own->upload, error);
+	return wait_until(upload, is_quiet_locked, maker, error);
+}
+
+static int drain(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	int rc = wait_until_quiet(own->upload, maker, error);
 	if (rc == 0)
 		rc = upload_flush(own, error);
 	if (rc == 0)
-		rc = wait_until_stored(own->upload, error);
+		rc = wait_until(own->upload, is_stored_locked, maker, error);
 	return rc;
 }
 
@@ -332,23 +338,25 @@ static bool is_more_to_read(struct upload *upload)
 static int conduct(struct worker *own, struct error *error)
 {
 	struct upload *upload = own->upload;
+	struct row_maker maker AUTO(row_maker_fini);
+	row_maker_init(&maker, upload);
 	int rc = walk(upload, error);
 	if (rc == 0)
-		rc = wait_until_quiet(upload, error);
+		rc = wait_until_quiet(upload, &maker, error);
 	while (rc == 0 && is_more_to_read(upload)) {
 		rc = upload_look_again(own, error);
 		if (rc == 0)
-			rc = wait_until_quiet(upload, error);
+			rc = wait_until_quiet(upload, &maker, error);
 	}
 	if (rc == 0)
-		rc = drain(own, error);
+		rc = drain(own, &maker, error);
 	if (rc == 0)
 		rc = upload_settle_claims(own, error);
 	if (rc == 0)
-		rc = drain(own, error);
+		rc = drain(own, &maker, error);
 	if (rc == 0)
-		rc = upload_manifest(upload, error);
-	return rc < 0 ? rc : drain(own, error);
+		rc = upload_manifest_finish(&maker, error);
+	return rc < 0 ? rc : drain(own, &maker, error);
 }
 
 static void upload_init(struct upload *upload, const struct upload_request *request,

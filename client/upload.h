@@ -3,10 +3,10 @@
  * sends at the same time, in bounded memory, and leaves the root of a manifest whose
  * pieces the daemon has.
  *
- * The calling thread walks; workers, as many as cores, each do whatever is next: finish a
- * batch that was answered (hash the candidates, compress and send the rest), or read a
- * further one and ask about it; one thread receives. The order of threads, queues and
- * locks is in upload_internal.h.
+ * The calling thread walks, then makes the manifest's rows as their files are settled;
+ * workers, as many as cores, each do whatever is next: finish a batch that was answered
+ * (hash the candidates, compress and send the rest), or read a further one and ask about
+ * it; one thread receives. The order of threads, queues and locks is in upload_internal.h.
  *
  * Memory: UPLOAD_BATCHES batches of at most 2 MiB each, two more and 2 MiB for each
  * worker, and some 130 bytes for each file.

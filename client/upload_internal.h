@@ -5,7 +5,7 @@
  *
  *   free ──read──▶ asked ──OFFER──▶ answered ──compress, send──▶ free
  *
- * Threads: the caller's (walks, later makes the manifest), workers, one receiver.
+ * Threads: the caller's (walks, then makes the manifest), workers, one receiver.
  * Locks: send_lock is held while something is sent and taken before lock; lock guards all
  * that is marked below and is never held during input, output, hashing or compression.
  * The receiver takes lock only, so it can always go on, so the daemon can always answer:
@@ -88,6 +88,17 @@ struct base_rows {
 	uint32_t *firsts;  /* owned; of each piece its first row, and the end of all */
 };
 #define BASE_ROW_NONE UINT32_MAX
+
+/* The rows of the manifest, as far as they are made. */
+struct row_maker {
+	struct upload *upload; /* borrowed */
+	struct piece_writer writer;
+	uint32_t next;        /* entry whose row, if it has one, comes next */
+	uint32_t directory;   /* whose path begins `path`; NO_DIRECTORY: none does */
+	size_t directory_len; /* bytes of that, with the "/" behind it */
+	struct buffer path, scratch, names; /* owned */
+};
+#define NO_DIRECTORY UINT32_MAX
 
 struct upload {
 	const struct upload_request *request; /* borrowed */
@@ -285,7 +296,12 @@ const struct root_piece *upload_same_piece(const struct upload *upload, uint32_t
 int upload_measure(struct upload *upload, struct error *error);
 
 /* ---- upload_manifest.c ---- */
-/* Makes the manifest, asks about its pieces and sends them; fills the result's root. */
-int upload_manifest(struct upload *upload, struct error *error);
+void row_maker_init(struct row_maker *maker, struct upload *upload);
+void row_maker_fini(struct row_maker *maker);
+/* Makes the rows of what is settled, up to the first entry that is not, asks about the
+ * pieces that they fill and sends them. Behind the walk, by the thread that walked. */
+int upload_manifest_advance(struct row_maker *maker, struct error *error);
+/* Makes the rows that are left, and fills the result's root. All must be settled. */
+int upload_manifest_finish(struct row_maker *maker, struct error *error);
 
 #endif

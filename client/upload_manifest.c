@@ -1,5 +1,6 @@
 /* The end of an upload: rows in order, cut into pieces, which are asked about and sent
- * like other units while the rest is still being made. */
+ * like other units. Rows are made as early as they can be, while later files are still
+ * read: at the end there should be little left that one core does alone. */
 #include <string.h>
 
 #include "client/upload_internal.h"
@@ -21,14 +22,71 @@ static int on_piece(void *context, const struct root_piece *piece, const uint8_t
 	return upload_ask(upload, batch, error);
 }
 
-/* The row of an entry. path and names are filled and borrowed. */
-static struct row row_of(const struct upload *upload, uint32_t number,
-			 struct buffer *path, struct buffer *names)
+void row_maker_init(struct row_maker *maker, struct upload *upload)
 {
-	const struct entry *entry = tree_entry(upload->tree, number);
+	*maker = (struct row_maker){.upload = upload, .directory = NO_DIRECTORY};
+	piece_writer_init(&maker->writer, (struct piece_sink){on_piece, upload});
+}
+
+void row_maker_fini(struct row_maker *maker)
+{
+	piece_writer_fini(&maker->writer);
+	buffer_fini(&maker->path);
+	buffer_fini(&maker->scratch);
+	buffer_fini(&maker->names);
+}
+
+/* ---- one row ---- */
+
+/* Puts into path what --prefix puts in front, and the directory's path below the root,
+ * with a "/" behind each. */
+static void enter_directory(struct row_maker *maker, uint32_t directory)
+{
+	const char *prefix = maker->upload->request->prefix;
+	buffer_clear(&maker->path);
+	if (prefix && *prefix) {
+		buffer_put(&maker->path, prefix, strlen(prefix));
+		buffer_put_u8(&maker->path, '/');
+	}
+	if (directory != TREE_ROOT) {
+		tree_path(maker->upload->tree, directory, &maker->scratch);
+		buffer_put(&maker->path, maker->scratch.at, maker->scratch.len);
+		buffer_put_u8(&maker->path, '/');
+	}
+	maker->directory = directory;
+	maker->directory_len = maker->path.len;
+}
+
+/* The stored path. Entries of one directory mostly follow each other. */
+static void set_path(struct row_maker *maker, const struct entry *entry)
+{
+	if (maker->directory != entry->parent)
+		enter_directory(maker, entry->parent);
+	maker->path.len = maker->directory_len;
+	buffer_put(&maker->path, entry->name, entry->name_len);
+}
+
+/* The names of the file's units; false: one is not final. */
+static bool set_names(struct row_maker *maker, const struct entry *entry)
+{
+	bool all_final = true;
+	buffer_clear(&maker->names);
+	for (uint32_t i = 0; i < entry->unit_count; i++) {
+		struct unit_name name;
+		if (!unit_table_final(maker->upload->units, entry_units(entry)[i], &name))
+			all_final = false;
+		buffer_put(&maker->names, &name, sizeof name);
+	}
+	return all_final;
+}
+
+/* The row of an entry; of a file, names are set. Borrows from the maker. */
+static struct row row_of(struct row_maker *maker, const struct entry *entry)
+{
+	set_path(maker, entry);
 	struct row row = {
-		.path = (const char *)path->at,
-		.path_len = path->len,
+		.path = (const char *)maker->path.at,
+		.path_len = maker->path.len,
 		.type = entry->type,
 		.mode = entry->mode,
 		.time = {.seconds = entry->seconds, .nanoseconds = entry->nanoseconds},
@@ -40,93 +98,85 @@ static struct row row_of(const struct upload *upload, uint32_t number,
 	if (entry->type != ROW_FILE)
 		return row;
 	claim(entry->is_known);
-	buffer_clear(names);
-	for (uint32_t i = 0; i < entry->unit_count; i++) {
-		struct unit_name name =
-			unit_table_name(upload->units, entry_units(entry)[i]);
-		buffer_put(names, &name, sizeof name);
-	}
 	row.size = entry->size;
-	row.units = (const struct unit_name *)(const void *)names->at;
+	row.units = (const struct unit_name *)(const void *)maker->names.at;
 	row.unit_count = entry->unit_count;
 	return row;
 }
 
-/* The stored path: what --prefix puts in front, and the path below the root. */
-static void stored_path(const struct upload *upload, uint32_t number,
-			struct buffer *scratch, struct buffer *out)
+static int add_row(struct row_maker *maker, const struct entry *entry,
+		   struct error *error)
 {
-	const char *prefix = upload->request->prefix;
-	buffer_clear(out);
-	if (prefix && *prefix) {
-		buffer_put(out, prefix, strlen(prefix));
-		buffer_put_u8(out, '/');
-	}
-	tree_path(upload->tree, number, scratch);
-	buffer_put(out, scratch->at, scratch->len);
+	struct row row = row_of(maker, entry);
+	totals_add_row(&maker->upload->result->totals, &row);
+	return piece_writer_add(&maker->writer, &row, error);
 }
 
-/* What making the rows takes; all but the upload is owned. */
-struct making {
-	struct upload *upload; /* borrowed */
-	struct piece_writer writer;
-	struct buffer path, scratch, names;
-};
+/* ---- while files are read ---- */
 
-static void making_fini(struct making *making)
+/* Whether the row can be made already; the names of a file's units are set then. Whoever
+ * reads the file may still write all but its name, so the type is asked elsewhere. */
+static bool is_ready(struct row_maker *maker, uint32_t number)
 {
-	piece_writer_fini(&making->writer);
-	buffer_fini(&making->path);
-	buffer_fini(&making->scratch);
-	buffer_fini(&making->names);
+	const struct entry *entry = tree_entry(maker->upload->tree, number);
+	return !maker->upload->is_file.at[number] ||
+	       (entry_is_settled(entry) && set_names(maker, entry));
 }
 
-static struct row make_row(struct making *making, uint32_t number)
+int upload_manifest_advance(struct row_maker *maker, struct error *error)
 {
-	stored_path(making->upload, number, &making->scratch, &making->path);
-	return row_of(making->upload, number, &making->path, &making->names);
-}
-
-static int add_row(struct making *making, uint32_t number, struct error *error)
-{
-	struct row row = make_row(making, number);
-	totals_add_row(&making->upload->result->totals, &row);
-	return piece_writer_add(&making->writer, &row, error);
-}
-
-static int take_piece(struct making *making, const struct root_piece *piece,
-		      uint32_t last, struct error *error)
-{
-	struct row row = make_row(making, last);
-	totals_add(&making->upload->result->totals, &piece->totals);
-	return piece_writer_take(&making->writer, piece, &row, error);
-}
-
-static int add_rows(struct making *making, struct error *error)
-{
-	struct upload *upload = making->upload;
+	struct upload *upload = maker->upload;
+	/* which pieces of the base stand is known at the end only */
+	if (upload->base_rows.numbers)
+		return 0;
 	int rc = 0;
-	for (uint32_t i = 0; rc == 0 && i < upload->tree->count; i++) {
-		if (!tree_entry(upload->tree, i)->is_row)
-			continue;
-		const struct root_piece *piece =
-			piece_writer_between(&making->writer)
-				? upload_same_piece(upload, i, &i)
-				: NULL;
-		rc = piece ? take_piece(making, piece, i, error)
-			   : add_row(making, i, error);
+	while (rc == 0 && maker->next < upload->walked && is_ready(maker, maker->next)) {
+		const struct entry *entry = tree_entry(upload->tree, maker->next++);
+		rc = entry->is_row ? add_row(maker, entry, error) : 0;
 	}
-	return rc < 0 ? rc : piece_writer_finish(&making->writer, error);
+	return rc;
 }
 
-int upload_manifest(struct upload *upload, struct error *error)
+/* ---- at the end ---- */
+
+static int take_piece(struct row_maker *maker, const struct root_piece *piece,
+		      const struct entry *last, struct error *error)
 {
-	struct making making AUTO(making_fini) = {.upload = upload};
-	piece_writer_init(&making.writer, (struct piece_sink){on_piece, upload});
-	int rc = add_rows(&making, error);
+	struct row row = row_of(maker, last);
+	totals_add(&maker->upload->result->totals, &piece->totals);
+	return piece_writer_take(&maker->writer, piece, &row, error);
+}
+
+/* The row of maker->next, or a piece of the base that begins with it. */
+static int add_next(struct row_maker *maker, struct error *error)
+{
+	struct upload *upload = maker->upload;
+	const struct root_piece *piece =
+		piece_writer_between(&maker->writer)
+			? upload_same_piece(upload, maker->next, &maker->next)
+			: NULL;
+	const struct entry *entry = tree_entry(upload->tree, maker->next++);
+	if (entry->type == ROW_FILE)
+		(void)set_names(maker, entry);
+	return piece ? take_piece(maker, piece, entry, error)
+		     : add_row(maker, entry, error);
+}
+
+int upload_manifest_finish(struct row_maker *maker, struct error *error)
+{
+	struct upload *upload = maker->upload;
+	int rc = 0;
+	while (rc == 0 && maker->next < upload->tree->count) {
+		if (tree_entry(upload->tree, maker->next)->is_row)
+			rc = add_next(maker, error);
+		else
+			maker->next++;
+	}
+	if (rc == 0)
+		rc = piece_writer_finish(&maker->writer, error);
 	if (rc < 0)
 		return rc;
-	root_encode(&upload->result->root, &making.writer.root);
+	root_encode(&upload->result->root, &maker->writer.root);
 	upload->result->digest =
 		sha256_of(upload->result->root.at, upload->result->root.len);
 	return 0;

@@ -73,8 +73,10 @@ static void accept(struct worker *worker, bool is_prefix)
 	if (is_prefix)
 		source->is_plain = false;
 	source_finish(worker);
-	if (!racy)
+	if (!racy) {
+		entry_settle(tree_entry(upload->tree, revisit.entry));
 		return;
+	}
 	(void)pthread_mutex_lock(&upload->lock);
 	revisit_list_add(&upload->racy, &revisit);
 	(void)pthread_mutex_unlock(&upload->lock);

@@ -110,6 +110,8 @@ static void take_units(struct worker *worker, uint32_t number,
 	entry_set_units(entry, units, known->unit_count);
 	entry->size = known->size;
 	entry->is_known = true;
+	if (is_held || known->unit_count == 0)
+		entry_settle(entry);
 }
 
 enum recalled upload_recall(struct worker *worker, uint32_t number, struct batch *batch)

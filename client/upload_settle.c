@@ -21,6 +21,7 @@ void upload_leave_out(struct upload *upload, uint32_t number, const char *why)
 	entry->is_recorded = false;
 	entry->is_row = false;
 	entry->is_known = true;
+	entry_settle(entry);
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->result->skipped++;
 	(void)pthread_mutex_unlock(&upload->lock);

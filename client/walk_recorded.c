@@ -26,7 +26,7 @@ void walk_recorded_names(const struct stat_record *record, uint32_t directory,
 void walk_recorded_keep(struct entry *entry, uint32_t number,
 			const struct record_entry *known)
 {
-	entry->mode = known->mode & 0777;
+	entry->mode = known->mode & 0777u;
 	entry->seconds = known->stamp.modified.seconds;
 	entry->nanoseconds = known->stamp.modified.nanoseconds;
 	entry->record = number;

@@ -38,7 +38,8 @@ struct fake {
 	/* what it has seen */
 	struct fake_unit *units; /* owned */
 	size_t unit_count, unit_room;
-	unsigned asked, sent, sent_pieces, messages;
+	unsigned asked, sent, messages;
+	_Atomic unsigned sent_pieces; /* may be read meanwhile */
 	uint32_t unanswered, most_unanswered;
 	size_t largest_frame;
 	struct digest digest; /* of the latest COMMIT */

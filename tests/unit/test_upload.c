@@ -294,6 +294,51 @@ static void an_interrupt_ends_the_upload(void **state)
 	assert_int_equal(upload(fixture), ERR_INTERRUPTED);
 }
 
+/* ---- rows while files are read ---- */
+
+#define EARLY_FILES 2000
+#define EARLY_WAIT_MS 10000
+
+static void pause_ms(long ms)
+{
+	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* Reading the last file begins only once a piece of the manifest has been sent. */
+static void await_piece(void *context, const char *path, unsigned attempt)
+{
+	struct fixture *fixture = context;
+	(void)attempt;
+	if (strcmp(path, "last") != 0)
+		return;
+	for (int ms = 0; ms < EARLY_WAIT_MS && fixture->fake.sent_pieces == 0; ms++)
+		pause_ms(1);
+	fixture->opened = fixture->fake.sent_pieces;
+}
+
+static void pieces_are_sent_while_files_are_still_read(void **state)
+{
+	struct fixture *fixture = *state;
+	char name[16];
+	for (int i = 0; i < EARLY_FILES; i++) {
+		(void)snprintf(name, sizeof name, "f%04d", i);
+		scratch_text(&fixture->scratch, name, name);
+	}
+	scratch_text(&fixture->scratch, "last", "last");
+	/* none is so fresh that it has to be looked at again at the end */
+	pause_ms(50);
+	assert_int_equal(upload(fixture), 0);
+	/* the daemon has all files now, and none of the pieces */
+	fixture->fake.sent_pieces = 0;
+	fixture->request.prefix = "elsewhere";
+	fixture->request.on_opened = await_piece;
+	assert_int_equal(upload(fixture), 0);
+	assert_true(fixture->opened > 0);
+	assert_int_equal(fixture->result.totals.files, EARLY_FILES + 1);
+	assert_true(has_text(fixture, "elsewhere/f0000", "f0000"));
+	assert_true(has_text(fixture, "elsewhere/last", "last"));
+}
+
 /* ---- T3 ---- */
 
 static void append(const struct fixture *fixture, const char *path)
@@ -439,6 +484,7 @@ int main(void)
 		TEST(a_lost_connection_ends_the_upload),
 		TEST(what_the_daemon_says_is_the_error),
 		TEST(an_interrupt_ends_the_upload),
+		TEST(pieces_are_sent_while_files_are_still_read),
 		TEST(t3_a_file_that_changes_is_read_again),
 		TEST(t3_a_file_that_keeps_changing_is_an_error),
 		TEST(t3_skip_leaves_it_out_with_a_warning),
