@@ -30,7 +30,7 @@ static int refuse_unknown(const char *word, size_t len, struct error *error)
 	const char *nearest = suggest_option(word + 2, len - 2);
 	if (nearest)
 		return error_set(error, ERR_USAGE,
-				 "%.*s: there is no such option; did you mean %s?",
+				 "%.*s: there is no such option; did you mean --%s?",
 				 (int)len, word, nearest);
 	return error_set(error, ERR_USAGE,
 			 "%.*s: there is no such option; `baton help COMMAND` lists them",

@@ -10,6 +10,7 @@
 #include "proto/address.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
+#include "proto/nearest.h"
 
 const char config_help[] =
 	"batond: keeps the workspaces of CI workflows\n"
@@ -54,7 +55,6 @@ const char config_help[] =
 struct value_reader {
 	struct config *config;
 	const char *origin; /* "--data", "batond.conf:3: data" */
-	bool from_file;
 };
 
 static int parse_text(const struct value_reader *reader, const char *value, char **field,
@@ -168,11 +168,13 @@ SETTER(stop_timeout_ms, parse_time)
 SETTER(retention_ms, parse_time)
 #undef SETTER
 
-static const struct {
+struct config_key {
 	const char *name;
 	int (*set)(const struct value_reader *reader, const char *value,
 		   struct error *error);
-} config_keys[] = {
+};
+
+static const struct config_key config_keys[] = {
 	{"data", set_data},
 	{"listen", set_listen},
 	{"log-level", set_log_level},
@@ -184,20 +186,35 @@ static const struct {
 	{"idle", set_idle_ms},
 	{"stop-timeout", set_stop_timeout_ms},
 	{"retention", set_retention_ms},
+	{NULL, NULL},
 };
 
-static int set_value(const struct value_reader *reader, const char *name,
-		     const char *value, struct error *error)
+static const struct config_key *key_named(const char *name)
 {
-	for (size_t i = 0; i < sizeof(config_keys) / sizeof(*config_keys); i++) {
-		if (strcmp(config_keys[i].name, name) == 0)
-			return config_keys[i].set(reader, value, error);
+	for (const struct config_key *key = config_keys; key->name; key++) {
+		if (strcmp(key->name, name) == 0)
+			return key;
 	}
-	return error_set(error, ERR_USAGE, "%s: no such %s; see batond --help",
-			 reader->origin, reader->from_file ? "key" : "option");
+	return NULL;
+}
+
+static void consider_keys(struct nearest *nearest)
+{
+	for (const struct config_key *key = config_keys; key->name; key++)
+		nearest_consider(nearest, key->name);
 }
 
 /* ---- the file ---- */
+
+static int refuse_key(const char *origin, const char *name, struct error *error)
+{
+	struct nearest nearest;
+	nearest_init(&nearest, name, strlen(name));
+	consider_keys(&nearest);
+	return error_set(error, ERR_USAGE, "%s: there is no such key; %s%s%s", origin,
+			 nearest.name ? "did you mean `" : "batond --help lists them",
+			 nearest.name ? nearest.name : "", nearest.name ? "`?" : "");
+}
 
 static char *trim(char *text)
 {
@@ -224,9 +241,11 @@ static int read_line(struct config *config, const char *file, unsigned number, c
 	*equals = '\0';
 	name = trim(name);
 	snprintf(origin, sizeof(origin), "%s:%u: %s", file, number, name);
-	struct value_reader reader = {
-		.config = config, .origin = origin, .from_file = true};
-	return set_value(&reader, name, trim(equals + 1), error);
+	const struct config_key *key = key_named(name);
+	if (!key)
+		return refuse_key(origin, name, error);
+	struct value_reader reader = {.config = config, .origin = origin};
+	return key->set(&reader, trim(equals + 1), error);
 }
 
 static int read_file(struct config *config, const char *file, struct error *error)
@@ -253,6 +272,32 @@ struct arguments {
 	int next;
 };
 
+static bool flag_takes_value(const char *name)
+{
+	return strncmp(name, "--", 2) == 0 &&
+	       (strcmp(name, "--config") == 0 || key_named(name + 2));
+}
+
+/* What take_bare_word() knows has got here by a value that it does not take. */
+static int refuse_flag(const char *name, struct error *error)
+{
+	if (strncmp(name, "--", 2) != 0)
+		return error_set(error, ERR_USAGE, "%s: not an option; see batond --help",
+				 name);
+	struct nearest nearest;
+	nearest_init(&nearest, name + 2, strlen(name + 2));
+	consider_keys(&nearest);
+	nearest_consider(&nearest, "config");
+	nearest_consider(&nearest, "read-data");
+	nearest_consider(&nearest, "version");
+	nearest_consider(&nearest, "help");
+	if (nearest.name && nearest.distance == 0)
+		return error_set(error, ERR_USAGE, "%s: it takes no value", name);
+	return error_set(error, ERR_USAGE, "%s: there is no such option; %s%s%s", name,
+			 nearest.name ? "did you mean --" : "batond --help lists them",
+			 nearest.name ? nearest.name : "", nearest.name ? "?" : "");
+}
+
 /* Splits --name=value or takes the next argument. */
 static int flag_value(struct arguments *arguments, const char **ret_name,
 		      const char **ret_value, char **ret_memory, struct error *error)
@@ -261,8 +306,11 @@ static int flag_value(struct arguments *arguments, const char **ret_name,
 	*ret_memory = must_strdup(flag);
 	char *equals = strchr(*ret_memory, '=');
 	*ret_name = *ret_memory;
-	if (equals) {
+	if (equals)
 		*equals = '\0';
+	if (!flag_takes_value(*ret_name))
+		return refuse_flag(*ret_name, error);
+	if (equals) {
 		*ret_value = equals + 1;
 		return 0;
 	}
@@ -322,11 +370,7 @@ static int read_flags(struct config *config, int argc, char *const *argv,
 		}
 		struct value_reader reader = {.config = config, .origin = name};
 		if (!is_config && !only_config)
-			code = strncmp(name, "--", 2) == 0
-				       ? set_value(&reader, name + 2, value, error)
-				       : error_set(error, ERR_USAGE,
-						   "%s: not an option; see batond --help",
-						   name);
+			code = key_named(name + 2)->set(&reader, value, error);
 		if (code)
 			return code;
 	}

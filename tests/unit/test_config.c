@@ -92,7 +92,14 @@ static void expect_refusal(const char *const *flags, const char *part)
 static void wrong_flags_are_named(void **state)
 {
 	(void)state;
-	REFUSED("--frob", "--frob", "1");
+	REFUSED("--frob: there is no such option; batond --help lists them", "--frob",
+		"1");
+	REFUSED("--frob: there is no such option", "--frob=1");
+	REFUSED("--frob: there is no such option", "--frob");
+	REFUSED("did you mean --listen?", "--lisent", "unix:/a");
+	REFUSED("did you mean --read-data?", "check", "--read-dat");
+	REFUSED("--read-data: it takes no value", "check", "--read-data=yes");
+	REFUSED("-d: not an option", "-d");
 	REFUSED("--data: needs a value", "--data");
 	REFUSED("--sessions: `0`", "--sessions", "0");
 	REFUSED("--sessions: `-1`", "--sessions=-1");
@@ -106,14 +113,17 @@ static void wrong_flags_are_named(void **state)
 static void wrong_lines_are_named_with_their_number(void **state)
 {
 	(void)state;
-	char path[64], expected[80];
+	char path[64], expected[128];
 	write_file(path, "data = /x\nlisten\n");
 	snprintf(expected, sizeof(expected), "%s:2", path);
 	REFUSED(expected, "--config", path);
 	unlink(path);
 	write_file(path, "colour = red\n");
-	snprintf(expected, sizeof(expected), "%s:1: colour", path);
+	snprintf(expected, sizeof(expected), "%s:1: colour: there is no such key", path);
 	REFUSED(expected, "--config", path);
+	unlink(path);
+	write_file(path, "idel = 5m\n");
+	REFUSED("idel: there is no such key; did you mean `idle`?", "--config", path);
 	unlink(path);
 }
 

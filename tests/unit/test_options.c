@@ -19,6 +19,7 @@
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 #include "proto/limits.h"
+#include "proto/nearest.h"
 
 #define WORDS_MAX 16
 
@@ -504,13 +505,13 @@ static void r5_who_reads_another_workflow_needs_none_of_its_own(void **state)
 static void distance_counts_mistakes(void **state)
 {
 	(void)state;
-	assert_int_equal(suggest_distance("abc", 3, "abc", 3), 0);
-	assert_int_equal(suggest_distance("abc", 3, "acb", 3), 1);
-	assert_int_equal(suggest_distance("", 0, "abc", 3), 3);
-	assert_int_equal(suggest_distance("kitten", 6, "sitting", 7), 3);
-	assert_true(suggest_distance("a", 1, "a", SUGGEST_LEN_MAX + 1) == SIZE_MAX);
+	assert_int_equal(nearest_distance("abc", 3, "abc", 3), 0);
+	assert_int_equal(nearest_distance("abc", 3, "acb", 3), 1);
+	assert_int_equal(nearest_distance("", 0, "abc", 3), 3);
+	assert_int_equal(nearest_distance("kitten", 6, "sitting", 7), 3);
+	assert_true(nearest_distance("a", 1, "a", NEAREST_LEN_MAX + 1) == SIZE_MAX);
 	assert_null(suggest_command("x"));
-	assert_string_equal(suggest_option("no-prog", 7), "--no-progress");
+	assert_string_equal(suggest_option("no-prog", 7), "no-progress");
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, clear_environment)
