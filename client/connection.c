@@ -234,7 +234,7 @@ int connection_pause(uint32_t pause_ms, struct error *error)
 	}
 	if (wake.revents)
 		return error_set(error, ERR_INTERRUPTED,
-				 "waiting for the daemon was interrupted");
+				 "interrupted while waiting for the daemon");
 	return 0;
 }
 

@@ -167,7 +167,7 @@ static int wait_for_list(int fd, const char *name, struct error *error)
 	(void)poll(polls, 2, -1);
 	if (polls[1].revents)
 		return error_set(error, ERR_INTERRUPTED,
-				 "--paths-from `%s`: reading it was interrupted", name);
+				 "interrupted while reading --paths-from `%s`", name);
 	return 0;
 }
 

@@ -50,7 +50,7 @@ static int wait_for(const struct attempt *attempt, int fd, int timeout_ms)
 		return unreachable(attempt, errno);
 	if (polled[1].revents)
 		return error_set(attempt->error, ERR_INTERRUPTED,
-				 "connecting to %s was interrupted",
+				 "interrupted while connecting to %s",
 				 attempt->address->url);
 	return ready > 0;
 }

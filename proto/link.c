@@ -78,7 +78,7 @@ int link_poll(struct link *link, short events, int timeout_ms, struct error *err
 		return link_lost(link, errno, error);
 	if (polled[1].revents)
 		return error_set(error, ERR_INTERRUPTED,
-				 "%s: the exchange was interrupted", link->peer);
+				 "interrupted in the exchange with %s", link->peer);
 	return polled[0].revents;
 }
 

@@ -267,14 +267,20 @@ class Interrupts(Scenario):
         _, err = process.communicate()
         self.assertEqual(process.returncode, -number, err)
         hold.release()
+        return err.decode()
+
+    def interrupt_told(self, *arguments, **options):
+        """Who has something to clean up says that it was interrupted, not whom it waited for."""
+        err = self.interrupt(*arguments, **options)
+        self.assertRegex(err, r"\Abaton: interrupted.*\n\Z")
 
     def test_a_persist_that_is_interrupted_leaves_nothing(self):
         root = self.tree({"big": BIG, "small": ""})
         for way, at in (("up", 0), ("up", 30), ("up", 1_000_000), ("up", 2_500_000), ("down", 0),
                         ("down", 100), ("down", 200)):
             with self.subTest(way=way, at=at), self.nothing_changes(root):
-                self.interrupt(Hold(way, at), "persist", "--namespace", f"{way}{at}", "--root",
-                               root, ".", job="a")
+                self.interrupt_told(Hold(way, at), "persist", "--namespace", f"{way}{at}",
+                                    "--root", root, ".", job="a")
 
     def test_an_attach_that_is_interrupted_leaves_dir_as_it_was(self):
         self.persist("a", {"big": BIG, "small": "", "d/e": "x"})
@@ -286,8 +292,8 @@ class Interrupts(Scenario):
                 with self.subTest(way=way, at=at, number=number), \
                         self.nothing_changes(empty, into.parent):
                     for place in (into, empty):
-                        self.interrupt(Hold(way, at), "attach", place, number=number)
-                self.interrupt(Hold(way, at), "attach", full, number=number)
+                        self.interrupt_told(Hold(way, at), "attach", place, number=number)
+                self.interrupt_told(Hold(way, at), "attach", full, number=number)
                 self.assertIn((full / "small").read_text(), ("mine", ""))
                 self.assertLessEqual(set(os.listdir(full)), {"small", "other", "d", "big"})
         self.attach(into=full)
