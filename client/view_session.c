@@ -80,6 +80,18 @@ void view_session_close(struct view_session *session)
 
 /* ---- what is said of it ---- */
 
+static void warn_of_need(struct report *report, struct text need)
+{
+	bool has_comma = need.len && memchr(need.at, ',', need.len);
+	report_warning(
+		report,
+		"needs `%.*s`: the daemon never heard of that job in this workflow%s",
+		(int)need.len, need.at,
+		has_comma ? " (a comma does not separate names here; give --needs "
+			    "once for each)"
+			  : "");
+}
+
 void view_session_warn(struct view_session *session)
 {
 	const struct view_rows *view = &session->view;
@@ -87,11 +99,7 @@ void view_session_warn(struct view_session *session)
 		report_warning(session->report, "%.*s", (int)view->warnings.items[i].len,
 			       view->warnings.items[i].at);
 	for (size_t i = 0; i < view->unknown_needs.count; i++)
-		report_warning(session->report,
-			       "needs `%.*s`: the daemon never heard of that job in this "
-			       "workflow",
-			       (int)view->unknown_needs.items[i].len,
-			       view->unknown_needs.items[i].at);
+		warn_of_need(session->report, view->unknown_needs.items[i]);
 	for (size_t i = 0; i < view->stale.count; i++) {
 		char label[LABEL_SIZE];
 		const struct msg_layer *layer = &view->stale.items[i];

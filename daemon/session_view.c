@@ -186,14 +186,28 @@ static void say(struct sentence *sentence, const char *format, ...)
 		sentence->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
+/* Behind unknown names, of which one may be a list that somebody meant. */
+static void say_no_list(bool has_comma, const char *option, struct sentence *sentence)
+{
+	if (has_comma)
+		say(sentence,
+		    " (a comma does not separate names here; give %s once for each)",
+		    option);
+}
+
 static void say_unknown_needs(struct session *session, const struct session_view *view,
 			      struct sentence *sentence)
 {
 	const struct text_list *needs = &session->request->attach.identity.needs;
-	for (size_t i = 0; i < view->view.unknown_need_count; i++)
+	bool has_comma = false;
+	for (size_t i = 0; i < view->view.unknown_need_count; i++) {
+		const char *name = message_arena_string(
+			session->arena, needs->items[view->view.unknown_needs[i]]);
 		say(sentence, "%s `%s`", i ? "," : "; the daemon never heard of the job",
-		    message_arena_string(session->arena,
-					 needs->items[view->view.unknown_needs[i]]));
+		    name);
+		has_comma = has_comma || strchr(name, ',');
+	}
+	say_no_list(has_comma, "--needs", sentence);
 }
 
 /* Executions that only made a base of another workflow were not heard of here. */
@@ -209,21 +223,27 @@ static bool is_heard_of(const struct session_view *view, const char *name, bool 
 	return false;
 }
 
-/* Names after `intro` those of the list that were never heard of; false: none. */
-static bool say_unknown(struct session *session, const struct session_view *view,
-			const struct text_list *names, const char *intro,
-			struct sentence *sentence)
+struct unknown {
+	bool any, has_comma;
+};
+
+/* Names after `intro` those of the list that were never heard of. */
+static struct unknown say_unknown(struct session *session,
+				  const struct session_view *view,
+				  const struct text_list *names, const char *intro,
+				  struct sentence *sentence)
 {
-	bool any = false;
+	struct unknown unknown = {0};
 	for (size_t i = 0; i < names->count; i++) {
 		const char *name = message_arena_string(session->arena, names->items[i]);
 		bool is_shard = names == &session->request->attach.prefer;
 		if (is_heard_of(view, name, is_shard))
 			continue;
-		say(sentence, "%s `%s`", any ? "," : intro, name);
-		any = true;
+		say(sentence, "%s `%s`", unknown.any ? "," : intro, name);
+		unknown.any = true;
+		unknown.has_comma = unknown.has_comma || strchr(name, ',');
 	}
-	return any;
+	return unknown;
 }
 
 static int nothing(struct session *session, const struct session_view *view,
@@ -249,9 +269,12 @@ static int nothing(struct session *session, const struct session_view *view,
 		say(&sentence, "%s `%s`", i ? "," : " from",
 		    message_arena_string(session->arena, attach->from.items[i]));
 	say_unknown_needs(session, view, &sentence);
-	if (!unknown)
-		(void)say_unknown(session, view, &attach->from,
-				  "; the daemon never heard of", &sentence);
+	if (!unknown) {
+		struct unknown from = say_unknown(session, view, &attach->from,
+						  "; the daemon never heard of",
+						  &sentence);
+		say_no_list(from.has_comma, "--from", &sentence);
+	}
 	if (view->view.stale_count)
 		say(&sentence,
 		    "; %zu stale ones were left out (--stale=keep brings them back)",
@@ -338,9 +361,11 @@ static void warn_unknown(struct session *session, const struct session_view *vie
 			 struct msg_view *message, struct text *warnings)
 {
 	struct sentence sentence = {0};
-	if (!say_unknown(session, view, names, option, &sentence))
+	struct unknown unknown = say_unknown(session, view, names, option, &sentence);
+	if (!unknown.any)
 		return;
 	say(&sentence, ": the daemon never heard of that in this workflow");
+	say_no_list(unknown.has_comma, option, &sentence);
 	warnings[message->warnings.count++] =
 		message_arena_copy(session->arena, sentence.text);
 }

@@ -225,6 +225,22 @@ class Nothing(Views):
         self.persist("a", {"a": ""})
         self.assert_refused("--from", "b", says="from `b`; the daemon never heard of `b`")
 
+    def test_an_unknown_name_with_a_comma_may_be_meant_as_a_list(self):
+        for job in ("a", "b", "x,y"):
+            self.persist(job, {job: ""})
+        hint = "a comma does not separate names here; give %s once for each"
+        for flag in ("--needs", "--from"):
+            self.refused("attach", flag, "a,b", self.missing(), status=3,
+                         says=("`a,b`", hint % flag))
+        for flags in (["--needs", "a,b", "--needs", "a"], ["--from", "a,b", "--from", "a"],
+                      ["--prefer", "a,b"]):
+            warnings = self.attach(None, *flags)[0]["warnings"]
+            self.assertEqual(len(warnings), 1)
+            self.assertIn("`a,b`", warnings[0])
+            self.assertIn(hint % flags[0], warnings[0])
+        for flags in (["--needs", "x,y"], ["--needs", "ghost", "--needs", "a"]):
+            self.assertNotIn("comma", str(self.attach(None, *flags)[0]["warnings"]))
+
     def test_w8_a_filter_that_matches_nothing_is_an_error(self):
         self.persist("a", {"a": ""})
         self.assert_refused("--only", "ghost/**", says="--only")
