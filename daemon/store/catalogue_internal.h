@@ -42,6 +42,10 @@ int catalogue_failure(struct catalogue *catalogue, int code, struct error *error
 /* ERR_DAMAGED: what should be a set of layers (id_set.h) is none. */
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
+/* Makes the schema where the database is new. ERR_VERSION where it is another one, by its
+ * number or by its tables and indexes: the sentence names the data directory. */
+int catalogue_check_schema(struct catalogue *catalogue, struct error *error);
+
 int64_t catalogue_now_ms(void);
 
 /* A text's two arguments for "%.*s". */

@@ -9,13 +9,7 @@
 
 #define DATABASE_NAME "catalogue.db"
 #define WAL_NAME DATABASE_NAME "-wal"
-#define SCHEMA_VERSION 1
 #define REWRITE_LEN 65536u
-
-/* schema.sql, its comments included. */
-static const char schema[] =
-#include "daemon/store/schema_sql.h"
-	;
 
 /* No room for an error here: what matters was reported where it failed. */
 static void discard(struct catalogue **at)
@@ -107,37 +101,6 @@ static int use_wal(struct catalogue *catalogue, struct error *error)
 			 catalogue->path);
 }
 
-static int make_schema(struct catalogue *catalogue, struct error *error)
-{
-	struct change change AUTO(change_end) = {0};
-	int result = change_begin(&change, catalogue, error);
-	if (result == 0)
-		result = execute(catalogue, schema, error);
-	if (result == 0)
-		result = execute(catalogue, "PRAGMA user_version=1", error);
-	_Static_assert(SCHEMA_VERSION == 1, "the pragma above says 1");
-	return result == 0 ? change_commit(&change, error) : result;
-}
-
-/* Makes the schema where the database is new. */
-static int check_schema(struct catalogue *catalogue, struct error *error)
-{
-	struct query query AUTO(query_end) = query_of(catalogue, "PRAGMA user_version");
-	int64_t version;
-	int result = query_one(&query, &version, error);
-	if (result < 0)
-		return result;
-	query_end(&query);
-	if (version == 0)
-		return make_schema(catalogue, error);
-	if (version == SCHEMA_VERSION)
-		return 0;
-	return error_set(error, ERR_VERSION,
-			 "`%s`: schema version %lld, this batond knows %d; use a newer "
-			 "batond",
-			 catalogue->path, (long long)version, SCHEMA_VERSION);
-}
-
 /* locking_mode has to come first: there is no shared memory (vfs.h). */
 static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
 			       "PRAGMA synchronous=FULL;"
@@ -159,7 +122,7 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 	if (result == 0)
 		result = use_wal(catalogue, error);
 	if (result == 0)
-		result = check_schema(catalogue, error);
+		result = catalogue_check_schema(catalogue, error);
 	return result == 0 ? checkpoint(catalogue, error) : result;
 }
 

@@ -1,11 +1,14 @@
 """batond itself: listening, its log, its configuration, its end, `batond check`."""
 
+import contextlib
 import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 
 from harness import BATOND, PATIENCE, Scenario, contents, random_bytes
@@ -100,6 +103,39 @@ class Starting(DaemonScenario):
                     says="batond store")
         (self.daemon.data / "format").write_text("batond store 1\n")
         self.daemon.start()
+
+
+    def changed_catalogue(self, script):
+        """The daemon's data, with a catalogue that SQL has changed, in a folder of its own."""
+        self.daemon.stop()
+        data = self.missing()
+        shutil.copytree(self.daemon.data, data)
+        self.daemon.start()
+        with contextlib.closing(sqlite3.connect(data / "catalogue.db")) as database:
+            database.executescript(script)
+        return data
+
+    def test_a_catalogue_of_another_schema_is_refused(self):
+        self.persist("a", {"a": "1"})
+        for script, says in (
+                ("PRAGMA user_version=1", "has schema 1, this batond knows 2; an older"),
+                ("PRAGMA user_version=3", "has schema 3, this batond knows 2; a newer"),
+                ("PRAGMA user_version=-1", "an older"),
+                ("ALTER TABLE workflows DROP COLUMN expired_ms",
+                 "not made with `CREATE TABLE workflows (…)`"),
+                ("DROP TABLE inherited_layers", "`CREATE TABLE inherited_layers (…)`"),
+                ("DROP INDEX executions_own",
+                 "`CREATE UNIQUE INDEX executions_own ON executions (…)`"),
+                ("ALTER TABLE layers ADD COLUMN extra", "`CREATE TABLE layers (…)`"),
+                ("CREATE TABLE zoo (x)", "has tables that this batond knows not")):
+            with self.subTest(script=script):
+                data = self.changed_catalogue(script)
+                for verb in ([], ["check"]):
+                    done = self.batond(*verb, "--data", data, *([] if verb else
+                                       ["--listen", f"unix:{self.folder}/other/sock"]),
+                                       status=6, says=(f"`{data}`: its catalogue", says,
+                                                       "--data"))
+                    self.assertEqual(len(done.stderr.splitlines()), 1, done)
 
 
 class Configuration(DaemonScenario):
