@@ -107,6 +107,40 @@ int recovery_lock(struct store *store, struct error *error)
 	return 0;
 }
 
+static bool has_catalogue(const struct store *store)
+{
+	struct stat status;
+	return fstatat(store->directory_fd, "catalogue.db", &status, 0) == 0 &&
+	       status.st_size > 0;
+}
+
+/* Whether a segment lies there, of whatever catalogue: 1, 0, <0 an error. */
+static int has_segments(const struct store *store, struct error *error)
+{
+	int fd = openat(store->segments_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return local_error(store, "segments", "listed", error);
+	const struct dirent *entry;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			return 1;
+	}
+	return 0;
+}
+
+/* To a new catalogue all segments would be files that it does not know. */
+static int check_catalogue(const struct store *store, struct error *error)
+{
+	int alone = has_catalogue(store) ? 0 : has_segments(store, error);
+	if (alone <= 0)
+		return alone;
+	return error_set(error, ERR_DAMAGED,
+			 "`%s/catalogue.db`: missing, though there are segments; put it "
+			 "back with its -wal, or give an empty directory with --data",
+			 store->directory);
+}
+
 int recovery_check_format(struct store *store, struct error *error)
 {
 	char text[FORMAT_ROOM] = "";
@@ -114,7 +148,7 @@ int recovery_check_format(struct store *store, struct error *error)
 	if (found < 0)
 		return found;
 	if (found > 0 && strcmp(text, FORMAT_TEXT) == 0)
-		return 0;
+		return check_catalogue(store, error);
 	size_t prefix_len = strlen(FORMAT_PREFIX);
 	if (found > 0 && strncmp(text, FORMAT_PREFIX, prefix_len) == 0 &&
 	    strtol(text + prefix_len, NULL, 10) > 1)
@@ -122,10 +156,7 @@ int recovery_check_format(struct store *store, struct error *error)
 				 "`%s`: a store of a newer format (%.*s) than this "
 				 "program knows",
 				 store->directory, (int)strcspn(text, "\n"), text);
-	struct stat status;
-	bool has_catalogue = fstatat(store->directory_fd, "catalogue.db", &status, 0) ==
-			     0;
-	if (found > 0 || has_catalogue)
+	if (found > 0 || has_catalogue(store))
 		return error_set(error, ERR_DAMAGED, "`%s/format`: %s", store->directory,
 				 found > 0 ? "does not say that this is a store"
 					   : "missing, though there is a catalogue");

@@ -15,7 +15,7 @@
 int recovery_lock(struct store *store, struct error *error);
 
 /* Checks `format`, or writes it into a directory that has no catalogue. ERR_VERSION,
- * ERR_DAMAGED, ERR_LOCAL. */
+ * ERR_DAMAGED (also for segments without a catalogue), ERR_LOCAL. */
 int recovery_check_format(struct store *store, struct error *error);
 
 /* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged;

@@ -105,6 +105,22 @@ class Starting(DaemonScenario):
         self.daemon.start()
 
 
+    def test_segments_without_their_catalogue_are_not_deleted(self):
+        self.persist("a", {"a": BIG})
+        for lost in (lambda path: path.write_bytes(b""), lambda path: path.unlink()):
+            self.daemon.stop()
+            catalogue = self.daemon.data / "catalogue.db"
+            kept = catalogue.read_bytes()
+            lost(catalogue)
+            before = self.daemon.segments()
+            for verb in ([], ["check"]):
+                self.batond(*verb, "--data", self.daemon.data, status=6,
+                            says=(f"`{catalogue}`: missing", "--data"))
+            self.assertEqual(self.daemon.segments(), before)
+            catalogue.write_bytes(kept)
+            self.daemon.start()
+            self.assertEqual((self.attach()[1] / "a").read_bytes(), BIG)
+
     def changed_catalogue(self, script):
         """The daemon's data, with a catalogue that SQL has changed, in a folder of its own."""
         self.daemon.stop()
