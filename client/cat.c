@@ -19,6 +19,8 @@
 
 struct cat {
 	const struct options *options; /* borrowed */
+	const char *path;              /* borrowed; as it was given, cleaned */
+	char *unescaped; /* owned; what it stands for if `baton ls` printed it, or NULL */
 	struct view_session session;
 	struct view_table table;
 	uint32_t entry;              /* the file */
@@ -36,6 +38,7 @@ static void drop_round(struct cat *cat)
 static void cat_fini(struct cat *cat)
 {
 	drop_round(cat);
+	free(cat->unescaped);
 	view_table_fini(&cat->table);
 	view_session_close(&cat->session);
 }
@@ -49,12 +52,20 @@ static const char *workflow_of(const struct options *options)
 	return options->workflow.value ? options->workflow.value : "";
 }
 
-static int not_found(const struct cat *cat, const char *path, struct error *error)
+static int not_found(const struct cat *cat, struct error *error)
 {
 	return error_set(
 		error, ERR_NOT_FOUND,
-		"`%s`: not in the view of workflow `%s`; `baton ls` shows what is", path,
-		workflow_of(cat->options));
+		"`%s`: not in the view of workflow `%s`; `baton ls` shows what is",
+		cat->path, workflow_of(cat->options));
+}
+
+static int refuse_ambiguous(const struct cat *cat, struct error *error)
+{
+	return error_set(error, ERR_USAGE,
+			 "`%s`: a path of the view, and how `baton ls` prints another "
+			 "one; attach what is meant with --only",
+			 cat->path);
 }
 
 /* "./a//b" is a/b. */
@@ -76,12 +87,28 @@ static char *clean_path(const char *path)
 	return clean;
 }
 
-/* What the path is, of the rows that its pattern gave: itself or what is below it. */
-static int take_row(struct cat *cat, const struct row *row, const char *path,
-		    struct error *error)
+/* What ls prints of a name that is not UTF-8, or has a backslash. */
+static char *unescaped_path(const char *path)
 {
-	size_t len = strlen(path);
-	if (row->path_len != len || memcmp(row->path, path, len) != 0 ||
+	size_t len;
+	char *unescaped AUTO_FREE = path_unescape(path, strlen(path), &len);
+	bool differs = unescaped && strcmp(unescaped, path) != 0;
+	return differs && path_valid(unescaped, len) ? take_ptr(&unescaped) : NULL;
+}
+
+static bool is_at(const struct row *row, const char *path)
+{
+	return path && row->path_len == strlen(path) &&
+	       memcmp(row->path, path, row->path_len) == 0;
+}
+
+/* What the path is, of the rows that its patterns gave: itself or what is below it. */
+static int take_row(struct cat *cat, const struct row *row, struct error *error)
+{
+	const char *path = cat->path;
+	if (cat->table.entry_count > 1)
+		return refuse_ambiguous(cat, error);
+	if ((!is_at(row, path) && !is_at(row, cat->unescaped)) ||
 	    row->type == ROW_DIRECTORY)
 		return error_set(error, ERR_USAGE,
 				 "`%s`: a directory; `baton ls` lists what is in it",
@@ -97,18 +124,18 @@ static int take_row(struct cat *cat, const struct row *row, const char *path,
 	return view_table_add(&cat->table, row, error);
 }
 
-static int find_file(struct cat *cat, const char *path, struct error *error)
+static int find_file(struct cat *cat, struct error *error)
 {
 	struct view_row row;
 	int got;
 	int err = 0;
 	while ((got = view_session_next(&cat->session, &row, error)) > 0 && !err)
-		err = take_row(cat, &row.row, path, error);
+		err = take_row(cat, &row.row, error);
 	if (got < 0 || err)
 		return got < 0 ? got : err;
 	view_table_finish(&cat->table);
 	if (cat->table.entry_count < 2)
-		return not_found(cat, path, error);
+		return not_found(cat, error);
 	cat->entry = cat->table.entry_count - 1;
 	return 0;
 }
@@ -193,17 +220,17 @@ static int copy_file(struct cat *cat, struct error *error)
 
 /* ---- the verb ---- */
 
-static int cat_path(struct cat *cat, const struct msg_attach *request, const char *path,
+static int cat_path(struct cat *cat, const struct msg_attach *request,
 		    struct error *error)
 {
 	uint64_t deadline_ms = connection_patience(cat->options);
 	int err = view_session_open(&cat->session, cat->options, request, deadline_ms,
 				    error);
 	if (!err)
-		err = find_file(cat, path, error);
+		err = find_file(cat, error);
 	/* The filter was the path. */
 	if (err == ERR_EMPTY)
-		err = not_found(cat, path, error);
+		err = not_found(cat, error);
 	if (!err)
 		view_session_warn(&cat->session);
 	return err ? err : copy_file(cat, error);
@@ -227,9 +254,12 @@ int cat_run(const struct options *options, struct report *report, struct error *
 	int err = attach_request_make(options, "look", &request, error);
 	if (err)
 		return err;
-	char *pattern AUTO_FREE = pattern_of_path(path);
-	struct text only = text_of(pattern);
-	request.message.only = (struct text_list){.items = &only, .count = 1};
+	cat.path = path;
+	cat.unescaped = unescaped_path(path);
+	char *given AUTO_FREE = pattern_of_path(path);
+	char *meant AUTO_FREE = cat.unescaped ? pattern_of_path(cat.unescaped) : NULL;
+	struct text only[] = {text_of(given), text_of(meant ? meant : "")};
+	request.message.only = (struct text_list){only, meant ? 2 : 1};
 	request.message.exclude = (struct text_list){0};
-	return cat_path(&cat, &request.message, path, error);
+	return cat_path(&cat, &request.message, error);
 }

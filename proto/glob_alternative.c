@@ -37,10 +37,13 @@ static enum glob_component_kind kind_of(const char *text, size_t len)
 
 static void put_unescaped(struct buffer *out, const char *text, size_t len)
 {
-	for (size_t at = 0; at < len; at++) {
-		if (text[at] == '\\')
+	for (size_t at = 0; at < len;) {
+		char byte = text[at];
+		if (byte == '\\')
+			at += glob_syntax_scan_escape(text + at, len - at, &byte);
+		else
 			at++;
-		buffer_put_u8(out, (uint8_t)text[at]);
+		buffer_put_u8(out, (uint8_t)byte);
 	}
 }
 
@@ -168,8 +171,11 @@ static size_t unit_takes(const char *text, size_t len, char byte)
 			glob_syntax_scan_set(text, len, (uint8_t)byte);
 		return scan.matches ? scan.len : 0;
 	}
-	if (text[0] == '\\')
-		return text[1] == byte ? 2 : 0;
+	if (text[0] == '\\') {
+		char wanted;
+		size_t escape_len = glob_syntax_scan_escape(text, len, &wanted);
+		return wanted == byte ? escape_len : 0;
+	}
 	return text[0] == '?' || text[0] == byte ? 1 : 0;
 }
 

@@ -26,15 +26,27 @@ struct range {
 	uint8_t high;
 };
 
+size_t glob_syntax_scan_escape(const char *text, size_t len, char *ret_byte)
+{
+	size_t escape_len = path_unescape_byte(text, len, ret_byte);
+	if (escape_len > 0 || len < 2)
+		return escape_len;
+	*ret_byte = text[1];
+	return 2;
+}
+
 /* One byte of a set at *at, which moves behind it; false at the end of the text. */
 static bool read_set_byte(const char *text, size_t len, size_t *at, uint8_t *ret_byte)
 {
-	if (*at < len && text[*at] == '\\')
-		++*at;
 	if (*at >= len)
 		return false;
-	*ret_byte = (uint8_t)text[(*at)++];
-	return true;
+	char byte = text[*at];
+	size_t byte_len = 1;
+	if (byte == '\\')
+		byte_len = glob_syntax_scan_escape(text + *at, len - *at, &byte);
+	*at += byte_len;
+	*ret_byte = (uint8_t)byte;
+	return byte_len > 0;
 }
 
 static bool read_range(const char *text, size_t len, size_t *at, struct range *ret_range)
@@ -71,9 +83,8 @@ size_t glob_syntax_unit_len(const char *text, size_t len)
 {
 	if (text[0] == '[')
 		return glob_syntax_scan_set(text, len, 0).len;
-	if (text[0] == '\\')
-		return len > 1 ? 2 : 0;
-	return 1;
+	char byte;
+	return text[0] == '\\' ? glob_syntax_scan_escape(text, len, &byte) : 1;
 }
 
 /* ---- checks ---------------------------------------------------------------------- */
@@ -89,6 +100,11 @@ static const char *unit_fault(const char *text, size_t len)
 					"the byte itself";
 	if (text[0] == '[' && glob_syntax_scan_set(text, len, 0).backwards)
 		return "a range in brackets ends before it begins";
+	char byte = '\0';
+	bool is_hex = text[0] == '\\' &&
+		      glob_syntax_scan_escape(text, len, &byte) > strlen("\\x");
+	if (is_hex && (byte == '/' || byte == '\0'))
+		return "\\x2f and \\x00 stand for bytes that no name has";
 	return NULL;
 }
 

@@ -1,7 +1,7 @@
 /*
  * How a glob is spelt: its lexical units, its sets, its braces. For glob.c alone.
  *
- * A unit is an escape (`\` and a byte), a whole set (`[…]`), or one byte. Braces are
+ * A unit is an escape (`\` and a byte, or `\xHH`), a whole set (`[…]`), or one byte. Braces are
  * spelling, not matching: `x{a,b}y` stands for the two patterns `xay` and `xby`, and a
  * comma or brace inside a unit of more than one byte means nothing. Pure functions.
  */
@@ -25,8 +25,12 @@ struct glob_set_scan {
 	bool backwards; /* has a range whose end is below its beginning */
 };
 
+/* Reads the escape that begins at text[0], a '\': its length, and the byte that it stands
+ * for; 0 where nothing follows. `\x` without two hexadecimal digits is an 'x'. */
+size_t glob_syntax_scan_escape(const char *text, size_t len, char *ret_byte);
+
 /* Reads the set that begins at text[0], a '['. A ']' that is first is a member, a '-'
- * that is first or last too, `\` takes the next byte as it is. */
+ * that is first or last too, escapes stand for their byte. */
 struct glob_set_scan glob_syntax_scan_set(const char *text, size_t len, uint8_t byte);
 
 /* Bytes of the unit at the beginning of text, which is not empty; 0 where it is cut: a

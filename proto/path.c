@@ -190,8 +190,7 @@ static int hex_value(char digit)
 	return -1;
 }
 
-/* Reads the escape at the beginning of text; 0 where there is none that is whole. */
-static size_t unescape_one(const char *text, size_t len, char *ret_byte)
+size_t path_unescape_byte(const char *text, size_t len, char *ret_byte)
 {
 	if (len >= 2 && text[1] == '\\') {
 		*ret_byte = '\\';
@@ -215,7 +214,7 @@ char *path_unescape(const char *text, size_t len, size_t *ret_len)
 		size_t step = 1;
 		char byte = text[at];
 		if (byte == '\\')
-			step = unescape_one(text + at, len - at, &byte);
+			step = path_unescape_byte(text + at, len - at, &byte);
 		if (step == 0)
 			return NULL;
 		path[path_len++] = byte;

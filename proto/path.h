@@ -45,6 +45,10 @@ char *path_escape(const char *path, size_t len);
  * begins neither \\ nor \xHH. */
 char *path_unescape(const char *text, size_t len, size_t *ret_len);
 
+/* Reads one such escape at the beginning of text, a backslash; returns its length, 0 where
+ * there is none that is whole. */
+size_t path_unescape_byte(const char *text, size_t len, char *ret_byte);
+
 /* A component that is safe as a directory name: '/' becomes %2F, '%' %25, a NUL %00, a
  * name that is "." or ".." gets its dots as %2E, an empty one becomes a lone %. Different
  * names give different components, at most three times as long: COMPONENT_LEN_MAX is for

@@ -69,6 +69,22 @@ class OddNames(Scenario):
         self.assertEqual(paths, ["caf\\xe9\\x0a\\\\x", "d\\xff", "d\\xff/y"])
         self.assertEqual(self.baton("ls").out.count(b"\n"), 3)
         self.assertEqual(self.baton("cat", b"caf\xe9\n\\x").out, b"x")
+        for path, expected in zip(paths, (b"x", None, b"y")):  # as ls printed it
+            shown = self.baton("ls", "--json", path).json["entries"]
+            self.assertIn(path, [entry["path"] for entry in shown])
+            if expected:
+                self.assertEqual(self.baton("cat", path).out, expected)
+        self.refused("cat", "d\\xff", status=2, says="a directory")
+        self.assertEqual(read_tree(self.attach(None, "--only", "caf\\xe9*")[1]).keys(), {name})
+
+    def test_a_name_that_looks_escaped_is_told_from_one_that_is(self):
+        self.persist("a", {rb"A\x41": "is", rb"A\\x41": "other"})
+        self.assertEqual(self.baton("cat", rb"A\x41").out, b"is")
+        self.assertEqual(self.baton("cat", rb"A\\\\x41").out, b"other")
+        self.refused("cat", rb"A\\x41", status=2, says="another one")
+        self.persist("a", {"A": "", rb"A\x41": "is"}, workflow="v")
+        self.assertEqual(self.baton("cat", rb"A\\x41", workflow="v").out, b"is")
+        self.refused("cat", rb"A\x42", workflow="v", status=3, says=rb"`A\x42`".decode())
 
     def test_a_sentence_about_such_a_name_is_one_line(self):
         root = self.tree({b"\xff\n\x1b[31m": ("", 0)})

@@ -107,6 +107,26 @@ static void t1_sets_and_ranges(void **state)
 	assert_true(matches("[[]x", "[x"));
 }
 
+/* What ls prints of a name is a pattern of it. */
+static void t1_hexadecimal_escapes_are_bytes(void **state)
+{
+	(void)state;
+	assert_true(matches("caf\\xe9", "caf\xe9"));
+	assert_true(matches("caf\\xE9/*", "caf\xe9/x"));
+	assert_true(matches("*\\x0a?", "a\nb"));
+	assert_true(matches("[\\x80-\\xff]", "\xc3"));
+	assert_true(matches("\\x2a", "*"));
+	assert_false(matches("\\x2a", "a"));
+	assert_true(matches("{\\x2c,b}", ","));
+	assert_true(matches("\\\\x41", "\\x41"));
+	assert_false(matches("\\\\x41", "A"));
+	assert_true(matches("\\x4", "x4"));
+	assert_true(matches("\\xg1", "xg1"));
+	assert_wrong("a\\x2fb", "no name has");
+	assert_wrong("a*\\x00", "no name has");
+	assert_wrong("\\x2e./a", "..");
+}
+
 static void t1_set_never_takes_a_slash(void **state)
 {
 	(void)state;
@@ -390,6 +410,7 @@ int main(void)
 		cmocka_unit_test(t1_question_mark_takes_one_byte),
 		cmocka_unit_test(t1_sets_and_ranges),
 		cmocka_unit_test(t1_set_never_takes_a_slash),
+		cmocka_unit_test(t1_hexadecimal_escapes_are_bytes),
 		cmocka_unit_test(t1_caret_is_an_ordinary_byte),
 		cmocka_unit_test(t1_braces_nest_and_may_hold_slashes),
 		cmocka_unit_test(t1_double_star_matches_no_component),

@@ -3,6 +3,7 @@
  * patterns over a tiny alphabet and every path of a tiny tree. The same numbers on every
  * run.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,6 +39,26 @@ static void glob_cleanup(struct glob **glob)
 
 /* ---- the reference: text in, recursion over everything --------------------------- */
 
+/* The byte that the escape at text stands for. */
+static int reference_escape(const char *text, const char **ret_next)
+{
+	unsigned byte;
+	int len = 0;
+	if (isxdigit((unsigned char)text[2]) &&
+	    sscanf(text, "\\x%2x%n", &byte, &len) == 1 && len == 4) {
+		*ret_next = text + 4;
+		return (int)byte;
+	}
+	*ret_next = text + 2;
+	return (uint8_t)text[1];
+}
+
+/* One byte at *at, escaped or not; *at moves behind it. */
+static int reference_byte(const char **at)
+{
+	return **at == '\\' ? reference_escape(*at, at) : (uint8_t) * (*at)++;
+}
+
 /* Reads the set at text ("[…]") into a table of bytes; returns what follows it. */
 static const char *reference_set(const char *text, bool ret_table[256])
 {
@@ -46,15 +67,11 @@ static const char *reference_set(const char *text, bool ret_table[256])
 	const char *begin = text + (outside ? 2 : 1);
 	const char *at = begin;
 	while (at == begin || *at != ']') {
-		if (*at == '\\')
-			at++;
-		int low = (uint8_t)*at++;
+		int low = reference_byte(&at);
 		int high = low;
 		if (at[0] == '-' && at[1] != ']') {
 			at++;
-			if (*at == '\\')
-				at++;
-			high = (uint8_t)*at++;
+			high = reference_byte(&at);
 		}
 		for (int byte = low; byte <= high; byte++)
 			ret_table[byte] = true;
@@ -66,10 +83,14 @@ static const char *reference_set(const char *text, bool ret_table[256])
 
 static const char *reference_skip(const char *text)
 {
+	const char *next;
 	bool table[256];
 	if (*text == '[')
 		return reference_set(text, table);
-	return text + (*text == '\\' ? 2 : 1);
+	if (*text != '\\')
+		return text + 1;
+	reference_escape(text, &next);
+	return next;
 }
 
 static bool reference_name(const char *pattern, const char *name)
@@ -85,10 +106,11 @@ static bool reference_name(const char *pattern, const char *name)
 	const char *next = reference_skip(pattern);
 	if (*pattern == '[')
 		reference_set(pattern, table);
-	bool taken = *pattern == '?'    ? true
-		     : *pattern == '['  ? table[(uint8_t)*name]
-		     : *pattern == '\\' ? pattern[1] == *name
-					: *pattern == *name;
+	bool taken = *pattern == '?'   ? true
+		     : *pattern == '[' ? table[(uint8_t)*name]
+		     : *pattern == '\\'
+			     ? reference_escape(pattern, &next) == (uint8_t)*name
+			     : *pattern == *name;
 	return taken && reference_name(next, name + 1);
 }
 
@@ -270,10 +292,11 @@ static void t1_matches_are_those_of_the_reference(void **state)
 {
 	(void)state;
 	static const char *const parts[] = {
-		"a",     "b",       "a",   "/",          "/",    "*",    "?",
-		"**",    "**/",     "/**", ".",          "[ab]", "[!a]", "[a-b]",
-		"{a,b}", "{a,b/*}", "{",   "}",          ",",    "\\a",  "[.",
-		"]",     "-",       "!",   "{a{b,},*/}", "\\*",
+		"a",          "b",     "a",     "/",         "/",    "*",
+		"?",          "**",    "**/",   "/**",       ".",    "[ab]",
+		"[!a]",       "[a-b]", "{a,b}", "{a,b/*}",   "{",    "}",
+		",",          "\\a",   "[.",    "]",         "-",    "!",
+		"{a{b,},*/}", "\\*",   "\\x61", "[\\x62-c]", "\\x6",
 	};
 	size_t compiled = 0;
 	for (size_t round = 0; round < 10000; round++) {
