@@ -11,6 +11,10 @@
 #include "proto/cleanup.h"
 
 #define DATABASE_NAME "units.db"
+/* Of the first two bytes of a name. */
+#define BUCKETS 65536u
+/* With fewer rows the buckets cost more than they spare. */
+#define BUCKETS_FROM 8192u
 
 /* A rollback journal in memory: a full disk then undoes one insert, and costs no writing.
  * A kill in the middle leaves a file that nobody will trust. */
@@ -85,9 +89,44 @@ static int compare_rows(const void *a, const void *b)
 	return unit_name_compare(&left->name, &right->name);
 }
 
+static uint32_t bucket_of(const struct unit_row *row)
+{
+	const uint8_t *xxh = row->name.key.xxh.bytes;
+	return (uint32_t)xxh[0] << 8 | xxh[1];
+}
+
+/* Where in sorted order the rows of each bucket begin, and the end of all. */
+static uint32_t *bucket_starts(const struct unit_batch *batch)
+{
+	uint32_t *starts = must_calloc(BUCKETS + 1, sizeof *starts);
+	for (size_t i = 0; i < batch->row_count; i++)
+		starts[bucket_of(&batch->rows[i]) + 1]++;
+	for (uint32_t i = 0; i < BUCKETS; i++)
+		starts[i + 1] += starts[i];
+	return starts;
+}
+
+/* Names are hashes: a bucket holds few rows, unless somebody chose their bytes. */
+static void sort_buckets(struct unit_batch *batch)
+{
+	uint32_t *ends AUTO_FREE = bucket_starts(batch);
+	struct unit_row *sorted = must_calloc(batch->row_count + 1, sizeof *sorted);
+	for (size_t i = 0; i < batch->row_count; i++)
+		sorted[ends[bucket_of(&batch->rows[i])]++] = batch->rows[i];
+	/* each start has moved to the end of its bucket */
+	for (uint32_t i = 0, start = 0; i < BUCKETS; start = ends[i++])
+		if (ends[i] - start > 1)
+			qsort(sorted + start, ends[i] - start, sizeof *sorted,
+			      compare_rows);
+	free(batch->rows);
+	batch->rows = sorted;
+}
+
 void unit_batch_sort(struct unit_batch *batch)
 {
-	if (batch->row_count > 1)
+	if (batch->row_count >= BUCKETS_FROM)
+		sort_buckets(batch);
+	else if (batch->row_count > 1)
 		qsort(batch->rows, batch->row_count, sizeof *batch->rows, compare_rows);
 }
 
@@ -257,7 +296,7 @@ size_t unit_database_find(struct unit_database *database, int64_t namespace_id,
 			  const struct unit_key *key,
 			  struct unit_place ret_places[CANDIDATES_MAX])
 {
-	if (database->fault[0])
+	if (database->fault[0] || database->count == 0)
 		return 0;
 	bind_key(database->find, namespace_id, key);
 	sqlite3_bind_int64(database->find, 4, CANDIDATES_MAX);

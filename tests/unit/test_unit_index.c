@@ -325,6 +325,34 @@ static void learning_that_does_not_pay_stops(void **state)
 	assert_true(unit_neighbours_pay(&neighbours));
 }
 
+/* Keys that begin alike, which is no chance, are as good as others. */
+static void a_batch_of_any_names_is_sorted(void **state)
+{
+	(void)state;
+	uint32_t sizes[] = {0, 1, 2, 8191, 8192, 30000};
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		struct unit_batch batch AUTO(unit_batch_fini) = {
+			.rows = must_calloc(sizes[s] + 1, sizeof *batch.rows),
+			.row_count = sizes[s]};
+		uint64_t sum = 0;
+		for (uint32_t i = 0; i < sizes[s]; i++) {
+			batch.rows[i] =
+				(struct unit_row){.name = unit(i), .offset = i + 1};
+			if (i % 2)
+				batch.rows[i].name.key.xxh.bytes[0] = 0xff;
+			if (i % 4 == 1)
+				batch.rows[i].name.key.xxh.bytes[1] = 0xff;
+		}
+		unit_batch_sort(&batch);
+		for (uint32_t i = 0; i < sizes[s]; i++)
+			sum += batch.rows[i].offset;
+		for (uint32_t i = 1; i < sizes[s]; i++)
+			assert_true(unit_name_compare(&batch.rows[i - 1].name,
+						      &batch.rows[i].name) < 0);
+		assert_int_equal(sum, (uint64_t)sizes[s] * (sizes[s] + 1) / 2);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -335,6 +363,7 @@ int main(void)
 		TEST(the_first_place_of_a_unit_stays),
 		TEST(what_is_forgotten_is_gone_wherever_it_was),
 		TEST(an_index_that_is_not_trusted_begins_empty),
+		cmocka_unit_test(a_batch_of_any_names_is_sorted),
 		cmocka_unit_test(neighbours_are_found_until_others_take_their_room),
 		cmocka_unit_test(of_one_key_the_first_content_stays),
 		cmocka_unit_test(learning_that_does_not_pay_stops),
