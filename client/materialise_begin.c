@@ -98,21 +98,23 @@ static void raise_descriptor_limit(void)
 /* ---- entries ---- */
 
 /* With its owner's permissions until the end. */
-static int make_directory(struct materialise *m, uint32_t entry, struct error *error)
+static int make_directory(struct materialise *m, unsigned worker, uint32_t entry,
+			  struct error *error)
 {
 	const struct view_entry *row = &m->table->entries[entry];
 	mode_t mode = row->implied ? 0777 & ~m->umask_before : row->mode;
 	struct spot spot;
-	if (entry_spot(m, 0, entry, &spot) != 0 ||
+	if (entry_spot(m, worker, entry, &spot) != 0 ||
 	    mkdirat(spot.fd, spot.name, mode | 0700) != 0)
 		return entry_error(m, entry, errno, "cannot be made", error);
 	return 0;
 }
 
-static int make_link(struct materialise *m, uint32_t entry, struct error *error)
+static int make_link(struct materialise *m, unsigned worker, uint32_t entry,
+		     struct error *error)
 {
 	struct spot spot;
-	if (entry_spot(m, 0, entry, &spot) != 0 ||
+	if (entry_spot(m, worker, entry, &spot) != 0 ||
 	    symlinkat(view_table_target(m->table, entry), spot.fd, spot.name) != 0)
 		return entry_error(m, entry, errno, "cannot be made", error);
 	struct timespec time = entry_time(&m->table->entries[entry]);
@@ -123,10 +125,18 @@ static int make_link(struct materialise *m, uint32_t entry, struct error *error)
 	struct stat stat;
 	if (m->notes && fstatat(spot.fd, spot.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
 		record_note_made(m, entry, &stat);
-	return file_complete(m, 0, entry, error);
+	return file_complete(m, worker, entry, error);
 }
 
-static int make_entry(struct materialise *m, uint32_t entry, struct error *error)
+static bool is_large(const struct materialise *m, uint32_t entry)
+{
+	const struct view_entry *row = &m->table->entries[entry];
+	return row->type == ROW_FILE && row->unit_count > 1 &&
+	       place_of(m, entry) != PLACE_KEPT;
+}
+
+static int make_entry(struct materialise *m, unsigned worker, uint32_t entry,
+		      struct error *error)
 {
 	const struct view_entry *row = &m->table->entries[entry];
 	if (entry % 256 == 0 && interrupts_pending())
@@ -134,12 +144,35 @@ static int make_entry(struct materialise *m, uint32_t entry, struct error *error
 	if (place_of(m, entry) == PLACE_KEPT)
 		return 0;
 	if (row->type == ROW_DIRECTORY)
-		return make_directory(m, entry, error);
+		return make_directory(m, worker, entry, error);
 	if (row->type == ROW_SYMLINK)
-		return make_link(m, entry, error);
-	if (row->unit_count == 0)
-		return file_make_empty(m, entry, error);
-	return row->unit_count > 1 ? file_make_large(m, entry, error) : 0;
+		return make_link(m, worker, entry, error);
+	return row->unit_count == 0 ? file_make_empty(m, worker, entry, error) : 0;
+}
+
+static int make_range(struct materialise *m, unsigned worker, uint32_t first,
+		      uint32_t end, struct error *error)
+{
+	int err = 0;
+	for (uint32_t entry = first; !err && entry < end; entry++)
+		if (!is_above_ranges(m, entry))
+			err = make_entry(m, worker, entry, error);
+	return err;
+}
+
+static int make_entries(struct materialise *m, struct error *error)
+{
+	uint32_t count = m->table->entry_count;
+	int err = 0;
+	for (uint32_t entry = 1; !err && entry < count; entry++)
+		if (is_above_ranges(m, entry))
+			err = make_entry(m, 0, entry, error);
+	if (!err)
+		err = each_range(m, make_range, error);
+	for (uint32_t entry = 1; !err && entry < count; entry++)
+		if (is_large(m, entry))
+			err = file_make_large(m, entry, error);
+	return err;
 }
 
 int materialise_begin(struct materialise *m, struct error *error)
@@ -152,7 +185,6 @@ int materialise_begin(struct materialise *m, struct error *error)
 	m->has_umask = true;
 	raise_descriptor_limit();
 	probe(m);
-	for (uint32_t entry = 1; !err && entry < m->table->entry_count; entry++)
-		err = make_entry(m, entry, error);
-	return err;
+	ranges_init(m);
+	return make_entries(m, error);
 }

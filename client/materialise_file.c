@@ -60,14 +60,15 @@ int file_complete(struct materialise *m, unsigned worker, uint32_t entry,
 	return publish_entry(m, worker, entry, error);
 }
 
-int file_make_empty(struct materialise *m, uint32_t entry, struct error *error)
+int file_make_empty(struct materialise *m, unsigned worker, uint32_t entry,
+		    struct error *error)
 {
 	mode_t mode = m->table->entries[entry].mode;
-	int fd = open_file(m, 0, entry, O_CREAT | O_EXCL, mode);
+	int fd = open_file(m, worker, entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0)
 		return cannot_write(m, entry, error);
 	int err = dress_file(m, entry, fd, m->must_chmod, error);
-	return err ? err : file_complete(m, 0, entry, error);
+	return err ? err : file_complete(m, worker, entry, error);
 }
 
 /* ---- files of several units ---- */

@@ -31,13 +31,14 @@ static bool lacks_owner_mode(mode_t mode)
 }
 
 /* A staged one keeps its owner's permissions until it is in its place. */
-static int dress_directory(struct materialise *m, uint32_t entry, struct error *error)
+static int dress_directory(struct materialise *m, unsigned worker, uint32_t entry,
+			   struct error *error)
 {
 	const struct view_entry *row = &m->table->entries[entry];
 	mode_t mode = directory_mode(m, entry);
 	bool staged = place_of(m, entry) == PLACE_STAGED;
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
-	int fd = directory_fd(m, 0, entry);
+	int fd = directory_fd(m, worker, entry);
 	if (fd < 0 ||
 	    (!row->implied && !m->options.times_now && futimens(fd, times) != 0) ||
 	    ((m->must_chmod || lacks_owner_mode(mode)) &&
@@ -48,14 +49,29 @@ static int dress_directory(struct materialise *m, uint32_t entry, struct error *
 	return 0;
 }
 
+static bool is_to_dress(const struct materialise *m, uint32_t entry)
+{
+	return m->table->entries[entry].type == ROW_DIRECTORY &&
+	       place_of(m, entry) != PLACE_KEPT;
+}
+
 /* Deepest first, so that none is closed before what is in it. */
-static int dress_directories(struct materialise *m, struct error *error)
+static int dress_range(struct materialise *m, unsigned worker, uint32_t first,
+		       uint32_t end, struct error *error)
 {
 	int err = 0;
+	for (uint32_t entry = end; !err && entry-- > first;)
+		if (is_to_dress(m, entry) && !is_above_ranges(m, entry))
+			err = dress_directory(m, worker, entry, error);
+	return err;
+}
+
+static int dress_directories(struct materialise *m, struct error *error)
+{
+	int err = each_range(m, dress_range, error);
 	for (uint32_t entry = m->table->entry_count; !err && --entry > 0;)
-		if (m->table->entries[entry].type == ROW_DIRECTORY &&
-		    place_of(m, entry) != PLACE_KEPT)
-			err = dress_directory(m, entry, error);
+		if (is_to_dress(m, entry) && is_above_ranges(m, entry))
+			err = dress_directory(m, 0, entry, error);
 	return err;
 }
 

@@ -90,6 +90,7 @@ struct materialise {
 	size_t large_count;
 	struct restore *restores; /* owned; in the order of opening */
 	size_t restore_count;
+	unsigned ranges; /* that the entries are cut into for the workers; 0: not yet */
 	uint64_t trash_count;
 	uint64_t written;           /* files; atomic */
 	uint32_t next_compare;      /* atomic */
@@ -149,6 +150,18 @@ void remember_mode(struct materialise *m, uint32_t entry, mode_t mode);
 /* The mode of a directory through an O_PATH descriptor; -1 and errno. */
 int chmod_path_fd(int fd, mode_t mode);
 struct timespec entry_time(const struct view_entry *entry);
+
+/* ---- materialise_share.c ---- */
+/* Something for the entries from first up to end, on worker `worker`. */
+typedef int on_range(struct materialise *m, unsigned worker, uint32_t first, uint32_t end,
+		     struct error *error);
+/* Cuts the entries, but the root, into ranges; before the following. */
+void ranges_init(struct materialise *m);
+/* A directory of whose entries several ranges have some: what is done to it has to be done
+ * before all ranges, or after them. */
+bool is_above_ranges(const struct materialise *m, uint32_t entry);
+/* Calls it for all ranges, several at a time if there is enough in them. */
+int each_range(struct materialise *m, on_range *call, struct error *error);
 
 /* ---- the steps ---- */
 int plan_directory(struct materialise *m, struct error *error); /* materialise_plan.c */

@@ -89,6 +89,72 @@ static void t4_failure_leaves_nothing_of_a_missing_directory(void **state)
 	assert_says(place, "went away; `above/out` is as it was");
 }
 
+/* So many that several workers share them, all below the same two directories, which may
+ * be closed only when each worker is done with what is below. */
+static void add_many(struct place *place)
+{
+	add_dir(place, "a", 0500);
+	add_dir(place, "a/b", 0000);
+	for (unsigned i = 0; i < 500; i++) {
+		char path[64];
+		(void)snprintf(path, sizeof path, "a/b/d%03u", i);
+		add_dir(place, path, 0500);
+		for (unsigned k = 0; k < 9; k++) {
+			(void)snprintf(path, sizeof path, "a/b/d%03u/empty%u", i, k);
+			add_file(place, path, "", 0444);
+		}
+		(void)snprintf(path, sizeof path, "a/b/d%03u/file", i);
+		add_file(place, path, "its bytes", 0640);
+		(void)snprintf(path, sizeof path, "a/b/d%03u/large", i);
+		add_file_in_units(place, path, "of several units", 4, 0600);
+		(void)snprintf(path, sizeof path, "a/b/d%03u/link", i);
+		add_link(place, path, "file");
+	}
+}
+
+static void assert_many(void)
+{
+	assert_mode("out/a", 0500);
+	assert_mode("out/a/b", 0000);
+	assert_row_time("out/a");
+	assert_row_time("out/a/b");
+	assert_int_equal(chmod("out/a/b", 0700), 0); /* for those who are not root */
+	for (unsigned i = 0; i < 500; i++) {
+		char path[64];
+		(void)snprintf(path, sizeof path, "out/a/b/d%03u", i);
+		assert_mode(path, 0500);
+		assert_row_time(path);
+		assert_int_equal(entries_in(path), 12);
+		(void)snprintf(path, sizeof path, "out/a/b/d%03u/file", i);
+		assert_holds(path, "its bytes");
+		assert_row_time(path);
+		(void)snprintf(path, sizeof path, "out/a/b/d%03u/large", i);
+		assert_holds(path, "of several units");
+		assert_mode(path, 0600);
+	}
+}
+
+#define NOBODY 65534u
+
+static void t4_many_entries_are_made_by_all_workers(void **state)
+{
+	struct place *place = *state;
+	bool is_root = geteuid() == 0; /* whom no mode keeps out of anything */
+	if (is_root) {
+		assert_int_equal(chown(".", NOBODY, NOBODY), 0);
+		assert_int_equal(seteuid(NOBODY), 0);
+	}
+	add_many(place);
+	int err = attach(place);
+	int again = err ? err : attach(place);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(err, 0);
+	assert_int_equal(again, 0);
+	assert_int_equal(place->counts.unchanged, 500 * 11);
+	assert_many();
+}
+
 static void t4_existing_directory_is_filled(void **state)
 {
 	struct place *place = *state;
@@ -493,6 +559,7 @@ int main(void)
 		PLACE_TEST(t4_missing_directory_appears_complete),
 		PLACE_TEST(t4_missing_directory_is_not_there_before_the_end),
 		PLACE_TEST(t4_failure_leaves_nothing_of_a_missing_directory),
+		PLACE_TEST(t4_many_entries_are_made_by_all_workers),
 		PLACE_TEST(t4_existing_directory_is_filled),
 		PLACE_TEST(t4_failure_leaves_an_empty_directory_empty),
 		PLACE_TEST(t4_failure_while_publishing_empties_it_again),
