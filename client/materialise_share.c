@@ -1,5 +1,6 @@
 /* What is done for each entry, by all workers at once: each takes ranges of entries that
- * follow each other, which are subtrees but for the directories above where ranges meet. */
+ * follow each other, which are subtrees but for the directories above where ranges meet.
+ */
 #include "client/materialise_private.h"
 
 /* Fewer entries than this are not worth starting threads for. */
@@ -41,8 +42,8 @@ static int take_ranges(void *context, unsigned worker, struct error *error)
 	struct materialise *m = work->m;
 	int err = 0;
 	unsigned range;
-	while (!err && (range = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) <
-			       m->ranges)
+	while (!err &&
+	       (range = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < m->ranges)
 		err = work->call(m, worker, range_start(m, range),
 				 range_start(m, range + 1), error);
 	return err;
