@@ -1,6 +1,7 @@
 /*
- * Attach, in the order of PROTOCOL.md §6: VIEW, ROWS, ROWS_END, then rounds of WANT and
- * FRAMEs, then ATTACHED and RECORDED.
+ * Attach, in the order of PROTOCOL.md §6: VIEW, ROWS, ROWS_END (once they are wanted,
+ * where the client holds them), then rounds of WANT and FRAMEs, then ATTACHED and
+ * RECORDED.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct attach {
 	size_t previous_len;
 	struct totals totals;
 	uint64_t conflicts;
+	bool held; /* the client has the rows; they were not sent */
 };
 
 static void attach_fini(struct attach *attach)
@@ -354,6 +356,26 @@ static int on_attached(struct attach *attach, const struct link_message *message
 					error);
 }
 
+/* What follows VIEW, up to ROWS_END. */
+static int send_tree(struct attach *attach, struct error *error)
+{
+	int code = attach->tree ? stream_rows(attach, error) : 0;
+	if (code == 0)
+		code = check_rows(attach, error);
+	if (code == 0 && attach->tree)
+		tree_keep_pins(attach->tree);
+	return code ? code : send_rows_end(attach, error);
+}
+
+static int on_want_rows(struct attach *attach, struct error *error)
+{
+	if (!attach->held)
+		return error_set(error, ERR_PROTOCOL,
+				 "WANT_ROWS: they were sent already");
+	attach->held = false;
+	return send_tree(attach, error);
+}
+
 /* Answers until ATTACHED: 0 then. */
 static int serve(struct attach *attach, struct error *error)
 {
@@ -370,6 +392,8 @@ static int serve(struct attach *attach, struct error *error)
 		attached = message.type == MSG_ATTACHED;
 		if (message.type == MSG_WANT)
 			code = on_want(attach, &message, error);
+		else if (message.type == MSG_WANT_ROWS)
+			code = on_want_rows(attach, error);
 		else if (attached)
 			code = on_attached(attach, &message, error);
 		else
@@ -394,6 +418,27 @@ static int open_tree(struct attach *attach, struct error *error)
 	return code;
 }
 
+static bool is_held(const struct msg_attach *request, const struct digest *tag)
+{
+	for (size_t i = 0; i < request->holds.count; i++)
+		if (memcmp(request->holds.items[i].at, tag->bytes, SHA256_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* The root of each layer has been read by now: one that is missing is noticed (W8). */
+static int send_view(struct attach *attach, struct error *error)
+{
+	const struct msg_attach *request = &attach->session->request->attach;
+	if (!attach->tree)
+		return session_view_send(attach->session, attach->view, NULL, false,
+					 error);
+	struct digest tag = tree_tag(attach->tree, &request->only, &request->exclude);
+	attach->held = is_held(request, &tag);
+	return session_view_send(attach->session, attach->view, &tag, attach->held,
+				 error);
+}
+
 static int attach_view(struct session *session, struct session_view *view,
 		       struct error *error)
 {
@@ -402,17 +447,11 @@ static int attach_view(struct session *session, struct session_view *view,
 	attach.plan = frame_plan_new();
 	if (!session->peer->local)
 		attach.codec = codec_new(1);
-	int code = session_view_send(session, view, error);
-	if (code == 0 && view->view.layer_count)
-		code = open_tree(&attach, error);
-	if (code == 0 && attach.tree)
-		code = stream_rows(&attach, error);
+	int code = view->view.layer_count ? open_tree(&attach, error) : 0;
 	if (code == 0)
-		code = check_rows(&attach, error);
-	if (code == 0 && attach.tree)
-		tree_keep_pins(attach.tree);
-	if (code == 0)
-		code = send_rows_end(&attach, error);
+		code = send_view(&attach, error);
+	if (code == 0 && !attach.held)
+		code = send_tree(&attach, error);
 	return code ? code : serve(&attach, error);
 }
 

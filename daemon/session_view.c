@@ -396,11 +396,13 @@ static void add_warnings(struct session *session, const struct session_view *vie
 }
 
 int session_view_send(struct session *session, const struct session_view *view,
-		      struct error *error)
+		      const struct digest *tag, bool held, struct error *error)
 {
 	struct msg_layer_list layers = describe_layers(session, view);
 	struct msg_layer_list stale = describe_stale(session, view);
-	struct msg_view message = {0};
+	struct msg_view message = {.held = held};
+	if (tag)
+		message.tag = (struct text){(const char *)tag->bytes, SHA256_LEN};
 	add_warnings(session, view, &message);
 	size_t layers_sent = 0, stale_sent = 0;
 	int code = 0;
@@ -417,6 +419,8 @@ int session_view_send(struct session *session, const struct session_view *view,
 		message.more = layers_sent < layers.count || stale_sent < stale.count;
 		code = link_send_control(&session->link, MSG_VIEW, &message, error);
 		message.warnings.count = message.unknown_needs.count = 0;
+		message.tag.len = 0;
+		message.held = false;
 	} while (code == 0 && message.more);
 	return code;
 }

@@ -25,8 +25,9 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 		      struct error *error);
 void session_view_fini(struct session_view *view);
 
-/* Sends VIEW, in as many parts as it takes. */
+/* Sends VIEW, in as many parts as it takes. tag: of the rows; NULL: there are none. held:
+ * the client has them, and they stay here until it asks for them. */
 int session_view_send(struct session *session, const struct session_view *view,
-		      struct error *error);
+		      const struct digest *tag, bool held, struct error *error);
 
 #endif

@@ -212,3 +212,68 @@ const struct merge *tree_merge(const struct tree *tree)
 {
 	return tree->merge;
 }
+
+/* ---- the tag ---- */
+
+static const struct layer_record *record_of(const struct tree *tree, size_t source)
+{
+	return &tree->history->records[tree->merge_sources.layers[source]];
+}
+
+static void put_text(struct buffer *out, const char *text, size_t len)
+{
+	buffer_put_varint(out, len);
+	buffer_put(out, text, len);
+}
+
+static void put_texts(struct buffer *out, const struct text_list *texts)
+{
+	buffer_put_varint(out, texts->count);
+	for (size_t i = 0; i < texts->count; i++)
+		put_text(out, texts->items[i].at, texts->items[i].len);
+}
+
+static void put_positions(struct buffer *out, const uint32_t *positions, size_t count)
+{
+	buffer_put_varint(out, count);
+	for (size_t i = 0; i < count; i++)
+		buffer_put_u32(out, positions[i]);
+}
+
+static void put_source(struct buffer *out, const struct tree *tree, size_t at)
+{
+	const struct merge_source *source = &tree->merge_sources.sources[at];
+	buffer_put(out, record_of(tree, at)->digest.bytes, SHA256_LEN);
+	buffer_put_u8(out, source->shadow);
+	put_text(out, source->job, strlen(source->job));
+	put_text(out, source->shard, strlen(source->shard));
+	put_positions(out, source->before, source->before_count);
+	put_positions(out, source->bases, source->base_count);
+}
+
+static void put_options(struct buffer *out, const struct tree_options *options)
+{
+	buffer_put_u8(out, options->by_job);
+	buffer_put_u8(out, (uint8_t)options->merge.on_conflict);
+	buffer_put_varint(out, options->merge.prefer_count);
+	for (size_t i = 0; i < options->merge.prefer_count; i++)
+		put_text(out, options->merge.prefer[i], strlen(options->merge.prefer[i]));
+}
+
+struct digest tree_tag(const struct tree *tree, const struct text_list *only,
+		       const struct text_list *exclude)
+{
+	static const char kind[] = "baton: a merge, 1";
+	bool whole = only->count == 0 && exclude->count == 0 && !tree->options->by_job;
+	if (tree->merge_sources.count == 1 && whole)
+		return record_of(tree, 0)->digest;
+	struct buffer parts AUTO(buffer_fini) = {0};
+	buffer_put(&parts, kind, sizeof kind);
+	put_options(&parts, tree->options);
+	put_texts(&parts, only);
+	put_texts(&parts, exclude);
+	buffer_put_varint(&parts, tree->merge_sources.count);
+	for (size_t i = 0; i < tree->merge_sources.count; i++)
+		put_source(&parts, tree, i);
+	return sha256_of(parts.at, parts.len);
+}

@@ -18,11 +18,12 @@
 #include "daemon/store/layer_reader.h"
 #include "daemon/view.h"
 #include "proto/glob.h"
+#include "proto/message.h"
 
 struct tree_options {
 	struct glob_filter filter; /* borrowed content */
-	/* borrowed; sorted (overlap.h): only rows at, above and below these paths, with no
-	 * more cost than that; directories above one may be left out, and tree_place()
+	/* borrowed; sorted (overlap.h): only rows at, above and below these paths, with
+	 * no more cost than that; directories above one may be left out, and tree_place()
 	 * is not to be asked. NULL: all rows */
 	const struct overlap *within;
 	/* JOB/ or JOB/SHARD/ in front of each path. What conflicts then is only what a
@@ -51,5 +52,12 @@ int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
 void tree_keep_pins(struct tree *tree);
 
 const struct merge *tree_merge(const struct tree *tree); /* for its conflicts */
+
+/* Names the rows: trees with one tag have the same, whichever daemon has them. It is the
+ * digest of the layer where that is all there is to it, else SHA-256 of what goes into
+ * the merge: digests of the layers and how they are related, filters, options. only and
+ * exclude: the patterns of options.filter. */
+struct digest tree_tag(const struct tree *tree, const struct text_list *only,
+		       const struct text_list *exclude);
 
 #endif

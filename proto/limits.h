@@ -30,6 +30,7 @@
 /* ---- names ---------------------------------------------------------------------- */
 #define NAME_LEN_MAX 255u       /* namespace, workflow, job, shard, run … in bytes */
 #define NEEDS_MAX 1024u         /* needs, from, prefer: entries each */
+#define HELD_TAGS_MAX 16u       /* views that an ATTACH may name as held */
 #define PATTERNS_MAX 4096u      /* only, exclude: entries each */
 #define PATTERN_LEN_MAX 32768u  /* bytes of one pattern */
 #define COMPONENT_LEN_MAX 255u  /* Linux NAME_MAX */

@@ -145,6 +145,8 @@ static const struct message_field attach_fields[] = {
 	FIELD(msg_attach, by_job, BOOL),
 	FIELD(msg_attach, stale, STR),
 	FIELD(msg_attach, if_empty, BOOL),
+	FIELD(msg_attach, holds, BIN, .list = true, .entries_max = HELD_TAGS_MAX,
+	      .len_exact = DIGEST_LEN),
 };
 TABLE(attach, msg_attach, "");
 
@@ -153,6 +155,8 @@ static const struct message_field view_fields[] = {
 	FIELD(msg_view, stale, MAP, .list = true, .map = &layer_table),
 	FIELD(msg_view, unknown_needs, STR, .list = true),
 	FIELD(msg_view, warnings, SENTENCE, .list = true),
+	FIELD(msg_view, tag, BIN, .len_exact = DIGEST_LEN),
+	FIELD(msg_view, held, BOOL),
 	FIELD(msg_view, more, BOOL),
 };
 TABLE(view, msg_view, "");
@@ -238,6 +242,7 @@ static const struct {
 	[MSG_FRAMES_END] = {"FRAMES_END", &empty_table},
 	[MSG_ATTACHED] = {"ATTACHED", &attached_table},
 	[MSG_RECORDED] = {"RECORDED", &empty_table},
+	[MSG_WANT_ROWS] = {"WANT_ROWS", &empty_table},
 	[MSG_LOG] = {"LOG", &log_table},
 	[MSG_LOG_REPLY] = {"LOG_REPLY", &log_reply_table},
 	[MSG_STATUS] = {"STATUS", &empty_table},

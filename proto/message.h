@@ -42,6 +42,7 @@ enum message_type {
 	MSG_FRAMES_END = 38,
 	MSG_ATTACHED = 39,
 	MSG_RECORDED = 40,
+	MSG_WANT_ROWS = 41,
 	MSG_LOG = 48,
 	MSG_LOG_REPLY = 49,
 	MSG_STATUS = 50,
@@ -178,11 +179,14 @@ struct msg_attach {
 	bool by_job;
 	struct text stale;
 	bool if_empty;
+	struct text_list holds; /* 32 bytes each */
 };
 
 struct msg_view {
 	struct msg_layer_list layers, stale;
 	struct text_list unknown_needs, warnings;
+	struct text tag; /* 32 bytes */
+	bool held;
 	bool more;
 };
 
@@ -194,7 +198,7 @@ struct msg_attached {
 	struct text digest; /* 32 bytes */
 };
 
-struct msg_empty { /* KEEPALIVE, FRAMES_END, RECORDED, STATUS */
+struct msg_empty { /* KEEPALIVE, FRAMES_END, RECORDED, WANT_ROWS, STATUS */
 	bool unused_;
 };
 

@@ -241,30 +241,46 @@ class View:
     conflicts: dict[bytes, list[str]]
     totals: dict[str, int]
     digest: bytes
+    tag: bytes = b""
+    held: bool = False  # neither rows nor totals came
     tree: dict[bytes, Entry] = dataclasses.field(default_factory=dict)
 
 
 def look(connection: Connection, identity: Identity, purpose: str = "look",
          **filters: Any) -> View:
-    """VIEW and ROWS, up to ROWS_END; finish() ends the request."""
+    """VIEW and ROWS, up to ROWS_END, or VIEW alone if the view is held; finish() ends the
+    request."""
     connection.send_map(Type.ATTACH, {**identity, "purpose": purpose, **filters})
     lists: dict[str, list[Any]] = {"layers": [], "stale": [], "unknown_needs": [], "warnings": []}
-    more = True
+    tag, held, more = b"", False, True
     while more:
         part = connection.expect_map(Type.VIEW)
         more = part.get("more", False)
+        tag, held = tag or part.get("tag", b""), held or part.get("held", False)
         for name, items in lists.items():
             items += part.get(name, [])
     for name in ("layers", "stale"):
         lists[name] = [layer_of(layer) for layer in lists[name]]
-    view = View(**lists, rows=[], layer_of={}, conflicts={}, totals={}, digest=b"")
+    view = View(**lists, rows=[], layer_of={}, conflicts={}, totals={}, digest=b"", tag=tag,
+                held=held)
+    if not held:
+        _take_rows(connection, view)
+    return view
+
+
+def want_rows(connection: Connection, view: View) -> None:
+    """The rows of a view that was held."""
+    connection.send_map(Type.WANT_ROWS)
+    _take_rows(connection, view)
+
+
+def _take_rows(connection: Connection, view: View) -> None:
     while (message := connection.expect(Type.ROWS, Type.ROWS_END)).type == Type.ROWS:
         _add_rows(view, message.payload)
     view.totals = message.map
     rows = list(manifest.check_order(view.rows))
     view.digest = manifest.build(rows).digest
     _check_totals(view)
-    return view
 
 
 def _add_rows(view: View, payload: bytes) -> None:

@@ -44,6 +44,7 @@ class Type(enum.IntEnum):
     FRAMES_END = 38
     ATTACHED = 39
     RECORDED = 40
+    WANT_ROWS = 41
     LOG = 48
     LOG_REPLY = 49
     STATUS = 50

@@ -29,6 +29,7 @@ static struct text some_jobs[] = {T("build"), T("build/linux"), T("")};
 static struct text some_layers[] = {T("00000000000000a1"), T("00000000000000a2")};
 static struct text some_warnings[] = {T("the layer came late"),
 				      T("`a/b`: two jobs write it")};
+static struct text some_digests[] = {T(DIGEST_TEXT), T(DIGEST_TEXT)};
 static struct text some_globs[] = {T("dist/**"), T("\xff\x01*.o")};
 
 #define FULL_IDENTITY                                                                    \
@@ -131,6 +132,7 @@ static const struct msg_attach full_attach = {
 	.by_job = true,
 	.stale = T("keep"),
 	.if_empty = true,
+	.holds = LIST(some_digests),
 };
 static const struct msg_attach minimal_attach = {.identity = {.workflow = T("w")}};
 static const struct msg_view full_view = {
@@ -138,6 +140,8 @@ static const struct msg_view full_view = {
 	.stale = LIST(two_layers),
 	.unknown_needs = LIST(some_jobs),
 	.warnings = LIST(some_warnings),
+	.tag = T(DIGEST_TEXT),
+	.held = true,
 	.more = true,
 };
 static const struct msg_view minimal_view = {0};
@@ -205,6 +209,7 @@ static const struct message_example {
 	{MSG_FRAMES_END, &no_fields, &no_fields},
 	{MSG_ATTACHED, &full_attached, &full_attached},
 	{MSG_RECORDED, &no_fields, &no_fields},
+	{MSG_WANT_ROWS, &no_fields, &no_fields},
 	{MSG_LOG, &full_log, &minimal_log},
 	{MSG_LOG_REPLY, &full_log_reply, &minimal_log_reply},
 	{MSG_STATUS, &no_fields, &no_fields},
