@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/attach_held.h"
 #include "client/attach_report.h"
 #include "client/command.h"
 #include "client/download.h"
@@ -19,6 +20,7 @@
 struct attach {
 	const struct options *options; /* borrowed */
 	struct report *report;         /* borrowed */
+	struct attach_held held;
 	struct view_session session;
 	struct view_table table;
 	struct glob_filter filter;
@@ -35,6 +37,7 @@ static void attach_fini(struct attach *attach)
 	glob_filter_fini(&attach->filter);
 	view_table_fini(&attach->table);
 	view_session_close(&attach->session);
+	attach_held_close(&attach->held);
 }
 
 /* ---- the view ---- */
@@ -180,22 +183,33 @@ static int tell_attached(struct attach *attach, struct error *error)
 		attach->options->directory, why.text);
 }
 
-/* Whether DIR has the rows of one layer, all of them, under their own paths. A row of a
- * merge may have the time of another. */
+/* Whether DIR has the rows of one layer, all of them, under their own paths: then they
+ * have its digest, whatever a daemon says. A row of a merge may have the time of another.
+ */
 static bool is_aligned(const struct attach *attach)
 {
-	const struct msg_layer_list *layers = &attach->session.view.layers;
-	const struct msg_layer *layer = &layers->items[0];
-	uint64_t rows = 0;
-	if (layers->count != 1 || attach->options->by_job)
-		return false;
-	for (uint32_t i = 0; i < attach->table.entry_count; i++)
-		rows += attach->table.entries[i].in_base;
-	return rows == layer->files + layer->directories + layer->symlinks;
+	const struct view_rows *view = &attach->session.view;
+	return view->layers.count == 1 &&
+	       view->layers.items[0].digest.len == SHA256_LEN &&
+	       memcmp(view->layers.items[0].digest.at, view->digest.bytes, SHA256_LEN) ==
+		       0;
+}
+
+/* What a next attach may name instead of asking for these rows again. */
+static struct record_view view_for_record(const struct attach *attach)
+{
+	const struct view_rows *view = &attach->session.view;
+	return (struct record_view){
+		.tag = view->tag,
+		.digest = view->digest,
+		.server = attach_held_server(attach->session.connection.server),
+		.totals = view->totals,
+	};
 }
 
 static void leave_record(struct attach *attach)
 {
+	struct record_view view = view_for_record(attach);
 	const struct msg_layer_list *layers = &attach->session.view.layers;
 	struct record_base base = {0};
 	char id[2 * RECORD_LAYER_ID_LEN + 1] = "";
@@ -209,7 +223,8 @@ static void leave_record(struct attach *attach)
 		if (base.known)
 			memcpy(base.digest.bytes, layer->digest.at, SHA256_LEN);
 	}
-	if (materialise_record(attach->materialise, base.known ? &base : NULL) != 0 &&
+	if (materialise_record(attach->materialise, base.known ? &base : NULL, &view) !=
+		    0 &&
 	    attach->options->verbose)
 		report_note(attach->report, "no stat record was written: %s",
 			    strerror(errno));
@@ -241,7 +256,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.filter = filtered ? &attach->filter : NULL,
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
-		.trusts_record = !options->verify,
+		.record = attach->held.record,
 		.settle_from = MATERIALISE_SETTLE_FROM,
 	};
 	int err = attach_filter_make(options, &attach->filter, error);
@@ -252,9 +267,32 @@ static int open_destination(struct attach *attach, struct error *error)
 	return err ? materialise_abandon(take_ptr(&attach->materialise), error) : 0;
 }
 
+/* All of the view lies in DIR: there is nothing to write. */
+static int confirm_held(struct attach *attach, uint64_t started_ms, struct error *error)
+{
+	int err = check_expected(attach, error);
+	if (err)
+		return err;
+	warn(attach);
+	attach->got_to_directory = true;
+	err = tell_attached(attach, error);
+	if (err)
+		return err;
+	uint64_t files = attach->session.view.totals.files;
+	struct attach_figures figures = {.started_ms = started_ms,
+					 .counts = {.files = files, .unchanged = files}};
+	attach_report(attach->options, &attach->session, &figures);
+	return 0;
+}
+
 static int attach_view(struct attach *attach, uint64_t started_ms, struct error *error)
 {
-	int err = read_view(attach, error);
+	struct view_rows *view = &attach->session.view;
+	if (view->held && attach_held_lies_there(&attach->held, view))
+		return confirm_held(attach, started_ms, error);
+	int err = view->held ? view_rows_want(view, error) : 0;
+	if (!err)
+		err = read_view(attach, error);
 	if (!err)
 		err = check_expected(attach, error);
 	if (err)
@@ -292,6 +330,13 @@ struct tries {
 		told; /* of the last try that got as far as DIR: what state it is in */
 };
 
+static int ask(struct attach *attach, struct msg_attach *request, struct error *error)
+{
+	request->holds = attach_held_tags(&attach->held, attach->options,
+					  attach->session.connection.server);
+	return view_session_ask(&attach->session, request, error);
+}
+
 static int attach_once(struct tries *tries, struct error *error)
 {
 	const struct options *options = tries->options;
@@ -301,11 +346,14 @@ static int attach_once(struct tries *tries, struct error *error)
 	view_table_init(&attach.table);
 	struct attach_request request AUTO(attach_request_fini) = {0};
 	attach.session.connection.link.fd = -1;
+	attach_held_open(&attach.held, options);
 	int err = attach_request_make(options, options->dry_run ? "look" : "attach",
 				      &request, error);
 	if (!err)
-		err = view_session_open(&attach.session, options, &request.message,
-					tries->deadline_ms, error);
+		err = view_session_connect(&attach.session, options, tries->deadline_ms,
+					   error);
+	if (!err)
+		err = ask(&attach, &request.message, error);
 	if (!err)
 		err = attach_view(&attach, tries->started_ms, error);
 	if (err && attach.got_to_directory)

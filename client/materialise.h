@@ -39,9 +39,10 @@ struct materialise_options {
 	bool delete_extra;     /* remove what the view does not have */
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
 	const struct glob_filter *filter;
-	bool times_now;     /* leave modification times as they come */
-	bool keeps_record;  /* leave a stat record of DIR */
-	bool trusts_record; /* what it says of files need not be read */
+	bool times_now;    /* leave modification times as they come */
+	bool keeps_record; /* leave a stat record of DIR */
+	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
+	const struct stat_record *record;
 	/* Bytes written, from which on the clock is waited for, so that the record proves
 	 * all of them; of less it may not prove the latest. */
 	uint64_t settle_from;
@@ -97,8 +98,9 @@ int materialise_finish(struct materialise *materialise, struct error *error);
 
 /* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
  * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none.
- */
-int materialise_record(struct materialise *materialise, const struct record_base *base);
+ * view: what the table is; its tag may be 0. */
+int materialise_record(struct materialise *materialise, const struct record_base *base,
+		       const struct record_view *view);
 
 struct materialise_counts materialise_counts(const struct materialise *materialise);
 

@@ -92,14 +92,14 @@ struct materialise {
 	size_t restore_count;
 	unsigned ranges; /* that the entries are cut into for the workers; 0: not yet */
 	uint64_t trash_count;
-	uint64_t written;           /* files; atomic */
-	uint32_t next_compare;      /* atomic */
-	struct stat_record *record; /* owned; NULL: none */
-	uint32_t *recorded;         /* owned; by entry: the record's; RECORD_NONE */
-	bool is_as_recorded;        /* all of the view lies there already */
-	struct record_note *notes;  /* owned; by entry; NULL: none are kept */
-	dev_t device;               /* of DIR */
-	int64_t latest_ns;          /* change time among what was made; atomic */
+	uint64_t written;                 /* files; atomic */
+	uint32_t next_compare;            /* atomic */
+	const struct stat_record *record; /* borrowed; NULL: none */
+	uint32_t *recorded;               /* owned; by entry: the record's; RECORD_NONE */
+	bool is_as_recorded;              /* all of the view lies there already */
+	struct record_note *notes;        /* owned; by entry; NULL: none are kept */
+	dev_t device;                     /* of DIR */
+	int64_t latest_ns;                /* change time among what was made; atomic */
 };
 
 static inline enum place place_of(const struct materialise *m, uint32_t entry)

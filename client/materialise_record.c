@@ -97,15 +97,15 @@ void record_open(struct materialise *m)
 		return;
 	m->notes = must_calloc(m->table->entry_count, sizeof *m->notes);
 	record_note_device(m);
-	if (!m->missing && m->options.trusts_record)
-		m->record = stat_record_open(m->root_fd);
-	if (m->record)
-		match_entries(m);
+	const struct stat_record *record = m->options.record;
+	if (m->missing || !record || !stat_record_is_of(record, m->root_fd))
+		return;
+	m->record = record;
+	match_entries(m);
 }
 
 void record_fini(struct materialise *m)
 {
-	stat_record_close(m->record);
 	free(m->recorded);
 	free(m->notes);
 }
@@ -272,7 +272,7 @@ static void take_units(struct record_pass *pass, uint32_t entry,
 	addition->unit_count = row->unit_count;
 }
 
-/* The mode that a directory has now, where the row does not say. */
+/* The mode that a directory has now. */
 static uint16_t mode_of_directory(struct materialise *m, uint32_t entry)
 {
 	struct stat stat;
@@ -293,6 +293,7 @@ static void add_entry(struct record_pass *pass, uint32_t entry)
 			  .mode = row->mode,
 			  .trusted = trusted,
 			  .in_base = pass->base && row->in_base,
+			  .in_view = entry != VIEW_ROOT,
 			  .stamp = {.inode = m->notes[entry].inode,
 				    .modified = {row->seconds, row->nanoseconds},
 				    .changed_ns = m->notes[entry].changed_ns}},
@@ -303,6 +304,8 @@ static void add_entry(struct record_pass *pass, uint32_t entry)
 		addition.entry.listed = trusted && place_of(m, entry) == PLACE_NEW;
 		if (!trusted)
 			addition.entry.mode = mode_of_directory(m, entry);
+		if (!row->implied)
+			addition.entry.mode = (addition.entry.mode & 07000) | row->mode;
 	}
 	if (row->type == ROW_SYMLINK) {
 		addition.entry.target = view_table_target(m->table, entry);
@@ -313,12 +316,37 @@ static void add_entry(struct record_pass *pass, uint32_t entry)
 	stat_record_writer_add(pass->writer, pass->depths[entry], &addition);
 }
 
-int materialise_record(struct materialise *m, const struct record_base *base)
+static bool names_view(const struct stat_record *record, const struct record_view *view)
+{
+	size_t count;
+	const struct record_view *views = stat_record_views(record, &count);
+	for (size_t i = 0; i < count; i++)
+		if (digest_equal(&views[i].tag, &view->tag) &&
+		    (views[i].is_base || digest_equal(&views[i].server, &view->server)))
+			return true;
+	return false;
+}
+
+/* All of the view lies in DIR as the record says, which may not know that it is a view.
+ * Its times need not be those of the rows if they are to be left as they are. */
+static int record_view(const struct materialise *m, const struct record_view *view)
+{
+	if (!record_view_is_known(view) || m->options.times_now ||
+	    names_view(m->record, view))
+		return 0;
+	return stat_record_write_view(m->root_fd, m->record, view, m->recorded + 1,
+				      m->table->entry_count - 1);
+}
+
+int materialise_record(struct materialise *m, const struct record_base *base,
+		       const struct record_view *view)
 {
 	struct record_pass pass AUTO(record_pass_fini) = {.m = m, .base = base};
-	if (!m->notes || m->is_as_recorded)
+	if (!m->notes)
 		return 0;
-	pass.writer = stat_record_writer_new(m->root_fd, m->record);
+	if (m->is_as_recorded)
+		return record_view(m, view);
+	pass.writer = stat_record_writer_new(m->root_fd, m->record, view);
 	if (!pass.writer)
 		return -1;
 	pass.depths = must_calloc(m->table->entry_count, sizeof *pass.depths);

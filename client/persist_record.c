@@ -122,7 +122,8 @@ static int write_record(const struct persist *persist,
 	const struct tree *tree = &outcome->upload.tree;
 	struct record_pass pass AUTO(record_pass_fini) = {.upload = &outcome->upload,
 							  .record = persist->record};
-	pass.writer = stat_record_writer_new(persist->selection.root_fd, persist->record);
+	pass.writer =
+		stat_record_writer_new(persist->selection.root_fd, persist->record, NULL);
 	if (!pass.writer)
 		return -1;
 	pass.depths = must_calloc(tree->count, sizeof *pass.depths);

@@ -12,10 +12,6 @@
 #include "proto/limits.h"
 
 #define NANOSECONDS 1000000000
-#define FLAG_TRUSTED 0x04u
-#define FLAG_BASE 0x08u
-#define FLAG_LISTED 0x10u
-#define AGE_SHIFT 5
 
 /* Where an entry stands among the others. */
 struct node {
@@ -30,6 +26,8 @@ struct stat_record {
 	void *mapping; /* owned; NULL: none */
 	struct record_header header;
 	struct node *nodes; /* owned */
+	struct record_view views[RECORD_VIEWS_MAX];
+	size_t view_count;
 };
 
 /* ---- the header ---- */
@@ -55,6 +53,7 @@ static bool read_header(const uint8_t *bytes, size_t len, struct record_header *
 	header->base.known = memcmp(header->base.layer, none, sizeof none) != 0;
 	uint32_t flags = reader_u32(&in);
 	header->base.aligned = flags == RECORD_ALIGNED;
+	record_view_read(&in, &header->view);
 	return !in.failed && flags <= RECORD_ALIGNED && header->len == len &&
 	       header->path_len <= in.left && header->count > 0 &&
 	       header->count <= LAYER_ROWS_MAX;
@@ -96,10 +95,11 @@ static struct record_entry read_entry(struct reader *in)
 	struct record_entry entry = {0};
 	uint8_t flags = reader_u8(in);
 	entry.type = flags & 3u;
-	entry.trusted = (flags & FLAG_TRUSTED) != 0;
-	entry.in_base = (flags & FLAG_BASE) != 0;
-	entry.listed = (flags & FLAG_LISTED) != 0;
-	entry.age = (uint8_t)(flags >> AGE_SHIFT);
+	entry.trusted = (flags & RECORD_FLAG_TRUSTED) != 0;
+	entry.in_base = (flags & RECORD_FLAG_BASE) != 0;
+	entry.in_view = (flags & RECORD_FLAG_VIEW) != 0;
+	entry.listed = (flags & RECORD_FLAG_LISTED) != 0;
+	entry.age = (uint8_t)(flags >> RECORD_AGE_SHIFT);
 	entry.name_len = reader_u8(in);
 	entry.name = (const char *)reader_bytes(in, entry.name_len);
 	entry.mode = reader_u16(in);
@@ -170,6 +170,7 @@ struct parse {
 	struct reader in;
 	struct open_directory *open; /* owned; outermost first */
 	size_t depth, room;
+	struct record_view_sums views;
 };
 
 static void parse_fini(struct parse *parse)
@@ -223,6 +224,7 @@ static bool parse_next(struct parse *parse, uint32_t number)
 		return false;
 	if (!is_root && !ascends(parse, &entry))
 		return false;
+	record_view_count(&parse->views, &entry);
 	if (entry.type == ROW_DIRECTORY)
 		open_directory(parse, number);
 	return parse->depth <= PATH_DEPTH_MAX + 1;
@@ -243,6 +245,8 @@ static bool parse_entries(struct stat_record *record)
 		if (!parse_next(&parse, i))
 			return false;
 	end_directories(&parse, parse.depth, record->header.count);
+	record->view_count =
+		record_views_find(&record->header, &parse.views, record->views);
 	return parse.in.left == 0;
 }
 
@@ -312,6 +316,36 @@ const struct record_base *stat_record_base(const struct stat_record *record)
 	return &record->header.base;
 }
 
+bool stat_record_is_of(const struct stat_record *record, int root_fd)
+{
+	struct stat status;
+	return fstat(root_fd, &status) == 0 && status.st_dev == record->header.device &&
+	       status.st_ino == record->header.inode;
+}
+
+const struct record_view *stat_record_views(const struct stat_record *record,
+					    size_t *ret_count)
+{
+	*ret_count = record->view_count;
+	return record->views;
+}
+
+const struct record_view *stat_record_own_view(const struct stat_record *record)
+{
+	return &record->header.view;
+}
+
+const uint8_t *stat_record_bytes(const struct stat_record *record, size_t *ret_len)
+{
+	*ret_len = record->len;
+	return record->bytes;
+}
+
+size_t stat_record_flags_at(const struct stat_record *record, uint32_t entry)
+{
+	return record->nodes[entry].at;
+}
+
 uint64_t stat_record_device(const struct stat_record *record)
 {
 	return record->header.device;
@@ -336,7 +370,9 @@ struct record_name stat_record_name(const struct stat_record *record, uint32_t e
 		.name = (const char *)at + 2,
 		.name_len = at[1],
 		.type = at[0] & 3u,
-		.in_base = (at[0] & FLAG_BASE) != 0,
+		.age = (uint8_t)(at[0] >> RECORD_AGE_SHIFT),
+		.in_base = (at[0] & RECORD_FLAG_BASE) != 0,
+		.in_view = (at[0] & RECORD_FLAG_VIEW) != 0,
 	};
 }
 

@@ -14,7 +14,7 @@
  * The file, little-endian; varint as in PROTOCOL.md:
  *
  *    0  "BTSR"
- *    4  u8  version, 1
+ *    4  u8  version, 2
  *    5  u8  hashes, 1: XXH3-128 and SHA-256
  *    6  u16 zero
  *    8  u64 XXH3-64 of all that follows
@@ -27,13 +27,18 @@
  *   56  8   id of the base: a layer in which the entries with the flag "base" stand; or 0
  *   64  32  the base's digest
  *   96  u32 1: aligned; else 0
- *  100      the path; then the entries
+ *  100  32  tag (PROTOCOL.md §6) of the view in which the entries with the flag "view"
+ *           stand; or 0
+ *  132  32  the view's digest
+ *  164  32  SHA-256 of the URL of the daemon that gave it
+ *  196  40  its files, directories, symlinks, bytes, unit mentions: u64 each
+ *  236      the path; then the entries
  *
  * Entries are in manifest order, each behind its directory; the first is the directory
  * itself, whose name is empty:
  *
  *   varint  how many open directories end before it
- *   u8      bits 0–1 type (row_type), 2 trusted, 3 base, 4 listed, 5–7 age
+ *   u8      bits 0–1 type (row_type), 2 trusted, 3 base, 4 listed, 5 view, 6–7 age
  *   u8 and bytes: name
  *   u16     mode, 07777
  *   trusted: u64 inode, i64 and u32 modification time, i64 change time in nanoseconds
@@ -42,7 +47,8 @@
  *
  * *Base* entries are rows of the base. In an *aligned* record they are all its rows, in
  * their order, under the same paths; so an entry that still holds is its row to the
- * letter.
+ * letter. So it is for *view* entries, which are all rows of the view that an attach
+ * wrote and the directories above them, unless it is said otherwise by a tag of 0.
  *
  * A *listed* directory has an entry for everything in it. *Age* counts how often the
  * record was written without the entry being looked at; old ones are dropped.
@@ -61,8 +67,8 @@
 #include "proto/manifest.h"
 
 #define RECORD_MAGIC "BTSR"
-#define RECORD_VERSION 1u
-#define RECORD_HEADER_LEN 100u
+#define RECORD_VERSION 2u
+#define RECORD_HEADER_LEN 236u
 #define RECORD_LEN_MAX (256u * 1024u * 1024u)
 /* Of all records of a user; the least recently used are removed. */
 #define RECORD_CACHE_LEN_MAX (512u * 1024u * 1024u)
@@ -84,7 +90,7 @@ struct record_entry {
 	size_t name_len;
 	uint8_t type; /* enum row_type */
 	uint8_t age;
-	bool trusted, in_base;
+	bool trusted, in_base, in_view;
 	bool listed;   /* directories */
 	uint16_t mode; /* 07777 */
 	struct record_stamp stamp;
@@ -103,6 +109,19 @@ struct record_base {
 	struct digest digest;
 };
 
+/* A view whose rows are all entries of a record. */
+struct record_view {
+	struct digest tag;    /* what the daemon calls its rows */
+	struct digest digest; /* its own */
+	struct digest server; /* the daemon that gave it; not of a base */
+	struct totals totals;
+	bool is_base; /* it is that of an aligned base: tag and digest are its digest */
+};
+/* That of the base, and the one with the header's tag. */
+#define RECORD_VIEWS_MAX 2u
+/* Whether it has a tag, and rows: that there is nothing is asked anew each time (W8). */
+bool record_view_is_known(const struct record_view *view);
+
 struct stat_record;
 
 /* The record of an open directory; NULL where there is none that can be used. */
@@ -113,6 +132,12 @@ void stat_record_close(struct stat_record *record); /* NULL is fine */
 struct stat_record *stat_record_parse(const void *bytes, size_t len);
 
 const struct record_base *stat_record_base(const struct stat_record *record);
+/* Whether it is of this open directory. */
+bool stat_record_is_of(const struct stat_record *record, int root_fd);
+/* Views of which each file and link is trusted: up to RECORD_VIEWS_MAX, with different
+ * tags; borrowed. */
+const struct record_view *stat_record_views(const struct stat_record *record,
+					    size_t *ret_count);
 uint64_t stat_record_device(const struct stat_record *record);
 uint32_t stat_record_count(const struct stat_record *record); /* at least 1 */
 struct record_entry stat_record_get(const struct stat_record *record, uint32_t entry);
@@ -121,8 +146,11 @@ struct record_name {
 	const char *name; /* borrowed, no NUL behind it */
 	size_t name_len;
 	uint8_t type; /* enum row_type */
-	bool in_base;
+	uint8_t age;
+	bool in_base, in_view;
 };
+/* Whether the entry is a row of the view, or a directory above one. */
+bool record_view_has(const struct record_view *view, const struct record_name *entry);
 struct record_name stat_record_name(const struct stat_record *record, uint32_t entry);
 struct unit_name record_unit(const struct record_entry *entry, uint32_t unit);
 

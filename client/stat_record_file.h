@@ -14,11 +14,15 @@
 #include <time.h>
 
 #include "client/stat_record.h"
+#include "proto/bytes.h"
 
 /* What the checksum covers begins here. */
 #define RECORD_CHECKED_AT 16u
 /* The header's flags, all of them. */
 #define RECORD_ALIGNED 1u
+#define RECORD_CHECKSUM_AT 8u
+/* The header's view begins here. */
+#define RECORD_VIEW_AT 100u
 
 struct record_header {
 	uint64_t checksum, len;
@@ -26,6 +30,7 @@ struct record_header {
 	int64_t written_ns;
 	uint32_t count, path_len;
 	struct record_base base;
+	struct record_view view; /* a tag of 0: none */
 };
 
 struct record_place {
@@ -35,6 +40,31 @@ struct record_place {
 	char name[48];      /* of the record in it */
 	char temporary[64]; /* while it is written */
 };
+
+/* Of an entry's flags. */
+#define RECORD_FLAG_TRUSTED 0x04u
+#define RECORD_FLAG_BASE 0x08u
+#define RECORD_FLAG_LISTED 0x10u
+#define RECORD_FLAG_VIEW 0x20u
+#define RECORD_AGE_SHIFT 6
+
+/* The header's view, whether all of it is trusted or not. */
+const struct record_view *stat_record_own_view(const struct stat_record *record);
+void record_view_read(struct reader *in, struct record_view *ret_view);
+void record_view_put(const struct record_view *view, struct buffer *out);
+
+/* What the entries tell of the views. */
+struct record_view_sums {
+	struct totals base;
+	bool base_unproved, view_unproved; /* a file or link of it is not trusted */
+};
+void record_view_count(struct record_view_sums *sums, const struct record_entry *entry);
+size_t record_views_find(const struct record_header *header,
+			 const struct record_view_sums *sums,
+			 struct record_view ret_views[RECORD_VIEWS_MAX]);
+/* All of it, borrowed, and where the flags of an entry stand. */
+const uint8_t *stat_record_bytes(const struct stat_record *record, size_t *ret_len);
+size_t stat_record_flags_at(const struct stat_record *record, uint32_t entry);
 
 /* Nanoseconds since 1970. */
 int64_t record_now_ns(clockid_t clock);

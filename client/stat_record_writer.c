@@ -12,10 +12,6 @@
 #include "proto/cleanup.h"
 
 #define FLUSH_LEN 65536u
-#define FLAG_TRUSTED 0x04u
-#define FLAG_BASE 0x08u
-#define FLAG_LISTED 0x10u
-#define AGE_SHIFT 5
 
 /* A directory that is open, and what the earlier record has in it. */
 struct merge_level {
@@ -26,6 +22,8 @@ struct merge_level {
 struct stat_record_writer {
 	struct record_place place;
 	const struct stat_record *earlier; /* borrowed; NULL: none */
+	const struct record_view *view;    /* borrowed; NULL: the earlier record's */
+	bool view_broken;                  /* that one no longer stands */
 	int fd;                            /* owned */
 	struct buffer out;
 	uint64_t written; /* bytes, without out */
@@ -76,10 +74,12 @@ static void put_entry(struct stat_record_writer *writer, const struct record_ent
 	bool is_file = entry->type == ROW_FILE;
 	buffer_put_varint(out, writer->ended);
 	writer->ended = 0;
-	buffer_put_u8(out, (uint8_t)(entry->type | (entry->trusted ? FLAG_TRUSTED : 0) |
-				     (entry->in_base ? FLAG_BASE : 0) |
-				     (entry->listed ? FLAG_LISTED : 0) |
-				     (unsigned)entry->age << AGE_SHIFT));
+	buffer_put_u8(out,
+		      (uint8_t)(entry->type | (entry->trusted ? RECORD_FLAG_TRUSTED : 0) |
+				(entry->in_base ? RECORD_FLAG_BASE : 0) |
+				(entry->in_view ? RECORD_FLAG_VIEW : 0) |
+				(entry->listed ? RECORD_FLAG_LISTED : 0) |
+				(unsigned)entry->age << RECORD_AGE_SHIFT));
 	buffer_put_u8(out, (uint8_t)entry->name_len);
 	buffer_put(out, entry->name, entry->name_len);
 	buffer_put_u16(out, entry->mode);
@@ -115,14 +115,22 @@ static struct merge_level *top(struct stat_record_writer *writer)
 	return &writer->levels[writer->depth - 1];
 }
 
+/* An entry of the earlier record is not taken over, nor anything below it. */
+static void drop(struct stat_record_writer *writer, uint32_t entry)
+{
+	writer->view_broken |= stat_record_name(writer->earlier, entry).in_view;
+}
+
 /* An entry of the earlier record, one write older, and all below it. Its layer is not
  * this record's base. */
 static void keep(struct stat_record_writer *writer, uint32_t first)
 {
 	const struct stat_record *earlier = writer->earlier;
 	uint32_t end = stat_record_end(earlier, first);
-	if (stat_record_get(earlier, first).age >= RECORD_AGE_MAX)
+	if (stat_record_name(earlier, first).age >= RECORD_AGE_MAX) {
+		drop(writer, first);
 		return;
+	}
 	size_t open = 0; /* directories of the subtree */
 	uint32_t above = stat_record_parent(earlier, first);
 	for (uint32_t at = first; at < end; at++) {
@@ -132,6 +140,7 @@ static void keep(struct stat_record_writer *writer, uint32_t first)
 		entry.age = entry.age < RECORD_AGE_MAX ? (uint8_t)(entry.age + 1)
 						       : RECORD_AGE_MAX;
 		entry.in_base = false;
+		entry.in_view = entry.in_view && !writer->view;
 		put_entry(writer, &entry);
 		if (entry.unit_count > 0)
 			buffer_put(&writer->out, entry.units,
@@ -157,7 +166,9 @@ static void keep_or_drop(struct stat_record_writer *writer)
 	struct merge_level *level = top(writer);
 	uint32_t entry = level->next;
 	level->next = stat_record_end(writer->earlier, entry);
-	if (!level->drops)
+	if (level->drops)
+		drop(writer, entry);
+	else
 		keep(writer, entry);
 }
 
@@ -188,6 +199,30 @@ static uint32_t pass(struct stat_record_writer *writer, const struct record_entr
 	return RECORD_NONE;
 }
 
+/* Whether an entry of the earlier record's view is a row of it still. */
+static bool stands(const struct record_entry *known, const struct record_entry *entry)
+{
+	if (known->type != entry->type || known->mode != entry->mode)
+		return false;
+	return entry->type == ROW_DIRECTORY ||
+	       (known->trusted && entry->trusted &&
+		record_stamp_equal(&known->stamp, &entry->stamp));
+}
+
+static bool is_in_view(struct stat_record_writer *writer, uint32_t same,
+		       const struct record_entry *entry)
+{
+	if (writer->view)
+		return entry->in_view;
+	if (same == RECORD_NONE || !stat_record_name(writer->earlier, same).in_view)
+		return false;
+	struct record_entry known = stat_record_get(writer->earlier, same);
+	if (stands(&known, entry))
+		return true;
+	writer->view_broken = true;
+	return false;
+}
+
 void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 			    const struct record_addition *addition)
 {
@@ -198,6 +233,7 @@ void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 			: writer->earlier ? 0
 					  : RECORD_NONE;
 	entry.age = 0;
+	entry.in_view = is_in_view(writer, same, &entry);
 	entry.unit_count = entry.trusted ? addition->unit_count : 0;
 	put_entry(writer, &entry);
 	for (uint32_t i = 0; i < entry.unit_count; i++)
@@ -217,11 +253,13 @@ void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 /* ---- beginning and end ---- */
 
 struct stat_record_writer *stat_record_writer_new(int root_fd,
-						  const struct stat_record *earlier)
+						  const struct stat_record *earlier,
+						  const struct record_view *view)
 {
 	struct stat_record_writer *writer = must_calloc(1, sizeof *writer);
 	writer->fd = -1;
 	writer->earlier = earlier;
+	writer->view = view;
 	if (record_place_find(root_fd, &writer->place) == 0)
 		writer->fd = record_place_create(&writer->place);
 	if (writer->fd < 0) {
@@ -253,6 +291,15 @@ uint64_t stat_record_writer_device(const struct stat_record_writer *writer)
 	return writer->place.device;
 }
 
+static const struct record_view *view_of(const struct stat_record_writer *writer)
+{
+	static const struct record_view none;
+	const struct record_view *view = writer->view;
+	if (!view && writer->earlier && !writer->view_broken)
+		view = stat_record_own_view(writer->earlier);
+	return view && record_view_is_known(view) ? view : &none;
+}
+
 static void put_header(const struct stat_record_writer *writer,
 		       const struct record_base *base, uint64_t checksum,
 		       struct buffer *out)
@@ -275,6 +322,7 @@ static void put_header(const struct stat_record_writer *writer,
 	buffer_put(out, base->layer, RECORD_LAYER_ID_LEN);
 	buffer_put(out, base->digest.bytes, SHA256_LEN);
 	buffer_put_u32(out, base->aligned ? RECORD_ALIGNED : 0);
+	record_view_put(view_of(writer), out);
 }
 
 /* The header is written last, since it has the checksum of what follows it. */

@@ -13,9 +13,12 @@
 
 struct stat_record_writer;
 
-/* earlier: borrowed; NULL: none. NULL and errno where none can be written. */
+/* earlier, view: borrowed. earlier: NULL: none. view: what is added is in it where its
+ * in_view says so; NULL: the earlier record's view is this one's too, if nothing that is
+ * added contradicts it. NULL and errno where none can be written. */
 struct stat_record_writer *stat_record_writer_new(int root_fd,
-						  const struct stat_record *earlier);
+						  const struct stat_record *earlier,
+						  const struct record_view *view);
 /* Without _commit nothing has changed. NULL is fine. */
 void stat_record_writer_free(struct stat_record_writer *writer);
 
@@ -38,5 +41,11 @@ void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 /* base: NULL: none. 0, or -1 and errno. */
 int stat_record_writer_commit(struct stat_record_writer *writer,
 			      const struct record_base *base);
+
+/* The record once more, with a view whose rows, and directories above them, are these of
+ * its entries. 0, or -1 and errno. */
+int stat_record_write_view(int root_fd, const struct stat_record *record,
+			   const struct record_view *view, const uint32_t *entries,
+			   uint32_t count);
 
 #endif

@@ -64,6 +64,9 @@ static int take_part(struct view_rows *view, bool *ret_more, struct error *error
 	append_layers(&view->stale, &part.stale);
 	append_texts(&view->unknown_needs, &part.unknown_needs);
 	append_texts(&view->warnings, &part.warnings);
+	if (part.tag.len)
+		memcpy(view->tag.bytes, part.tag.at, SHA256_LEN);
+	view->held |= part.held;
 	*ret_more = part.more;
 	if (view->layers.count > WORKSPACE_LAYERS_MAX ||
 	    view->stale.count > WORKSPACE_LAYERS_MAX ||
@@ -81,7 +84,16 @@ int view_rows_open(struct view_rows *view, struct link *link,
 	bool more = true;
 	while (!err && more)
 		err = take_part(view, &more, error);
+	if (!err && view->held && request->holds.count == 0)
+		return malformed(error, "said to be held, though none is");
 	return err;
+}
+
+int view_rows_want(struct view_rows *view, struct error *error)
+{
+	struct msg_empty want = {0};
+	view->held = false;
+	return link_send_control(view->link, MSG_WANT_ROWS, &want, error);
 }
 
 void view_rows_fini(struct view_rows *view)
@@ -233,6 +245,7 @@ static int take_row(struct view_rows *view, struct view_row *row, struct error *
 
 int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct error *error)
 {
+	claim(!view->held);
 	while (!view->ended) {
 		if (view->decoder.rows_left > 0)
 			return take_row(view, ret_row, error);

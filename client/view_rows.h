@@ -45,6 +45,8 @@ struct view_rows {
 	struct piece_writer digest_writer;
 	uint32_t *conflict_layers; /* owned */
 
+	struct digest tag;    /* what the daemon calls the rows; 0: there are none */
+	bool held;            /* it found the tag in the request, and sends no rows */
 	struct totals totals; /* of the rows so far */
 	uint64_t conflicts;
 	struct digest digest; /* of the view; once view_rows_next() gave 0 */
@@ -55,8 +57,11 @@ struct view_rows {
 int view_rows_open(struct view_rows *view, struct link *link,
 		   const struct msg_attach *request, struct error *error);
 
-/* 1: a row; 0: the end, digest and totals are known; <0: ERR_DAMAGED, ERR_PROTOCOL, and
- * what the link has to say. */
+/* Asks for the rows of a view that is held. */
+int view_rows_want(struct view_rows *view, struct error *error);
+
+/* Not while it is held. 1: a row; 0: the end, digest and totals are known; <0:
+ * ERR_DAMAGED, ERR_PROTOCOL, and what the link has to say. */
 int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct error *error);
 
 void view_rows_fini(struct view_rows *view);

@@ -49,18 +49,29 @@ static void keep_conflicts(struct view_session *session)
 
 /* ---- the view ---- */
 
+int view_session_connect(struct view_session *session, const struct options *options,
+			 uint64_t deadline_ms, struct error *error)
+{
+	session->connection.link.fd = -1;
+	return connection_open(options, deadline_ms, &session->connection, error);
+}
+
+int view_session_ask(struct view_session *session, const struct msg_attach *request,
+		     struct error *error)
+{
+	int err =
+		view_rows_open(&session->view, &session->connection.link, request, error);
+	if (err == ERR_CONFLICT)
+		keep_conflicts(session);
+	return err;
+}
+
 int view_session_open(struct view_session *session, const struct options *options,
 		      const struct msg_attach *request, uint64_t deadline_ms,
 		      struct error *error)
 {
-	session->connection.link.fd = -1;
-	int err = connection_open(options, deadline_ms, &session->connection, error);
-	if (err)
-		return err;
-	err = view_rows_open(&session->view, &session->connection.link, request, error);
-	if (err == ERR_CONFLICT)
-		keep_conflicts(session);
-	return err;
+	int err = view_session_connect(session, options, deadline_ms, error);
+	return err ? err : view_session_ask(session, request, error);
 }
 
 int view_session_next(struct view_session *session, struct view_row *ret_row,

@@ -28,6 +28,12 @@ int view_session_open(struct view_session *session, const struct options *option
 int view_session_next(struct view_session *session, struct view_row *ret_row,
 		      struct error *error);
 
+/* The two halves of it: connecting, and asking. */
+int view_session_connect(struct view_session *session, const struct options *options,
+			 uint64_t deadline_ms, struct error *error);
+int view_session_ask(struct view_session *session, const struct msg_attach *request,
+		     struct error *error);
+
 void view_session_close(struct view_session *session);
 
 /* The daemon's warnings, needs it never heard of, layers left out as stale (W5, W9). */

@@ -7,7 +7,8 @@ import time
 
 import xxhash
 
-HEADER = struct.Struct("<4sBBHQQQQqII8s32sI")
+HEADER = struct.Struct("<4sBBHQQQQqII8s32sI32s32s32s5Q")
+VERSION = 2
 FILE, DIRECTORY, LINK = 1, 2, 3
 CLOCK_REALTIME_COARSE = 5
 
@@ -19,8 +20,9 @@ class Entry:
 class Record:
     def __init__(self, data):
         (magic, self.version, hashes, zero, checksum, length, self.device, self.inode,
-         self.written_ns, count, path_len, self.layer, self.digest, flags) = HEADER.unpack_from(data)
-        assert (magic, self.version, hashes, zero) == (b"BTSR", 1, 1, 0)
+         self.written_ns, count, path_len, self.layer, self.digest, flags, self.tag,
+         self.view_digest, self.server, *self.totals) = HEADER.unpack_from(data)
+        assert (magic, self.version, hashes, zero) == (b"BTSR", VERSION, 1, 0)
         assert flags in (0, 1)
         self.aligned = flags == 1
         assert length == len(data)
@@ -58,8 +60,9 @@ class Record:
     def _entry(self):
         entry = Entry()
         flags = self._number("B")
-        entry.type, entry.age = flags & 3, flags >> 5
-        entry.trusted, entry.in_base, entry.listed = (bool(flags & bit) for bit in (4, 8, 16))
+        entry.type, entry.age = flags & 3, flags >> 6
+        entry.trusted, entry.in_base, entry.listed, entry.in_view = \
+            (bool(flags & bit) for bit in (4, 8, 16, 32))
         name = self._take(self._number("B"))
         entry.mode = self._number("H")
         entry.units = []

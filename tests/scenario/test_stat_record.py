@@ -413,7 +413,8 @@ class Distrusted(Recorded):
                 data[position] ^= 0x10
                 return data
             return change
-        for position in [*range(0, 96, 5), *range(96, length, length // 24)]:
+        header = stat_record.HEADER.size
+        for position in [*range(0, header, 5), *range(header, length, length // 24)]:
             with self.subTest(position=position):
                 self.spoil(root, flip(position))
                 self.assert_reads(root)
@@ -421,7 +422,8 @@ class Distrusted(Recorded):
     def test_cut_anywhere(self):
         root = self.known_tree()
         length = len(stat_record.of(self.cache, root).data)
-        for cut in (0, 1, 15, 95, 96, 97, length // 2, length - 1):
+        header = stat_record.HEADER.size
+        for cut in (0, 1, 15, header - 1, header, header + 1, length // 2, length - 1):
             with self.subTest(cut=cut):
                 self.spoil(root, lambda data, cut=cut: data[:cut])
                 self.assert_reads(root)
@@ -430,7 +432,7 @@ class Distrusted(Recorded):
         root = self.known_tree()
 
         def change(data):
-            data[4] = 2
+            data[4] = stat_record.VERSION + 1
             return stat_record.seal(bytes(data))
         self.spoil(root, change)
         self.assert_reads(root)

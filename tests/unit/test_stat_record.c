@@ -100,7 +100,7 @@ static void commit(struct stat_record_writer *writer)
 
 static void write_sample(int root_fd)
 {
-	struct stat_record_writer *writer = stat_record_writer_new(root_fd, NULL);
+	struct stat_record_writer *writer = stat_record_writer_new(root_fd, NULL, NULL);
 	assert_non_null(writer);
 	add_dir(writer, 0, "", false);
 	add_file(writer, 1, "a");
@@ -187,7 +187,7 @@ static void each_field_comes_back(void **state)
 {
 	struct fixture *fixture = *state;
 	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL);
+		stat_record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", true);
 	add_file(writer, 1, "f");
 	add_link(writer, 1, "l", "to");
@@ -216,7 +216,7 @@ static void paths_are_found(void **state)
 {
 	struct fixture *fixture = *state;
 	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL);
+		stat_record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", false);
 	add_dir(writer, 1, "a", false);
 	add_file(writer, 2, "b");
@@ -327,7 +327,7 @@ static void entries_from_after_the_record_are_refused(void **state)
 {
 	struct fixture *fixture = *state;
 	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL);
+		stat_record_writer_new(fixture->root.fd, NULL, NULL);
 	struct record_addition root = named("", ROW_DIRECTORY);
 	root.entry.stamp.changed_ns = INT64_MAX;
 	stat_record_writer_add(writer, 0, &root);
@@ -370,10 +370,10 @@ static void without_a_folder_there_is_no_writer(void **state)
 {
 	struct fixture *fixture = *state;
 	scratch_text(&fixture->cache, "baton", "in the way");
-	assert_null(stat_record_writer_new(fixture->root.fd, NULL));
+	assert_null(stat_record_writer_new(fixture->root.fd, NULL, NULL));
 	(void)setenv("XDG_CACHE_HOME", "relative", 1);
 	(void)unsetenv("HOME");
-	assert_null(stat_record_writer_new(fixture->root.fd, NULL));
+	assert_null(stat_record_writer_new(fixture->root.fd, NULL, NULL));
 	assert_null(stat_record_open(fixture->root.fd));
 }
 
@@ -381,7 +381,7 @@ static void an_unfinished_record_leaves_nothing(void **state)
 {
 	struct fixture *fixture = *state;
 	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL);
+		stat_record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", false);
 	stat_record_writer_free(writer);
 	assert_int_equal(unlinkat(fixture->cache.fd, "baton", AT_REMOVEDIR), 0);
@@ -441,7 +441,8 @@ static void writers_and_readers_do_not_disturb_each_other(void **state)
 static struct stat_record *look_at_d(int root_fd, bool listed)
 {
 	struct stat_record *earlier = stat_record_open(root_fd);
-	struct stat_record_writer *writer = stat_record_writer_new(root_fd, earlier);
+	struct stat_record_writer *writer =
+		stat_record_writer_new(root_fd, earlier, NULL);
 	add_dir(writer, 0, "", false);
 	add_dir(writer, 1, "d", listed);
 	add_file(writer, 2, "new");
@@ -493,13 +494,197 @@ static void a_file_in_place_of_a_directory_takes_all_below_it_away(void **state)
 	write_sample(fixture->root.fd);
 	struct stat_record *earlier = stat_record_open(fixture->root.fd);
 	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, earlier);
+		stat_record_writer_new(fixture->root.fd, earlier, NULL);
 	add_dir(writer, 0, "", false);
 	add_file(writer, 1, "d");
 	commit(writer);
 	stat_record_close(earlier);
 	struct stat_record *record = stat_record_open(fixture->root.fd);
 	assert_paths(record, "a1\nd0\nlink1\nz1\n");
+	stat_record_close(record);
+}
+
+/* ---- views ---- */
+
+static const struct record_view some_view = {
+	.tag = {{21}},
+	.digest = {{22}},
+	.server = {{23}},
+	.totals = {.files = 1, .directories = 1, .symlinks = 1, .bytes = 30, .units = 2},
+};
+
+static void add_to_view(struct stat_record_writer *writer, size_t depth,
+			struct record_addition addition)
+{
+	static const struct unit_name units[2] = {{.key.len = 10}, {.key.len = 20}};
+	bool is_file = addition.entry.type == ROW_FILE;
+	addition.entry.in_view = depth > 0;
+	addition.entry.size = is_file ? 30 : 0;
+	addition.units = units;
+	addition.unit_count = is_file ? 2 : 0;
+	addition.entry.target = "to";
+	addition.entry.target_len = 2;
+	stat_record_writer_add(writer, depth, &addition);
+}
+
+/* d/f and link; file is d/f. */
+static void write_view(const struct fixture *fixture, struct record_addition file,
+		       const struct record_base *base)
+{
+	struct stat_record_writer *writer =
+		stat_record_writer_new(fixture->root.fd, NULL, &some_view);
+	add_to_view(writer, 0, named("", ROW_DIRECTORY));
+	add_to_view(writer, 1, named("d", ROW_DIRECTORY));
+	add_to_view(writer, 2, file);
+	add_to_view(writer, 1, named("link", ROW_SYMLINK));
+	assert_int_equal(stat_record_writer_commit(writer, base), 0);
+	stat_record_writer_free(writer);
+}
+
+/* What a write that looked at "d" and found `file` in it leaves of the view. */
+static size_t views_after(const struct fixture *fixture, bool listed,
+			  const struct record_addition *file)
+{
+	struct stat_record *earlier = stat_record_open(fixture->root.fd);
+	struct stat_record_writer *writer =
+		stat_record_writer_new(fixture->root.fd, earlier, NULL);
+	add_dir(writer, 0, "", false);
+	add_dir(writer, 1, "d", listed);
+	if (file)
+		stat_record_writer_add(writer, 2, file);
+	commit(writer);
+	stat_record_close(earlier);
+	struct stat_record *record = stat_record_open(fixture->root.fd);
+	size_t count;
+	(void)stat_record_views(record, &count);
+	stat_record_close(record);
+	return count;
+}
+
+static void a_view_comes_back_with_its_entries(void **state)
+{
+	struct fixture *fixture = *state;
+	write_view(fixture, named("f", ROW_FILE), NULL);
+	struct stat_record *record = stat_record_open(fixture->root.fd);
+	size_t count;
+	const struct record_view *view = stat_record_views(record, &count);
+	assert_int_equal(count, 1);
+	assert_memory_equal(view, &some_view, sizeof *view);
+	for (uint32_t at = 0; at < stat_record_count(record); at++) {
+		struct record_name name = stat_record_name(record, at);
+		assert_int_equal(record_view_has(view, &name), at > 0);
+	}
+	stat_record_close(record);
+}
+
+static void an_aligned_base_is_a_view(void **state)
+{
+	struct fixture *fixture = *state;
+	struct record_base base = some_base();
+	for (int aligned = 0; aligned < 2; aligned++) {
+		struct stat_record_writer *writer =
+			stat_record_writer_new(fixture->root.fd, NULL, NULL);
+		add_dir(writer, 0, "", false);
+		add_dir(writer, 1, "above", false);
+		add_file(writer, 2, "f");
+		base.aligned = aligned;
+		assert_int_equal(stat_record_writer_commit(writer, &base), 0);
+		stat_record_writer_free(writer);
+		struct stat_record *record = stat_record_open(fixture->root.fd);
+		size_t count;
+		const struct record_view *view = stat_record_views(record, &count);
+		assert_int_equal(count, aligned);
+		struct record_name above = stat_record_name(record, 1);
+		if (count == 1) {
+			assert_true(view->is_base && record_view_has(view, &above));
+			assert_true(digest_equal(&view->tag, &base.digest));
+			assert_true(digest_equal(&view->digest, &base.digest));
+			assert_int_equal(view->totals.files, 1);
+			assert_int_equal(view->totals.directories, 0);
+			assert_int_equal(view->totals.bytes, 30);
+		}
+		stat_record_close(record);
+	}
+}
+
+static void a_view_with_an_entry_that_is_not_trusted_is_none(void **state)
+{
+	struct fixture *fixture = *state;
+	struct record_addition file = named("f", ROW_FILE);
+	file.entry.trusted = false;
+	file.entry.stamp = (struct record_stamp){0};
+	struct record_base base = some_base();
+	base.aligned = true;
+	file.entry.in_base = true;
+	write_view(fixture, file, &base);
+	struct stat_record *record = stat_record_open(fixture->root.fd);
+	size_t count;
+	(void)stat_record_views(record, &count);
+	assert_int_equal(count, 0);
+	stat_record_close(record);
+}
+
+static void a_view_stays_with_those_who_do_not_touch_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct record_addition file = named("f", ROW_FILE), more = named("new", ROW_FILE);
+	file.entry.size = more.entry.size = 0;
+	write_view(fixture, named("f", ROW_FILE), NULL);
+	assert_int_equal(views_after(fixture, true, &file), 1);
+	assert_int_equal(views_after(fixture, false, &more), 1);
+	assert_int_equal(views_after(fixture, false, NULL), 1);
+}
+
+static void a_view_ends_with_what_contradicts_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct record_addition others[5];
+	for (int i = 0; i < 5; i++)
+		others[i] = named("f", i == 4 ? ROW_DIRECTORY : ROW_FILE);
+	others[0].entry.stamp.inode++;
+	others[1].entry.mode = 0600;
+	others[2].entry.trusted = false;
+	others[3].entry.name = "another";
+	others[3].entry.name_len = strlen("another");
+	for (int i = 0; i < 5; i++) {
+		write_view(fixture, named("f", ROW_FILE), NULL);
+		assert_int_equal(views_after(fixture, true, &others[i]), 0);
+	}
+}
+
+static void a_view_that_nobody_looks_at_ends(void **state)
+{
+	struct fixture *fixture = *state;
+	struct record_addition file = named("f", ROW_FILE);
+	write_view(fixture, file, NULL);
+	for (unsigned i = 0; i < RECORD_AGE_MAX; i++)
+		assert_int_equal(views_after(fixture, false, &file), 1);
+	assert_int_equal(views_after(fixture, false, &file), 0);
+}
+
+static void the_same_entries_get_another_view(void **state)
+{
+	struct fixture *fixture = *state;
+	write_sample(fixture->root.fd);
+	struct stat_record *before = stat_record_open(fixture->root.fd);
+	static const uint32_t entries[] = {2, 3, 4};
+	assert_int_equal(
+		stat_record_write_view(fixture->root.fd, before, &some_view, entries, 3),
+		0);
+	struct stat_record *record = stat_record_open(fixture->root.fd);
+	size_t count;
+	const struct record_view *view = stat_record_views(record, &count);
+	assert_int_equal(count, 1);
+	assert_memory_equal(view, &some_view, sizeof *view);
+	for (uint32_t at = 0; at < stat_record_count(record); at++) {
+		struct record_entry was = stat_record_get(before, at);
+		struct record_entry is = stat_record_get(record, at);
+		assert_int_equal(is.in_view, at >= 2 && at <= 4);
+		assert_true(was.listed == is.listed && was.in_base == is.in_base &&
+			    was.age == is.age && was.type == is.type);
+		assert_true(record_stamp_equal(&was.stamp, &is.stamp));
+	}
+	stat_record_close(before);
 	stat_record_close(record);
 }
 
@@ -511,7 +696,7 @@ static struct stat_record *record_f(const struct fixture *fixture)
 	struct stat status;
 	assert_int_equal(fstatat(fixture->root.fd, "f", &status, AT_SYMLINK_NOFOLLOW), 0);
 	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL);
+		stat_record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", false);
 	struct unit_name unit = {.key.len = (uint32_t)status.st_size};
 	struct record_addition file = named("f", ROW_FILE);
@@ -678,6 +863,13 @@ int main(void)
 		RECORD_TEST(an_unfinished_record_leaves_nothing),
 		RECORD_TEST(the_least_recently_used_go_first),
 		RECORD_TEST(writers_and_readers_do_not_disturb_each_other),
+		RECORD_TEST(a_view_comes_back_with_its_entries),
+		RECORD_TEST(an_aligned_base_is_a_view),
+		RECORD_TEST(a_view_with_an_entry_that_is_not_trusted_is_none),
+		RECORD_TEST(a_view_stays_with_those_who_do_not_touch_it),
+		RECORD_TEST(a_view_ends_with_what_contradicts_it),
+		RECORD_TEST(a_view_that_nobody_looks_at_ends),
+		RECORD_TEST(the_same_entries_get_another_view),
 		RECORD_TEST(what_was_not_looked_at_is_kept),
 		RECORD_TEST(what_is_not_in_a_listed_directory_is_dropped),
 		RECORD_TEST(what_is_never_looked_at_is_dropped_in_the_end),
