@@ -44,7 +44,7 @@ static int make_stage(struct materialise *m, struct mount *mount, struct error *
 		return err;
 	if (fd < 0)
 		return entry_error(m, mount->entry, errno, "cannot be opened", error);
-	stage_sweep(fd, "");
+	stage_sweep(fd);
 	if (stage_make(&mount->stage, fd, "") != 0)
 		return entry_error(m, mount->entry, errno,
 				   "a staging directory cannot be made in it", error);

@@ -57,7 +57,7 @@ static int make_beside(struct materialise *m, struct error *error)
 	size_t len = strlen(m->name) + 2;
 	char *prefix AUTO_FREE = must_alloc(len);
 	(void)snprintf(prefix, len, ".%s", m->name);
-	stage_sweep(m->parent_fd, prefix);
+	stage_sweep(m->parent_fd);
 	if (stage_make(&m->root_stage, m->parent_fd, prefix) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be made",
 				       m->shown);

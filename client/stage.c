@@ -89,11 +89,17 @@ int stage_remove(struct stage *stage, int directory_fd)
 	return err;
 }
 
-static bool has_form(const char *name, const char *start, size_t start_len)
+/* Whatever its prefix. */
+static bool has_form(const char *name)
 {
 	uint8_t random[RANDOM_LEN];
-	return strncmp(name, start, start_len) == 0 &&
-	       hex_decode(name + start_len, sizeof random, random);
+	size_t len = strlen(name);
+	size_t own_len = strlen(STAGE_MARK) + 2 * RANDOM_LEN;
+	if (len < own_len)
+		return false;
+	const char *own = name + len - own_len;
+	return strncmp(own, STAGE_MARK, strlen(STAGE_MARK)) == 0 &&
+	       hex_decode(own + strlen(STAGE_MARK), sizeof random, random);
 }
 
 /* An inherited setgid bit does not matter. */
@@ -105,11 +111,8 @@ static bool has_mark(const struct stat *stat)
 
 bool stage_is_one(int directory_fd, const char *name)
 {
-	size_t len = strlen(name);
-	size_t own_len = strlen(STAGE_MARK) + 2 * RANDOM_LEN;
 	struct stat stat;
-	return len >= own_len &&
-	       has_form(name + len - own_len, STAGE_MARK, strlen(STAGE_MARK)) &&
+	return has_form(name) &&
 	       fstatat(directory_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       has_mark(&stat);
 }
@@ -127,10 +130,8 @@ static void sweep_one(int directory_fd, const char *name)
 	(void)stage_remove(&stage, directory_fd);
 }
 
-void stage_sweep(int directory_fd, const char *prefix)
+void stage_sweep(int directory_fd)
 {
-	char start[STAGE_NAME_SIZE];
-	size_t start_len = name_start(start, prefix);
 	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
 	if (!directory) {
@@ -140,6 +141,6 @@ void stage_sweep(int directory_fd, const char *prefix)
 	}
 	struct dirent *found;
 	while ((found = readdir(directory)) != NULL)
-		if (has_form(found->d_name, start, start_len))
+		if (has_form(found->d_name))
 			sweep_one(directory_fd, found->d_name);
 }

@@ -528,12 +528,15 @@ static void t4_left_over_stages_are_removed(void **state)
 	add_sample(place);
 	assert_int_equal(mkdir(".out.baton-0123456789ab", 01700), 0);
 	put(".out.baton-0123456789ab/half", "half");
+	assert_int_equal(mkdir(".other.baton-0123456789ab", 01700), 0);
 	assert_int_equal(mkdir(".out.baton-notourstage", 0700), 0);
 	assert_int_equal(attach(place), 0);
 	assert_false(is_there(".out.baton-0123456789ab"));
+	assert_false(is_there(".other.baton-0123456789ab"));
 	assert_true(is_there(".out.baton-notourstage"));
 	assert_int_equal(mkdir("out/.baton-0123456789ab", 01700), 0);
 	put("out/.baton-0123456789ab/half", "half");
+	assert_int_equal(mkdir("out/.sub.baton-0123456789ab", 01700), 0);
 	assert_int_equal(unlink("out/a.txt"), 0);
 	assert_int_equal(attach(place), 0);
 	assert_sample();
