@@ -39,8 +39,9 @@ static void let_summary_go(const struct options *options)
 static int run(const struct options *options, struct report *report, struct error *error)
 {
 	let_summary_go(options);
-	/* Writing says EPIPE. */
+	/* Writing says EPIPE, and EFBIG. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	/* Who only reads may end anywhere, also where it waits for its own reader. */
 	if (options->command->cleans_up)
 		interrupts_init();

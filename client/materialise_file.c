@@ -2,14 +2,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "client/human.h"
 #include "proto/cleanup.h"
+
+static int too_large(const struct materialise *m, uint32_t entry, rlim_t limit,
+		     struct error *error)
+{
+	char size[HUMAN_TEXT_SIZE];
+	char what[128];
+	(void)snprintf(what, sizeof what,
+		       "is larger than a file may be that this process writes, %s "
+		       "(ulimit -f)",
+		       human_size(limit, size));
+	return entry_error(m, entry, 0, what, error);
+}
 
 static int cannot_write(const struct materialise *m, uint32_t entry, struct error *error)
 {
-	return entry_error(m, entry, errno, "cannot be written", error);
+	int number = errno;
+	struct rlimit limit;
+	if (number == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		return too_large(m, entry, limit.rlim_cur, error);
+	return entry_error(m, entry, number, "cannot be written", error);
 }
 
 static int open_file(struct materialise *m, unsigned worker, uint32_t entry, int flags,

@@ -404,7 +404,9 @@ int server_run(const struct config *config)
 		server->listeners[i].fd = -1;
 	}
 	struct error error = {0};
+	/* Writing says EPIPE, and EFBIG. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (listen_fds_take(&server->passed, &error) || open_store(server, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		listen_fds_fini(&server->passed);

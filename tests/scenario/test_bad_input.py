@@ -185,6 +185,19 @@ class BadDestinations(Scenario):
         self.assertLessEqual(set(os.listdir(self.place / "dir")), {"big", "mine", "d"})
 
 
+    def test_a_file_beyond_the_limit_of_the_process(self):
+        self.place = self.tree({})
+        limited = ("prlimit", "--fsize=1048576")
+        for into in (self.place / "dir", self.place):
+            self.refuse(into, says=("/big`", "1.0 MiB (ulimit -f)"), wrapper=limited)
+        root, cache = self.tree({"out": BIG}), self.tree({})
+        for limit in (0, 20):  # too little for a stat record
+            self.baton("persist", "--root", root, ".", job="b",
+                       wrapper=("prlimit", f"--fsize={limit}"),
+                       variables={"XDG_CACHE_HOME": str(cache)})
+        self.assertEqual(list((cache / "baton").iterdir()), [])
+
+
 def mount(test, folder, options):
     """A small file system of its own at a folder, until the test ends."""
     if os.geteuid() != 0 or subprocess.run(

@@ -371,7 +371,6 @@ class Stopping(DaemonScenario):
 
     def test_a_catalogue_that_cannot_be_written_ends_it(self):
         """Also where it is not a commit that finds out."""
-        self.start_daemon("daemon", wrapper=("env", "--ignore-signal=XFSZ"))
         self.persist("a", {"a": "1"})
         size = (4096, resource.RLIM_INFINITY)
         resource.prlimit(self.daemon.process.pid, resource.RLIMIT_FSIZE, size)
