@@ -1,5 +1,6 @@
 """What bad input gets: one sentence, the right exit status, and nothing changed."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -227,6 +228,25 @@ class AFullStore(Scenario):
         self.assertEqual(log[0]["layer"], first["layer"])
         subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
         self.baton("persist", "--root", root, ".", job="b")
+
+
+    def test_a_full_disk_under_the_store_fails_an_attach_that_teaches(self):
+        place = self.folder / "daemon" / "data"
+        place.mkdir(parents=True)
+        mount(self, place, "size=4m,mode=700")
+        self.persist("a", {"a": "fits"})
+        filler = place / "filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        into = self.missing()
+        self.refused("attach", into, job="b", status=8,
+                     says=(f"the daemon at {self.daemon.url}: `{place}/", "no room"))
+        self.assertFalse(into.exists())
+        self.assertEqual(contents(self.attach()[1]), {"a": "fits"})
+        self.assertEqual(self.baton("cat", "a", job="b").out, b"fits")
+        filler.unlink()
+        self.assertEqual(contents(self.attach("b", into=into)[1]), {"a": "fits"})
 
 
 class BadIdentities(Scenario):
