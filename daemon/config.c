@@ -10,6 +10,7 @@
 #include "proto/address.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
+#include "proto/limits.h"
 #include "proto/nearest.h"
 
 const char config_help[] =
@@ -37,6 +38,8 @@ const char config_help[] =
 	"  --queue-wait TIME     a request waits so long for its turn (default 30s)\n"
 	"  --silence TIME        a peer in a request may be silent so long (default "
 	"60s)\n"
+	"  --hello TIME          a new connection has so long for its HELLO (default "
+	"10s)\n"
 	"  --idle TIME           a connection without a request stays so long (default "
 	"5m)\n"
 	"  --stop-timeout TIME   SIGTERM lets requests finish for so long (default 30s)\n"
@@ -163,6 +166,7 @@ SETTER(sessions, parse_number)
 SETTER(connections, parse_number)
 SETTER(queue_wait_ms, parse_time)
 SETTER(silence_ms, parse_time)
+SETTER(hello_ms, parse_time)
 SETTER(idle_ms, parse_time)
 SETTER(stop_timeout_ms, parse_time)
 SETTER(retention_ms, parse_time)
@@ -183,6 +187,7 @@ static const struct config_key config_keys[] = {
 	{"connections", set_connections},
 	{"queue-wait", set_queue_wait_ms},
 	{"silence", set_silence_ms},
+	{"hello", set_hello_ms},
 	{"idle", set_idle_ms},
 	{"stop-timeout", set_stop_timeout_ms},
 	{"retention", set_retention_ms},
@@ -413,6 +418,7 @@ int config_read(struct config *config, int argc, char *const *argv, struct error
 		.queue_wait_ms = 30000,
 		.stop_timeout_ms = 30000,
 		.silence_ms = 60000,
+		.hello_ms = HELLO_TIMEOUT_MS,
 		.idle_ms = 300000,
 		.retention_ms = 15ull * 86400000,
 	};

@@ -389,7 +389,7 @@ void peer_open(struct server *server, int fd)
 	name_peer(peer);
 	server_remember_peer(server, peer);
 	peer->poll.data = peer;
-	expect_message(peer, PEER_GREETING, HELLO_TIMEOUT_MS);
+	expect_message(peer, PEER_GREETING, server->config->hello_ms);
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
@@ -431,8 +431,8 @@ static void on_impatience(struct peer *peer)
 	if (peer->state == PEER_GIVEN) {
 		on_long_wait(peer);
 	} else if (peer->state == PEER_GREETING) {
-		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %d s",
-				HELLO_TIMEOUT_MS / 1000);
+		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %.3g s",
+				(double)peer->server->config->hello_ms / 1000.0);
 		peer_refuse(peer, &error);
 	} else {
 		peer_close(peer);

@@ -1,7 +1,7 @@
 /*
  * A connection, and who owns it.
  *
- *   GREETING  the loop reads a HELLO: at most 4 KiB and 10 seconds
+ *   GREETING  the loop reads a HELLO: at most 4 KiB and 10 seconds (batond --hello)
  *   IDLE      the loop reads a request
  *   GIVEN     a request waits for a worker, or a worker owns the socket; while the worker
  *             has nothing to say the loop says KEEPALIVE in its place

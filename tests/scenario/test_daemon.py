@@ -13,7 +13,7 @@ import subprocess
 
 from harness import BATOND, PATIENCE, Scenario, contents, random_bytes
 from proxy import Hold
-from wire import Connection, Refused, Type
+from wire import HELLO, Code, Connection, Link, Lost, Refused, Type, encode_map, open_socket
 
 BIG = random_bytes(3_000_000)
 
@@ -288,6 +288,21 @@ class OtherPeers(DaemonScenario):
         result = self.baton("persist", "--json", "--root", root, ".", job="a").json
         self.assertEqual(result["bytes"], (1 << 30) + 1)
         self.assertNotIn("timeout", self.daemon.read_log())
+
+    def test_a_peer_that_does_not_greet_in_time_is_told_so(self):
+        """However it spends its time; who has greeted has longer."""
+        self.start_daemon("daemon", "--hello", "200ms")
+        with Connection(self.daemon.url) as greeted:
+            for begin in (b"", encode_map(Type.HELLO, HELLO)[:-1]):
+                with Link(open_socket(self.daemon.url)) as link:
+                    link.send_bytes(begin)
+                    with self.assertRaisesRegex(Refused, "no HELLO within 0.2 s") as refused:
+                        link.expect(Type.WELCOME)
+                    self.assertEqual(refused.exception.code, Code.TIMEOUT)
+                    with self.assertRaises(Lost):
+                        link.receive()
+            greeted.send_map(Type.STATUS, {})
+            self.assertEqual(greeted.expect_map(Type.STATUS_REPLY)["version"], 1)
 
     def test_a_peer_that_falls_silent_in_a_request_is_told_so(self):
         self.start_daemon("daemon", "--silence", "100ms")

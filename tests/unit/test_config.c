@@ -43,6 +43,7 @@ static void defaults_are_sane(void **state)
 	assert_int_equal(config.listen_count, 1);
 	assert_memory_equal(config.listen[0], "unix:/", 6);
 	assert_int_equal(config.retention_ms, 15ull * 24 * 3600 * 1000);
+	assert_int_equal(config.hello_ms, 10000);
 	assert_int_equal(config.log.level, LOG_INFO);
 	assert_false(config.log.json);
 	config_fini(&config);
@@ -133,11 +134,12 @@ static void times_have_units(void **state)
 	struct config config;
 	struct error error = {0};
 	assert_int_equal(READ(&config, &error, "--queue-wait", "250ms", "--idle", "3m",
-			      "--silence", "7s", "--stop-timeout", "1h", "--retention",
-			      "0"),
+			      "--hello", "20ms", "--silence", "7s", "--stop-timeout",
+			      "1h", "--retention", "0"),
 			 0);
 	assert_int_equal(config.queue_wait_ms, 250);
 	assert_int_equal(config.idle_ms, 180000);
+	assert_int_equal(config.hello_ms, 20);
 	assert_int_equal(config.silence_ms, 7000);
 	assert_int_equal(config.stop_timeout_ms, 3600000);
 	assert_int_equal(config.retention_ms, 0);
