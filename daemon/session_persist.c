@@ -313,13 +313,24 @@ static int on_units(struct persist *persist, struct link_message *message,
 	return 0;
 }
 
-/* While nothing arrives, what is on the crew is brought home. */
+static bool is_job_done(const struct persist *persist)
+{
+	return crew_is_done(persist->session->server->crew,
+			    &persist->jobs[persist->first_job]->job);
+}
+
+/* While nothing arrives, what is on the crew is brought home, and pieces are checked that
+ * the commit would have to check. */
 static int bring_home(struct persist *persist, struct error *error)
 {
 	int ready = 0;
-	while (persist->job_count &&
+	bool has_ahead;
+	while (((has_ahead = transaction_has_ahead(persist->transaction)) ||
+		persist->job_count) &&
 	       (ready = link_wait(&persist->session->link, 0, error)) == 0) {
-		int code = finish_job(persist, error);
+		bool is_home = persist->job_count && (!has_ahead || is_job_done(persist));
+		int code = is_home ? finish_job(persist, error)
+				   : transaction_look_ahead(persist->transaction, error);
 		if (code)
 			return code;
 	}

@@ -104,6 +104,26 @@ int piece_continue(struct row_decoder *decoder, const void *piece, size_t len,
  * that row (without the piece's version and row count). */
 bool piece_ends_behind(size_t rows_len, const char *path, size_t path_len);
 
+/* ---- pieces that are checked one by one ------------------------------------------- */
+/* What decides whether one piece may follow another. {0}: of none. */
+struct piece_edges {
+	char *first, *last; /* owned; the paths of its first and its last row */
+	size_t first_len, last_len;
+	size_t first_row_len; /* bytes of its first row */
+	size_t open_len; /* bytes of its rows; 0: the piece ends there whatever follows */
+	uint8_t last_type;
+};
+/* Takes what the decoder of a piece knows after its first row, and after its last. */
+void piece_edges_begin(struct piece_edges *edges, const struct row_decoder *decoder);
+void piece_edges_end(struct piece_edges *edges, const struct row_decoder *decoder);
+/* What piece_continue() and the first row behind it check: the order across the cut, and
+ * that the cut had to be there. ERR_DAMAGED. */
+int piece_edges_follow(const struct piece_edges *before, const struct piece_edges *behind,
+		       struct error *error);
+/* Owned by the caller. */
+struct piece_edges piece_edges_copy(const struct piece_edges *edges);
+void piece_edges_fini(struct piece_edges *edges);
+
 /* ---- totals and roots ------------------------------------------------------------- */
 struct totals {
 	uint64_t files;

@@ -9,8 +9,6 @@
 #include "daemon/store/commit_state.h"
 #include "proto/cleanup.h"
 
-#define TIME_LEN 12u
-
 /* ---- what the base has already ------------------------------------------------ */
 
 struct base_entry {
@@ -78,131 +76,64 @@ static int piece_error(size_t piece, struct error *error)
 			 why.text);
 }
 
-/* Makes the block mention where one unit lies. */
-static int mention(struct commit *commit, size_t piece, const struct unit_name *name,
-		   struct error *error)
+static bool is_as_root_says(const struct checked_piece *piece,
+			    const struct root_piece *entry)
+{
+	return totals_equal(&piece->totals, &entry->totals) &&
+	       digest_equal(&piece->content, &entry->content);
+}
+
+static void place_new(struct commit *commit, size_t piece,
+		      const struct checked_piece *checked)
+{
+	struct segment_list *segments = &commit->placement.segments;
+	commit->placement.pieces[piece] = (struct piece_place){
+		.segment = segment_list_put(segments, &checked->place.segment),
+		.offset = checked->place.offset,
+		.unit = checked->position,
+		.block_segment = segment_list_put(segments, &checked->block.segment),
+		.block_offset = checked->block.offset,
+	};
+	for (size_t i = 0; i < checked->block_segments.count; i++)
+		(void)segment_list_put(&commit->segments,
+				       &checked->block_segments.ids[i]);
+}
+
+/* What was not checked ahead is checked now, and kept likewise. */
+static int check_new(struct commit *commit, size_t piece, struct piece_edges *ret_edges,
+		     struct error *error)
 {
 	struct transaction *transaction = commit->transaction;
-	struct unit_entry *entry;
-	int err = transaction_cite(transaction, &commit->citation, name, &entry, error);
-	if (err)
-		return err;
-	struct unit_frame *frame = &transaction->units.frames[entry->frame];
-	if (frame->block != piece) {
-		frame->block = (uint32_t)piece;
-		frame->block_position = (uint32_t)commit->block.frame_count;
-		block_put_frame(&commit->block, &frame->segment->id, frame->offset,
-				frame->len);
-	}
-	block_put_mention(&commit->block, frame->block_position);
-	return 0;
-}
-
-/* Where the unit is in the frame that was loaded for it. */
-static bool find_in_frame(const struct segment_reader *reader,
-			  const struct unit_name *name, uint32_t *ret_position)
-{
-	for (uint32_t i = 0; i < reader->header.unit_count; i++) {
-		if (!unit_name_equal(&reader->units[i], name))
-			continue;
-		*ret_position = i;
-		return true;
-	}
-	return false;
-}
-
-/* Loads a piece that the session sent or was offered, and notes its place. */
-static int load_new(struct commit *commit, size_t piece, const uint8_t **ret_bytes,
-		    struct error *error)
-{
-	struct transaction *transaction = commit->transaction;
-	const struct unit_name *name = &commit->root.pieces[piece].name;
-	struct unit_entry *entry;
-	int err = transaction_cite(transaction, &commit->citation, name, &entry, error);
-	if (err)
-		return err;
-	const struct unit_frame *frame = &transaction->units.frames[entry->frame];
-	struct segment_reader *reader = &transaction->pieces;
-	err = segment_reader_load(reader, frame->segment, frame->offset,
-				  SEGMENT_END_UNKNOWN, error);
-	if (err)
-		return err;
-	uint32_t position;
-	if (!find_in_frame(reader, name, &position))
-		return error_set(error, ERR_DAMAGED, "it is not where it should be");
-	*ret_bytes = segment_reader_unit(reader, position);
-	struct digest sha = sha256_of(*ret_bytes, name->key.len);
-	if (!digest_equal(&sha, &name->sha))
-		return error_set(error, ERR_DAMAGED, "its SHA-256 does not match");
-	struct piece_place *place = &commit->placement.pieces[piece];
-	place->segment =
-		segment_list_put(&commit->placement.segments, &frame->segment->id);
-	place->offset = frame->offset;
-	place->unit = position;
-	return 0;
-}
-
-static int load_taken(struct commit *commit, size_t piece, const uint8_t **ret_bytes,
-		      struct error *error)
-{
-	struct transaction *transaction = commit->transaction;
-	return layer_map_piece(&transaction->base, commit->base_pieces[piece],
-			       &transaction->pins, &transaction->pieces, ret_bytes,
-			       error);
-}
-
-/* Decodes the piece behind what was decoded before, if that was the piece before it. A
- * new piece is also checked against its entry in the root, and gets its block. */
-static int decode_piece(struct commit *commit, size_t piece, const uint8_t *bytes,
-			struct error *error)
-{
 	const struct root_piece *entry = &commit->root.pieces[piece];
-	bool is_new = commit->base_pieces[piece] == NEW_PIECE;
-	struct row_decoder *decoder = &commit->decoder;
-	bool goes_on = piece > 0 && commit->decoded == piece;
-	int err = goes_on ? piece_continue(decoder, bytes, entry->name.key.len, error)
-			  : piece_open(decoder, bytes, entry->name.key.len, error);
+	const struct checked_piece *checked =
+		pieces_ahead_find(&transaction->ahead, &entry->name);
+	struct checked_piece now AUTO(checked_piece_fini) = {0};
+	int err = 0;
+	if (!checked)
+		err = piece_check(transaction, &commit->citation, &entry->name, &now,
+				  error);
+	if (!err && !is_as_root_says(checked ? checked : &now, entry))
+		err = error_set(error, ERR_DAMAGED,
+				"not what the root says of its contents");
+	if (!err && !checked)
+		err = piece_check_write(transaction, &now, error);
 	if (err)
 		return err;
-	buffer_clear(&commit->content);
-	buffer_put(&commit->content, bytes, entry->name.key.len);
-	block_clear(&commit->block);
-	struct totals totals = {0};
-	struct row row;
-	int got;
-	while ((got = row_decoder_next(decoder, &row, error)) > 0) {
-		totals_add_row(&totals, &row);
-		memset(commit->content.at + (decoder->time_at - bytes), 0, TIME_LEN);
-		for (size_t i = 0; is_new && i < row.unit_count; i++) {
-			err = mention(commit, piece, &row.units[i], error);
-			if (err)
-				return err;
-		}
-	}
-	commit->decoded = piece + 1;
-	struct digest content = sha256_of(commit->content.at, commit->content.len);
-	if (got == 0 && (!totals_equal(&totals, &entry->totals) ||
-			 !digest_equal(&content, &entry->content)))
-		return error_set(error, ERR_DAMAGED,
-				 "not what the root says of its contents");
-	return got;
+	place_new(commit, piece, checked ? checked : &now);
+	*ret_edges = piece_edges_copy(checked ? &checked->edges : &now.edges);
+	return 0;
 }
 
-static int write_block(struct commit *commit, size_t piece, struct error *error)
+static int edges_of_taken(struct commit *commit, size_t piece,
+			  struct piece_edges *ret_edges, struct error *error)
 {
-	buffer_clear(&commit->encoded);
-	block_encode(&commit->encoded, &commit->block);
-	struct place place;
-	int err = commit_put_single(commit, FRAME_PLACEMENT, commit->encoded.at,
-				    commit->encoded.len, &place, error);
-	if (err)
-		return err;
-	for (size_t i = 0; i < commit->block.segments.count; i++)
-		(void)segment_list_put(&commit->segments, &commit->block.segments.ids[i]);
-	struct piece_place *at = &commit->placement.pieces[piece];
-	at->block_segment = segment_list_put(&commit->placement.segments, &place.segment);
-	at->block_offset = place.offset;
-	return 0;
+	struct transaction *transaction = commit->transaction;
+	size_t len = commit->root.pieces[piece].name.key.len;
+	const uint8_t *bytes;
+	int err = layer_map_piece(&transaction->base, commit->base_pieces[piece],
+				  &transaction->pins, &transaction->pieces, &bytes,
+				  error);
+	return err ? err : piece_check_edges(transaction, bytes, len, ret_edges, error);
 }
 
 /* ---- all pieces --------------------------------------------------------------- */
@@ -235,19 +166,23 @@ static int check_piece(struct commit *commit, size_t piece, struct error *error)
 		take_over(commit, piece);
 	if (!is_new && !cut_is_new(commit, piece) && !cut_is_new(commit, piece + 1))
 		return 0;
-	const uint8_t *bytes = NULL;
-	int err = is_new ? load_new(commit, piece, &bytes, error)
-			 : load_taken(commit, piece, &bytes, error);
-	if (!err)
-		err = decode_piece(commit, piece, bytes, error);
-	if (!err && is_new)
-		err = write_block(commit, piece, error);
-	return err ? piece_error(piece, error) : 0;
+	struct piece_edges edges AUTO(piece_edges_fini) = {0};
+	int err = is_new ? check_new(commit, piece, &edges, error)
+			 : edges_of_taken(commit, piece, &edges, error);
+	if (!err && cut_is_new(commit, piece))
+		err = piece_edges_follow(&commit->before, &edges, error);
+	if (err)
+		return piece_error(piece, error);
+	piece_edges_fini(&commit->before);
+	commit->before = edges;
+	edges = (struct piece_edges){0};
+	return 0;
 }
 
 int commit_check_pieces(struct commit *commit, struct error *error)
 {
 	match_base(commit);
+	pieces_ahead_sort(&commit->transaction->ahead);
 	int err = segment_writer_flush(&commit->transaction->writer, error);
 	if (err)
 		return err;

@@ -26,18 +26,9 @@ struct commit {
 	bool *base_taken;    /* owned; for each piece of the base */
 	bool any_taken;
 	struct citation citation;
-	struct row_decoder decoder;
-	size_t decoded; /* pieces before this one were decoded without a gap */
-	struct block block;
-	struct buffer content; /* a piece with its times zeroed */
-	struct buffer encoded;
+	struct piece_edges before; /* owned; of the piece before, if they are known */
 	struct place root_place, placement_place;
 };
-
-/* Writes one unit of that kind as a frame of its own, compressed, and lists its segment.
- */
-int commit_put_single(struct commit *commit, enum frame_kind kind, const void *data,
-		      size_t len, struct place *ret_place, struct error *error);
 
 /* Finds out which pieces are the base's, checks the others and what stands beside them,
  * writes their blocks, and fills the placement. ERR_DENIED, ERR_DAMAGED name the piece.

@@ -34,6 +34,8 @@ void transaction_free(struct transaction *transaction)
 	segment_reader_fini(&transaction->heads);
 	layer_map_fini(&transaction->base);
 	buffer_fini(&transaction->head);
+	pieces_ahead_fini(&transaction->ahead);
+	piece_checker_fini(&transaction->checker);
 	unit_neighbours_fini(&transaction->neighbours);
 	free(transaction);
 }
@@ -63,6 +65,43 @@ int transaction_append(struct transaction *transaction, const struct frame_input
 	return 0;
 }
 
+int transaction_put_single(struct transaction *transaction, enum frame_kind kind,
+			   const struct buffer *data, struct place *ret_place,
+			   struct error *error)
+{
+	if (data->len > FRAME_RAW_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "persist: its placement takes %zu bytes, at most %u",
+				 data->len, FRAME_RAW_MAX);
+	uint8_t *packed AUTO_FREE = must_alloc(data->len);
+	enum codec_id codec;
+	size_t packed_len;
+	int err = codec_pack(transaction->pieces.codec, data->at, data->len, packed,
+			     data->len, &codec, &packed_len, error);
+	if (err)
+		return err;
+	struct unit_name name = {
+		.key = {.xxh = xxh128_of(data->at, data->len),
+			.len = (uint32_t)data->len},
+		.sha = sha256_of(data->at, data->len),
+	};
+	struct frame_input frame = {
+		.kind = (uint8_t)kind,
+		.codec = (uint8_t)codec,
+		.raw_len = (uint32_t)data->len,
+		.units = &name,
+		.unit_count = 1,
+		.payload = packed,
+		.payload_len = packed_len,
+	};
+	struct segment *segment;
+	err = transaction_append(transaction, &frame, &segment, &ret_place->offset,
+				 error);
+	if (!err)
+		ret_place->segment = segment->id;
+	return err;
+}
+
 int transaction_put(struct transaction *transaction, const struct frame_input *frame,
 		    struct error *error)
 {
@@ -79,6 +118,8 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 		err = unit_table_add(&transaction->units, &frame->units[i], at, i, error);
 		if (err)
 			return err;
+		if (frame->kind == FRAME_PIECE)
+			pieces_ahead_note(&transaction->ahead, &frame->units[i]);
 	}
 	if (frame->kind == FRAME_CONTENT)
 		transaction->new_bytes += frame->raw_len;

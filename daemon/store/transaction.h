@@ -59,6 +59,13 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 int transaction_base(struct transaction *transaction, int64_t layer_id,
 		     struct buffer *ret_root, struct error *error);
 
+/* Whether there are pieces that could be checked before the commit: sent or offered, and
+ * not looked at. */
+bool transaction_has_ahead(const struct transaction *transaction);
+/* Checks one of them (claimed), some milliseconds. What is wrong with it is the commit's
+ * to say. As transaction_put(). */
+int transaction_look_ahead(struct transaction *transaction, struct error *error);
+
 struct transaction_commit {
 	int64_t execution_id;
 	uint8_t key[KEY_LEN];

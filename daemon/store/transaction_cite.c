@@ -77,7 +77,8 @@ int transaction_cite(struct transaction *transaction, struct citation *citation,
 		     struct error *error)
 {
 	*ret_entry = unit_table_find(&transaction->units, name);
-	while (!*ret_entry && transaction->has_base && citation->base_stage < 2) {
+	while (!*ret_entry && citation && transaction->has_base &&
+	       citation->base_stage < 2) {
 		int err = learn_base(transaction, citation, error);
 		if (err)
 			return err;

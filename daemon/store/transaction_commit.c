@@ -16,50 +16,7 @@ static void commit_fini(struct commit *commit)
 	segment_list_fini(&commit->segments);
 	free(commit->base_pieces);
 	free(commit->base_taken);
-	row_decoder_fini(&commit->decoder);
-	block_fini(&commit->block);
-	buffer_fini(&commit->content);
-	buffer_fini(&commit->encoded);
-}
-
-/* ---- writing what only the store needs ---------------------------------------- */
-
-int commit_put_single(struct commit *commit, enum frame_kind kind, const void *data,
-		      size_t len, struct place *ret_place, struct error *error)
-{
-	struct transaction *transaction = commit->transaction;
-	if (len > FRAME_RAW_MAX)
-		return error_set(error, ERR_LIMIT,
-				 "persist: its placement takes %zu bytes, at most %u",
-				 len, FRAME_RAW_MAX);
-	uint8_t *packed AUTO_FREE = must_alloc(len);
-	enum codec_id codec;
-	size_t packed_len;
-	int err = codec_pack(transaction->pieces.codec, data, len, packed, len, &codec,
-			     &packed_len, error);
-	if (err)
-		return err;
-	struct unit_name name = {
-		.key = {.xxh = xxh128_of(data, len), .len = (uint32_t)len},
-		.sha = sha256_of(data, len),
-	};
-	struct frame_input frame = {
-		.kind = (uint8_t)kind,
-		.codec = (uint8_t)codec,
-		.raw_len = (uint32_t)len,
-		.units = &name,
-		.unit_count = 1,
-		.payload = packed,
-		.payload_len = packed_len,
-	};
-	struct segment *segment;
-	err = transaction_append(transaction, &frame, &segment, &ret_place->offset,
-				 error);
-	if (err)
-		return err;
-	ret_place->segment = segment->id;
-	(void)segment_list_put(&commit->segments, &segment->id);
-	return 0;
+	piece_edges_fini(&commit->before);
 }
 
 /* ---- the end ------------------------------------------------------------------ */
@@ -79,15 +36,22 @@ static int write_placement_and_root(struct commit *commit,
 				    const struct transaction_commit *input,
 				    struct error *error)
 {
-	buffer_clear(&commit->encoded);
-	placement_encode(&commit->encoded, &commit->placement);
-	int err = commit_put_single(commit, FRAME_PLACEMENT, commit->encoded.at,
-				    commit->encoded.len, &commit->placement_place, error);
+	struct transaction *transaction = commit->transaction;
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	placement_encode(&encoded, &commit->placement);
+	int err = transaction_put_single(transaction, FRAME_PLACEMENT, &encoded,
+					 &commit->placement_place, error);
+	buffer_clear(&encoded);
+	buffer_put(&encoded, input->root, input->root_len);
 	if (!err)
-		err = commit_put_single(commit, FRAME_ROOT, input->root, input->root_len,
-					&commit->root_place, error);
+		err = transaction_put_single(transaction, FRAME_ROOT, &encoded,
+					     &commit->root_place, error);
+	if (err)
+		return err;
+	(void)segment_list_put(&commit->segments, &commit->placement_place.segment);
+	(void)segment_list_put(&commit->segments, &commit->root_place.segment);
 	list_segments(commit);
-	return err;
+	return 0;
 }
 
 static int tell_catalogue(struct commit *commit, const struct transaction_commit *input,

@@ -37,6 +37,7 @@ static int add_candidate(struct transaction *transaction, struct offer *offer,
 struct found_frame {
 	struct segment *segment; /* borrowed, pinned */
 	uint32_t len;
+	uint8_t kind;                  /* enum frame_kind */
 	const struct unit_name *table; /* borrowed; NULL: not all of it was read */
 	uint32_t unit_count;
 };
@@ -57,11 +58,13 @@ static bool read_entry(struct transaction *transaction, const struct unit_name *
 					error))
 			return false;
 		found->len = (uint32_t)frame_len(&header);
+		found->kind = header.kind;
 		return unit_name_equal(&there, name);
 	}
 	if (segment_reader_head(heads, found->segment, place->offset, end, error))
 		return false;
 	found->len = (uint32_t)frame_len(&heads->header);
+	found->kind = heads->header.kind;
 	found->table = heads->units;
 	found->unit_count = heads->header.unit_count;
 	return place->position < found->unit_count &&
@@ -100,6 +103,8 @@ static int offer_place(struct transaction *transaction, struct offer *offer,
 	if (found.table)
 		unit_neighbours_learn(&transaction->neighbours, frame, found.table,
 				      found.unit_count);
+	if (found.kind == FRAME_PIECE)
+		pieces_ahead_note(&transaction->ahead, &name);
 	return add_candidate(transaction, offer, &place->sha, frame, place->position,
 			     error);
 }

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "daemon/store/layer_map.h"
+#include "daemon/store/piece_check.h"
+#include "daemon/store/pieces_ahead.h"
 #include "daemon/store/segment_reader.h"
 #include "daemon/store/segment_table.h"
 #include "daemon/store/segment_writer.h"
@@ -26,6 +28,8 @@ struct transaction {
 	struct segment_reader pieces; /* the frame of the piece being looked at */
 	struct segment_reader heads;  /* tables of offered frames; blocks */
 	struct unit_neighbours neighbours;
+	struct piece_checker checker;
+	struct pieces_ahead ahead;
 	struct layer_map base;
 	bool has_base;
 	bool ended;         /* a commit was tried */
@@ -38,8 +42,15 @@ int transaction_append(struct transaction *transaction, const struct frame_input
 		       struct segment **ret_segment, uint64_t *ret_offset,
 		       struct error *error);
 
+/* Writes one unit of that kind as a frame of its own, compressed. As transaction_put(),
+ * and ERR_LIMIT where it does not fit a frame. */
+int transaction_put_single(struct transaction *transaction, enum frame_kind kind,
+			   const struct buffer *data, struct place *ret_place,
+			   struct error *error);
+
 /*
- * The entry of a unit that a commit may cite. Asks the base's pieces (those not in
+ * The entry of a unit that a commit may cite. Without a citation (NULL) the base is not
+ * asked. Asks the base's pieces (those not in
  * base_taken first) where the session was neither offered nor sent it. ERR_DENIED.
  */
 struct citation {

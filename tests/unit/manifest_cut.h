@@ -59,6 +59,33 @@ static inline void cut_numbered(struct cut *cut, size_t changed, size_t removed)
 	cut_end(cut);
 }
 
+/* The edges of a piece that is good by itself. */
+static inline struct piece_edges edges_of(const void *piece, size_t len)
+{
+	struct row_decoder decoder AUTO(row_decoder_fini) = {0};
+	struct piece_edges edges = {0};
+	struct error error = {0};
+	struct row row;
+	assert_int_equal(piece_open(&decoder, piece, len, &error), 0);
+	int more;
+	while ((more = row_decoder_next(&decoder, &row, &error)) > 0)
+		if (!edges.first)
+			piece_edges_begin(&edges, &decoder);
+	assert_int_equal(more, 0);
+	piece_edges_end(&edges, &decoder);
+	return edges;
+}
+
+/* Whether one piece may follow another, by their edges. */
+static inline int edges_follow(const void *one, size_t one_len, const void *other,
+			       size_t other_len)
+{
+	struct piece_edges before AUTO(piece_edges_fini) = edges_of(one, one_len);
+	struct piece_edges behind AUTO(piece_edges_fini) = edges_of(other, other_len);
+	struct error error = {0};
+	return piece_edges_follow(&before, &behind, &error);
+}
+
 /* Reads all pieces as one manifest; counts rows; 0 or the first failure. */
 static inline int read_all(const struct cut *cut, uint64_t *ret_rows)
 {
@@ -75,6 +102,10 @@ static inline int read_all(const struct cut *cut, uint64_t *ret_rows)
 			rows++;
 		if (more < 0)
 			return more;
+		if (i > 0) {
+			size_t before = cut->writer.root.pieces[i - 1].name.key.len;
+			assert_int_equal(edges_follow(at - before, before, at, len), 0);
+		}
 		at += len;
 	}
 	*ret_rows = rows;

@@ -137,6 +137,7 @@ static int read_two(const struct buffer *one, const struct buffer *other)
 	more = piece_continue(&decoder, other->at, other->len, &error);
 	while (more >= 0 && (more = row_decoder_next(&decoder, &row, &error)) > 0)
 		continue;
+	assert_int_equal(edges_follow(one->at, one->len, other->at, other->len), more);
 	return more;
 }
 
@@ -178,6 +179,42 @@ static void pieces_cut_too_early_are_refused(void **state)
 	assert_int_equal(read_two(&one, &other), ERR_DAMAGED);
 }
 
+/* A piece of one row. */
+static void put_single(struct buffer *out, const char *path, uint8_t type)
+{
+	struct row row = {.path = path, .path_len = strlen(path), .type = type};
+	if (type == ROW_SYMLINK) {
+		row.mode = 0777;
+		row.target = "t";
+		row.target_len = 1;
+	}
+	buffer_clear(out);
+	buffer_put_u8(out, 1);
+	buffer_put_varint(out, 1);
+	row_encode(out, "", 0, &row, NULL);
+}
+
+static void no_piece_begins_below_a_link(void **state)
+{
+	(void)state;
+	struct buffer one AUTO(buffer_fini) = {0};
+	struct buffer other AUTO(buffer_fini) = {0};
+	struct piece_edges before, behind;
+	struct error error = {0};
+	put_single(&other, "a/b", ROW_DIRECTORY);
+	behind = edges_of(other.at, other.len);
+	for (uint8_t type = ROW_DIRECTORY; type <= ROW_SYMLINK; type++) {
+		put_single(&one, "a", type);
+		before = edges_of(one.at, one.len);
+		/* as if nothing more had fitted */
+		before.open_len = PIECE_LEN_MAX;
+		assert_int_equal(piece_edges_follow(&before, &behind, &error),
+				 type == ROW_DIRECTORY ? 0 : ERR_DAMAGED);
+		piece_edges_fini(&before);
+	}
+	piece_edges_fini(&behind);
+}
+
 static void order_is_checked_across_pieces(void **state)
 {
 	(void)state;
@@ -202,6 +239,7 @@ int main(void)
 		cmocka_unit_test(a_removed_or_added_row_changes_at_most_two_pieces),
 		cmocka_unit_test(a_piece_that_goes_on_behind_a_cut_is_refused),
 		cmocka_unit_test(pieces_cut_too_early_are_refused),
+		cmocka_unit_test(no_piece_begins_below_a_link),
 		cmocka_unit_test(order_is_checked_across_pieces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@ struct fixture {
 	struct store *store;
 	struct error error;
 	uint64_t segment_len;
+	bool looks_ahead; /* commit_pieces_only() */
 	char notes[4096];
 };
 
@@ -312,6 +313,12 @@ static int put_piece(void *context, const struct root_piece *piece, const uint8_
 	return transaction_put(to->transaction, &frame, error);
 }
 
+static void look_ahead(struct fixture *fixture, struct transaction *transaction)
+{
+	while (transaction_has_ahead(transaction))
+		assert_ok(transaction_look_ahead(transaction, &fixture->error));
+}
+
 static int commit_pieces_only(struct fixture *fixture, const struct tree *tree,
 			      int64_t base, uint64_t claimed_files)
 {
@@ -342,6 +349,8 @@ static int commit_pieces_only(struct fixture *fixture, const struct tree *tree,
 	assert_ok(piece_writer_finish(&writer, &fixture->error));
 	if (claimed_files)
 		writer.root.pieces[0].totals.files = claimed_files;
+	if (fixture->looks_ahead)
+		look_ahead(fixture, to.transaction);
 	buffer_clear(&root);
 	root_encode(&root, &writer.root);
 	struct transaction_commit commit = {.execution_id = visit.contact.execution_id,
@@ -356,9 +365,8 @@ static int commit_pieces_only(struct fixture *fixture, const struct tree *tree,
 	return err;
 }
 
-static void a_commit_cites_only_what_it_may(void **state)
+static void expect_refusals(struct fixture *fixture)
 {
-	struct fixture *fixture = *state;
 	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
@@ -372,15 +380,32 @@ static void a_commit_cites_only_what_it_may(void **state)
 	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 0), ERR_DENIED);
 }
 
-static void a_root_must_not_lie_about_its_pieces(void **state)
+static void expect_lies_found(struct fixture *fixture)
 {
-	struct fixture *fixture = *state;
 	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
 	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 9), ERR_DAMAGED);
 	assert_non_null(strstr(fixture->error.text, "piece 0 of the manifest"));
+}
+
+static void a_commit_cites_only_what_it_may(void **state)
+{
+	expect_refusals(*state);
+}
+
+static void a_root_must_not_lie_about_its_pieces(void **state)
+{
+	expect_lies_found(*state);
+}
+
+static void what_is_checked_ahead_is_refused_like_any(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture->looks_ahead = true;
+	expect_refusals(fixture);
+	expect_lies_found(fixture);
 }
 
 /* ---- bases -------------------------------------------------------------------- */
@@ -441,6 +466,113 @@ static void one_changed_file_costs_its_piece_and_its_neighbours(void **state)
 	verify(fixture, base.id, &tree);
 	close_store(fixture);
 	open_store(fixture);
+}
+
+/* Sends the tree, looks ahead if so, commits and verifies; the reads of the commit. */
+static uint64_t reads_of_commit(struct fixture *fixture, struct tree_persist *persist,
+				bool looks_ahead)
+{
+	struct transaction *sent = NULL;
+	struct buffer root AUTO(buffer_fini) = {0};
+	struct transaction_commit commit = {.key = {(uint8_t)++persist->key}};
+	struct tree_figures figures;
+	assert_ok(tree_send(fixture->store, persist, &sent, &root, &commit.execution_id,
+			    &figures, &fixture->error));
+	assert_true(transaction_has_ahead(sent));
+	if (looks_ahead)
+		look_ahead(fixture, sent);
+	commit.root = root.at;
+	commit.root_len = root.len;
+	struct layer_record record;
+	bool again;
+	read_calls = 0;
+	assert_ok(transaction_commit(sent, &commit, &record, &again, &fixture->error));
+	transaction_free(sent);
+	uint64_t reads = read_calls;
+	verify(fixture, record.id, persist->tree);
+	return reads;
+}
+
+/* Sent pieces, then offered ones. */
+static void a_commit_reads_no_piece_that_was_checked_ahead(void **state)
+{
+	struct fixture *fixture = *state;
+	close_store(fixture);
+	struct io io = io_system;
+	io.pread = counting_pread;
+	struct store_options options = options_of(fixture);
+	options.io = &io;
+	assert_ok(store_open(&options, &fixture->store, &fixture->error));
+	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
+	struct tree_persist persist = {.who = builder, .tree = &tree};
+	/* the catalogue reads, too */
+	uint64_t sent = reads_of_commit(fixture, &persist, true);
+	uint64_t offered = reads_of_commit(fixture, &persist, true);
+	uint64_t without = reads_of_commit(fixture, &persist, false);
+	assert_true(sent + 4 < without);
+	assert_true(offered + 4 < without);
+	close_store(fixture);
+	open_store(fixture);
+}
+
+/* Sends a tree of several pieces, checks them ahead, and commits with another root. */
+static int commit_ahead(struct fixture *fixture, void (*spoil)(struct root *))
+{
+	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
+	struct tree_persist persist = {.who = builder, .tree = &tree};
+	struct transaction *sent = NULL;
+	struct buffer bytes AUTO(buffer_fini) = {0};
+	struct root root AUTO(root_fini) = {0};
+	struct transaction_commit commit = {.key = {7}};
+	struct tree_figures figures;
+	assert_ok(tree_send(fixture->store, &persist, &sent, &bytes, &commit.execution_id,
+			    &figures, &fixture->error));
+	look_ahead(fixture, sent);
+	assert_ok(root_decode(bytes.at, bytes.len, &root, &fixture->error));
+	assert_true(root.piece_count > 2);
+	spoil(&root);
+	buffer_clear(&bytes);
+	root_encode(&bytes, &root);
+	commit.root = bytes.at;
+	commit.root_len = bytes.len;
+	struct layer_record record;
+	bool again;
+	int err = transaction_commit(sent, &commit, &record, &again, &fixture->error);
+	transaction_free(sent);
+	return err;
+}
+
+static void one_file_more(struct root *root)
+{
+	root->pieces[1].totals.files++;
+}
+
+static void another_content(struct root *root)
+{
+	root->pieces[1].content.bytes[0] ^= 1;
+}
+
+static void swapped(struct root *root)
+{
+	struct root_piece first = root->pieces[0];
+	root->pieces[0] = root->pieces[1];
+	root->pieces[1] = first;
+}
+
+static void twice(struct root *root)
+{
+	root->pieces[1] = root->pieces[0];
+}
+
+static void what_was_checked_ahead_must_be_as_the_root_says(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(commit_ahead(fixture, one_file_more), ERR_DAMAGED);
+	assert_int_equal(commit_ahead(fixture, another_content), ERR_DAMAGED);
+	assert_non_null(strstr(fixture->error.text, "piece 1 of the manifest"));
+	assert_int_equal(commit_ahead(fixture, swapped), ERR_DAMAGED);
+	assert_non_null(strstr(fixture->error.text, "not in order"));
+	assert_int_equal(commit_ahead(fixture, twice), ERR_DAMAGED);
 }
 
 static void pieces_of_the_base_with_one_missing_between_are_checked(void **state)
@@ -673,6 +805,9 @@ int main(void)
 		TEST(citing_what_was_not_offered_is_denied),
 		TEST(a_commit_cites_only_what_it_may),
 		TEST(a_root_must_not_lie_about_its_pieces),
+		TEST(what_is_checked_ahead_is_refused_like_any),
+		TEST(a_commit_reads_no_piece_that_was_checked_ahead),
+		TEST(what_was_checked_ahead_must_be_as_the_root_says),
 		TEST(one_changed_file_costs_its_piece_and_its_neighbours),
 		TEST(pieces_of_the_base_with_one_missing_between_are_checked),
 		TEST(a_file_removed_from_the_base_is_a_smaller_tree),
