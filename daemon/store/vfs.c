@@ -340,6 +340,10 @@ int vfs_register(const struct io *io, const char *directory, struct vfs **ret_vf
 	int dir_fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
 	if (dir_fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`", directory);
+	/* Nobody asks how much memory SQLite has, and counting it is a lock that all
+	 * threads take for each allocation. Refused, without harm, once SQLite is in use.
+	 */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	struct vfs *vfs = must_calloc(1, sizeof *vfs);
 	vfs->io = io;
 	vfs->dir_fd = dir_fd;
