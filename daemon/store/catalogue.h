@@ -6,7 +6,8 @@
  * One connection, one mutex inside: any thread may call; a call takes the mutex for its
  * length. Every function that changes something is one transaction that is durable when
  * it returns 0, and costs one sync; where there is nothing to change it writes nothing.
- * A failed write or sync makes the catalogue refuse every further change with
+ * Only the contact of a persist costs no sync: it is durable with the next change that
+ * is. A failed write or sync makes the catalogue refuse every further change with
  * ERR_READ_ONLY (FORMAT.md §1); reading goes on. A write that finds no room is
  * ERR_NO_ROOM, is undone, and may succeed later.
  */

@@ -291,13 +291,27 @@ static int make_contact(struct caller *caller, struct error *error)
 				   error);
 }
 
+/* Nothing is acknowledged to a persist before its layer is committed, and that commit
+ * syncs this one too. */
+static int begin_contact(struct caller *caller, struct change *change,
+			 struct error *error)
+{
+	switch (caller->kind) {
+	case CONTACT_LOOK:
+		return change_try(change, caller->catalogue, error);
+	case CONTACT_PERSIST:
+		return change_begin_unsynced(change, caller->catalogue, error);
+	default:
+		return change_begin(change, caller->catalogue, error);
+	}
+}
+
 static int contact_and_load(struct caller *caller, struct catalogue_history *ret_history,
 			    struct error *error)
 {
 	struct change change AUTO(change_end) = {0};
 	bool looks = caller->kind == CONTACT_LOOK;
-	int result = looks ? change_try(&change, caller->catalogue, error)
-			   : change_begin(&change, caller->catalogue, error);
+	int result = begin_contact(caller, &change, error);
 	if (result == 0)
 		result = make_contact(caller, error);
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};

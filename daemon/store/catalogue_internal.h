@@ -96,10 +96,15 @@ int row_blob(const struct query *query, int column, void *ret_data, size_t len,
 /* struct change change AUTO(change_end) = {0}; — undone at its end unless committed. */
 struct change {
 	struct catalogue *catalogue; /* borrowed; NULL: not begun, or over */
+	bool unsynced;
 };
 
 /* ERR_READ_ONLY after a failed write. */
 int change_begin(struct change *change, struct catalogue *catalogue, struct error *error);
+/* For a change whose commit need not be durable before the next one that is: that one's
+ * sync is of the whole log. */
+int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
+			  struct error *error);
 /* For a change that is never committed, which writes nothing: not refused. */
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error);
 int change_commit(struct change *change, struct error *error);

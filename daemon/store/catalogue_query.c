@@ -217,11 +217,40 @@ int change_try(struct change *change, struct catalogue *catalogue, struct error 
 	return result;
 }
 
+/* SQLite obeys when it compiles this, so it cannot be a statement that is kept. */
+static int set_synchronous(struct catalogue *catalogue, bool full, struct error *error)
+{
+	const char *sql = full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+	int code = sqlite3_exec(catalogue->database, sql, NULL, NULL, NULL);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
+int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
+			  struct error *error)
+{
+	int result = set_synchronous(catalogue, false, error);
+	if (result < 0)
+		return result;
+	result = change_begin(change, catalogue, error);
+	if (result == 0)
+		change->unsynced = true;
+	else
+		claim(set_synchronous(catalogue, true, &(struct error){0}) == 0);
+	return result;
+}
+
+static void change_over(struct change *change)
+{
+	if (change->unsynced)
+		claim(set_synchronous(change->catalogue, true, &(struct error){0}) == 0);
+	*change = (struct change){0};
+}
+
 int change_commit(struct change *change, struct error *error)
 {
 	int result = run(change->catalogue, "COMMIT", error);
 	if (result == 0)
-		change->catalogue = NULL;
+		change_over(change);
 	return result;
 }
 
@@ -231,5 +260,5 @@ void change_end(struct change *change)
 	struct error ignored;
 	if (change->catalogue && !sqlite3_get_autocommit(change->catalogue->database))
 		(void)run(change->catalogue, "ROLLBACK", &ignored);
-	change->catalogue = NULL;
+	change_over(change);
 }

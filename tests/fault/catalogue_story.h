@@ -26,6 +26,7 @@ struct story {
 	const char *directory;
 	struct catalogue *catalogue; /* NULL: it did not open */
 	bool acknowledged[STEP_COUNT];
+	bool retry_was_there; /* W2, when it was asked after a start */
 	struct visit build, test, retry;
 	struct layer_record build_layer;
 	struct error error;
