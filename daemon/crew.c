@@ -10,16 +10,39 @@
 
 #define CREW_THREADS_MAX 64u
 
+/* What a job needs to run. */
+struct tools {
+	struct tools *next;
+	struct codec *codec; /* owned */
+	uint8_t *raw;        /* owned; FRAME_RAW_MAX bytes */
+};
+
 struct crew {
 	pthread_mutex_t mutex; /* guards all below; held for a few instructions only */
 	pthread_cond_t work;   /* a job was submitted, a permit came back, or the end */
 	pthread_cond_t done;   /* some job is done */
 	struct crew_job *first, **last;
-	unsigned permits; /* free ones */
+	unsigned permits;    /* free ones */
+	struct tools *spare; /* owned; of crew_run(), no more than permits */
 	unsigned thread_count;
 	bool stopping;
 	pthread_t threads[CREW_THREADS_MAX];
 };
+
+static struct tools *tools_new(void)
+{
+	struct tools *tools = must_calloc(1, sizeof(*tools));
+	tools->codec = codec_new(1);
+	tools->raw = must_alloc(FRAME_RAW_MAX);
+	return tools;
+}
+
+static void tools_free(struct tools *tools)
+{
+	free(tools->raw);
+	codec_free(tools->codec);
+	free(tools);
+}
 
 /* Takes a job and a permit, or NULL at the end. */
 static struct crew_job *take_job_locked(struct crew *crew)
@@ -36,24 +59,29 @@ static struct crew_job *take_job_locked(struct crew *crew)
 	return job;
 }
 
+/* Wakes nobody for nothing. */
+static void give_permit_locked(struct crew *crew)
+{
+	crew->permits++;
+	pthread_cond_broadcast(&crew->done);
+	if (crew->first)
+		pthread_cond_signal(&crew->work);
+}
+
 static void *crew_thread(void *context)
 {
 	struct crew *crew = context;
-	struct codec *codec = codec_new(1);
-	uint8_t *raw = must_alloc(FRAME_RAW_MAX);
+	struct tools *tools = tools_new();
 	pthread_mutex_lock(&crew->mutex);
 	for (struct crew_job *job; (job = take_job_locked(crew));) {
 		pthread_mutex_unlock(&crew->mutex);
-		job->run(job, codec, raw);
+		job->run(job, tools->codec, tools->raw);
 		pthread_mutex_lock(&crew->mutex);
 		job->done = true;
-		crew->permits++;
-		pthread_cond_broadcast(&crew->done);
-		pthread_cond_signal(&crew->work);
+		give_permit_locked(crew);
 	}
 	pthread_mutex_unlock(&crew->mutex);
-	free(raw);
-	codec_free(codec);
+	tools_free(tools);
 	return NULL;
 }
 
@@ -90,6 +118,10 @@ void crew_free(struct crew *crew)
 	pthread_mutex_unlock(&crew->mutex);
 	for (unsigned i = 0; i < crew->thread_count; i++)
 		pthread_join(crew->threads[i], NULL);
+	for (struct tools *tools; (tools = crew->spare);) {
+		crew->spare = tools->next;
+		tools_free(tools);
+	}
 	pthread_cond_destroy(&crew->done);
 	pthread_cond_destroy(&crew->work);
 	pthread_mutex_destroy(&crew->mutex);
@@ -135,8 +167,25 @@ void crew_enter(struct crew *crew)
 void crew_leave(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->mutex);
-	crew->permits++;
-	pthread_cond_broadcast(&crew->done);
-	pthread_cond_signal(&crew->work);
+	give_permit_locked(crew);
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+void crew_run(struct crew *crew, struct crew_job *job)
+{
+	crew_enter(crew);
+	pthread_mutex_lock(&crew->mutex);
+	struct tools *tools = crew->spare;
+	if (tools)
+		crew->spare = tools->next;
+	pthread_mutex_unlock(&crew->mutex);
+	if (!tools)
+		tools = tools_new();
+	job->run(job, tools->codec, tools->raw);
+	job->done = true;
+	pthread_mutex_lock(&crew->mutex);
+	tools->next = crew->spare;
+	crew->spare = tools;
+	give_permit_locked(crew);
 	pthread_mutex_unlock(&crew->mutex);
 }

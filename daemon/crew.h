@@ -16,8 +16,8 @@ struct crew;
 
 /* Embedded in the caller's own struct; alive until crew_wait() returned. */
 struct crew_job {
-	/* Runs on a crew thread. codec and raw (room for FRAME_RAW_MAX bytes) are the
-	 * thread's own. */
+	/* Runs on a crew thread, or in crew_run(). codec and raw (room for FRAME_RAW_MAX
+	 * bytes) are its own while it runs. */
 	void (*run)(struct crew_job *job, struct codec *codec, uint8_t *raw);
 	struct crew_job *next; /* the crew's */
 	bool done;             /* the crew's; see crew_is_done() */
@@ -31,6 +31,10 @@ void crew_free(struct crew *crew);
 void crew_submit(struct crew *crew, struct crew_job *job);
 bool crew_is_done(struct crew *crew, struct crew_job *job);
 void crew_wait(struct crew *crew, struct crew_job *job);
+
+/* Runs the job on the caller's own thread, with a permit: for one that takes no longer
+ * than waking a thread. */
+void crew_run(struct crew *crew, struct crew_job *job);
 
 /* A permit for busy work on the caller's own thread. */
 void crew_enter(struct crew *crew);

@@ -23,6 +23,9 @@
 /* UNITS that are on the crew at once, per session; then the session waits for the first:
  * enough to keep every core busy while the next message arrives. */
 #define JOBS_MAX 4u
+/* UNITS of so many bytes, raw, are verified on the session's own thread when no others
+ * are on the crew: that takes about as long as waking a thread and waiting for it. */
+#define OWN_WORK_LEN (64u * 1024u)
 /* Frames arrive faster than they are verified; the kernel holds some meanwhile (13 % of
  * the time of a cold persist). */
 #define RECEIVE_BUFFER_SIZE (4 * 1024 * 1024)
@@ -307,10 +310,14 @@ static int on_units(struct persist *persist, struct link_message *message,
 	if (code)
 		return code;
 	unsigned at = (persist->first_job + persist->job_count) % JOBS_MAX;
+	bool is_small = persist->job_count == 0 && job->message.raw_len <= OWN_WORK_LEN;
 	persist->jobs[at] = job;
 	persist->job_count++;
-	crew_submit(persist->session->server->crew, &job->job);
-	return 0;
+	if (is_small)
+		crew_run(persist->session->server->crew, &job->job);
+	else
+		crew_submit(persist->session->server->crew, &job->job);
+	return is_small ? finish_job(persist, error) : 0;
 }
 
 static bool is_job_done(const struct persist *persist)

@@ -52,6 +52,24 @@ static void every_job_runs_once_and_no_more_than_the_threads_at_a_time(void **st
 	crew_free(crew);
 }
 
+static void a_job_can_run_on_the_callers_own_thread(void **state)
+{
+	(void)state;
+	_Atomic unsigned busy = 0, most = 0, runs = 0;
+	struct crew *crew = crew_new(1);
+	struct counting_job job = {
+		.job.run = count, .busy = &busy, .most = &most, .runs = &runs};
+	for (unsigned i = 1; i <= 3; i++) {
+		crew_run(crew, &job.job);
+		assert_int_equal(runs, i);
+		assert_true(crew_is_done(crew, &job.job));
+	}
+	crew_submit(crew, &job.job);
+	crew_wait(crew, &job.job);
+	assert_int_equal(runs, 4);
+	crew_free(crew);
+}
+
 static void who_entered_takes_a_place_of_the_crew(void **state)
 {
 	(void)state;
@@ -149,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			every_job_runs_once_and_no_more_than_the_threads_at_a_time),
+		cmocka_unit_test(a_job_can_run_on_the_callers_own_thread),
 		cmocka_unit_test(who_entered_takes_a_place_of_the_crew),
 		cmocka_unit_test(w2_a_newer_session_ends_an_older_one_and_waits_for_it),
 		cmocka_unit_test(w2_an_older_request_that_comes_late_gives_way),
