@@ -356,7 +356,8 @@ static bool read_some(struct peer *peer)
 		     peer->payload_len == peer->payload_room;
 	if (whole)
 		on_message(peer);
-	return !whole;
+	/* A request mostly comes with its HELLO. */
+	return !whole || peer->state == PEER_IDLE;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

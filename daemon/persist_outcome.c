@@ -245,12 +245,22 @@ static int foresee(const struct outlook *outlook, char **ret_sentence,
 	return code;
 }
 
+static bool has_concurrent(const struct outlook *outlook)
+{
+	for (uint32_t i = 0; i < outlook->view->layer_count; i++)
+		if (is_concurrent(outlook->view, i, outlook->own))
+			return true;
+	return false;
+}
+
 /* Rule W7: a persist that already sees a conflict coming warns. */
 static int warn_if_conflicting(const struct outlook *outlook,
 			       struct msg_committed *message, struct error *error)
 {
 	struct crew *crew = outlook->session->server->crew;
 	char *sentence = NULL;
+	if (!has_concurrent(outlook))
+		return 0;
 	/* One permit for all of it: so as many merges as there are cores have their
 	 * layers in memory, however many persists end at once. */
 	crew_enter(crew);
