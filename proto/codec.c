@@ -9,6 +9,10 @@
 #include "proto/bytes.h"
 #include "proto/limits.h"
 
+/* What is shorter zstd rarely makes smaller: roots and placements of small layers, which are
+ * mostly hashes. */
+#define PACK_LEN_MIN 128u
+
 /* Made when first needed: most users of a codec only pack or only unpack. */
 struct codec {
 	int level;
@@ -81,7 +85,7 @@ int codec_pack(struct codec *codec, const void *data, size_t len, void *ret_data
 {
 	claim(room >= len);
 	size_t packed_len = 0;
-	if (len > 0) {
+	if (len >= PACK_LEN_MIN) {
 		int err = pack_zstd(codec, data, len, ret_data, &packed_len, error);
 		if (err)
 			return err;

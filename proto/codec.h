@@ -24,8 +24,8 @@ void codec_free(struct codec *codec); /* NULL is fine */
 
 /*
  * Compresses len bytes into ret_data, which has room for `room` bytes (at least len).
- * Chooses CODEC_RAW (a copy) where zstd does not make it smaller. Returns the codec used
- * in *ret_codec and the payload's length, at most len, in *ret_len.
+ * Chooses CODEC_RAW (a copy) where zstd does not make it smaller, or could not by much.
+ * Returns the codec used in *ret_codec and the payload's length, at most len, in *ret_len.
  */
 int codec_pack(struct codec *codec, const void *data, size_t len, void *ret_data,
 	       size_t room, enum codec_id *ret_codec, size_t *ret_len,
