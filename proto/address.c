@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
+#include <nss.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,8 +145,9 @@ void address_inet_free(struct addrinfo **resolved)
 	*resolved = NULL;
 }
 
-/* A static program cannot load the C library's resolvers: it takes numbers, and the one
- * name that needs no asking. */
+/* A static program must not load other resolvers than those it has inside, which may be of
+ * another C library than it is: it looks into /etc/hosts and asks the DNS. The one name
+ * that needs no asking does not need the file either. */
 static const char *host_of(const struct address *address)
 {
 	bool local = BATON_STATIC && strcmp(address->host, "localhost") == 0;
@@ -156,20 +158,16 @@ int address_inet_resolve(const struct address *address, int flags,
 			 struct addrinfo **ret_resolved, struct error *error)
 {
 	struct addrinfo hints = {
-		.ai_flags = flags | AI_NUMERICSERV | (BATON_STATIC ? AI_NUMERICHOST : 0),
+		.ai_flags = flags | AI_NUMERICSERV,
 		.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
 	};
+	if (BATON_STATIC)
+		(void)__nss_configure_lookup("hosts", "files dns");
 	int ret = getaddrinfo(host_of(address), address->port, &hints, ret_resolved);
 	if (ret == EAI_SYSTEM)
 		return error_set_errno(error, ERR_UNREACHABLE, errno,
 				       "%s: the host cannot be resolved", address->url);
-	if (ret != 0 && BATON_STATIC)
-		return error_set(
-			error, ERR_UNREACHABLE,
-			"%s: this program is linked statically and looks no names "
-			"up; give the host's address as a number",
-			address->url);
 	if (ret != 0)
 		return error_set(error, ERR_UNREACHABLE,
 				 "%s: the host cannot be resolved: %s", address->url,

@@ -8,16 +8,40 @@
 #if defined(__x86_64__) && !BATON_STATIC
 #include <xxh_x86dispatch.h> /* AVX2 and AVX-512 where the processor has them */
 #endif
+#if defined(__x86_64__) && BATON_STATIC
+#include <sys/platform/x86.h>
+
+#include "proto/digest_vector.h"
+#endif
 
 #include "proto/bytes.h"
 #include "proto/error.h"
 
 static const char digest_prefix[] = "sha256:";
 
+#if defined(__x86_64__) && BATON_STATIC
+/* Below this length XXH3 does not use them. */
+#define VECTOR_LEN_MIN 241u
+
+static XXH128_hash_t xxh3_of(const void *data, size_t len)
+{
+	if (len >= VECTOR_LEN_MIN && CPU_FEATURE_ACTIVE(AVX512F))
+		return digest_vector_avx512(data, len);
+	if (len >= VECTOR_LEN_MIN && CPU_FEATURE_ACTIVE(AVX2))
+		return digest_vector_avx2(data, len);
+	return XXH3_128bits(data, len);
+}
+#else
+static XXH128_hash_t xxh3_of(const void *data, size_t len)
+{
+	return XXH3_128bits(data, len);
+}
+#endif
+
 struct xxh128 xxh128_of(const void *data, size_t len)
 {
 	XXH128_canonical_t canonical;
-	XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, len));
+	XXH128_canonicalFromHash(&canonical, xxh3_of(data, len));
 	struct xxh128 hash;
 	memcpy(hash.bytes, canonical.digest, sizeof hash.bytes);
 	return hash;

@@ -24,6 +24,8 @@ from proxy import Proxy
 
 BUILD = pathlib.Path(os.environ.get("BATON_BUILD", "build"))
 BATON = BUILD / "client" / "baton"
+# Where baton has its libraries inside, valgrind sees neither them nor what is allocated.
+SHARED_BATON = next(path for path in (BUILD / "client" / "baton-shared", BATON) if path.exists())
 BATOND = BUILD / "daemon" / "batond"
 PATIENCE = 60  # seconds until a process that hangs is a failure; never waited for
 
@@ -184,6 +186,7 @@ class Scenario(unittest.TestCase):
     """A test with a scratch folder and, from `self.daemon` on, a daemon."""
 
     flags = ()
+    program = BATON
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-", dir=scratch_parent()))
@@ -226,7 +229,7 @@ class Scenario(unittest.TestCase):
     def command(self, *arguments):
         """Without progress: a slow machine would draw a line that no test expects."""
         words = [a if isinstance(a, bytes) else str(a) for a in arguments]
-        return [str(BATON), *words[:1], *(["--no-progress"] if words else []), *words[1:]]
+        return [str(self.program), *words[:1], *(["--no-progress"] if words else []), *words[1:]]
 
     def baton(self, *arguments, workflow="w", job=None, cwd=None, variables=None, status=0,
               stdin=None, wrapper=()):

@@ -17,7 +17,7 @@ import subprocess
 import unittest
 
 import counts
-from harness import BATON, BUILD, Daemon, Scenario, is_sanitized
+from harness import BUILD, SHARED_BATON, Daemon, Scenario, is_sanitized
 from stat_record import settle
 
 FOLDERS, FILES, CHANGED = 200, 2000, 20
@@ -93,13 +93,15 @@ def callgrind_differs():
         return "the baseline is that of an x86-64 processor with AVX2"
     options = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
     kind = next(option["value"] for option in options if option["name"] == "buildtype")
-    if kind != "release" or b"clang version" in BATON.read_bytes():
+    if kind != "release" or b"clang version" in SHARED_BATON.read_bytes():
         return "the baseline is that of a release build by gcc"
     return None
 
 
 @unittest.skipIf(is_sanitized(), "this build has sanitizers")
 class Guard(Scenario):
+    program = SHARED_BATON
+
     def setUp(self):
         super().setUp()
         cores = os.sched_getaffinity(0)

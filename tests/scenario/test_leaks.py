@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import Scenario, is_sanitized
+from harness import SHARED_BATON, Scenario, is_sanitized
 
 VALGRIND = ("valgrind", "--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite",
             "--error-exitcode=99", "--track-fds=no", "--num-callers=30")
@@ -14,6 +14,8 @@ VALGRIND = ("valgrind", "--quiet", "--leak-check=full", "--errors-for-leak-kinds
 @unittest.skipUnless(shutil.which("valgrind"), "valgrind is not installed")
 @unittest.skipIf(is_sanitized(), "this build has sanitizers")
 class Leaks(Scenario):
+    program = SHARED_BATON
+
     def client(self, verb, *arguments, job="reader", status=0):
         command = self.command(verb, "--workflow", "w", "--job", job, *arguments)
         return self.run_wrapped([*VALGRIND, *command], status)
