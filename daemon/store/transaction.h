@@ -21,7 +21,7 @@ struct transaction;
 
 int transaction_begin(struct store *store, int64_t namespace_id,
 		      struct transaction **ret_transaction, struct error *error);
-/* Aborts if not committed. NULL is fine. */
+/* Aborts if not committed; else it has time for what nobody waits for. NULL is fine. */
 void transaction_free(struct transaction *transaction);
 
 /*

@@ -162,17 +162,26 @@ void unit_index_add(struct unit_index *index, struct unit_batch *batch)
 	waiting->batch = *batch;
 	*batch = (struct unit_batch){0};
 	HOLD(&index->queue);
+	if (index->waiting_rows > UNIT_INDEX_WAITING_MAX)
+		pthread_cond_broadcast(&index->changed);
 	while (index->waiting_rows > UNIT_INDEX_WAITING_MAX)
 		pthread_cond_wait(&index->changed, &index->queue);
 	*index->last = waiting;
 	index->last = &waiting->next;
 	index->waiting_rows += waiting->batch.row_count;
-	pthread_cond_broadcast(&index->changed);
+}
+
+void unit_index_write(struct unit_index *index)
+{
+	HOLD(&index->queue);
+	if (index->first)
+		pthread_cond_broadcast(&index->changed);
 }
 
 void unit_index_settle(struct unit_index *index)
 {
 	HOLD(&index->queue);
+	pthread_cond_broadcast(&index->changed);
 	while (index->first)
 		pthread_cond_wait(&index->changed, &index->queue);
 }

@@ -30,8 +30,10 @@ int unit_index_open(const struct io *io, const char *directory, bool trusted,
 /* Writes what waits, syncs and closes. 0 only if all is on the disk. NULL is fine. */
 int unit_index_close(struct unit_index *index, struct error *error);
 
-/* Takes the batch over, which must be sorted. */
+/* Takes the batch over, which must be sorted. It is found from now on, and written to the
+ * file soon after unit_index_write(): a caller who is waited for calls that later. */
 void unit_index_add(struct unit_index *index, struct unit_batch *batch);
+void unit_index_write(struct unit_index *index);
 /* Writes the batch to the file before it returns: for the rebuild. */
 void unit_index_insert(struct unit_index *index, const struct unit_batch *batch);
 
