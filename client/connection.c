@@ -114,10 +114,13 @@ static void accept_welcome(struct connection *connection, const struct options *
 }
 
 static int greet(struct connection *connection, const struct options *options,
-		 struct error *error)
+		 const struct connection_request *request, struct error *error)
 {
 	struct link_message message = {0};
 	int ret = say_hello(&connection->link, error);
+	if (ret == 0 && request)
+		ret = link_send_control(&connection->link, request->type,
+					request->message, error);
 	/* A peer that hung up on the HELLO may have said why. */
 	if (ret == 0 || ret == ERR_LOST)
 		ret = link_expect(&connection->link, MSG_WELCOME, &message, error);
@@ -145,7 +148,8 @@ static void describe(struct connection *connection, const struct address *addres
 }
 
 static int reach(const char *url, const struct options *options,
-		 struct connection *connection, struct error *error)
+		 const struct connection_request *request, struct connection *connection,
+		 struct error *error)
 {
 	connection_close(connection);
 	struct address address AUTO(address_fini) = {0};
@@ -159,7 +163,7 @@ static int reach(const char *url, const struct options *options,
 	describe(connection, &address);
 	link_init(&connection->link, fd, interrupts_fd(), connection->peer);
 	connection->link.silence_ms = options->timeout_ms;
-	return greet(connection, options, error);
+	return greet(connection, options, request, error);
 }
 
 /* What address_connect() says is true, but not yet the way out. */
@@ -180,14 +184,15 @@ static int explain_unreachable(const struct string_list *servers, struct error *
 }
 
 /* Each server in turn, as long as nobody listens. */
-static int try_servers(const struct options *options, struct connection *connection,
-		       struct error *error)
+static int try_servers(const struct options *options,
+		       const struct connection_request *request,
+		       struct connection *connection, struct error *error)
 {
 	struct string_list servers AUTO(string_list_fini) = {0};
 	server_list_of(options, &servers);
 	int ret = ERR_UNREACHABLE;
 	for (size_t i = 0; i < servers.count && ret == ERR_UNREACHABLE; i++)
-		ret = reach(servers.items[i], options, connection, error);
+		ret = reach(servers.items[i], options, request, connection, error);
 	return ret == ERR_UNREACHABLE ? explain_unreachable(&servers, error) : ret;
 }
 
@@ -252,13 +257,14 @@ static void say_retrying(const struct options *options, unsigned try, uint64_t l
 }
 
 int connection_open(const struct options *options, uint64_t deadline_ms,
+		    const struct connection_request *request,
 		    struct connection *ret_connection, struct error *error)
 {
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
 	*ret_connection = connection;
 	uint64_t lost_until_ms = now_ms() + (uint64_t)options->timeout_ms;
 	for (unsigned try = 0;; try++) {
-		int ret = try_servers(options, &connection, error);
+		int ret = try_servers(options, request, &connection, error);
 		if (ret == 0)
 			break;
 		/* Somebody was there, and may be back: the whole timeout, in any case. */
@@ -275,10 +281,14 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 	}
 	*ret_connection = connection;
 	connection = (struct connection){.link.fd = -1};
-	if (ret_connection->heartbeat_ms)
-		ret_connection->heartbeat = heartbeat_new(&ret_connection->link,
-							  ret_connection->heartbeat_ms);
 	return 0;
+}
+
+void connection_keep_alive(struct connection *connection)
+{
+	if (connection->heartbeat_ms && !connection->heartbeat)
+		connection->heartbeat =
+			heartbeat_new(&connection->link, connection->heartbeat_ms);
 }
 
 void connection_close(struct connection *connection)

@@ -220,15 +220,11 @@ static int take_part(struct link *link, struct listing *listing, bool is_first,
 	return 0;
 }
 
-static int ask(struct link *link, const struct msg_log *request, struct listing *listing,
-	       struct error *error)
+static int take_all(struct link *link, struct listing *listing, struct error *error)
 {
-	int ret = link_send_control(link, MSG_LOG, request, error);
-	if (ret < 0 && ret != ERR_LOST)
-		return ret;
 	bool more = true;
 	for (bool is_first = true; more; is_first = false) {
-		ret = take_part(link, listing, is_first, &more, error);
+		int ret = take_part(link, listing, is_first, &more, error);
 		if (ret < 0)
 			return ret;
 	}
@@ -239,21 +235,24 @@ static int ask(struct link *link, const struct msg_log *request, struct listing 
 int log_run(const struct options *options, struct report *report, struct error *error)
 {
 	struct text *needs AUTO_FREE = NULL;
-	struct msg_log request = {
+	struct msg_log message = {
 		.from_workflow = text_of(options->from_workflow),
 		.all = options->all,
 	};
-	int ret = options_identity(options, false, &request.identity, &needs, error);
+	int ret = options_identity(options, false, &message.identity, &needs, error);
 	if (ret < 0)
 		return ret;
 	struct connection connection AUTO(connection_close) = {0};
-	ret = connection_open(options, connection_patience(options), &connection, error);
+	struct connection_request request = {MSG_LOG, &message};
+	ret = connection_open(options, connection_patience(options), &request,
+			      &connection, error);
 	if (ret < 0)
 		return ret;
+	connection_keep_alive(&connection);
 	struct listing listing = {
 		.options = options,
 		.report = report,
 		.colours = terminal_colours_of(stdout),
 	};
-	return ask(&connection.link, &request, &listing, error);
+	return take_all(&connection.link, &listing, error);
 }

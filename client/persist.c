@@ -10,6 +10,7 @@
 #include "client/command.h"
 #include "client/persist_session.h"
 #include "client/select_path.h"
+#include "client/stat_record_writer.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 #include "proto/path.h"
@@ -23,6 +24,7 @@ static void persist_fini(struct persist *persist)
 	progress_free(persist->progress);
 	free(persist->identity_items);
 	free(persist->prefix);
+	stat_record_writer_free(persist->record_writer);
 	stat_record_close(persist->record);
 	selection_close(&persist->selection);
 }
@@ -87,8 +89,7 @@ static int reconnect(struct persist *persist, struct connection *connection, uns
 	report_note(persist->report, "%s; trying again", error->text);
 	connection_close(connection);
 	int rc = connection_pause(pause_ms, error);
-	return rc < 0 ? rc
-		      : connection_open(persist->options, deadline_ms, connection, error);
+	return rc < 0 ? rc : persist_connect(persist, deadline_ms, connection, error);
 }
 
 /* What the daemon refuses to be cited may be the stat record's fault: once without it. */
@@ -151,18 +152,18 @@ static int persist_online(struct persist *persist, struct error *error)
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
 	uint64_t deadline_ms =
 		options->timeout_given ? now_ms() + (uint64_t)options->timeout_ms : 0;
-	rc = connection_open(options, deadline_ms, &connection, error);
+	persist_record_open(persist);
+	rc = persist_connect(persist, deadline_ms, &connection, error);
 	if (rc < 0)
 		return rc;
 	bool draws = !options->quiet && !options->no_progress;
 	persist->progress = progress_new("persist", draws);
 	struct persist_outcome outcome AUTO(persist_outcome_fini) = {0};
-	persist_record_open(persist);
 	rc = try_often(persist, &connection, &outcome, error);
 	progress_free(take_ptr(&persist->progress));
 	warn_of_upload(persist, &outcome);
 	if (rc == 0) {
-		persist_record_write(persist, &outcome);
+		persist_record_end(persist, &outcome);
 		persist_report(persist, &outcome);
 	}
 	return rc;

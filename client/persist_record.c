@@ -105,30 +105,49 @@ static void add_entry(struct record_pass *pass, uint32_t number)
 
 /* Whether a new record would say no more than the one there is. */
 static bool says_nothing_new(const struct persist *persist,
-			     const struct persist_outcome *outcome)
+			     const struct upload_result *upload, bool base_held)
 {
-	const struct tree *tree = &outcome->upload.tree;
-	if (!persist->record || !outcome->base_held || outcome->upload.beyond_base)
+	if (!persist->record || !base_held || upload->beyond_base)
 		return false;
-	for (uint32_t i = 0; i < tree->count; i++)
-		if (!tree_entry(tree, i)->is_recorded)
+	for (uint32_t i = 0; i < upload->tree.count; i++)
+		if (!tree_entry(&upload->tree, i)->is_recorded)
 			return false;
 	return true;
 }
 
-static int write_record(const struct persist *persist,
-			const struct persist_outcome *outcome)
+static void tell_unwritten(const struct persist *persist)
 {
-	const struct tree *tree = &outcome->upload.tree;
-	struct record_pass pass AUTO(record_pass_fini) = {.upload = &outcome->upload,
+	if (persist->options->verbose)
+		report_note(persist->report, "no stat record was written: %s",
+			    strerror(errno));
+}
+
+void persist_record_begin(struct persist *persist, const struct upload_result *upload,
+			  bool base_held)
+{
+	stat_record_writer_free(take_ptr(&persist->record_writer));
+	if (persist->options->no_stat_record ||
+	    says_nothing_new(persist, upload, base_held))
+		return;
+	struct record_pass pass AUTO(record_pass_fini) = {.upload = upload,
 							  .record = persist->record};
 	pass.writer =
 		stat_record_writer_new(persist->selection.root_fd, persist->record, NULL);
-	if (!pass.writer)
-		return -1;
-	pass.depths = must_calloc(tree->count, sizeof *pass.depths);
-	for (uint32_t i = 0; i < tree->count; i++)
+	if (!pass.writer) {
+		tell_unwritten(persist);
+		return;
+	}
+	pass.depths = must_calloc(upload->tree.count, sizeof *pass.depths);
+	for (uint32_t i = 0; i < upload->tree.count; i++)
 		add_entry(&pass, i);
+	stat_record_writer_end(pass.writer);
+	persist->record_writer = take_ptr(&pass.writer);
+}
+
+void persist_record_end(struct persist *persist, const struct persist_outcome *outcome)
+{
+	if (!persist->record_writer || !outcome->has_upload || outcome->again)
+		return;
 	struct record_base base = {.digest = outcome->upload.digest,
 				   .aligned = !persist->prefix || !*persist->prefix};
 	struct text layer = outcome->committed.layer.layer;
@@ -136,16 +155,6 @@ static int write_record(const struct persist *persist,
 	if (layer.len < sizeof text)
 		memcpy(text, layer.at, layer.len);
 	base.known = hex_decode(text, RECORD_LAYER_ID_LEN, base.layer);
-	return stat_record_writer_commit(pass.writer, &base);
-}
-
-void persist_record_write(const struct persist *persist,
-			  const struct persist_outcome *outcome)
-{
-	if (persist->options->no_stat_record || !outcome->has_upload || outcome->again ||
-	    says_nothing_new(persist, outcome))
-		return;
-	if (write_record(persist, outcome) != 0 && persist->options->verbose)
-		report_note(persist->report, "no stat record was written: %s",
-			    strerror(errno));
+	if (stat_record_writer_commit(persist->record_writer, &base) != 0)
+		tell_unwritten(persist);
 }

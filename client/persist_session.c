@@ -35,21 +35,21 @@ static int expect(struct connection *connection, uint16_t type,
 
 /* ---- PERSIST, READY ---- */
 
-static int ask_to_begin(struct persist *persist, struct connection *connection,
-			struct error *error)
+int persist_connect(struct persist *persist, uint64_t deadline_ms,
+		    struct connection *ret_connection, struct error *error)
 {
-	struct msg_persist request = {
+	struct msg_persist message = {
 		.identity = persist->identity,
 		.key = {.at = (const char *)persist->key, .len = PERSIST_KEY_LEN},
 		.again = persist->key_sent,
 	};
 	char base[17];
 	persist_record_base(persist, base);
-	request.base = text_of(base);
+	message.base = text_of(base);
 	persist->key_sent = true;
-	int rc = link_send_control(&connection->link, MSG_PERSIST, &request, error);
-	/* who closed the connection may have said why */
-	return rc == ERR_LOST ? 0 : rc;
+	struct connection_request request = {MSG_PERSIST, &message};
+	return connection_open(persist->options, deadline_ms, &request, ret_connection,
+			       error);
 }
 
 static bool is_digest(struct text text, const struct digest *digest)
@@ -95,18 +95,67 @@ static int send_commit(struct connection *connection, const struct upload_result
 	return link_send_control(&connection->link, MSG_COMMIT, &commit, error);
 }
 
-static int commit(struct persist *persist, struct connection *connection,
-		  struct persist_outcome *outcome, struct error *error)
+/* One try. */
+struct session {
+	struct persist *persist;         /* borrowed */
+	struct connection *connection;   /* borrowed */
+	struct persist_outcome *outcome; /* borrowed */
+	/* Nothing of the persist can be committed yet, and there is no base: READY brings
+	 * nothing that the walk would have to wait for. */
+	bool is_fresh;
+};
+
+static int await_ready(struct session *session, struct msg_ready *ret_ready,
+		       struct error *error)
 {
-	persist->digest = outcome->upload.digest;
-	persist->has_digest = true;
-	int rc = send_commit(connection, &outcome->upload, error);
-	if (rc < 0 && rc != ERR_LOST)
+	int rc = expect(session->connection, MSG_READY, session->outcome, ret_ready,
+			error);
+	if (rc == 0)
+		warn_each(session->persist, &ret_ready->warnings);
+	return rc;
+}
+
+static int begin(void *context, struct error *error)
+{
+	struct msg_ready ready;
+	int rc = await_ready(context, &ready, error);
+	if (rc < 0 || !ready.has_committed)
 		return rc;
-	rc = expect(connection, MSG_COMMITTED, outcome, &outcome->committed, error);
+	return error_set(error, ERR_PROTOCOL,
+			 "persist: the daemon names a layer before it was sent one");
+}
+
+static void keep_alive(void *context)
+{
+	struct session *session = context;
+	connection_keep_alive(session->connection);
+}
+
+/* The daemon has been sent all that the root names. While it makes that durable there is
+ * time to write down what was seen. */
+static int commit(void *context, const struct upload_result *upload, struct error *error)
+{
+	struct session *session = context;
+	int rc = persist_check_totals(session->persist, &upload->totals, error);
 	if (rc < 0)
 		return rc;
-	if (!is_digest(outcome->committed.layer.digest, &persist->digest))
+	session->persist->digest = upload->digest;
+	session->persist->has_digest = true;
+	rc = send_commit(session->connection, upload, error);
+	if (rc == 0)
+		persist_record_begin(session->persist, upload,
+				     session->outcome->base_held);
+	return rc;
+}
+
+static int await_committed(struct session *session, struct error *error)
+{
+	struct persist_outcome *outcome = session->outcome;
+	int rc = expect(session->connection, MSG_COMMITTED, outcome, &outcome->committed,
+			error);
+	if (rc < 0)
+		return rc;
+	if (!is_digest(outcome->committed.layer.digest, &session->persist->digest))
 		return error_set(error, ERR_UNEXPECTED,
 				 "persist: the daemon committed another digest than was "
 				 "sent");
@@ -125,13 +174,12 @@ int persist_check_totals(const struct persist *persist, const struct totals *tot
 			 "--if-empty=ok if an empty layer is as it should be");
 }
 
-static int upload(struct persist *persist, struct connection *connection,
-		  struct persist_outcome *outcome, const struct root *base,
-		  struct error *error)
+static int upload(struct session *session, const struct root *base, struct error *error)
 {
+	struct persist *persist = session->persist;
 	struct upload_request request = {
-		.link = &connection->link,
-		.ask_window = connection->ask_window,
+		.link = &session->connection->link,
+		.ask_window = session->connection->ask_window,
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
 		.record = persist->record,
@@ -139,45 +187,58 @@ static int upload(struct persist *persist, struct connection *connection,
 		.if_changed = persist->options->if_changed,
 		.if_empty = persist->options->if_empty,
 		.progress = persist->progress,
+		.on_begin = session->is_fresh ? begin : NULL,
+		.on_threads = keep_alive,
+		.on_sent = commit,
+		.context = session,
 	};
-	outcome->has_upload = true;
-	int rc = upload_run(&request, &outcome->upload, error);
-	if (rc < 0)
-		return rc;
-	return persist_check_totals(persist, &outcome->upload.totals, error);
+	session->outcome->has_upload = true;
+	return upload_run(&request, &session->outcome->upload, error);
 }
 
-static int converse(struct persist *persist, struct connection *connection,
-		    struct persist_outcome *outcome, struct error *error)
+/* READY is waited for first where it may end the try, or bring what the walk needs. */
+static int begin_first(struct session *session, struct root *ret_base,
+		       bool *ret_committed, struct error *error)
 {
-	int rc = ask_to_begin(persist, connection, error);
-	if (rc < 0)
-		return rc;
+	struct persist_outcome *outcome = session->outcome;
 	struct msg_ready ready;
-	rc = expect(connection, MSG_READY, outcome, &ready, error);
+	int rc = await_ready(session, &ready, error);
 	if (rc < 0)
 		return rc;
-	warn_each(persist, &ready.warnings);
+	*ret_committed = ready.has_committed;
 	if (ready.has_committed)
-		return take_committed(persist, &ready, outcome, error);
-	struct root base AUTO(root_fini) = {0};
-	outcome->base_held = persist_record_root(persist, ready.base_root, &base);
-	rc = upload(persist, connection, outcome, outcome->base_held ? &base : NULL,
-		    error);
-	if (rc < 0)
-		return rc;
-	rc = commit(persist, connection, outcome, error);
-	if (rc < 0)
-		return rc;
-	warn_each(persist, &outcome->committed.warnings);
+		return take_committed(session->persist, &ready, outcome, error);
+	outcome->base_held =
+		persist_record_root(session->persist, ready.base_root, ret_base);
 	return 0;
+}
+
+static int converse(struct session *session, struct error *error)
+{
+	struct persist *persist = session->persist;
+	struct root base AUTO(root_fini) = {0};
+	bool committed = false;
+	int rc = 0;
+	session->is_fresh = !persist->record && !persist->has_digest;
+	if (!session->is_fresh)
+		rc = begin_first(session, &base, &committed, error);
+	if (rc < 0 || committed)
+		return rc;
+	rc = upload(session, session->outcome->base_held ? &base : NULL, error);
+	if (rc == 0)
+		rc = await_committed(session, error);
+	if (rc == 0)
+		warn_each(persist, &session->outcome->committed.warnings);
+	return rc;
 }
 
 int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error)
 {
 	*ret_outcome = (struct persist_outcome){0};
-	int rc = converse(persist, connection, ret_outcome, error);
+	struct session session = {
+		.persist = persist, .connection = connection, .outcome = ret_outcome};
+	int rc = converse(&session, error);
 	persist->sent_bytes += connection->link.sent_bytes;
 	return rc;
 }

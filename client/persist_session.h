@@ -27,10 +27,11 @@ struct persist {
 	struct msg_identity identity;
 	struct text *identity_items; /* owned */
 	struct selection selection;
-	char *prefix;               /* owned; clean; "": none */
-	uint64_t started_ms;        /* now_ms() */
-	struct progress *progress;  /* owned */
-	struct stat_record *record; /* owned; NULL: none */
+	char *prefix;                             /* owned; clean; "": none */
+	uint64_t started_ms;                      /* now_ms() */
+	struct progress *progress;                /* owned */
+	struct stat_record *record;               /* owned; NULL: none */
+	struct stat_record_writer *record_writer; /* owned; of the next one; NULL: none */
 	uint8_t key[PERSIST_KEY_LEN];
 	bool key_sent;
 	bool has_digest; /* a COMMIT with this digest was on its way */
@@ -49,8 +50,11 @@ struct persist_outcome {
 	struct msg_committed committed;
 };
 
-/* Runs one try. *ret_outcome is the caller's to end, also after a failure. ERR_IDENTITY:
- * the key was committed with another tree. */
+/* Connects (connection_open()) and sends PERSIST. */
+int persist_connect(struct persist *persist, uint64_t deadline_ms,
+		    struct connection *ret_connection, struct error *error);
+/* Runs one try behind it. *ret_outcome is the caller's to end, also after a failure.
+ * ERR_IDENTITY: the key was committed with another tree. */
 int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error);
 void persist_outcome_fini(struct persist_outcome *outcome);
@@ -67,9 +71,11 @@ void persist_record_base(const struct persist *persist, char ret_text[17]);
  * false: none. */
 bool persist_record_root(const struct persist *persist, struct text base_root,
 			 struct root *ret_root);
-/* Writes what a successful try saw. */
-void persist_record_write(const struct persist *persist,
-			  const struct persist_outcome *outcome);
+/* Writes what a try saw, but for the layer that it will be the base of. */
+void persist_record_begin(struct persist *persist, const struct upload_result *upload,
+			  bool base_held);
+/* The try was successful: puts the record in its place. */
+void persist_record_end(struct persist *persist, const struct persist_outcome *outcome);
 
 /* ---- persist_report.c: what the user is told ---- */
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome);

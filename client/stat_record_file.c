@@ -224,26 +224,24 @@ static int compare_used(const void *a, const void *b)
 	       (left->used.tv_nsec < right->used.tv_nsec);
 }
 
-/* Removes the least recently used until the rest is within the bound. */
-static void keep_bound(int folder, const char *own)
+void record_place_make_room(const struct record_place *place, uint64_t len)
 {
-	struct kept_files files AUTO(kept_files_fini) = {0};
-	int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory AUTO_DIR = copy < 0 ? NULL : fdopendir(copy);
+	struct kept_files files AUTO(kept_files_fini) = {.len = len};
+	int folder = folder_fd(place);
+	DIR *directory AUTO_DIR = folder < 0 ? NULL : fdopendir(folder);
 	if (!directory) {
-		if (copy >= 0)
-			(void)close(copy);
+		if (folder >= 0)
+			(void)close(folder);
 		return;
 	}
 	struct dirent *found;
 	while ((found = readdir(directory)) != NULL)
-		note_file(folder, found->d_name, &files);
+		if (strcmp(found->d_name, place->name) != 0)
+			note_file(folder, found->d_name, &files);
 	if (files.len <= RECORD_CACHE_LEN_MAX)
 		return;
 	qsort(files.items, files.count, sizeof *files.items, compare_used);
 	for (size_t i = 0; i < files.count && files.len > RECORD_CACHE_LEN_MAX; i++) {
-		if (strcmp(files.items[i].name, own) == 0)
-			continue;
 		(void)unlinkat(folder, files.items[i].name, 0);
 		files.len -= files.items[i].len;
 	}
@@ -255,6 +253,5 @@ int record_place_publish(struct record_place *place)
 	if (folder < 0 || renameat(folder, place->temporary, folder, place->name) != 0)
 		return -1;
 	place->temporary[0] = '\0';
-	keep_bound(folder, place->name);
 	return 0;
 }

@@ -80,7 +80,10 @@ int record_place_open(const struct record_place *place, size_t *ret_len);
 
 /* Makes the folder and an empty file under a temporary name. -1 and errno. */
 int record_place_create(struct record_place *place);
-/* Gives it its name and keeps the folder within its bound. 0, or -1 and errno. */
+/* Removes others, the least recently used first, until the folder is within its bound
+ * with a record of this length. */
+void record_place_make_room(const struct record_place *place, uint64_t len);
+/* Gives it its name. 0, or -1 and errno. */
 int record_place_publish(struct record_place *place);
 void record_place_discard(struct record_place *place);
 

@@ -26,6 +26,7 @@ struct stat_record_writer {
 	bool view_broken;                  /* that one no longer stands */
 	int fd;                            /* owned */
 	struct buffer out;
+	bool complete;    /* stat_record_writer_end() was called */
 	uint64_t written; /* bytes, without out */
 	uint32_t count;
 	int number;                 /* errno of the first failure; 0 */
@@ -345,12 +346,21 @@ static int seal(struct stat_record_writer *writer, const struct record_base *bas
 	return close(take_fd(&writer->fd));
 }
 
-int stat_record_writer_commit(struct stat_record_writer *writer,
-			      const struct record_base *base)
+void stat_record_writer_end(struct stat_record_writer *writer)
 {
+	if (writer->complete)
+		return;
+	writer->complete = true;
 	while (writer->depth > 0)
 		pop(writer);
 	flush(writer);
+	record_place_make_room(&writer->place, writer->written);
+}
+
+int stat_record_writer_commit(struct stat_record_writer *writer,
+			      const struct record_base *base)
+{
+	stat_record_writer_end(writer);
 	if (writer->number) {
 		errno = writer->number;
 		return -1;

@@ -38,6 +38,10 @@ struct record_addition {
 void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 			    const struct record_addition *addition);
 
+/* Nothing more is added: what there is goes to the file, and older records make room. For
+ * those who have time now and not at the commit, which does it where it was not done. */
+void stat_record_writer_end(struct stat_record_writer *writer);
+
 /* base: NULL: none. 0, or -1 and errno. */
 int stat_record_writer_commit(struct stat_record_writer *writer,
 			      const struct record_base *base);

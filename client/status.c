@@ -79,13 +79,11 @@ static void print_store(struct report *report, const struct msg_status_reply *re
 		      human_things(reply->units_indexed, "unit", units));
 }
 
-static int ask(struct connection *connection, struct report *report, struct error *error)
+static int answer(struct connection *connection, struct report *report,
+		  struct error *error)
 {
-	struct msg_empty request = {0};
 	struct link_message message = {0};
-	int ret = link_send_control(&connection->link, MSG_STATUS, &request, error);
-	if (ret == 0 || ret == ERR_LOST)
-		ret = link_expect(&connection->link, MSG_STATUS_REPLY, &message, error);
+	int ret = link_expect(&connection->link, MSG_STATUS_REPLY, &message, error);
 	if (ret < 0)
 		return ret;
 	uint8_t *payload AUTO_FREE = message.payload;
@@ -108,7 +106,9 @@ static int ask(struct connection *connection, struct report *report, struct erro
 int status_run(const struct options *options, struct report *report, struct error *error)
 {
 	struct connection connection AUTO(connection_close) = {0};
-	int ret = connection_open(options, connection_patience(options), &connection,
-				  error);
-	return ret < 0 ? ret : ask(&connection, report, error);
+	struct msg_empty message = {0};
+	struct connection_request request = {MSG_STATUS, &message};
+	int ret = connection_open(options, connection_patience(options), &request,
+				  &connection, error);
+	return ret < 0 ? ret : answer(&connection, report, error);
 }

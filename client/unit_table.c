@@ -7,7 +7,7 @@
 #include "proto/bytes.h"
 
 #define BLOCK_UNITS 8192u
-#define SLOTS_AT_FIRST 4096u
+#define SLOTS_AT_FIRST 256u
 #define NO_UNIT UINT32_MAX
 
 struct unit {
@@ -267,6 +267,22 @@ int unit_table_held(struct unit_table *table, uint32_t number, const struct dige
 	return error_set(error, ERR_DAMAGED,
 			 "the daemon: gave another SHA-256 for bytes whose SHA-256 is "
 			 "known here");
+}
+
+void unit_table_learn(struct unit_table *table, uint32_t number, const struct digest *sha)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	unit_at(table, number)->name.sha = *sha;
+	unit_at(table, number)->has_sha = true;
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+uint32_t unit_table_claims(struct unit_table *table)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	uint32_t claims = table->claims;
+	(void)pthread_mutex_unlock(&table->lock);
+	return claims;
 }
 
 /* Whether a unit that the daemon holds has the claimed name. */

@@ -57,6 +57,11 @@ bool unit_table_final(struct unit_table *table, uint32_t unit,
 int unit_table_held(struct unit_table *table, uint32_t unit, const struct digest *sha,
 		    struct error *error);
 
+/* Notes the SHA-256 of a unit that was only just hashed. */
+void unit_table_learn(struct unit_table *table, uint32_t unit, const struct digest *sha);
+
+/* How many claims and recalled units are to be settled. */
+uint32_t unit_table_claims(struct unit_table *table);
 /* Settles the claims once no unit is on its way: how many are not equal to any unit that
  * the daemon holds, or were recalled and have not come. Those have become UNIT_NEW and
  * are the caller's to send. */

@@ -1,7 +1,6 @@
 #include "client/upload.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +14,6 @@
 #include "proto/cleanup.h"
 #include "proto/path.h"
 
-/* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
- * frame. */
-#define TAKE_ENTRIES 64u
-#define WORKERS_MAX 8u
 /* How often the caller's thread makes the rows that can be made meanwhile. */
 #define ADVANCE_MS 10
 /* Entries that the walk finds before it tells the workers. */
@@ -26,7 +21,7 @@
 
 /* ---- failing ---- */
 
-static void wake_all_locked(struct upload *upload)
+void upload_wake_all_locked(struct upload *upload)
 {
 	(void)pthread_cond_broadcast(&upload->job);
 	(void)pthread_cond_broadcast(&upload->room);
@@ -45,9 +40,18 @@ int upload_fail(struct upload *upload, const struct error *error)
 	}
 	/* whoever sends or receives must not wait for a daemon that waits for us */
 	(void)shutdown(upload->request->link->fd, SHUT_RDWR);
-	wake_all_locked(upload);
+	upload_wake_all_locked(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
 	return error->code;
+}
+
+int upload_begin(struct upload *upload, struct error *error)
+{
+	if (upload->has_begun)
+		return 0;
+	const struct upload_request *request = upload->request;
+	upload->has_begun = true;
+	return request->on_begin ? request->on_begin(request->context, error) : 0;
 }
 
 void upload_warn(struct upload *upload, const char *format, ...)
@@ -75,138 +79,6 @@ int upload_check(struct upload *upload, struct error *error)
 	return code;
 }
 
-/* ---- workers ---- */
-
-enum job { JOB_NONE, JOB_FINISH, JOB_READ, JOB_REVISIT, JOB_END };
-
-void worker_init(struct worker *worker, struct upload *upload)
-{
-	*worker = (struct worker){
-		.upload = upload,
-		.source.fd = -1,
-		.directory = -1,
-		.codec = codec_new(1),
-		.out = must_alloc(FRAME_STORED_MAX),
-	};
-}
-
-void worker_fini(struct worker *worker)
-{
-	source_close(&worker->source);
-	cleanup_fd_(&worker->directory);
-	codec_free(worker->codec);
-	free(worker->out);
-	buffer_fini(&worker->head);
-	buffer_fini(&worker->path);
-}
-
-/* Answered batches go first: they make room. */
-static enum job choose_locked(struct worker *worker, struct batch **ret_batch,
-			      struct revisit *ret_revisit)
-{
-	struct upload *upload = worker->upload;
-	if (upload->code)
-		return JOB_END;
-	*ret_batch = batch_queue_take(&upload->answered);
-	if (*ret_batch)
-		return JOB_FINISH;
-	if (upload->closing)
-		return JOB_END;
-	bool has_input = worker->holds || upload->next < upload->walked;
-	if (!has_input && upload->again.count == 0)
-		return JOB_NONE;
-	*ret_batch = upload_take_free_locked(upload);
-	if (!*ret_batch)
-		return JOB_NONE;
-	if (!has_input) {
-		*ret_revisit = upload->again.items[--upload->again.count];
-		return JOB_REVISIT;
-	}
-	if (!worker->holds) {
-		worker->next = upload->next;
-		uint32_t left = upload->walked - upload->next;
-		upload->next += left < TAKE_ENTRIES ? left : TAKE_ENTRIES;
-		worker->end = upload->next;
-	}
-	return JOB_READ;
-}
-
-static enum job choose(struct worker *worker, struct batch **ret_batch,
-		       struct revisit *ret_revisit)
-{
-	struct upload *upload = worker->upload;
-	enum job job;
-	(void)pthread_mutex_lock(&upload->lock);
-	while ((job = choose_locked(worker, ret_batch, ret_revisit)) == JOB_NONE)
-		(void)pthread_cond_wait(&upload->job, &upload->lock);
-	upload->busy += job != JOB_END;
-	(void)pthread_mutex_unlock(&upload->lock);
-	return job;
-}
-
-static bool is_quiet_locked(const struct upload *upload)
-{
-	return upload->next == upload->walked && upload->again.count == 0 &&
-	       upload->busy == 0 && upload->holders == 0 && !upload->asked.first &&
-	       !upload->answered.first;
-}
-
-static void job_done(struct worker *worker)
-{
-	struct upload *upload = worker->upload;
-	bool holds = upload_holds(worker);
-	(void)pthread_mutex_lock(&upload->lock);
-	upload->busy--;
-	if (holds && !worker->holds)
-		upload->holders++;
-	if (!holds && worker->holds)
-		upload->holders--;
-	worker->holds = holds;
-	if (is_quiet_locked(upload))
-		(void)pthread_cond_signal(&upload->done);
-	(void)pthread_mutex_unlock(&upload->lock);
-}
-
-static int read_and_ask(struct worker *worker, struct batch *batch, struct error *error)
-{
-	int rc = upload_check(worker->upload, error);
-	if (rc == 0)
-		rc = upload_fill(worker, batch, error);
-	if (rc == 0)
-		return upload_ask(worker->upload, batch, error);
-	upload_release(worker->upload, batch);
-	return rc;
-}
-
-static int do_job(struct worker *worker, enum job job, struct batch *batch,
-		  const struct revisit *revisit, struct error *error)
-{
-	if (job == JOB_FINISH)
-		return upload_finish(worker, batch, error);
-	int rc = job == JOB_REVISIT
-			 ? source_open(worker, revisit->entry, revisit->attempt, error)
-			 : 0;
-	if (rc == 0)
-		return read_and_ask(worker, batch, error);
-	upload_release(worker->upload, batch);
-	return rc;
-}
-
-static void *work(void *context)
-{
-	struct worker *worker = context;
-	struct batch *batch;
-	struct revisit revisit;
-	struct error error;
-	enum job job;
-	while ((job = choose(worker, &batch, &revisit)) != JOB_END) {
-		if (do_job(worker, job, batch, &revisit, &error) < 0)
-			(void)upload_fail(worker->upload, &error);
-		job_done(worker);
-	}
-	return NULL;
-}
-
 /* ---- the walk ---- */
 
 static void publish(struct upload *upload)
@@ -227,7 +99,8 @@ static int on_progress(void *context, struct error *error)
 	if (upload->tree->count - upload->walked < PUBLISH_ENTRIES)
 		return 0;
 	publish(upload);
-	return upload_check(upload, error);
+	int rc = upload_check(upload, error);
+	return rc < 0 ? rc : upload_start_threads(upload, error);
 }
 
 static void on_skipped(void *context, const char *path, size_t len, const char *kind)
@@ -276,6 +149,15 @@ static bool is_stored_locked(const struct upload *upload)
 	return upload->in_flight == 0;
 }
 
+/* Without threads: does what it takes. */
+static void bring_about(struct upload *upload, bool (*has_come)(const struct upload *))
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	while (!upload->code && !has_come(upload))
+		upload_move_on_locked(upload);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
 /* Whether it has come so far, or failed; waits for that a while. */
 static bool comes_soon(struct upload *upload, bool (*has_come)(const struct upload *))
 {
@@ -299,6 +181,8 @@ static int wait_until(struct upload *upload, bool (*has_come)(const struct uploa
 		      struct row_maker *maker, struct error *error)
 {
 	int rc = 0;
+	if (upload_is_alone(upload))
+		bring_about(upload, has_come);
 	while (rc == 0 && !comes_soon(upload, has_come)) {
 		rc = upload_manifest_advance(maker, error);
 		if (rc < 0 || !is_worth_measuring(upload))
@@ -313,17 +197,25 @@ static int wait_until(struct upload *upload, bool (*has_come)(const struct uploa
 static int wait_until_quiet(struct upload *upload, struct row_maker *maker,
 			    struct error *error)
 {
-	return wait_until(upload, is_quiet_locked, maker, error);
+	return wait_until(upload, upload_is_quiet_locked, maker, error);
+}
+
+static int send_all(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	int rc = wait_until_quiet(own->upload, maker, error);
+	return rc < 0 ? rc : upload_flush(own, error);
+}
+
+static int wait_until_stored(struct worker *own, struct row_maker *maker,
+			     struct error *error)
+{
+	return wait_until(own->upload, is_stored_locked, maker, error);
 }
 
 static int drain(struct worker *own, struct row_maker *maker, struct error *error)
 {
-	int rc = wait_until_quiet(own->upload, maker, error);
-	if (rc == 0)
-		rc = upload_flush(own, error);
-	if (rc == 0)
-		rc = wait_until(own->upload, is_stored_locked, maker, error);
-	return rc;
+	int rc = send_all(own, maker, error);
+	return rc < 0 ? rc : wait_until_stored(own, maker, error);
 }
 
 static bool is_more_to_read(struct upload *upload)
@@ -334,6 +226,34 @@ static bool is_more_to_read(struct upload *upload)
 	return more;
 }
 
+/* The SHA-256 of all that was sent; what was believed to be equal is. Who sent alone has
+ * hashed it itself, and mostly believes nothing. */
+static int learn_names(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	struct upload *upload = own->upload;
+	if (upload_is_alone(upload) && unit_table_claims(upload->units) == 0)
+		return send_all(own, maker, error);
+	int rc = drain(own, maker, error);
+	if (rc == 0)
+		rc = upload_settle_claims(own, error);
+	return rc < 0 ? rc : drain(own, maker, error);
+}
+
+/* The manifest, and what the caller has to say when it is whole, without waiting for the
+ * answers to its pieces. */
+static int finish(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	const struct upload_request *request = own->upload->request;
+	int rc = upload_begin(own->upload, error);
+	if (rc == 0)
+		rc = upload_manifest_finish(maker, error);
+	if (rc == 0)
+		rc = send_all(own, maker, error);
+	if (rc == 0 && request->on_sent)
+		rc = request->on_sent(request->context, own->upload->result, error);
+	return rc < 0 ? rc : wait_until_stored(own, maker, error);
+}
+
 /* Files first, until none has to be looked at again; then what they are made of. */
 static int conduct(struct worker *own, struct error *error)
 {
@@ -341,6 +261,8 @@ static int conduct(struct worker *own, struct error *error)
 	struct row_maker maker AUTO(row_maker_fini);
 	row_maker_init(&maker, upload);
 	int rc = walk(upload, error);
+	if (rc == 0 && !upload_is_small(upload))
+		rc = upload_start_threads(upload, error);
 	if (rc == 0)
 		rc = wait_until_quiet(upload, &maker, error);
 	while (rc == 0 && is_more_to_read(upload)) {
@@ -349,14 +271,8 @@ static int conduct(struct worker *own, struct error *error)
 			rc = wait_until_quiet(upload, &maker, error);
 	}
 	if (rc == 0)
-		rc = drain(own, &maker, error);
-	if (rc == 0)
-		rc = upload_settle_claims(own, error);
-	if (rc == 0)
-		rc = drain(own, &maker, error);
-	if (rc == 0)
-		rc = upload_manifest_finish(&maker, error);
-	return rc < 0 ? rc : drain(own, &maker, error);
+		rc = learn_names(own, &maker, error);
+	return rc < 0 ? rc : finish(own, &maker, error);
 }
 
 static void upload_init(struct upload *upload, const struct upload_request *request,
@@ -373,7 +289,6 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 				       ? request->ask_window
 				       : UPLOAD_BATCH_UNITS,
 		.grain_ns = grain.tv_nsec,
-		.open = batch_new(),
 		.unmade = UPLOAD_BATCHES,
 	};
 	(void)pthread_mutex_init(&upload->send_lock, NULL);
@@ -410,56 +325,15 @@ static void upload_fini(struct upload *upload)
 	(void)pthread_mutex_destroy(&upload->send_lock);
 }
 
-static unsigned worker_count(const struct upload_request *request)
+static int run(struct worker *own, struct error *error)
 {
-	unsigned count = request->workers;
-	cpu_set_t cores;
-	if (!count && sched_getaffinity(0, sizeof cores, &cores) == 0)
-		count = (unsigned)CPU_COUNT(&cores);
-	if (count > WORKERS_MAX)
-		count = WORKERS_MAX;
-	return count ? count : 1;
-}
-
-static int start(pthread_t *thread, void *(*run)(void *), void *context,
-		 struct error *error)
-{
-	int number = pthread_create(thread, NULL, run, context);
-	if (number == 0)
-		return 0;
-	return error_set_errno(error, ERR_INTERNAL, number, "a thread cannot be started");
-}
-
-/* Ends the threads: at once after a failure, else when all is answered. */
-static void close_and_join(struct upload *upload, struct worker *workers, unsigned count,
-			   const pthread_t *receiver)
-{
-	(void)pthread_mutex_lock(&upload->lock);
-	upload->closing = true;
-	wake_all_locked(upload);
-	(void)pthread_mutex_unlock(&upload->lock);
-	for (unsigned i = 0; i < count; i++)
-		(void)pthread_join(workers[i].thread, NULL);
-	if (receiver)
-		(void)pthread_join(*receiver, NULL);
-}
-
-static int run_threads(struct upload *upload, struct worker *workers, unsigned count,
-		       struct error *error)
-{
-	pthread_t receiver;
-	int rc = start(&receiver, upload_receive, upload, error);
-	bool receives = rc == 0;
-	unsigned started = 0;
-	while (rc == 0 && started + 1 < count) {
-		rc = start(&workers[started].thread, work, &workers[started], error);
-		started += rc == 0;
-	}
+	struct upload *upload = own->upload;
+	int rc = upload->request->workers ? upload_start_threads(upload, error) : 0;
 	if (rc == 0)
-		rc = conduct(&workers[count - 1], error);
+		rc = conduct(own, error);
 	if (rc < 0)
 		(void)upload_fail(upload, error);
-	close_and_join(upload, workers, started, receives ? &receiver : NULL);
+	upload_end_threads(upload);
 	if (upload->code)
 		*error = upload->error;
 	return upload->code;
@@ -476,15 +350,10 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 	struct upload upload AUTO(upload_fini);
 	upload_init(&upload, request, ret_result);
 	upload_recall_begin(&upload);
-	/* the last one has no thread: it is the caller's */
-	unsigned count = worker_count(request) + 1;
-	struct worker workers[WORKERS_MAX + 1];
-	for (unsigned i = 0; i < count; i++)
-		worker_init(&workers[i], &upload);
-	int rc = run_threads(&upload, workers, count, error);
-	for (unsigned i = 0; i < count; i++)
-		worker_fini(&workers[i]);
-	return rc;
+	struct worker own AUTO(worker_fini);
+	worker_init(&own, &upload);
+	upload.own = &own;
+	return run(&own, error);
 }
 
 void upload_result_fini(struct upload_result *result)

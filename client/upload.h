@@ -1,12 +1,13 @@
 /*
- * One try of a persist, between READY and COMMIT: walks, reads, asks, compresses and
+ * One try of a persist, between PERSIST and COMMIT: walks, reads, asks, compresses and
  * sends at the same time, in bounded memory, and leaves the root of a manifest whose
  * pieces the daemon has.
  *
  * The calling thread walks, then makes the manifest's rows as their files are settled;
  * workers, as many as cores, each do whatever is next: finish a batch that was answered
  * (hash the candidates, compress and send the rest), or read a further one and ask about
- * it; one thread receives. The order of threads, queues and locks is in upload_internal.h.
+ * it; one thread receives. A small tree is the calling thread's alone. The order of
+ * threads, queues and locks is in upload_internal.h.
  *
  * Memory: UPLOAD_BATCHES batches of at most 2 MiB each, two more and 2 MiB for each
  * worker, and some 130 bytes for each file.
@@ -28,8 +29,10 @@
 #include "proto/link.h"
 #include "proto/manifest.h"
 
+struct upload_result;
+
 struct upload_request {
-	struct link *link;                /* borrowed; READY was received */
+	struct link *link;                /* borrowed; PERSIST was sent */
 	uint32_t ask_window;              /* units, of WELCOME; at least 1 */
 	struct selection *selection;      /* borrowed */
 	const char *prefix;               /* borrowed; clean; "" or NULL: none */
@@ -38,8 +41,17 @@ struct upload_request {
 				  * or NULL */
 	enum if_changed if_changed;
 	enum if_empty if_empty;
-	unsigned workers;          /* 0: as many as cores */
+	unsigned workers;          /* 0: as many as cores, or none for a small tree */
 	struct progress *progress; /* borrowed; may be NULL */
+	/* Called before the first message: receives READY, where it was not. May be NULL.
+	 */
+	int (*on_begin)(void *context, struct error *error);
+	/* Called when it turns out that this takes longer. May be NULL. */
+	void (*on_threads)(void *context);
+	/* Called when everything is sent, for what is to be said behind it while the
+	 * daemon still answers; the result is whole. May be NULL. */
+	int (*on_sent)(void *context, const struct upload_result *result,
+		       struct error *error);
 	/* For tests: called between opening and reading a file. May be NULL. */
 	void (*on_opened)(void *context, const char *path, unsigned attempt);
 	void *context; /* borrowed */

@@ -99,8 +99,12 @@ struct batch *upload_lease(struct upload *upload)
 {
 	struct batch *batch = NULL;
 	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !(batch = upload_take_free_locked(upload)))
-		(void)pthread_cond_wait(&upload->freed, &upload->lock);
+	while (!upload->code && !(batch = upload_take_free_locked(upload))) {
+		if (upload_is_alone(upload))
+			upload_move_on_locked(upload);
+		else
+			(void)pthread_cond_wait(&upload->freed, &upload->lock);
+	}
 	(void)pthread_mutex_unlock(&upload->lock);
 	return batch;
 }

@@ -5,7 +5,9 @@
  *
  *   free ──read──▶ asked ──OFFER──▶ answered ──compress, send──▶ free
  *
- * Threads: the caller's (walks, then makes the manifest), workers, one receiver.
+ * Threads: the caller's (walks, then makes the manifest), workers, one receiver. A small
+ * tree has the caller's alone, which does all of it (upload_threads.c); what is said of
+ * threads here holds for it too.
  * Locks: send_lock is held while something is sent and taken before lock; lock guards all
  * that is marked below and is never held during input, output, hashing or compression.
  * The receiver takes lock only, so it can always go on, so the daemon can always answer:
@@ -23,6 +25,10 @@
 #include "proto/codec.h"
 #include "proto/frame.h"
 
+/* A tree of so many entries and bytes at most is uploaded without threads: starting four
+ * takes longer than reading and compressing it. */
+#define UPLOAD_SMALL_ENTRIES 64u
+#define UPLOAD_SMALL_LEN (64u * 1024u)
 /* Batches in circulation: enough that the daemon's queue is never empty, few enough for
  * 64 MiB even where all hold chunks of large files. */
 #define UPLOAD_BATCHES 12u
@@ -105,8 +111,11 @@ struct upload {
 	struct upload_result *result;         /* borrowed */
 	struct tree *tree;                    /* borrowed: the result's */
 	struct unit_table *units;             /* borrowed: the result's */
-	struct stat_scout scout;              /* of the stat record, if there is one */
-	struct digest *base_pieces;           /* owned; sorted */
+	struct worker *own;                   /* borrowed: the calling thread's */
+	struct upload_threads *threads; /* owned; NULL: not started, or not needed */
+	bool has_begun;                 /* before there are threads */
+	struct stat_scout scout;        /* of the stat record, if there is one */
+	struct digest *base_pieces;     /* owned; sorted */
 	size_t base_piece_count;
 	struct base_rows base_rows;
 	dev_t device;         /* of the root */
@@ -125,8 +134,9 @@ struct upload {
 	/* under lock */
 	struct batch_queue free, asked, answered;
 	unsigned unmade;    /* free batches that were not needed so far */
-	struct batch *open; /* owned; remainders that wait for company; NULL: none */
+	struct batch *open; /* owned; remainders that wait for company; NULL: alone */
 	struct parcel *sent_first, *sent_last;
+	bool has_sent;         /* any unit */
 	uint32_t in_flight;    /* units asked about or sent, unanswered */
 	uint32_t walked, next; /* entries that may be read; that were taken */
 	struct buffer is_file; /* a byte for each entry walked; the walking thread's, who
@@ -176,14 +186,31 @@ struct worker {
 /* The first failure counts; but what the daemon says counts more than that the connection
  * was lost. Wakes everyone. Returns its code. */
 int upload_fail(struct upload *upload, const struct error *error);
+void upload_wake_all_locked(struct upload *upload);
+/* Before the first message; does what is to be done once. */
+int upload_begin(struct upload *upload, struct error *error);
 /* Notes something that the user should know and that is no failure. */
 void upload_warn(struct upload *upload, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* ERR_INTERRUPTED if the wake-up is readable, the failure's code if there is one. */
 int upload_check(struct upload *upload, struct error *error);
 
+/* ---- upload_threads.c ---- */
 void worker_init(struct worker *worker, struct upload *upload);
 void worker_fini(struct worker *worker);
+/* Starts the threads, unless they run. */
+int upload_start_threads(struct upload *upload, struct error *error);
+/* Ends them: at once after a failure, else when all is answered. */
+void upload_end_threads(struct upload *upload);
+/* Whether all that was found is read, asked about and sent. */
+bool upload_is_quiet_locked(const struct upload *upload);
+/* Whether the calling thread does everything itself. */
+bool upload_is_alone(const struct upload *upload);
+/* Without threads: does what one of them would do next, or takes the next answer. There must
+ * be something to wait for, and no failure. Without send_lock. */
+void upload_move_on_locked(struct upload *upload);
+/* Takes the next answer of the daemon, and nothing else: send_lock may be held. */
+void upload_take_answer_locked(struct upload *upload);
 
 /* ---- upload_batch.c ---- */
 struct batch *batch_new(void);
@@ -274,12 +301,16 @@ int upload_settle_claims(struct worker *worker, struct error *error);
 int upload_ask(struct upload *upload, struct batch *batch, struct error *error);
 /* Deals with an answered batch. Takes the batch. */
 int upload_finish(struct worker *worker, struct batch *batch, struct error *error);
+/* Sends the batch's units unasked. Takes the batch. */
+int upload_send(struct worker *worker, struct batch *batch, struct error *error);
 /* Sends what waits for company. */
 int upload_flush(struct worker *worker, struct error *error);
 
 /* ---- upload_receive.c ---- */
 /* The receiver's thread. */
 void *upload_receive(void *upload);
+/* Waits for one answer and gives it to whom it belongs. */
+int upload_receive_one(struct upload *upload, struct error *error);
 
 /* ---- upload_pieces.c ---- */
 /* Finds out which rows the base has, if the stat record says so. */
@@ -294,6 +325,8 @@ const struct root_piece *upload_same_piece(const struct upload *upload, uint32_t
 /* Finds out how many bytes the files that were walked have, for the progress. By the
  * walking thread. ERR_INTERRUPTED, and what else upload_check() says. */
 int upload_measure(struct upload *upload, struct error *error);
+/* Whether what was walked is so little that threads do not pay. */
+bool upload_is_small(const struct upload *upload);
 
 /* ---- upload_manifest.c ---- */
 void row_maker_init(struct row_maker *maker, struct upload *upload);

@@ -7,6 +7,8 @@
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 
+/* A small tree of which the daemon lacked something is one piece, or a few, and what
+ * names a new unit is new itself: a question would cost more than it saves. */
 static int on_piece(void *context, const struct root_piece *piece, const uint8_t *bytes,
 		    size_t len, struct error *error)
 {
@@ -19,6 +21,8 @@ static int on_piece(void *context, const struct root_piece *piece, const uint8_t
 	batch->kind = FRAME_PIECE;
 	memcpy(batch->data, bytes, len);
 	batch_add(batch, unit_table_add(upload->units, &piece->name), &piece->name.key);
+	if (upload_is_alone(upload) && upload->has_sent)
+		return upload_send(upload->own, batch, error);
 	return upload_ask(upload, batch, error);
 }
 

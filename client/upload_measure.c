@@ -52,6 +52,18 @@ static uint64_t size_of(struct measuring *measuring, uint32_t number)
 	return (uint64_t)status.st_size;
 }
 
+bool upload_is_small(const struct upload *upload)
+{
+	struct measuring measuring AUTO(measuring_fini) = {.upload = upload,
+							   .directory = -1};
+	uint64_t bytes = 0;
+	if (upload->is_file.len > UPLOAD_SMALL_ENTRIES)
+		return false;
+	for (uint32_t i = 0; i < upload->is_file.len && bytes <= UPLOAD_SMALL_LEN; i++)
+		bytes += upload->is_file.at[i] ? size_of(&measuring, i) : 0;
+	return bytes <= UPLOAD_SMALL_LEN;
+}
+
 int upload_measure(struct upload *upload, struct error *error)
 {
 	struct measuring measuring AUTO(measuring_fini) = {.upload = upload,

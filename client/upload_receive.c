@@ -90,7 +90,7 @@ static int take_stored(struct upload *upload, const struct link_message *message
 	return rc;
 }
 
-static int receive_one(struct upload *upload, struct error *error)
+int upload_receive_one(struct upload *upload, struct error *error)
 {
 	struct link_message message = {0};
 	int rc = link_receive(upload->request->link, &message, 0, error);
@@ -113,7 +113,7 @@ void *upload_receive(void *context)
 	struct upload *upload = context;
 	struct error error;
 	while (wait_for_work(upload)) {
-		if (receive_one(upload, &error) == 0)
+		if (upload_receive_one(upload, &error) == 0)
 			continue;
 		(void)upload_fail(upload, &error);
 		return NULL;

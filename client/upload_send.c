@@ -7,14 +7,21 @@
 #include "proto/cleanup.h"
 
 /* A remainder of a batch below this waits for company in the open batch. */
-#define ALONE_LEN (FRAME_RAW_TARGET / 2)
+#define COMPANY_LEN (FRAME_RAW_TARGET / 2)
+/* A frame of a small tree, up to a block of the disk, goes as it is: zstd's first call
+ * takes a process 0.1 ms, more than all the rest that it does to send it. */
+#define RAW_LEN_MAX 4096u
 
 /* Reserves room for unanswered units. send_lock is held, lock is held. */
 static int window_take_locked(struct upload *upload, uint32_t count, struct error *error)
 {
 	claim(count <= upload->request->ask_window);
-	while (!upload->code && upload->in_flight + count > upload->request->ask_window)
-		(void)pthread_cond_wait(&upload->room, &upload->lock);
+	while (!upload->code && upload->in_flight + count > upload->request->ask_window) {
+		if (upload_is_alone(upload))
+			upload_take_answer_locked(upload);
+		else
+			(void)pthread_cond_wait(&upload->room, &upload->lock);
+	}
 	if (upload->code) {
 		*error = upload->error;
 		return upload->code;
@@ -45,9 +52,10 @@ static int ask_sending(struct upload *upload, struct batch *batch,
 
 int upload_ask(struct upload *upload, struct batch *batch, struct error *error)
 {
-	if (batch->count == 0) {
+	int rc = batch->count > 0 ? upload_begin(upload, error) : 0;
+	if (rc < 0 || batch->count == 0) {
 		upload_release(upload, batch);
-		return 0;
+		return rc;
 	}
 	struct buffer payload AUTO(buffer_fini) = {0};
 	buffer_put_u32(&payload, batch->count);
@@ -57,7 +65,7 @@ int upload_ask(struct upload *upload, struct batch *batch, struct error *error)
 	}
 	struct iovec piece = {.iov_base = payload.at, .iov_len = payload.len};
 	(void)pthread_mutex_lock(&upload->send_lock);
-	int rc = ask_sending(upload, batch, &piece, error);
+	rc = ask_sending(upload, batch, &piece, error);
 	(void)pthread_mutex_unlock(&upload->send_lock);
 	return rc;
 }
@@ -96,31 +104,63 @@ static int units_sending(struct upload *upload, const struct slice *slice,
 		else
 			upload->sent_first = parcel;
 		upload->sent_last = parcel;
+		upload->has_sent = true;
 	}
 	(void)pthread_mutex_unlock(&upload->lock);
 	return rc < 0 ? rc
 		      : link_send(upload->request->link, MSG_UNITS, pieces, 2, error);
 }
 
+/* The daemon says it too, in STORED; knowing it already saves waiting for that. */
+static void learn_names(struct upload *upload, const struct slice *slice)
+{
+	const uint8_t *data = slice->data;
+	for (uint32_t i = 0; i < slice->count; i++) {
+		const struct batch_unit *unit = &slice->units[i];
+		struct digest sha = sha256_of(data, unit->key.len);
+		unit_table_learn(upload->units, unit->unit, &sha);
+		data += unit->key.len;
+	}
+}
+
+/* A payload, and how it is packed. */
+struct packed {
+	enum codec_id codec;
+	const void *at; /* borrowed, of the slice or the worker */
+	size_t len;
+};
+
+static int pack(struct worker *worker, const struct slice *slice,
+		struct packed *ret_packed, struct error *error)
+{
+	if (upload_is_alone(worker->upload) && slice->len <= RAW_LEN_MAX) {
+		*ret_packed = (struct packed){CODEC_RAW, slice->data, slice->len};
+		return 0;
+	}
+	ret_packed->at = worker->out;
+	return codec_pack(worker->codec, slice->data, slice->len, worker->out,
+			  FRAME_STORED_MAX, &ret_packed->codec, &ret_packed->len, error);
+}
+
 static int send_slice(struct worker *worker, const struct slice *slice,
 		      struct error *error)
 {
 	struct upload *upload = worker->upload;
-	enum codec_id codec;
-	size_t packed_len;
-	int rc = codec_pack(worker->codec, slice->data, slice->len, worker->out,
-			    FRAME_STORED_MAX, &codec, &packed_len, error);
+	if (upload_is_alone(upload) && slice->kind == FRAME_CONTENT)
+		learn_names(upload, slice);
+	struct packed packed;
+	int rc = pack(worker, slice, &packed, error);
 	if (rc < 0)
 		return rc;
 	struct unit_key *keys AUTO_FREE = must_alloc(slice->count * sizeof *keys);
 	for (uint32_t i = 0; i < slice->count; i++)
 		keys[i] = slice->units[i].key;
 	buffer_clear(&worker->head);
-	units_head_encode(&worker->head, slice->kind, (uint8_t)codec, slice->len, keys,
-			  slice->count);
+	units_head_encode(&worker->head, slice->kind, (uint8_t)packed.codec, slice->len,
+			  keys, slice->count);
 	struct iovec pieces[2] = {
 		{.iov_base = worker->head.at, .iov_len = worker->head.len},
-		{.iov_base = worker->out, .iov_len = packed_len},
+		{.iov_base = (void *)(uintptr_t)packed.at, .iov_len = packed.len},
 	};
 	(void)pthread_mutex_lock(&upload->send_lock);
 	rc = units_sending(upload, slice, pieces, error);
@@ -273,7 +313,8 @@ int upload_finish(struct worker *worker, struct batch *batch, struct error *erro
 	int rc = drop_held(upload, batch, error);
 	if (rc == 0)
 		rc = send_full(worker, batch, error);
-	if (rc == 0 && batch->count > 0 && batch->len < ALONE_LEN)
+	if (rc == 0 && batch->count > 0 && batch->len < COMPANY_LEN &&
+	    !upload_is_alone(upload))
 		batch = gather(upload, batch);
 	if (rc == 0)
 		rc = send_whole(worker, batch, error);
@@ -281,9 +322,18 @@ int upload_finish(struct worker *worker, struct batch *batch, struct error *erro
 	return rc;
 }
 
+int upload_send(struct worker *worker, struct batch *batch, struct error *error)
+{
+	int rc = send_whole(worker, batch, error);
+	upload_release(worker->upload, batch);
+	return rc;
+}
+
 int upload_flush(struct worker *worker, struct error *error)
 {
 	struct upload *upload = worker->upload;
+	if (upload_is_alone(upload))
+		return 0;
 	struct batch *batch = upload_lease(upload);
 	if (!batch)
 		return upload_check(upload, error);

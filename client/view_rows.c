@@ -80,7 +80,7 @@ int view_rows_open(struct view_rows *view, struct link *link,
 {
 	*view = (struct view_rows){.link = link, .codec = codec_new(1)};
 	piece_writer_init(&view->digest_writer, (struct piece_sink){0});
-	int err = link_send_control(link, MSG_ATTACH, request, error);
+	int err = 0;
 	bool more = true;
 	while (!err && more)
 		err = take_part(view, &more, error);

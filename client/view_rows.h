@@ -52,7 +52,7 @@ struct view_rows {
 	struct digest digest; /* of the view; once view_rows_next() gave 0 */
 };
 
-/* Sends the request and receives what comes before the rows. view_rows_fini() also after
+/* The ATTACH was sent; receives what comes before the rows. view_rows_fini() also after
  * a failure. What the daemon refuses comes back as its code and sentence. */
 int view_rows_open(struct view_rows *view, struct link *link,
 		   const struct msg_attach *request, struct error *error);

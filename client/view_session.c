@@ -53,12 +53,14 @@ int view_session_connect(struct view_session *session, const struct options *opt
 			 uint64_t deadline_ms, struct error *error)
 {
 	session->connection.link.fd = -1;
-	return connection_open(options, deadline_ms, &session->connection, error);
+	return connection_open(options, deadline_ms, NULL, &session->connection, error);
 }
 
-int view_session_ask(struct view_session *session, const struct msg_attach *request,
-		     struct error *error)
+/* What comes behind the request. From here on there may be little to say for long. */
+static int receive(struct view_session *session, const struct msg_attach *request,
+		   struct error *error)
 {
+	connection_keep_alive(&session->connection);
 	int err =
 		view_rows_open(&session->view, &session->connection.link, request, error);
 	if (err == ERR_CONFLICT)
@@ -66,12 +68,23 @@ int view_session_ask(struct view_session *session, const struct msg_attach *requ
 	return err;
 }
 
+int view_session_ask(struct view_session *session, const struct msg_attach *request,
+		     struct error *error)
+{
+	int err =
+		link_send_control(&session->connection.link, MSG_ATTACH, request, error);
+	return err ? err : receive(session, request, error);
+}
+
 int view_session_open(struct view_session *session, const struct options *options,
 		      const struct msg_attach *request, uint64_t deadline_ms,
 		      struct error *error)
 {
-	int err = view_session_connect(session, options, deadline_ms, error);
-	return err ? err : view_session_ask(session, request, error);
+	struct connection_request asked = {MSG_ATTACH, request};
+	session->connection.link.fd = -1;
+	int err = connection_open(options, deadline_ms, &asked, &session->connection,
+				  error);
+	return err ? err : receive(session, request, error);
 }
 
 int view_session_next(struct view_session *session, struct view_row *ret_row,

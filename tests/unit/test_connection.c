@@ -108,7 +108,7 @@ static void listen_and(struct stage *stage, play *const *plays)
 
 static int open_connection(struct stage *stage, uint64_t deadline_ms)
 {
-	return connection_open(&stage->options, deadline_ms, &stage->connection,
+	return connection_open(&stage->options, deadline_ms, NULL, &stage->connection,
 			       &stage->error);
 }
 

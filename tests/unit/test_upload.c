@@ -22,8 +22,22 @@ struct fixture {
 	int wake[2];
 	int code;
 	struct error error;
-	unsigned opened; /* by the hook of a test */
+	unsigned opened;    /* by the hook of a test */
+	bool threads, sent; /* what the upload told */
 };
+
+static void on_threads(void *context)
+{
+	((struct fixture *)context)->threads = true;
+}
+
+static int on_sent(void *context, const struct upload_result *result, struct error *error)
+{
+	(void)error;
+	assert_true(result->root.len > 0);
+	((struct fixture *)context)->sent = true;
+	return 0;
+}
 
 static int setup(void **state)
 {
@@ -32,10 +46,20 @@ static int setup(void **state)
 	fixture->options.root = fixture->scratch.path;
 	fixture->fake.window = ASK_WINDOW_UNITS;
 	fixture->request.workers = 2;
+	fixture->request.on_threads = on_threads;
+	fixture->request.on_sent = on_sent;
 	fixture->request.context = fixture;
 	assert_int_equal(pipe(fixture->wake), 0);
 	*state = fixture;
 	return 0;
+}
+
+/* The number of threads is the upload's to decide. */
+static int setup_free(void **state)
+{
+	int failed = setup(state);
+	((struct fixture *)*state)->request.workers = 0;
+	return failed;
 }
 
 static int teardown(void **state)
@@ -260,6 +284,53 @@ static void a_window_of_one_unit_takes_large_files_too(void **state)
 	assert_true(has(fixture, "large", data, len));
 }
 
+/* ---- small trees ---- */
+
+static void a_small_tree_is_sent_without_threads_or_waiting(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "one", "one");
+	scratch_text(&fixture->scratch, "two", "two two");
+	fixture->fake.answers_late = true;
+	assert_int_equal(upload(fixture), 0);
+	assert_false(fixture->threads);
+	assert_true(fixture->sent);
+	assert_int_equal(fixture->fake.asked, 2); /* not about the piece */
+	assert_int_equal(fixture->fake.sent_pieces, 1);
+	assert_int_equal(fixture->fake.most_unanswered, 3);
+	assert_true(has_text(fixture, "two", "two two"));
+}
+
+static void of_a_small_tree_that_is_known_the_piece_is_asked_about(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "one", "one");
+	assert_int_equal(upload(fixture), 0);
+	assert_int_equal(upload(fixture), 0);
+	assert_int_equal(fixture->fake.sent, 1);
+	assert_int_equal(fixture->fake.sent_pieces, 1);
+}
+
+static void many_files_or_bytes_take_threads(void **state)
+{
+	struct fixture *fixture = *state;
+	char name[16];
+	uint8_t *data AUTO_FREE = noise(65537, 3);
+	scratch_write(&fixture->scratch, "large", data, 65537);
+	assert_int_equal(upload(fixture), 0);
+	assert_true(fixture->threads);
+	assert_true(has(fixture, "large", data, 65537));
+	fixture->threads = false;
+	scratch_text(&fixture->scratch, "large", "");
+	for (int i = 0; i < 64; i++) {
+		(void)snprintf(name, sizeof name, "f%d", i);
+		scratch_text(&fixture->scratch, name, name);
+	}
+	assert_int_equal(upload(fixture), 0);
+	assert_true(fixture->threads);
+	assert_true(has_text(fixture, "f63", "f63"));
+}
+
 /* ---- endings ---- */
 
 static void a_lost_connection_ends_the_upload(void **state)
@@ -470,6 +541,10 @@ static void t3_a_change_within_the_clocks_grain_is_found_at_the_end(void **state
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define FREE(name)                                                                       \
+	{                                                                                \
+		"free_" #name, name, setup_free, teardown, NULL                          \
+	}
 	const struct CMUnitTest tests[] = {
 		TEST(new_units_are_asked_about_sent_and_listed),
 		TEST(the_same_tree_again_sends_nothing_and_has_the_same_digest),
@@ -481,6 +556,21 @@ int main(void)
 		TEST(large_files_are_cut_and_reused_around_a_change),
 		TEST(the_window_is_never_exceeded),
 		TEST(a_window_of_one_unit_takes_large_files_too),
+		FREE(a_small_tree_is_sent_without_threads_or_waiting),
+		FREE(of_a_small_tree_that_is_known_the_piece_is_asked_about),
+		FREE(many_files_or_bytes_take_threads),
+		FREE(new_units_are_asked_about_sent_and_listed),
+		FREE(the_same_tree_again_sends_nothing_and_has_the_same_digest),
+		FREE(what_repeats_inside_a_persist_is_sent_once),
+		FREE(a_repeat_that_is_none_is_sent_by_itself),
+		FREE(units_with_one_key_and_other_bytes_stay_apart),
+		FREE(the_window_is_never_exceeded),
+		FREE(a_lost_connection_ends_the_upload),
+		FREE(what_the_daemon_says_is_the_error),
+		FREE(an_interrupt_ends_the_upload),
+		FREE(t3_a_file_that_changes_is_read_again),
+		FREE(t3_a_file_that_keeps_changing_is_an_error),
+		FREE(t3_a_change_within_the_clocks_grain_is_found_at_the_end),
 		TEST(a_lost_connection_ends_the_upload),
 		TEST(what_the_daemon_says_is_the_error),
 		TEST(an_interrupt_ends_the_upload),

@@ -10,6 +10,7 @@
 
 #include "client/persist_session.h"
 #include "client/stat_record.h"
+#include "client/stat_record_writer.h"
 #include "client/unit_table.h"
 #include "client/upload.h"
 #include "tests/unit/fake_daemon.h"
@@ -101,7 +102,7 @@ static void run(struct fixture *fixture, struct persist *persist,
 	fake_join(&fixture->fake);
 }
 
-static void remember(struct fixture *fixture, const struct persist *persist,
+static void remember(struct fixture *fixture, struct persist *persist,
 		     const struct manner *manner)
 {
 	struct persist_outcome outcome = {
@@ -110,8 +111,11 @@ static void remember(struct fixture *fixture, const struct persist *persist,
 		.base_held = manner->base != NULL,
 		.committed.layer.layer = text_of("0123456789abcdef"),
 	};
-	if (!manner->keeps_no_record)
-		persist_record_write(persist, &outcome);
+	if (manner->keeps_no_record)
+		return;
+	persist_record_begin(persist, &outcome.upload, outcome.base_held);
+	persist_record_end(persist, &outcome);
+	stat_record_writer_free(take_ptr(&persist->record_writer));
 }
 
 static void upload_as(struct fixture *fixture, struct manner manner)
