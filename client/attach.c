@@ -288,7 +288,8 @@ static int confirm_held(struct attach *attach, uint64_t started_ms, struct error
 static int attach_view(struct attach *attach, uint64_t started_ms, struct error *error)
 {
 	struct view_rows *view = &attach->session.view;
-	if (view->held && attach_held_lies_there(&attach->held, view))
+	if (view->held &&
+	    attach_held_lies_there(&attach->held, view, attach->options->delete_extra))
 		return confirm_held(attach, started_ms, error);
 	int err = view->held ? view_rows_want(view, error) : 0;
 	if (!err)

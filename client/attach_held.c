@@ -1,10 +1,14 @@
 #include "client/attach_held.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/beneath.h"
 #include "client/stat_scout.h"
+#include "proto/bytes.h"
 #include "proto/cleanup.h"
 
 void attach_held_open(struct attach_held *held, const struct options *options)
@@ -24,11 +28,10 @@ void attach_held_close(struct attach_held *held)
 	*held = (struct attach_held){.root_fd = -1};
 }
 
-/* What is extra is found by listing directories, what is told path by path by its rows.
- */
+/* What is told path by path. */
 static bool needs_rows(const struct options *options)
 {
-	return options->delete_extra || options->dry_run || options->verbose;
+	return options->dry_run || options->verbose;
 }
 
 struct digest attach_held_server(const char *server)
@@ -69,27 +72,112 @@ static const struct record_view *find_view(const struct attach_held *held,
 	return NULL;
 }
 
-static bool is_there(const struct attach_held *held, const struct record_view *view)
+static bool is_there(const struct stat_scout *scout, const struct record_view *view)
 {
-	struct stat_scout scout AUTO(stat_scout_fini) = {0};
-	uint32_t count = stat_record_count(held->record);
-	stat_scout_init(&scout, held->record, held->root_fd);
-	stat_scout_run(&scout, 1, count);
+	uint32_t count = stat_record_count(scout->record);
 	for (uint32_t entry = 1; entry < count; entry++) {
-		struct record_name name = stat_record_name(held->record, entry);
+		struct record_name name = stat_record_name(scout->record, entry);
 		uint8_t enough = name.type == ROW_DIRECTORY ? SCOUT_DIRECTORY
 							    : SCOUT_HOLDS;
-		if (record_view_has(view, &name) &&
-		    !stat_scout_saw(&scout, entry, enough))
+		if (record_view_has(view, &name) && !stat_scout_saw(scout, entry, enough))
 			return false;
 	}
 	return true;
 }
 
-bool attach_held_lies_there(const struct attach_held *held, struct view_rows *view)
+/* ---- whether there is nothing else ---- */
+
+/* A directory without a row is in the view only through a row below it. */
+static bool is_in_view(const struct stat_record *record, const struct record_view *view,
+		       uint32_t entry)
+{
+	struct record_name name = stat_record_name(record, entry);
+	if (!view->is_base || name.in_base)
+		return record_view_has(view, &name);
+	uint32_t end = stat_record_end(record, entry);
+	while (++entry < end)
+		if (stat_record_name(record, entry).in_base)
+			return true;
+	return false;
+}
+
+/* In one directory of the record. */
+struct children {
+	uint32_t all, in_view;
+};
+
+static struct children count_children(const struct stat_record *record,
+				      const struct record_view *view, uint32_t directory)
+{
+	struct children children = {0};
+	uint32_t end = stat_record_end(record, directory);
+	for (uint32_t at = directory + 1; at < end; at = stat_record_end(record, at)) {
+		children.all++;
+		children.in_view += is_in_view(record, view, at);
+	}
+	return children;
+}
+
+static DIR *open_directory(const struct stat_scout *scout, uint32_t directory)
+{
+	struct buffer path AUTO(buffer_fini) = {0};
+	stat_record_path(scout->record, directory, &path);
+	int fd AUTO_FD = beneath_open(scout->root_fd, (const char *)path.at, path.len,
+				      O_RDONLY | O_DIRECTORY, 0);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	if (stream)
+		(void)take_fd(&fd);
+	return stream;
+}
+
+/* Names in a directory; UINT32_MAX: it cannot be listed. */
+static uint32_t count_names(const struct stat_scout *scout, uint32_t directory)
+{
+	DIR *stream AUTO_DIR = open_directory(scout, directory);
+	if (!stream)
+		return UINT32_MAX;
+	uint32_t count = 0;
+	struct dirent *found;
+	errno = 0;
+	while ((found = readdir(stream)) != NULL)
+		count += strcmp(found->d_name, ".") != 0 &&
+			 strcmp(found->d_name, "..") != 0;
+	return errno ? UINT32_MAX : count;
+}
+
+/* All that is in the view is there, so that as many names are no others. A listed
+ * directory that is as it was has the record's. */
+static bool is_alone_in(const struct stat_scout *scout, const struct record_view *view,
+			uint32_t directory)
+{
+	struct children children = count_children(scout->record, view, directory);
+	if (stat_scout_saw(scout, directory, SCOUT_HOLDS) &&
+	    stat_record_get(scout->record, directory).listed)
+		return children.in_view == children.all;
+	return children.in_view == count_names(scout, directory);
+}
+
+static bool is_alone(const struct stat_scout *scout, const struct record_view *view)
+{
+	bool alone = is_alone_in(scout, view, 0);
+	for (uint32_t entry = 1; alone && entry < stat_record_count(scout->record);
+	     entry++)
+		if (stat_record_name(scout->record, entry).type == ROW_DIRECTORY &&
+		    is_in_view(scout->record, view, entry))
+			alone = is_alone_in(scout, view, entry);
+	return alone;
+}
+
+bool attach_held_lies_there(const struct attach_held *held, struct view_rows *view,
+			    bool alone)
 {
 	const struct record_view *known = find_view(held, &view->tag);
-	if (!known || !is_there(held, known))
+	struct stat_scout scout AUTO(stat_scout_fini) = {0};
+	if (!known)
+		return false;
+	stat_scout_init(&scout, held->record, held->root_fd);
+	stat_scout_run(&scout, 0, stat_record_count(held->record));
+	if (!is_there(&scout, known) || (alone && !is_alone(&scout, known)))
 		return false;
 	view->digest = known->digest;
 	view->totals = known->totals;

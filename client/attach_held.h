@@ -34,8 +34,11 @@ struct text_list attach_held_tags(struct attach_held *held, const struct options
 struct digest attach_held_server(const char *server);
 
 /* Whether all of the view that the daemon found among these tags lies in DIR: each file
- * and link with the very stat of the record, each directory with its mode. The digest and
- * the totals are then the view's; else it is as it was. */
-bool attach_held_lies_there(const struct attach_held *held, struct view_rows *view);
+ * and link with the very stat of the record, each directory with its mode; and, where
+ * alone, nothing else. The digest and the totals are then the view's; else it is as it
+ * was.
+ */
+bool attach_held_lies_there(const struct attach_held *held, struct view_rows *view,
+			    bool alone);
 
 #endif

@@ -413,6 +413,25 @@ uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32
 	return RECORD_NONE;
 }
 
+void stat_record_path(const struct stat_record *record, uint32_t entry,
+		      struct buffer *out)
+{
+	size_t len = 0, start = out->len;
+	for (uint32_t at = entry; at != 0; at = stat_record_parent(record, at))
+		len += stat_record_name(record, at).name_len + 1;
+	if (len == 0)
+		return;
+	buffer_reserve(out, --len);
+	out->len += len;
+	for (uint32_t at = entry; at != 0; at = stat_record_parent(record, at)) {
+		struct record_name name = stat_record_name(record, at);
+		len -= name.name_len;
+		memcpy(out->at + start + len, name.name, name.name_len);
+		if (len > 0)
+			out->at[start + --len] = '/';
+	}
+}
+
 uint32_t stat_record_find(const struct stat_record *record, const char *path, size_t len)
 {
 	uint32_t found = 0;

@@ -63,6 +63,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "proto/bytes.h"
 #include "proto/digest.h"
 #include "proto/manifest.h"
 
@@ -162,6 +163,9 @@ uint32_t stat_record_parent(const struct stat_record *record, uint32_t entry);
  * below this one: its entry, if it has the name, and *at then behind it; RECORD_NONE. */
 uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32_t end,
 			  const char *name, size_t len);
+/* Appends the path of the entry below the directory; nothing for 0. */
+void stat_record_path(const struct stat_record *record, uint32_t entry,
+		      struct buffer *out);
 /* The entry with this path below the directory; RECORD_NONE. */
 uint32_t stat_record_find(const struct stat_record *record, const char *path, size_t len);
 

@@ -308,11 +308,49 @@ class Repaired(Held):
             self.fetch(root, workflow=f"t{number}")
             self.assertEqual((root / "a.txt").read_text(), f"{number:09}")
 
-    def test_delete_takes_what_is_extra(self):
-        self.store()
-        into = self.attached()
-        (into / "d/extra").write_text("extra")
+    def assert_alone(self, into, expected):
+        """That --delete is short where nothing is extra, and takes what is."""
+        for folder in ("", "d", "d/deep", "folder-of-its-own", "empty", "d/new/deeper"):
+            (into / folder).mkdir(parents=True, exist_ok=True)
+            (into / folder / "extra").write_text("extra")
+            self.assert_not_held(into, "--delete")
+            self.assertEqual(set(read_tree(into)), set(expected), folder)
+            settle()
+            self.fetch(into, "--delete")
+            self.assert_held(into, "--delete")
+        (into / "nothing-in-it").mkdir()
         self.assert_not_held(into, "--delete")
+        self.assertFalse((into / "nothing-in-it").exists())
+
+    def test_delete_takes_what_is_extra(self):
+        source = self.store()
+        into = self.attached()
+        self.assert_held(into, "--delete")
+        self.assert_alone(into, read_tree(source))
+
+    def test_delete_takes_what_is_extra_beside_what_a_persist_read(self):
+        root = self.store()
+        self.assert_held(root, "--delete")
+        self.assert_alone(root, read_tree(root))
+
+    def test_delete_takes_what_a_persist_has_seen_and_left_out(self):
+        root = self.tree(FILES)
+        settle()
+        self.baton("persist", "--root", root, "--exclude", "zero", "folder*", "d/deep/f*", "empty",
+                   job="a")
+        self.assert_held(root)
+        self.assert_not_held(root, "--delete")
+        self.assertEqual({path.split(b"/")[0] for path in read_tree(root)},
+                         {b"folder", b"d", b"empty"})
+        self.assertEqual(set(read_tree(root / "d")), {b"deep", b"deep/file"})
+
+    def test_delete_leaves_what_a_filter_leaves_out(self):
+        self.store()
+        into = self.attached("--exclude", "*.log")
+        (into / "d/extra.log").write_text("extra")
+        (into / "d/extra").write_text("extra")
+        self.fetch(into, "--delete", "--exclude", "*.log")
+        self.assertTrue((into / "d/extra.log").exists())
         self.assertFalse((into / "d/extra").exists())
 
     def test_options_that_need_rows(self):
