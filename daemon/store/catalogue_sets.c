@@ -86,7 +86,8 @@ static int resolve(struct loader *loader, const struct stored_set *set,
 
 static bool same_set(const struct stored_set *a, const struct stored_set *b)
 {
-	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+	return a->len == b->len &&
+	       (a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);
 }
 
 /* Mostly a layer's bases are all that its execution has attached: one list for both. */
