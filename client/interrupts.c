@@ -5,41 +5,91 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/error.h"
 
+#define SECOND_AFTER_MS 500
+
 static int wake_fd = -1;
 static volatile sig_atomic_t pending_signal;
+static int64_t pending_since_ms; /* the handler's alone; no other interrupts it */
+static timer_t grace_timer;
+static struct itimerspec grace;
+
+static int64_t clock_ms(void)
+{
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Wherever the program stands. */
+static void die_at_once(int number)
+{
+	(void)signal(number, SIG_DFL);
+	(void)kill(getpid(), number);
+}
+
+static void on_grace_over(int number)
+{
+	(void)number;
+	die_at_once(pending_signal);
+}
+
+static void take_first(int number)
+{
+	uint64_t one = 1;
+	pending_signal = number;
+	pending_since_ms = clock_ms();
+	(void)timer_settime(grace_timer, 0, &grace, NULL);
+	ssize_t written = write(wake_fd, &one, sizeof(one));
+	(void)written;
+}
 
 static void on_signal(int number)
 {
 	int saved_errno = errno;
-	uint64_t one = 1;
 	if (pending_signal == 0)
-		pending_signal = number;
-	ssize_t written = write(wake_fd, &one, sizeof(one));
-	(void)written;
+		take_first(number);
+	else if (clock_ms() - pending_since_ms >= SECOND_AFTER_MS)
+		die_at_once(number);
 	errno = saved_errno;
 }
 
-static void catch (int number)
+static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+
+#define CAUGHT_COUNT (sizeof(caught) / sizeof(*caught))
+
+static void catch (int number, void (*handler)(int))
 {
 	struct sigaction before;
 	if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
 		return;
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 	(void)sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < CAUGHT_COUNT; i++)
+		(void)sigaddset(&action.sa_mask, caught[i]);
 	(void)sigaction(number, &action, NULL);
 }
 
-void interrupts_init(void)
+static void make_timer(unsigned grace_ms)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+	grace.it_value.tv_sec = grace_ms / 1000;
+	grace.it_value.tv_nsec = (long)(grace_ms % 1000) * 1000000;
+	claim(timer_create(CLOCK_MONOTONIC, &event, &grace_timer) == 0);
+	(void)signal(SIGALRM, on_grace_over);
+}
+
+void interrupts_init(unsigned grace_ms)
 {
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	claim(wake_fd >= 0);
-	catch (SIGINT);
-	catch (SIGTERM);
-	catch (SIGHUP);
+	make_timer(grace_ms);
+	for (size_t i = 0; i < CAUGHT_COUNT; i++)
+		catch (caught[i], on_signal);
 }
 
 int interrupts_fd(void)

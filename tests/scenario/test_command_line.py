@@ -346,6 +346,15 @@ class Signals(Scenario):
         process.wait(PATIENCE)
         self.assertEqual(process.returncode, -signal.SIGTERM)
 
+    def test_who_lists_paths_to_nobody_dies_by_a_second_signal(self):
+        self.persist("a", {f"{number:0200}": "" for number in range(1000)})
+        process = self.popen("attach", "-v", self.missing())
+        os.read(process.stdout.fileno(), 1)  # now the pipe is being filled
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+
     def test_an_ignored_interrupt_stays_ignored(self):
         root = self.tree({"a": "1"})
         fifo = self.folder / "fifo"
