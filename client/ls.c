@@ -215,9 +215,8 @@ static int conflict_result(struct listing *listing, struct error *error)
 		error, ERR_CONFLICT,
 		"%" PRIu64 " %s: concurrent layers disagree, so an attach would "
 		"fail; choose with --prefer JOB[/SHARD], --on-conflict first|last or "
-		"--from JOB%s",
-		count, count == 1 ? "path" : "paths",
-		listing->options->by_job ? "" : ", or keep all with --by-job");
+		"--from JOB, or keep all with --by-job",
+		count, count == 1 ? "path" : "paths");
 }
 
 /* The daemon knows GLOBs as --only. */

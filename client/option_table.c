@@ -48,7 +48,7 @@ const struct option option_table[] = {
 	{"--on-conflict", 0, "error|first|last", NULL, VIEWING, false, TO(choice_word, on_conflict),
 		"where concurrent layers disagree: fail, or take the first or last in order (default error)"},
 	{"--by-job", 0, NULL, NULL, VIEWING, false, TO(flag, by_job),
-		"each job's files in a directory of their own, JOB or JOB/SHARD"},
+		"each job's files in a directory of their own, JOB or JOB/SHARD (JOB/% for what a job with shards made without one)"},
 	{"--stale", 0, "drop|keep", NULL, COMPARING, false, TO(choice_bool, stale_keep),
 		"what to do with layers built on something that was replaced (default drop)"},
 	{"--all", 0, NULL, NULL, TAKES(LOG), false, TO(flag, all),

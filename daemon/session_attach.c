@@ -251,11 +251,10 @@ static int conflict_error(struct attach *attach, struct error *error)
 	return error_set(
 		error, ERR_CONFLICT,
 		"concurrent jobs persisted different content at `%.*s`: %s%s; choose "
-		"with --prefer %s, --on-conflict first|last%s%s",
+		"with --prefer %s, --on-conflict first|last%s, or keep all with --by-job",
 		(int)(conflicts[0].path_len > 200 ? 200 : conflicts[0].path_len),
 		conflicts[0].path, who, more, shards ? "JOB/SHARD" : "JOB",
-		shards ? "" : " or --from JOB",
-		attach->view->options.by_job ? "" : ", or keep all with --by-job");
+		shards ? "" : " or --from JOB");
 }
 
 static int check_rows(struct attach *attach, struct error *error)

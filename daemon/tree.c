@@ -26,6 +26,8 @@ struct tree {
 	struct tree_source *sources;             /* owned; the view's, then shadows */
 	struct view_sources merge_sources; /* owned; the same, as the merge sees them */
 	struct merge *merge;               /* owned */
+	const char **sharded; /* owned; with by_job: jobs of shards in the view, sorted */
+	size_t sharded_count;
 };
 
 /* ---- one source's rows ---- */
@@ -102,11 +104,38 @@ static int next_row(void *context, struct row *ret_row, struct error *error)
 	return code ? code : 1;
 }
 
+/* ---- by job ---- */
+
+static int compare_jobs(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void list_sharded(struct tree *tree, size_t view_count)
+{
+	tree->sharded = must_calloc(view_count + 1, sizeof(*tree->sharded));
+	for (size_t i = 0; i < view_count; i++) {
+		const struct layer_record *record =
+			&tree->history->records[tree->merge_sources.layers[i]];
+		if (*record->shard)
+			tree->sharded[tree->sharded_count++] = record->job;
+	}
+	qsort(tree->sharded, tree->sharded_count, sizeof(*tree->sharded), compare_jobs);
+}
+
+/* Whether there is JOB/SHARD/. Beside it what the job made without a shard is a shard of
+ * no name: in JOB/ its paths could be those of the others. */
+static bool has_shards(const struct tree *tree, const struct layer_record *record)
+{
+	return *record->shard || bsearch(&record->job, tree->sharded, tree->sharded_count,
+					 sizeof(*tree->sharded), compare_jobs);
+}
+
 static int make_prefix(struct tree_source *source, const struct layer_record *record,
 		       struct error *error)
 {
 	char *job = path_component_of(record->job, strlen(record->job));
-	bool has_shard = record->shard && *record->shard;
+	bool has_shard = has_shards(source->tree, record);
 	char *shard = has_shard ? path_component_of(record->shard, strlen(record->shard))
 				: must_strdup("");
 	bool fits = strlen(job) <= COMPONENT_LEN_MAX &&
@@ -157,6 +186,8 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 	size_t count = tree->merge_sources.count;
 	tree->sources = must_calloc(count + 1, sizeof(*tree->sources));
 	tree->scratch = layer_scratch_new(store);
+	if (options->by_job)
+		list_sharded(tree, view->layer_count);
 	int code = 0;
 	for (size_t i = 0; code == 0 && i < count; i++)
 		code = open_source(tree, store, i, error);
@@ -181,6 +212,7 @@ void tree_free(struct tree *tree)
 	layer_scratch_free(tree->scratch);
 	view_sources_fini(&tree->merge_sources);
 	free(tree->sources);
+	free(tree->sharded);
 	free(tree);
 }
 

@@ -26,8 +26,8 @@ struct tree_options {
 	 * no more cost than that; directories above one may be left out, and tree_place()
 	 * is not to be asked. NULL: all rows */
 	const struct overlap *within;
-	/* JOB/ or JOB/SHARD/ in front of each path. What conflicts then is only what a
-	 * job without a shard holds at JOB/SHARD/ against that shard. */
+	/* JOB/ or JOB/SHARD/ in front of each path, and JOB/%/ in front of what a job made
+	 * without a shard that has shards in the view too: nothing conflicts then. */
 	bool by_job;
 	struct merge_options merge;
 };

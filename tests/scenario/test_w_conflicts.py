@@ -102,14 +102,14 @@ class WhatDecides(Conflicts):
         self.assert_seen({"a/x": "a", "b/x": "b", "with%2Fslash/x": "with/slash",
                           "s/1%2F2/x": "s1", "s/2%2F2/x": "s2"}, "--by-job")
 
-    def test_w7_by_job_a_job_and_its_shard_do_not_overwrite_each_other(self):
-        self.persist("s", {"1/x": "job", "1/y": "job"})
-        self.persist("s", {"x": "shard", "z": "shard"}, "--shard", "1")
-        sentence = self.assert_conflict("--by-job", says=("`s/1/x`", "`s`", "`s 1`"))
-        self.assertNotIn("--by-job", sentence)
-        rest = {"s/1/y": "job", "s/1/z": "shard"}
-        self.assert_seen({"s/1/x": "job", **rest}, "--by-job", "--prefer", "s/")
-        self.assert_seen({"s/1/x": "shard", **rest}, "--by-job", "--prefer", "s/1")
+    def test_w7_by_job_a_job_and_its_shards_have_folders_of_their_own(self):
+        self.persist("s", {"1/x": "job", "%/x": "job"})
+        self.persist("t", {"1/x": "alone"})
+        self.assert_seen({"s/1/x": "job", "s/%/x": "job", "t/1/x": "alone"}, "--by-job")
+        for shard in ("1", "%", ""):
+            self.persist("s", {"x": f"shard {shard}"}, *(["--shard", shard] if shard else []))
+        self.assert_seen({"s/1/x": "shard 1", "s/%25/x": "shard %", "s/%/x": "shard ",
+                          "s/%/1/x": "job", "s/%/%/x": "job", "t/1/x": "alone"}, "--by-job")
 
     def test_w7_by_job_refuses_a_name_too_long_for_a_directory(self):
         self.persist("a/" * 100, {"x": ""})
