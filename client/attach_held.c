@@ -46,6 +46,17 @@ static void name_view(struct attach_held *held, const struct record_view *view)
 	held->named[held->named_count++] = view;
 }
 
+/* All that the record has is looked at: not worth it for a small part of a large one. */
+#define FEW_ENTRIES 1024u
+
+static bool is_most_of(const struct record_view *view, const struct stat_record *record)
+{
+	const struct totals *totals = &view->totals;
+	uint64_t rows = totals->files + totals->directories + totals->symlinks;
+	uint32_t count = stat_record_count(record);
+	return count <= FEW_ENTRIES || rows >= count / 2;
+}
+
 /* That a base is what its tag says the digest proves; of another view only the daemon
  * that gave it may say so: another one could have given anything under that tag. */
 struct text_list attach_held_tags(struct attach_held *held, const struct options *options,
@@ -57,7 +68,8 @@ struct text_list attach_held_tags(struct attach_held *held, const struct options
 	if (held->record && !needs_rows(options))
 		views = stat_record_views(held->record, &count);
 	for (size_t i = 0; i < count; i++)
-		if (views[i].is_base || digest_equal(&views[i].server, &here))
+		if ((views[i].is_base || digest_equal(&views[i].server, &here)) &&
+		    is_most_of(&views[i], held->record))
 			name_view(held, &views[i]);
 	return (struct text_list){.items = held->tags, .count = held->named_count};
 }

@@ -162,7 +162,7 @@ static void bring_about(struct upload *upload, bool (*has_come)(const struct upl
 static bool comes_soon(struct upload *upload, bool (*has_come)(const struct upload *))
 {
 	struct timespec until;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += ADVANCE_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
@@ -297,7 +297,11 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 	(void)pthread_cond_init(&upload->room, NULL);
 	(void)pthread_cond_init(&upload->question, NULL);
 	(void)pthread_cond_init(&upload->freed, NULL);
-	(void)pthread_cond_init(&upload->done, NULL);
+	pthread_condattr_t steady;
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&upload->done, &steady);
+	(void)pthread_condattr_destroy(&steady);
 }
 
 static void upload_fini(struct upload *upload)

@@ -247,6 +247,10 @@ const struct merge *tree_merge(const struct tree *tree)
 
 /* ---- the tag ---- */
 
+/* Which rows come of a merge's parts: to be raised with every change of merge*.c, glob*.c,
+ * view_sources.c or make_prefix() that gives other rows for the same layers. */
+static const char tree_rules[] = "baton: a merge, 2";
+
 static const struct layer_record *record_of(const struct tree *tree, size_t source)
 {
 	return &tree->history->records[tree->merge_sources.layers[source]];
@@ -295,12 +299,11 @@ static void put_options(struct buffer *out, const struct tree_options *options)
 struct digest tree_tag(const struct tree *tree, const struct text_list *only,
 		       const struct text_list *exclude)
 {
-	static const char kind[] = "baton: a merge, 1";
 	bool whole = only->count == 0 && exclude->count == 0 && !tree->options->by_job;
 	if (tree->merge_sources.count == 1 && whole)
 		return record_of(tree, 0)->digest;
 	struct buffer parts AUTO(buffer_fini) = {0};
-	buffer_put(&parts, kind, sizeof kind);
+	buffer_put(&parts, tree_rules, sizeof tree_rules);
 	put_options(&parts, tree->options);
 	put_texts(&parts, only);
 	put_texts(&parts, exclude);

@@ -12,7 +12,7 @@ import subprocess
 
 from duel import TITLES
 
-REPETITIONS = 3
+REPETITIONS = 5
 # Which parts a work cannot do without. Whatever arrives is hashed once more.
 FLOORS = {
     "persist": ("read", "xxh128", "compress", "carry", "decompress", "xxh128", "sha256", "keep"),
@@ -21,11 +21,17 @@ FLOORS = {
 }
 
 
+class NoFloor(Exception):
+    """Why it could not be measured."""
+
+
 def _once(program, tree, folder, cores):
     folder.mkdir()
     try:
         said = subprocess.run([program, tree, folder, str(cores)], check=True,
-                              stdout=subprocess.PIPE).stdout.decode()
+                              capture_output=True).stdout.decode()
+    except subprocess.CalledProcessError as failed:
+        raise NoFloor(failed.stderr.decode(errors="replace").strip()) from None
     finally:
         shutil.rmtree(folder)
     return {name: (float(seconds), int(size))

@@ -10,8 +10,9 @@
  * libraries and this kernel, whatever the program around them does. All threads run all
  * parts of their frames in turn, so that what cores take from each other is in the figures.
  *
- * Files are taken in the order of their paths, those of more than UNIT_WHOLE_MAX in frames
- * of their own (their cuts are not searched for); of equal files one is compressed.
+ * Files are taken in the order of their paths, those of more than UNIT_WHOLE_MAX in pieces
+ * of a frame (their cuts are not searched for), each of which is opened by itself; of equal
+ * files one is compressed. Directories and links are not made, and nothing is looked up.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -115,11 +116,13 @@ static void add_file(struct work *work, const FTSENT *file)
 		.number = work->files++,
 		.len = left <= UNIT_WHOLE_MAX ? left : FRAME_RAW_TARGET,
 	};
-	for (; left > 0; left -= piece.len, piece.at += (off_t)piece.len) {
+	do {
 		if (piece.len > left)
 			piece.len = left;
 		add_piece(work, &piece);
-	}
+		left -= piece.len;
+		piece.at += (off_t)piece.len;
+	} while (left > 0);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -265,7 +268,9 @@ static void carry(struct thread *thread, size_t len)
 	begin(thread);
 	for (size_t done = 0; done < len;) {
 		size_t part = len - done < CARRIED_AT_ONCE ? len - done : CARRIED_AT_ONCE;
-		ssize_t sent = write(thread->pair[0], thread->packed + done, part);
+		/* What does not fit waits in no buffer: the same thread empties it. */
+		ssize_t sent = send(thread->pair[0], thread->packed + done, part,
+				    MSG_DONTWAIT);
 		for (ssize_t got = 0; got < sent;) {
 			ssize_t more = read(thread->pair[1], thread->packed + done + got,
 					    (size_t)(sent - got));

@@ -121,7 +121,7 @@ def targets(result):
     rows = []
     for part in result["parts"]:
         if part["page_cache"] == "warm":
-            floors = result["floor"].get(part["kind"], {}).get("works", {})
+            floors = result.get("floor", {}).get(part["kind"], {}).get("works", {})
             rows += _ratio_rows(part["kind"], part, floors)
     rows += _small_rows(result["small"])
     for who, limit in MEMORY_TARGETS.items():

@@ -221,6 +221,16 @@ class Merged(Held):
         for flags in (["--by-job"], ["--exclude", "zero"]):
             self.assert_held(self.attached(*flags), *flags)
 
+    def test_a_small_part_of_a_large_record_is_not_worth_looking_at_all_of_it(self):
+        self.store({f"many/{number:04}": "x" for number in range(1100)}, job="many")
+        into = self.attached()
+        for _ in range(2):
+            self.fetch(into, "--only", "d", "--only", "a.txt")
+            settle()
+        result = self.fetch(into, "--only", "d", "--only", "a.txt")
+        self.assertGreater(result["received_bytes"], self.made["received_bytes"])
+        self.assertEqual(result["written_files"], 0)
+
     def test_w4_a_layer_that_was_replaced(self):
         into = self.attached()
         self.store({"b.txt": "of b again", "d/more": "of b"}, job="b", flags=["--attempt", "2"])
