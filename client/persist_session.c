@@ -48,8 +48,12 @@ int persist_connect(struct persist *persist, uint64_t deadline_ms,
 	message.base = text_of(base);
 	persist->key_sent = true;
 	struct connection_request request = {MSG_PERSIST, &message};
-	return connection_open(persist->options, deadline_ms, &request, ret_connection,
-			       error);
+	int rc = connection_open(persist->options, deadline_ms, &request, ret_connection,
+				 error);
+	/* At once: a walk may find little and take long. */
+	if (rc == 0)
+		connection_keep_alive(ret_connection);
+	return rc;
 }
 
 static bool is_digest(struct text text, const struct digest *digest)
@@ -125,12 +129,6 @@ static int begin(void *context, struct error *error)
 			 "persist: the daemon names a layer before it was sent one");
 }
 
-static void keep_alive(void *context)
-{
-	struct session *session = context;
-	connection_keep_alive(session->connection);
-}
-
 /* The daemon has been sent all that the root names. While it makes that durable there is
  * time to write down what was seen. */
 static int commit(void *context, const struct upload_result *upload, struct error *error)
@@ -188,7 +186,6 @@ static int upload(struct session *session, const struct root *base, struct error
 		.if_empty = persist->options->if_empty,
 		.progress = persist->progress,
 		.on_begin = session->is_fresh ? begin : NULL,
-		.on_threads = keep_alive,
 		.on_sent = commit,
 		.context = session,
 	};

@@ -46,14 +46,14 @@ struct upload_request {
 	/* Called before the first message: receives READY, where it was not. May be NULL.
 	 */
 	int (*on_begin)(void *context, struct error *error);
-	/* Called when it turns out that this takes longer. May be NULL. */
-	void (*on_threads)(void *context);
 	/* Called when everything is sent, for what is to be said behind it while the
 	 * daemon still answers; the result is whole. May be NULL. */
 	int (*on_sent)(void *context, const struct upload_result *result,
 		       struct error *error);
-	/* For tests: called between opening and reading a file. May be NULL. */
+	/* For tests: called between opening and reading a file; when threads are started.
+	 * May be NULL. */
 	void (*on_opened)(void *context, const char *path, unsigned attempt);
+	void (*on_threads)(void *context);
 	void *context; /* borrowed */
 };
 

@@ -354,10 +354,13 @@ static bool read_some(struct peer *peer)
 		return false;
 	bool whole = peer->header_len == WIRE_HEADER_LEN && peer->payload &&
 		     peer->payload_len == peer->payload_room;
-	if (whole)
-		on_message(peer);
-	/* A request mostly comes with its HELLO. */
-	return !whole || peer->state == PEER_IDLE;
+	if (!whole)
+		return true;
+	bool greets = peer->state == PEER_GREETING;
+	on_message(peer);
+	/* A request mostly comes with its HELLO. For more than that the loop comes by
+	 * again: whoever sends and sends must not have it for himself. */
+	return greets && peer->state == PEER_IDLE;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

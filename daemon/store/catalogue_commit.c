@@ -187,7 +187,10 @@ static int commit_new(struct catalogue *catalogue, const struct layer_commit *co
 	if (result < 0)
 		return result;
 	claim(result == 1);
-	return change_commit(&change, error);
+	result = change_commit(&change, error);
+	if (result == 0)
+		catalogue->has_unsynced = false; /* its sync was of all before it, too */
+	return result;
 }
 
 int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,

@@ -320,6 +320,9 @@ static int contact_and_load(struct caller *caller, struct catalogue_history *ret
 					caller->contact.execution_id, &history, error);
 	if (result == 0 && !looks)
 		result = change_commit(&change, error);
+	/* What an attach builds on, and may itself change nothing of, has to stay. */
+	if (result == 0 && caller->kind == CONTACT_ATTACH)
+		result = catalogue_sync_locked(caller->catalogue, error);
 	if (result < 0)
 		return result;
 	*ret_history = history;

@@ -26,6 +26,7 @@ struct catalogue {
 	sqlite3 *database;              /* owned */
 	struct cached_statement *cache; /* owned */
 	size_t cache_count;
+	bool has_unsynced; /* a change was committed that no sync has followed */
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);
@@ -105,6 +106,8 @@ int change_begin(struct change *change, struct catalogue *catalogue, struct erro
  * sync is of the whole log. */
 int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
 			  struct error *error);
+/* Makes such changes durable, if there are any since the last sync that is known of. */
+int catalogue_sync_locked(struct catalogue *catalogue, struct error *error);
 /* For a change that is never committed, which writes nothing: not refused. */
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error);
 int change_commit(struct change *change, struct error *error);

@@ -249,9 +249,26 @@ static void change_over(struct change *change)
 int change_commit(struct change *change, struct error *error)
 {
 	int result = run(change->catalogue, "COMMIT", error);
-	if (result == 0)
-		change_over(change);
-	return result;
+	if (result < 0)
+		return result;
+	change->catalogue->has_unsynced |= change->unsynced;
+	change_over(change);
+	return 0;
+}
+
+int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
+{
+	if (!catalogue->has_unsynced)
+		return 0;
+	sqlite3_file *log = NULL;
+	int code = sqlite3_file_control(catalogue->database, "main",
+					SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (code == SQLITE_OK)
+		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	if (code != SQLITE_OK)
+		return catalogue_failure(catalogue, code, error);
+	catalogue->has_unsynced = false;
+	return 0;
 }
 
 /* A failed statement may have undone the transaction already. */

@@ -15,9 +15,17 @@ void pieces_ahead_fini(struct pieces_ahead *ahead)
 	*ahead = (struct pieces_ahead){0};
 }
 
+static bool is_noted(const struct pieces_ahead *ahead, const struct unit_name *name)
+{
+	for (size_t i = ahead->waiting_count; i-- > 0;)
+		if (unit_name_equal(&ahead->waiting[i], name))
+			return true;
+	return false;
+}
+
 void pieces_ahead_note(struct pieces_ahead *ahead, const struct unit_name *name)
 {
-	if (ahead->len > PIECES_AHEAD_LEN_MAX)
+	if (ahead->len > PIECES_AHEAD_LEN_MAX || is_noted(ahead, name))
 		return;
 	if (ahead->waiting_count == ahead->waiting_room) {
 		ahead->waiting_room = ahead->waiting_room ? 2 * ahead->waiting_room : 16;

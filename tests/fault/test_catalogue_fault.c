@@ -287,6 +287,34 @@ static void persist_costs_one_sync(void **state)
 	io_fault_free(fault);
 }
 
+/* R3: what an attach is told of a workflow whose first contact no sync has followed yet
+ * has to survive, although the attach itself changes nothing. */
+static void attach_syncs_the_contact_that_it_builds_on(void **state)
+{
+	(void)state;
+	char *directory AUTO(scratch_fini) = scratch_new();
+	struct io_fault *fault = io_fault_new(1);
+	struct story story = {.io = io_fault_table(fault), .directory = directory};
+	story_tell(&story);
+	io_fault_fail(fault, IO_CALL_SYNC, 1, true, EIO);
+	struct visit visit AUTO(visit_fini) = {0};
+	static const struct who who = {
+		.workflow = "W3", .job = "new", .retry_of = "W1"};
+	assert_int_equal(story_persists(&story, who, &visit), 0);
+	assert_false(io_fault_has_failed(fault));
+	struct msg_identity identity = {.workflow = text_of("W3")};
+	struct contact contact = {0};
+	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
+	struct error error = {0};
+	assert_int_equal(catalogue_contact(story.catalogue, &identity, CONTACT_ATTACH,
+					   &contact, &history, &error),
+			 ERR_READ_ONLY);
+	assert_true(io_fault_has_failed(fault));
+	io_fault_fail(fault, IO_CALL_ANY, 0, false, 0);
+	story_end(&story);
+	io_fault_free(fault);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +329,7 @@ int main(void)
 		cmocka_unit_test(failed_write_or_sync_makes_it_read_only),
 		cmocka_unit_test(contact_that_changes_nothing_costs_no_write),
 		cmocka_unit_test(persist_costs_one_sync),
+		cmocka_unit_test(attach_syncs_the_contact_that_it_builds_on),
 	};
 	return cmocka_run_group_tests_name("catalogue_fault", tests, NULL, NULL);
 }

@@ -258,6 +258,30 @@ class OtherPeers(DaemonScenario):
                 self.talk(rubbish)
         self.assertTrue(self.daemon.log_lines("refused"))
 
+    def test_a_peer_that_sends_and_sends_has_the_daemon_not_for_itself(self):
+        """KEEPALIVEs without end; a small message, so that the socket is never empty."""
+        flood = encode_map(Type.KEEPALIVE) * 4096
+        script = ("import socket, sys\n"
+                  "peer = socket.socket(socket.AF_UNIX)\n"
+                  "peer.connect(sys.argv[1])\n"
+                  "peer.sendall(bytes.fromhex(sys.argv[2]))\n"
+                  "flood = bytes.fromhex(sys.stdin.read())\n"
+                  "print(flush=True)\n"
+                  "while True:\n"
+                  "    peer.sendall(flood)\n")
+        with subprocess.Popen(
+                ["/usr/bin/python3", "-c", script, self.daemon.socket,
+                 encode_map(Type.HELLO, HELLO).hex()], text=True, stderr=subprocess.DEVNULL,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE) as peer:
+            try:
+                peer.stdin.write(flood.hex())
+                peer.stdin.close()
+                peer.stdout.readline()
+                for _ in range(20):
+                    self.baton("status", "--timeout", "5")
+            finally:
+                peer.kill()
+
     def test_peers_that_say_nothing_do_not_keep_others_out(self):
         idle = [socket.socket(socket.AF_UNIX) for _ in range(200)]
         for peer in idle:
