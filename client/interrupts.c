@@ -10,11 +10,10 @@
 
 #include "proto/error.h"
 
-#define SECOND_AFTER_MS 500
-
 static int wake_fd = -1;
 static volatile sig_atomic_t pending_signal;
 static int64_t pending_since_ms; /* the handler's alone; no other interrupts it */
+static unsigned second_after;    /* ms */
 static timer_t grace_timer;
 static struct itimerspec grace;
 
@@ -53,7 +52,7 @@ static void on_signal(int number)
 	int saved_errno = errno;
 	if (pending_signal == 0)
 		take_first(number);
-	else if (clock_ms() - pending_since_ms >= SECOND_AFTER_MS)
+	else if (clock_ms() - pending_since_ms >= second_after)
 		die_at_once(number);
 	errno = saved_errno;
 }
@@ -83,8 +82,9 @@ static void make_timer(unsigned grace_ms)
 	(void)signal(SIGALRM, on_grace_over);
 }
 
-void interrupts_init(unsigned grace_ms)
+void interrupts_init(unsigned grace_ms, unsigned second_after_ms)
 {
+	second_after = second_after_ms;
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	claim(wake_fd >= 0);
 	make_timer(grace_ms);

@@ -4,8 +4,8 @@
  *
  * Some things cannot be waited for like that, such as a reader that does not read: when
  * the grace is over, or with a second signal, the program dies where it stands. What
- * comes within half a second of the first is no second one: timeout(1), and who forwards
- * signals, send a single wish twice.
+ * comes at once behind the first is no second one: timeout(1), and who forwards signals,
+ * send a single wish twice.
  */
 #ifndef BATON_CLIENT_INTERRUPTS_H
 #define BATON_CLIENT_INTERRUPTS_H
@@ -14,10 +14,13 @@
 
 /* Long enough to remove a large stage, and what many send a SIGKILL after. */
 #define INTERRUPTS_GRACE_MS 10000u
+/* Longer than it takes to forward a signal, shorter than it takes to press a key again.
+ */
+#define INTERRUPTS_SECOND_AFTER_MS 500u
 
 /* Once, before there are threads, by who has something to clean up. A signal that was
  * ignored from the start (nohup) stays ignored. */
-void interrupts_init(unsigned grace_ms);
+void interrupts_init(unsigned grace_ms, unsigned second_after_ms);
 /* Readable from the first interrupt on; -1 before interrupts_init(). Not to be read. */
 int interrupts_fd(void);
 bool interrupts_pending(void);

@@ -44,7 +44,7 @@ static int run(const struct options *options, struct report *report, struct erro
 	(void)signal(SIGXFSZ, SIG_IGN);
 	/* Who only reads may end anywhere, also where it waits for its own reader. */
 	if (options->command->cleans_up)
-		interrupts_init(INTERRUPTS_GRACE_MS);
+		interrupts_init(INTERRUPTS_GRACE_MS, INTERRUPTS_SECOND_AFTER_MS);
 	return options->command->run(options, report, error);
 }
 

@@ -56,11 +56,6 @@ bool report_is_json(const struct report *report)
 	return report->json;
 }
 
-bool report_is_quiet(const struct report *report)
-{
-	return report->quiet;
-}
-
 uint64_t now_ms(void)
 {
 	struct timespec now = {0};

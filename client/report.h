@@ -28,7 +28,6 @@ struct report *report_new_silent(void);
 void report_free(struct report *report);
 
 bool report_is_json(const struct report *report);
-bool report_is_quiet(const struct report *report);
 
 /* "baton: warning: SENTENCE" on standard error (also with --quiet: a warning is not
  * progress), and into `warnings`. */

@@ -287,11 +287,6 @@ void stat_record_writer_free(struct stat_record_writer *writer)
 	free(writer);
 }
 
-uint64_t stat_record_writer_device(const struct stat_record_writer *writer)
-{
-	return writer->place.device;
-}
-
 static const struct record_view *view_of(const struct stat_record_writer *writer)
 {
 	static const struct record_view none;

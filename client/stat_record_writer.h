@@ -22,9 +22,6 @@ struct stat_record_writer *stat_record_writer_new(int root_fd,
 /* Without _commit nothing has changed. NULL is fine. */
 void stat_record_writer_free(struct stat_record_writer *writer);
 
-/* The device that entries must be on to be trusted. */
-uint64_t stat_record_writer_device(const struct stat_record_writer *writer);
-
 /* What is new of an entry. Of a record_entry all but age, units and unit_count is taken;
  * an entry that is not trusted has no stamp, size and units. */
 struct record_addition {

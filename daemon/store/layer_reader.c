@@ -86,11 +86,6 @@ void layer_reader_free(struct layer_reader *reader)
 	free(reader);
 }
 
-const struct root *layer_reader_root(const struct layer_reader *reader)
-{
-	return &reader->map.root;
-}
-
 static int open_next_piece(struct layer_reader *reader, struct error *error)
 {
 	const struct root_piece *piece = &reader->map.root.pieces[reader->next_piece];

@@ -35,8 +35,6 @@ void layer_reader_free(struct layer_reader *reader); /* NULL is fine */
  * layer_reader_free() is allowed. */
 void layer_reader_keep_pins(struct layer_reader *reader);
 
-const struct root *layer_reader_root(const struct layer_reader *reader); /* borrowed */
-
 /* The next row: 1, 0 at the end, <0 (ERR_DAMAGED names layer and piece). Borrowed until
  * the next call. Each piece's digest is verified before its first row is given. */
 int layer_reader_next(struct layer_reader *reader, struct row *ret_row,
@@ -68,8 +66,7 @@ struct frame_place {
 int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 		       struct frame_place *ret_place, struct error *error);
 
-/* For sendfile: the descriptor, borrowed, and a sentence's name of the segment. */
+/* For sendfile: the descriptor, borrowed. */
 int segment_fd(const struct segment *segment);
-const char *segment_location(const struct segment *segment);
 
 #endif

@@ -34,11 +34,6 @@ int segment_fd(const struct segment *segment)
 	return segment->fd;
 }
 
-const char *segment_location(const struct segment *segment)
-{
-	return segment->location;
-}
-
 /* ---- ordered arrays of segments ----------------------------------------------- */
 
 /* Where the id is, or belongs. */

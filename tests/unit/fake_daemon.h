@@ -9,6 +9,7 @@
 #define BATON_TESTS_FAKE_DAEMON_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,7 +40,8 @@ struct fake {
 	struct fake_unit *units; /* owned */
 	size_t unit_count, unit_room;
 	unsigned asked, sent, messages;
-	_Atomic unsigned sent_pieces; /* may be read meanwhile */
+	unsigned sent_pieces;
+	sem_t *on_piece; /* borrowed; posted with each; NULL: none */
 	uint32_t unanswered, most_unanswered;
 	size_t largest_frame;
 	struct digest digest; /* of the latest COMMIT */
@@ -167,7 +169,11 @@ static inline void fake_units(struct fake *fake, const struct link_message *mess
 	if (units.raw_len > fake->largest_frame)
 		fake->largest_frame = units.raw_len;
 	fake->sent += units.kind == FRAME_CONTENT ? units.count : 0;
-	fake->sent_pieces += units.kind == FRAME_PIECE ? units.count : 0;
+	if (units.kind == FRAME_PIECE) {
+		fake->sent_pieces += units.count;
+		if (fake->on_piece)
+			(void)sem_post(fake->on_piece);
+	}
 	fake_answer(fake, MSG_STORED, &out, units.count);
 }
 

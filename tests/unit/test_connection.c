@@ -451,7 +451,7 @@ static void log_joins_the_parts_of_an_answer(void **state)
 static void a_signal_ends_every_wait(void **state)
 {
 	struct stage *stage = *state;
-	interrupts_init(600000);
+	interrupts_init(600000, 600000);
 	assert_false(interrupts_pending());
 	assert_int_equal(raise(SIGTERM), 0);
 	assert_true(interrupts_pending());

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,25 +13,17 @@
 
 #define FOREVER_MS 600000u
 
-static void sleep_ms(long ms)
-{
-	struct timespec left = {ms / 1000, ms % 1000 * 1000000};
-	while (nanosleep(&left, &left) != 0)
-		;
-}
-
-/* A process that gets these signals, so long one after the other, and then hangs like one
- * whose reader does not read. What ended it: a signal's number, or 0. */
-static int end_of(unsigned grace_ms, const int *numbers, long apart_ms)
+/* A process that gets these signals, one behind the other, and then hangs like one whose
+ * reader does not read, if there is a grace to end it. What did: a signal's number, or 0.
+ */
+static int end_of(unsigned grace_ms, unsigned second_after_ms, const int *numbers)
 {
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		interrupts_init(grace_ms);
-		for (; *numbers; numbers++) {
+		interrupts_init(grace_ms, second_after_ms);
+		for (; *numbers; numbers++)
 			(void)raise(*numbers);
-			sleep_ms(apart_ms);
-		}
 		if (grace_ms == FOREVER_MS)
 			_exit(0);
 		for (;;)
@@ -46,26 +37,26 @@ static int end_of(unsigned grace_ms, const int *numbers, long apart_ms)
 static void one_signal_is_waited_for(void **state)
 {
 	(void)state;
-	assert_int_equal(end_of(FOREVER_MS, (int[]){SIGTERM, 0}, 1), 0);
+	assert_int_equal(end_of(FOREVER_MS, 0, (int[]){SIGTERM, 0}), 0);
 }
 
 static void the_same_wish_twice_is_one(void **state)
 {
 	(void)state;
-	assert_int_equal(end_of(FOREVER_MS, (int[]){SIGTERM, SIGTERM, 0}, 1), 0);
-	assert_int_equal(end_of(FOREVER_MS, (int[]){SIGINT, SIGTERM, 0}, 1), 0);
+	assert_int_equal(end_of(FOREVER_MS, FOREVER_MS, (int[]){SIGTERM, SIGTERM, 0}), 0);
+	assert_int_equal(end_of(FOREVER_MS, FOREVER_MS, (int[]){SIGINT, SIGTERM, 0}), 0);
 }
 
 static void a_second_signal_ends_it_at_once(void **state)
 {
 	(void)state;
-	assert_int_equal(end_of(FOREVER_MS, (int[]){SIGINT, SIGTERM, 0}, 510), SIGTERM);
+	assert_int_equal(end_of(FOREVER_MS, 0, (int[]){SIGINT, SIGTERM, 0}), SIGTERM);
 }
 
 static void the_grace_ends_it_by_the_signal_that_came(void **state)
 {
 	(void)state;
-	assert_int_equal(end_of(20, (int[]){SIGHUP, 0}, 1), SIGHUP);
+	assert_int_equal(end_of(20, FOREVER_MS, (int[]){SIGHUP, 0}), SIGHUP);
 }
 
 static void dying_is_by_the_signal(void **state)
@@ -74,7 +65,7 @@ static void dying_is_by_the_signal(void **state)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		interrupts_init(FOREVER_MS);
+		interrupts_init(FOREVER_MS, FOREVER_MS);
 		interrupts_die();
 		(void)raise(SIGINT);
 		interrupts_die();

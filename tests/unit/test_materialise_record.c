@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "client/stat_record.h"
+#include "moving_clock.h"
 
 static void add_sample(struct place *place)
 {
@@ -41,16 +42,6 @@ static void attach_recorded(struct place *place, void (*meanwhile)(void))
 	materialise_close(materialise);
 	stat_record_close(record);
 	place->options.record = NULL;
-}
-
-/* Until a write gives what was made so far another change time. */
-static void let_the_clock_move(void)
-{
-	struct stat stat = {0};
-	(void)clock_gettime(CLOCK_REALTIME, &stat.st_ctim);
-	struct record_stamp stamp = record_stamp_of(&stat);
-	while (!record_is_settled(&stamp))
-		;
 }
 
 /* ---- a clock that moves only when something is read ---- */

@@ -561,15 +561,22 @@ static size_t views_after(const struct fixture *fixture, bool listed,
 	return count;
 }
 
+/* The one view that the record has, which is some_view. */
+static const struct record_view *assert_some_view(const struct stat_record *record)
+{
+	size_t count;
+	const struct record_view *view = stat_record_views(record, &count);
+	assert_int_equal(count, 1);
+	assert_memory_equal(view, &some_view, sizeof *view);
+	return view;
+}
+
 static void a_view_comes_back_with_its_entries(void **state)
 {
 	struct fixture *fixture = *state;
 	write_view(fixture, named("f", ROW_FILE), NULL);
 	struct stat_record *record = stat_record_open(fixture->root.fd);
-	size_t count;
-	const struct record_view *view = stat_record_views(record, &count);
-	assert_int_equal(count, 1);
-	assert_memory_equal(view, &some_view, sizeof *view);
+	const struct record_view *view = assert_some_view(record);
 	for (uint32_t at = 0; at < stat_record_count(record); at++) {
 		struct record_name name = stat_record_name(record, at);
 		assert_int_equal(record_view_has(view, &name), at > 0);
@@ -672,10 +679,7 @@ static void the_same_entries_get_another_view(void **state)
 		stat_record_write_view(fixture->root.fd, before, &some_view, entries, 3),
 		0);
 	struct stat_record *record = stat_record_open(fixture->root.fd);
-	size_t count;
-	const struct record_view *view = stat_record_views(record, &count);
-	assert_int_equal(count, 1);
-	assert_memory_equal(view, &some_view, sizeof *view);
+	(void)assert_some_view(record);
 	for (uint32_t at = 0; at < stat_record_count(record); at++) {
 		struct record_entry was = stat_record_get(before, at);
 		struct record_entry is = stat_record_get(record, at);

@@ -418,15 +418,22 @@ static ssize_t counting_pread(void *context, int fd, void *data, size_t len, off
 	return io_system.pread(context, fd, data, len, offset);
 }
 
-static void one_changed_file_costs_its_piece_and_its_neighbours(void **state)
+/* Opens the store anew, so that its reads are counted. */
+static void count_reads(struct fixture *fixture)
 {
-	struct fixture *fixture = *state;
-	close_store(fixture);
-	struct io io = io_system;
+	static struct io io;
+	io = io_system;
 	io.pread = counting_pread;
+	close_store(fixture);
 	struct store_options options = options_of(fixture);
 	options.io = &io;
 	assert_ok(store_open(&options, &fixture->store, &fixture->error));
+}
+
+static void one_changed_file_costs_its_piece_and_its_neighbours(void **state)
+{
+	struct fixture *fixture = *state;
+	count_reads(fixture);
 	struct tree tree AUTO(tree_fini) = tree_new(40000, 1, 20);
 	struct tree_figures figures;
 	struct layer_record base = persist(
@@ -497,12 +504,7 @@ static uint64_t reads_of_commit(struct fixture *fixture, struct tree_persist *pe
 static void a_commit_reads_no_piece_that_was_checked_ahead(void **state)
 {
 	struct fixture *fixture = *state;
-	close_store(fixture);
-	struct io io = io_system;
-	io.pread = counting_pread;
-	struct store_options options = options_of(fixture);
-	options.io = &io;
-	assert_ok(store_open(&options, &fixture->store, &fixture->error));
+	count_reads(fixture);
 	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist persist = {.who = builder, .tree = &tree};
 	/* the catalogue reads, too */

@@ -10,6 +10,7 @@
 #include "client/unit_table.h"
 #include "client/upload.h"
 #include "tests/unit/fake_daemon.h"
+#include "tests/unit/moving_clock.h"
 #include "tests/unit/scratch_tree.h"
 
 struct fixture {
@@ -368,12 +369,7 @@ static void an_interrupt_ends_the_upload(void **state)
 /* ---- rows while files are read ---- */
 
 #define EARLY_FILES 2000
-#define EARLY_WAIT_MS 10000
-
-static void pause_ms(long ms)
-{
-	(void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
+#define EARLY_WAIT_SECONDS 10
 
 /* Reading the last file begins only once a piece of the manifest has been sent. */
 static void await_piece(void *context, const char *path, unsigned attempt)
@@ -382,9 +378,10 @@ static void await_piece(void *context, const char *path, unsigned attempt)
 	(void)attempt;
 	if (strcmp(path, "last") != 0)
 		return;
-	for (int ms = 0; ms < EARLY_WAIT_MS && fixture->fake.sent_pieces == 0; ms++)
-		pause_ms(1);
-	fixture->opened = fixture->fake.sent_pieces;
+	struct timespec until;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += EARLY_WAIT_SECONDS;
+	fixture->opened = sem_timedwait(fixture->fake.on_piece, &until) == 0;
 }
 
 static void pieces_are_sent_while_files_are_still_read(void **state)
@@ -397,14 +394,17 @@ static void pieces_are_sent_while_files_are_still_read(void **state)
 	}
 	scratch_text(&fixture->scratch, "last", "last");
 	/* none is so fresh that it has to be looked at again at the end */
-	pause_ms(50);
+	let_the_clock_move();
 	assert_int_equal(upload(fixture), 0);
 	/* the daemon has all files now, and none of the pieces */
-	fixture->fake.sent_pieces = 0;
+	sem_t on_piece;
+	assert_int_equal(sem_init(&on_piece, 0, 0), 0);
+	fixture->fake.on_piece = &on_piece;
 	fixture->request.prefix = "elsewhere";
 	fixture->request.on_opened = await_piece;
 	assert_int_equal(upload(fixture), 0);
-	assert_true(fixture->opened > 0);
+	(void)sem_destroy(&on_piece);
+	assert_int_equal(fixture->opened, 1);
 	assert_int_equal(fixture->result.totals.files, EARLY_FILES + 1);
 	assert_true(has_text(fixture, "elsewhere/f0000", "f0000"));
 	assert_true(has_text(fixture, "elsewhere/last", "last"));
