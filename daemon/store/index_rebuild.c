@@ -20,29 +20,31 @@ struct index_rebuild {
 	atomic_bool stopping;
 	/* The thread's own: */
 	struct segment_reader reader;
-	struct unit_batch batch; /* of one segment */
+	struct unit_batch *batch; /* owned; of one segment */
 };
 
 /* ---- one segment -------------------------------------------------------------- */
 
 static void insert_batch(struct index_rebuild *rebuild)
 {
-	unit_batch_sort(&rebuild->batch);
-	unit_index_insert(rebuild->store->units, &rebuild->batch);
-	rebuild->batch.row_count = 0;
+	unit_batch_sort(rebuild->batch);
+	unit_index_insert(rebuild->store->units, rebuild->batch);
+	unit_batch_clear(rebuild->batch, unit_batch_namespace(rebuild->batch));
 }
 
-static void add_frame(struct index_rebuild *rebuild, const struct frame_header *header,
-		      const struct unit_name *units, uint64_t offset)
+static void add_frame(struct index_rebuild *rebuild, const struct segment *segment,
+		      const struct frame_header *header, const struct unit_name *units,
+		      uint64_t offset)
 {
 	if (header->kind != FRAME_CONTENT && header->kind != FRAME_PIECE)
 		return;
-	struct unit_batch *batch = &rebuild->batch;
-	if (batch->row_count + header->unit_count > BATCH_ROWS)
+	if (unit_batch_count(rebuild->batch) + header->unit_count > BATCH_ROWS)
 		insert_batch(rebuild);
-	for (uint32_t i = 0; i < header->unit_count; i++)
-		batch->rows[batch->row_count++] = (struct unit_row){
-			.name = units[i], .offset = offset, .position = i};
+	struct unit_place place = {.segment = segment->id, .offset = offset};
+	for (; place.position < header->unit_count; place.position++) {
+		place.sha = units[place.position].sha;
+		unit_batch_add(rebuild->batch, &units[place.position].key, &place);
+	}
 }
 
 /* Reads the index of a sealed one: false where there is none, or it is damaged; the
@@ -65,7 +67,7 @@ static bool scan_index(struct index_rebuild *rebuild, const struct segment *segm
 	int got;
 	while ((got = segment_index_next(&in, &entry, units, &ignored)) > 0 &&
 	       !atomic_load(&rebuild->stopping))
-		add_frame(rebuild, &entry.header, units, entry.offset);
+		add_frame(rebuild, segment, &entry.header, units, entry.offset);
 	return got >= 0;
 }
 
@@ -83,7 +85,7 @@ static void scan_frames(struct index_rebuild *rebuild, const struct segment *seg
 						   &offset))
 				return;
 		}
-		add_frame(rebuild, &reader->header, reader->units, offset);
+		add_frame(rebuild, segment, &reader->header, reader->units, offset);
 		offset += frame_len(&reader->header);
 	}
 }
@@ -97,8 +99,7 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 		store_note(store, "rebuilding the unit index: %s", error.text);
 		return;
 	}
-	rebuild->batch.namespace_id = row->namespace_id;
-	rebuild->batch.segments[0] = row->id;
+	unit_batch_clear(rebuild->batch, row->namespace_id);
 	/* Whether it fits what the catalogue says is a question for check: a table that
 	 * is wrong is found out before a unit is reused. */
 	uint64_t end = row->vouched;
@@ -115,15 +116,14 @@ static void *run(void *context)
 {
 	struct index_rebuild *rebuild = context;
 	segment_reader_init(&rebuild->reader, rebuild->store->io);
-	rebuild->batch.segments = must_calloc(1, sizeof *rebuild->batch.segments);
-	rebuild->batch.rows = must_alloc(BATCH_ROWS * sizeof *rebuild->batch.rows);
+	rebuild->batch = unit_batch_new(0, BATCH_ROWS);
 	size_t count;
 	struct segment_row *rows AUTO_FREE =
 		segment_table_rows(rebuild->store->segments, &count);
 	for (size_t i = 0; i < count && !atomic_load(&rebuild->stopping); i++)
 		scan_segment(rebuild, &rows[i]);
 	segment_reader_fini(&rebuild->reader);
-	unit_batch_fini(&rebuild->batch);
+	unit_batch_free(rebuild->batch);
 	pthread_mutex_lock(&rebuild->mutex);
 	rebuild->done = true;
 	pthread_cond_broadcast(&rebuild->ended);

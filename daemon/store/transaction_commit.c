@@ -86,24 +86,23 @@ static int tell_catalogue(struct commit *commit, const struct transaction_commit
 static void tell_index(struct transaction *transaction)
 {
 	const struct unit_table *units = &transaction->units;
-	struct unit_batch batch = {.namespace_id = transaction->namespace_id};
-	struct segment_list segments = {0};
-	batch.rows = must_calloc(units->count + 1u, sizeof *batch.rows);
+	struct unit_batch *batch =
+		unit_batch_new(transaction->namespace_id, units->count);
 	for (uint32_t i = 0; i < units->count; i++) {
 		const struct unit_entry *entry = &units->entries[i];
 		const struct unit_frame *frame = &units->frames[entry->frame];
 		if (frame->origin != FRAME_OWN)
 			continue;
-		batch.rows[batch.row_count++] = (struct unit_row){
-			.name = entry->name,
-			.segment = segment_list_put(&segments, &frame->segment->id),
+		struct unit_place place = {
+			.sha = entry->name.sha,
+			.segment = frame->segment->id,
 			.offset = frame->offset,
 			.position = entry->position,
 		};
+		unit_batch_add(batch, &entry->name.key, &place);
 	}
-	batch.segments = segments.ids;
-	unit_batch_sort(&batch);
-	unit_index_add(transaction->store->units, &batch);
+	unit_batch_sort(batch);
+	unit_index_add(transaction->store->units, batch);
 }
 
 static int commit_all(struct commit *commit, const struct transaction_commit *input,

@@ -11,11 +11,6 @@
 #include "proto/cleanup.h"
 
 #define DATABASE_NAME "units.db"
-/* Of the first two bytes of a name. */
-#define BUCKETS 65536u
-/* With fewer rows the buckets cost more than they spare. */
-#define BUCKETS_FROM 8192u
-
 /* A rollback journal in memory: a full disk then undoes one insert, and costs no writing.
  * A kill in the middle leaves a file that nobody will trust. */
 #define SETTINGS                                                                         \
@@ -64,70 +59,6 @@ static const struct {
 static sqlite3_stmt **statement_at(struct unit_database *database, size_t i)
 {
 	return (sqlite3_stmt **)(void *)((char *)database + statements[i].at);
-}
-
-/* ---- batches ------------------------------------------------------------------ */
-
-void unit_batch_fini(struct unit_batch *batch)
-{
-	free(batch->segments);
-	free(batch->rows);
-	*batch = (struct unit_batch){0};
-}
-
-int unit_name_compare(const struct unit_name *a, const struct unit_name *b)
-{
-	int order = memcmp(a->key.xxh.bytes, b->key.xxh.bytes, XXH128_LEN);
-	if (order == 0)
-		order = (a->key.len > b->key.len) - (a->key.len < b->key.len);
-	return order ? order : memcmp(a->sha.bytes, b->sha.bytes, SHA256_LEN);
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-	const struct unit_row *left = a, *right = b;
-	return unit_name_compare(&left->name, &right->name);
-}
-
-static uint32_t bucket_of(const struct unit_row *row)
-{
-	const uint8_t *xxh = row->name.key.xxh.bytes;
-	return (uint32_t)xxh[0] << 8 | xxh[1];
-}
-
-/* Where in sorted order the rows of each bucket begin, and the end of all. */
-static uint32_t *bucket_starts(const struct unit_batch *batch)
-{
-	uint32_t *starts = must_calloc(BUCKETS + 1, sizeof *starts);
-	for (size_t i = 0; i < batch->row_count; i++)
-		starts[bucket_of(&batch->rows[i]) + 1]++;
-	for (uint32_t i = 0; i < BUCKETS; i++)
-		starts[i + 1] += starts[i];
-	return starts;
-}
-
-/* Names are hashes: a bucket holds few rows, unless somebody chose their bytes. */
-static void sort_buckets(struct unit_batch *batch)
-{
-	uint32_t *ends AUTO_FREE = bucket_starts(batch);
-	struct unit_row *sorted = must_calloc(batch->row_count + 1, sizeof *sorted);
-	for (size_t i = 0; i < batch->row_count; i++)
-		sorted[ends[bucket_of(&batch->rows[i])]++] = batch->rows[i];
-	/* each start has moved to the end of its bucket */
-	for (uint32_t i = 0, start = 0; i < BUCKETS; start = ends[i++])
-		if (ends[i] - start > 1)
-			qsort(sorted + start, ends[i] - start, sizeof *sorted,
-			      compare_rows);
-	free(batch->rows);
-	batch->rows = sorted;
-}
-
-void unit_batch_sort(struct unit_batch *batch)
-{
-	if (batch->row_count >= BUCKETS_FROM)
-		sort_buckets(batch);
-	else if (batch->row_count > 1)
-		qsort(batch->rows, batch->row_count, sizeof *batch->rows, compare_rows);
 }
 
 /* ---- opening and closing ------------------------------------------------------ */
@@ -350,12 +281,12 @@ static bool insert_rows(struct unit_database *database, const struct unit_batch 
 	uint32_t segment = UINT32_MAX;
 	int64_t number = 0;
 	for (size_t i = first; i < first + count; i++) {
-		const struct unit_row *row = &batch->rows[i];
+		const struct unit_row *row = unit_batch_row(batch, i);
 		if (row->segment != segment)
-			number = segment_number(database, &batch->segments[row->segment]);
+			number = segment_number(database, unit_batch_segment(batch, row));
 		segment = row->segment;
 		if (number == 0 ||
-		    !insert_row(database, batch->namespace_id, row, number))
+		    !insert_row(database, unit_batch_namespace(batch), row, number))
 			return false;
 	}
 	return true;

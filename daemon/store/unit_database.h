@@ -12,39 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/catalogue.h"
 #include "daemon/store/io.h"
+#include "daemon/store/unit_batch.h"
 #include "proto/digest.h"
 #include "proto/error.h"
 
 struct unit_database;
-
-/* Where a unit lies. */
-struct unit_place {
-	struct digest sha;
-	struct segment_id segment;
-	uint64_t offset;   /* of its frame */
-	uint32_t position; /* in the frame's table */
-};
-
-/* New units of one namespace. */
-struct unit_row {
-	struct unit_name name;
-	uint32_t segment; /* position in the batch's segments */
-	uint64_t offset;
-	uint32_t position;
-};
-struct unit_batch {
-	int64_t namespace_id;
-	struct segment_id *segments; /* owned */
-	struct unit_row *rows;       /* owned; ascending by name where speed matters */
-	size_t row_count;
-};
-void unit_batch_fini(struct unit_batch *batch);
-/* XXH3-128, then length, then SHA-256: the order of the table. */
-int unit_name_compare(const struct unit_name *a, const struct unit_name *b);
-/* Sorts the rows. */
-void unit_batch_sort(struct unit_batch *batch);
 
 /* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing
  * was kept. ERR_LOCAL. */

@@ -15,8 +15,8 @@
 /* A batch that waits for the file. Its rows never change; one that turns out to be wrong
  * is marked in `forgotten`. */
 struct waiting {
-	struct unit_batch batch;
-	bool *forgotten; /* owned; NULL until one is */
+	struct unit_batch *batch; /* owned */
+	bool *forgotten;          /* owned; NULL until one is */
 	struct waiting *next;
 };
 
@@ -42,7 +42,7 @@ static void unlock(pthread_mutex_t **mutex)
 
 static void free_waiting(struct waiting *waiting)
 {
-	unit_batch_fini(&waiting->batch);
+	unit_batch_free(waiting->batch);
 	free(waiting->forgotten);
 	free(waiting);
 }
@@ -51,8 +51,9 @@ static void free_waiting(struct waiting *waiting)
 
 void unit_index_insert(struct unit_index *index, const struct unit_batch *batch)
 {
-	for (size_t first = 0; first < batch->row_count; first += INSERT_ROWS) {
-		size_t left = batch->row_count - first;
+	size_t count = unit_batch_count(batch);
+	for (size_t first = 0; first < count; first += INSERT_ROWS) {
+		size_t left = count - first;
 		HOLD(&index->database_mutex);
 		unit_database_insert(index->database, batch, first,
 				     left < INSERT_ROWS ? left : INSERT_ROWS);
@@ -63,10 +64,11 @@ void unit_index_insert(struct unit_index *index, const struct unit_batch *batch)
 static void forget_written(struct unit_index *index, const struct waiting *waiting)
 {
 	HOLD(&index->database_mutex);
-	for (size_t i = 0; waiting->forgotten && i < waiting->batch.row_count; i++)
+	const struct unit_batch *batch = waiting->batch;
+	for (size_t i = 0; waiting->forgotten && i < unit_batch_count(batch); i++)
 		if (waiting->forgotten[i])
-			unit_database_forget(index->database, waiting->batch.namespace_id,
-					     &waiting->batch.rows[i].name);
+			unit_database_forget(index->database, unit_batch_namespace(batch),
+					     &unit_batch_row(batch, i)->name);
 }
 
 /* The oldest batch; NULL when there is none and the index is to stop. */
@@ -86,7 +88,7 @@ static void take_out(struct unit_index *index, struct waiting *waiting)
 	index->first = waiting->next;
 	if (!index->first)
 		index->last = &index->first;
-	index->waiting_rows -= waiting->batch.row_count;
+	index->waiting_rows -= unit_batch_count(waiting->batch);
 	free_waiting(waiting);
 	pthread_cond_broadcast(&index->changed);
 }
@@ -96,7 +98,7 @@ static void *run(void *context)
 	struct unit_index *index = context;
 	struct waiting *waiting;
 	while ((waiting = await_batch(index))) {
-		unit_index_insert(index, &waiting->batch);
+		unit_index_insert(index, waiting->batch);
 		take_out(index, waiting);
 	}
 	return NULL;
@@ -154,13 +156,12 @@ int unit_index_close(struct unit_index *index, struct error *error)
 
 void unit_index_add(struct unit_index *index, struct unit_batch *batch)
 {
-	if (batch->row_count == 0) {
-		unit_batch_fini(batch);
+	if (unit_batch_count(batch) == 0) {
+		unit_batch_free(batch);
 		return;
 	}
 	struct waiting *waiting = must_calloc(1, sizeof *waiting);
-	waiting->batch = *batch;
-	*batch = (struct unit_batch){0};
+	waiting->batch = batch;
 	HOLD(&index->queue);
 	if (index->waiting_rows > UNIT_INDEX_WAITING_MAX)
 		pthread_cond_broadcast(&index->changed);
@@ -168,7 +169,7 @@ void unit_index_add(struct unit_index *index, struct unit_batch *batch)
 		pthread_cond_wait(&index->changed, &index->queue);
 	*index->last = waiting;
 	index->last = &waiting->next;
-	index->waiting_rows += waiting->batch.row_count;
+	index->waiting_rows += unit_batch_count(batch);
 }
 
 void unit_index_write(struct unit_index *index)
@@ -188,27 +189,6 @@ void unit_index_settle(struct unit_index *index)
 
 /* ---- asking ------------------------------------------------------------------- */
 
-static int compare_key(const struct unit_key *a, const struct unit_key *b)
-{
-	int order = memcmp(a->xxh.bytes, b->xxh.bytes, XXH128_LEN);
-	return order ? order : (a->len > b->len) - (a->len < b->len);
-}
-
-/* The first row whose key is not below this one. */
-static size_t first_row(const struct unit_batch *batch, const struct unit_key *key)
-{
-	size_t low = 0;
-	size_t high = batch->row_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (compare_key(&batch->rows[middle].name.key, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void add_place(const struct unit_place *place, struct unit_place *places,
 		      uint8_t *count)
 {
@@ -222,16 +202,16 @@ static void add_place(const struct unit_place *place, struct unit_place *places,
 static void find_in_batch(const struct waiting *waiting, const struct unit_key *key,
 			  struct unit_place *places, uint8_t *count)
 {
-	const struct unit_batch *batch = &waiting->batch;
-	for (size_t i = first_row(batch, key); i < batch->row_count; i++) {
-		const struct unit_row *row = &batch->rows[i];
-		if (compare_key(&row->name.key, key) != 0)
+	const struct unit_batch *batch = waiting->batch;
+	for (size_t i = unit_batch_find(batch, key); i < unit_batch_count(batch); i++) {
+		const struct unit_row *row = unit_batch_row(batch, i);
+		if (!unit_key_equal(&row->name.key, key))
 			return;
 		if (waiting->forgotten && waiting->forgotten[i])
 			continue;
 		struct unit_place place = {
 			.sha = row->name.sha,
-			.segment = batch->segments[row->segment],
+			.segment = *unit_batch_segment(batch, row),
 			.offset = row->offset,
 			.position = row->position,
 		};
@@ -245,7 +225,7 @@ static void find_waiting(struct unit_index *index, int64_t namespace_id,
 {
 	HOLD(&index->queue);
 	for (const struct waiting *at = index->first; at; at = at->next) {
-		if (at->batch.namespace_id != namespace_id)
+		if (unit_batch_namespace(at->batch) != namespace_id)
 			continue;
 		for (size_t i = 0; i < count; i++)
 			find_in_batch(at, &keys[i], places + i * CANDIDATES_MAX,
@@ -284,24 +264,29 @@ void unit_index_find(struct unit_index *index, int64_t namespace_id,
 	}
 }
 
+static void forget_in_batch(struct waiting *waiting, const struct unit_name *name)
+{
+	const struct unit_batch *batch = waiting->batch;
+	size_t count = unit_batch_count(batch);
+	for (size_t i = unit_batch_find(batch, &name->key); i < count; i++) {
+		const struct unit_row *row = unit_batch_row(batch, i);
+		if (unit_name_compare(&row->name, name) > 0)
+			return;
+		if (!unit_name_equal(&row->name, name))
+			continue;
+		if (!waiting->forgotten)
+			waiting->forgotten = must_calloc(count, sizeof(bool));
+		waiting->forgotten[i] = true;
+	}
+}
+
 static void forget_waiting(struct unit_index *index, int64_t namespace_id,
 			   const struct unit_name *name)
 {
 	HOLD(&index->queue);
 	for (struct waiting *at = index->first; at; at = at->next) {
-		struct unit_batch *batch = &at->batch;
-		if (batch->namespace_id != namespace_id)
-			continue;
-		for (size_t i = first_row(batch, &name->key); i < batch->row_count; i++) {
-			if (unit_name_compare(&batch->rows[i].name, name) > 0)
-				break;
-			if (!unit_name_equal(&batch->rows[i].name, name))
-				continue;
-			if (!at->forgotten)
-				at->forgotten =
-					must_calloc(batch->row_count, sizeof(bool));
-			at->forgotten[i] = true;
-		}
+		if (unit_batch_namespace(at->batch) == namespace_id)
+			forget_in_batch(at, name);
 	}
 }
 

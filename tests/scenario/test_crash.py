@@ -3,8 +3,9 @@
 import os
 import select
 import signal
+import time
 
-from harness import Scenario, random_bytes, read_tree
+from harness import PATIENCE, Scenario, random_bytes, read_tree
 from proxy import Hold
 
 FILES = {**{f"f{number}": random_bytes(300_000, number) for number in range(20)},
@@ -46,6 +47,38 @@ class DaemonDies(Crash):
                 self.assertEqual(persist.returncode, 0, err)
                 self.assertEqual(len(self.layers(namespace)), 1)
                 self.assertEqual(read_tree(self.attach(None, namespace)[1]), read_tree(root))
+        self.assert_sound()
+
+    def await_index(self):
+        """Waits until the unit index, which each crash takes along, is rebuilt."""
+        begun = time.monotonic()
+        while self.status()["index_state"] != "ready":
+            self.assertLess(time.monotonic() - begun, PATIENCE, self.daemon.read_log())
+            select.select([], [], [], 0.01)
+
+    def test_w1_a_store_of_60_000_files_starts_again_after_each_crash(self):
+        """The rebuild of its index once overran its rows, at each start, for ever."""
+        units, roots = 0, {}
+        for job, count in (("a", 9_000), ("b", 16_000), ("c", 35_000)):
+            roots[job] = self.tree({f"{number // 1000}/{job}{number}": f"{job}{number}"
+                                    for number in range(count)})
+            self.baton("persist", "--quiet", "--no-stat-record", "--root", roots[job], ".", job=job)
+            units += count
+            self.daemon.kill()
+            self.daemon.start()
+            self.await_index()
+        for _ in range(2):
+            self.daemon.kill()
+            self.daemon.start()
+            self.await_index()
+            self.assertGreater(self.status()["units_indexed"], units)
+        again = self.baton("persist", "--json", "--no-stat-record", "--root", roots["c"], ".",
+                           job="again").json
+        self.assertEqual(again["new_bytes"], 0)
+        for job, root in roots.items():
+            into = self.missing()
+            self.baton("attach", "--quiet", "--no-stat-record", "--from", job, into, job="d")
+            self.assertEqual(read_tree(into), read_tree(root))
         self.assert_sound()
 
     def test_w1_kill_9_while_segments_grow(self):

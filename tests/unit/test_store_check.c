@@ -289,15 +289,15 @@ static void a_unit_that_is_not_where_the_index_says_is_not_offered(void **state)
 					&place, &fixture->error));
 	/* The index is told of a content that no frame holds. */
 	tree.files[2].content = 5000;
-	struct unit_batch batch = {.namespace_id = 1,
-				   .segments = must_calloc(1, SEGMENT_ID_LEN),
-				   .rows = must_calloc(1, sizeof *batch.rows),
-				   .row_count = 1};
-	batch.segments[0] = place.root.segment;
-	batch.rows[0] = (struct unit_row){
-		.name = tree_unit_name(&tree.files[2]), .offset = 64, .position = 2};
+	struct unit_name name = tree_unit_name(&tree.files[2]);
+	struct unit_batch *batch = unit_batch_new(1, 1);
+	unit_batch_add(batch, &name.key,
+		       &(struct unit_place){.sha = name.sha,
+					    .segment = place.root.segment,
+					    .offset = 64,
+					    .position = 2});
 	free(place.segments);
-	unit_index_add(fixture->store->units, &batch);
+	unit_index_add(fixture->store->units, batch);
 	struct tree_figures figures;
 	struct layer_record second = persist(fixture, 2, &tree, &figures);
 	assert_int_equal(figures.sent, 2);

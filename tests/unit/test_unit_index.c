@@ -68,18 +68,17 @@ static struct unit_name unit(uint32_t n)
 static void add(struct unit_index *index, int64_t namespace_id, uint32_t first,
 		uint32_t count, uint32_t step)
 {
-	struct unit_batch batch = {.namespace_id = namespace_id,
-				   .segments = must_calloc(2, SEGMENT_ID_LEN),
-				   .rows = must_calloc(count, sizeof *batch.rows),
-				   .row_count = count};
-	batch.segments[1].bytes[0] = 9;
-	for (uint32_t i = 0; i < count; i++)
-		batch.rows[i] = (struct unit_row){.name = unit(first + i * step),
-						  .segment = i % 2,
-						  .offset = first + i * step,
-						  .position = 7};
-	unit_batch_sort(&batch);
-	unit_index_add(index, &batch);
+	struct unit_batch *batch = unit_batch_new(namespace_id, 0);
+	for (uint32_t i = 0; i < count; i++) {
+		struct unit_name name = unit(first + i * step);
+		struct unit_place place = {.sha = name.sha,
+					   .segment = {{(uint8_t)(i % 2)}},
+					   .offset = first + i * step,
+					   .position = 7};
+		unit_batch_add(batch, &name.key, &place);
+	}
+	unit_batch_sort(batch);
+	unit_index_add(index, batch);
 }
 
 static uint8_t find(struct unit_index *index, int64_t namespace_id, uint32_t n,
@@ -151,13 +150,12 @@ static void the_first_place_of_a_unit_stays(void **state)
 	struct fixture *fixture = *state;
 	add(fixture->index, 1, 0, 1, 8);
 	unit_index_settle(fixture->index);
-	struct unit_batch batch = {.namespace_id = 1,
-				   .segments = must_calloc(1, SEGMENT_ID_LEN),
-				   .rows = must_calloc(1, sizeof *batch.rows),
-				   .row_count = 1};
-	batch.rows[0] = (struct unit_row){.name = unit(0), .offset = 999};
-	unit_index_insert(fixture->index, &batch);
-	unit_batch_fini(&batch);
+	struct unit_batch *batch = unit_batch_new(1, 1);
+	struct unit_name name = unit(0);
+	unit_batch_add(batch, &name.key,
+		       &(struct unit_place){.sha = name.sha, .offset = 999});
+	unit_index_insert(fixture->index, batch);
+	unit_batch_free(batch);
 	expect(fixture, 0);
 }
 
@@ -325,31 +323,64 @@ static void learning_that_does_not_pay_stops(void **state)
 	assert_true(unit_neighbours_pay(&neighbours));
 }
 
-/* Keys that begin alike, which is no chance, are as good as others. */
+static void fill(struct unit_batch *batch, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++) {
+		struct unit_name name = unit(i);
+		if (i % 2)
+			name.key.xxh.bytes[0] = 0xff;
+		if (i % 4 == 1)
+			name.key.xxh.bytes[1] = 0xff;
+		unit_batch_add(batch, &name.key,
+			       &(struct unit_place){.sha = name.sha, .offset = i + 1});
+	}
+}
+
+/* Ascending, and nothing lost: the offsets are 1 … count. */
+static void expect_sorted(const struct unit_batch *batch, uint32_t count)
+{
+	assert_int_equal(unit_batch_count(batch), count);
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < count; i++)
+		sum += unit_batch_row(batch, i)->offset;
+	for (uint32_t i = 1; i < count; i++)
+		assert_true(unit_name_compare(&unit_batch_row(batch, i - 1)->name,
+					      &unit_batch_row(batch, i)->name) < 0);
+	assert_int_equal(sum, (uint64_t)count * (count + 1) / 2);
+}
+
+/* Keys that begin alike, which is no chance, are as good as others. From 8192 rows on
+ * sorting goes by buckets. */
+static const uint32_t batch_sizes[] = {0, 1, 2, 8191, 8192, 8193, 30000};
+
 static void a_batch_of_any_names_is_sorted(void **state)
 {
 	(void)state;
-	uint32_t sizes[] = {0, 1, 2, 8191, 8192, 30000};
-	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-		struct unit_batch batch AUTO(unit_batch_fini) = {
-			.rows = must_calloc(sizes[s] + 1, sizeof *batch.rows),
-			.row_count = sizes[s]};
-		uint64_t sum = 0;
-		for (uint32_t i = 0; i < sizes[s]; i++) {
-			batch.rows[i] =
-				(struct unit_row){.name = unit(i), .offset = i + 1};
-			if (i % 2)
-				batch.rows[i].name.key.xxh.bytes[0] = 0xff;
-			if (i % 4 == 1)
-				batch.rows[i].name.key.xxh.bytes[1] = 0xff;
-		}
-		unit_batch_sort(&batch);
-		for (uint32_t i = 0; i < sizes[s]; i++)
-			sum += batch.rows[i].offset;
-		for (uint32_t i = 1; i < sizes[s]; i++)
-			assert_true(unit_name_compare(&batch.rows[i - 1].name,
-						      &batch.rows[i].name) < 0);
-		assert_int_equal(sum, (uint64_t)sizes[s] * (sizes[s] + 1) / 2);
+	for (size_t s = 0; s < sizeof batch_sizes / sizeof *batch_sizes; s++) {
+		struct unit_batch *batch = unit_batch_new(1, batch_sizes[s]);
+		fill(batch, 0, batch_sizes[s]);
+		unit_batch_sort(batch);
+		expect_sorted(batch, batch_sizes[s]);
+		unit_batch_free(batch);
+	}
+}
+
+/* Sorting and emptying take nothing away from what a batch has room for, and adding asks:
+ * a crash of a store of more than 8192 units once ended its daemon at each start. */
+static void a_batch_takes_more_than_it_expected_before_and_after_sorting(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < sizeof batch_sizes / sizeof *batch_sizes; s++) {
+		struct unit_batch *batch = unit_batch_new(1, 16384);
+		fill(batch, 0, batch_sizes[s]);
+		unit_batch_sort(batch);
+		unit_batch_clear(batch, 1);
+		fill(batch, 0, 16384);
+		unit_batch_sort(batch);
+		fill(batch, 16384, 1000);
+		unit_batch_sort(batch);
+		expect_sorted(batch, 17384);
+		unit_batch_free(batch);
 	}
 }
 
@@ -364,6 +395,8 @@ int main(void)
 		TEST(what_is_forgotten_is_gone_wherever_it_was),
 		TEST(an_index_that_is_not_trusted_begins_empty),
 		cmocka_unit_test(a_batch_of_any_names_is_sorted),
+		cmocka_unit_test(
+			a_batch_takes_more_than_it_expected_before_and_after_sorting),
 		cmocka_unit_test(neighbours_are_found_until_others_take_their_room),
 		cmocka_unit_test(of_one_key_the_first_content_stays),
 		cmocka_unit_test(learning_that_does_not_pay_stops),
