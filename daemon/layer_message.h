@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue.h"
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 #include "proto/message.h"
 
 /* Memory that lives until the end of a session, for the texts of its messages. */

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "daemon/layer_message.h"
-#include "daemon/overlap.h"
 #include "daemon/server.h"
-#include "daemon/tree.h"
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 #include "daemon/workers.h"
+#include "daemon/workspace/overlap.h"
+#include "daemon/workspace/tree.h"
 #include "proto/cleanup.h"
 
 #define WARNING_SIZE 1000u

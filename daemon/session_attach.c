@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/frame_plan.h"
 #include "daemon/layer_message.h"
 #include "daemon/peer.h"
 #include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/session_view.h"
-#include "daemon/tree.h"
+#include "daemon/workspace/frame_plan.h"
+#include "daemon/workspace/tree.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 #include "proto/codec.h"

@@ -4,7 +4,7 @@
 #include "daemon/layer_message.h"
 #include "daemon/server.h"
 #include "daemon/session.h"
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 #include "proto/cleanup.h"
 
 #define REASON_SIZE 1000u

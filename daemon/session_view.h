@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "daemon/session.h"
-#include "daemon/tree.h"
-#include "daemon/view.h"
+#include "daemon/view/view.h"
+#include "daemon/workspace/tree.h"
 
 struct session_view {
 	struct contact contact;           /* execution_id 0: nothing is to be recorded */

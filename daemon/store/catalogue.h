@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "daemon/store/io.h"
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 #include "proto/digest.h"
 #include "proto/error.h"
 #include "proto/manifest.h"
@@ -103,8 +103,8 @@ struct layer_record {
 };
 
 /*
- * A workflow's facts for view.h, and the records behind them; positions agree:
- * history.layers[i] is records[i], history.executions[i] has execution_ids[i].
+ * A workflow's facts for a view (view/view.h), and the records behind them; positions
+ * agree: history.layers[i] is records[i], history.executions[i] has execution_ids[i].
  * Bases of other workflows are there as shadows.
  */
 struct catalogue_history {

@@ -1,5 +1,5 @@
 """W7: a persist that already sees a conflict coming warns. It looks only at what its layer
-and others have in common (overlap.h); here it is held against the view itself."""
+and others have in common (daemon/workspace/overlap.h); here it is held against the view itself."""
 
 import random
 

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/merge.h"
+#include "daemon/merge/merge.h"
 #include "proto/cleanup.h"
 #include "proto/path.h"
 

@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 #include "proto/cleanup.h"
 
 #define STORY_ITEMS 64

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/frame_plan.h"
+#include "daemon/workspace/frame_plan.h"
 
 /* Segments are only compared by address here. */
 static struct segment *segment_number(uintptr_t number)

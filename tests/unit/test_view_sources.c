@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/view_sources.h"
+#include "daemon/merge/sources.h"
 #include "story.h"
 
 static void tell_list(FILE *out, const struct story *story,

@@ -3,8 +3,8 @@
  * and which mentions the client wants. Memory: 4 bytes and a bit per mention, 24 bytes
  * per frame. Belongs to one thread.
  */
-#ifndef BATON_DAEMON_FRAME_PLAN_H
-#define BATON_DAEMON_FRAME_PLAN_H
+#ifndef BATON_DAEMON_WORKSPACE_FRAME_PLAN_H
+#define BATON_DAEMON_WORKSPACE_FRAME_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,14 +1,14 @@
 /*
  * Where two layers have something different to say: the paths at which they could
- * conflict. Whether they do is the merge's to decide (merge.h), which knows of bases and
- * of other layers; at any other path these two do not.
+ * conflict. Whether they do is the merge's to decide (merge/merge.h), which knows of
+ * bases and of other layers; at any other path these two do not.
  *
  * The cost grows with what is between the first and the last path of both, and not even
  * with that where both have the same pieces or one has nothing for a while: a tree of a
  * million rows that differs from another in one is compared in some reads.
  */
-#ifndef BATON_DAEMON_OVERLAP_H
-#define BATON_DAEMON_OVERLAP_H
+#ifndef BATON_DAEMON_WORKSPACE_OVERLAP_H
+#define BATON_DAEMON_WORKSPACE_OVERLAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

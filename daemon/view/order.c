@@ -1,9 +1,9 @@
-#include "daemon/view_parts.h"
+#include "daemon/view/parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/bits.h"
+#include "daemon/view/bits.h"
 
 const uint64_t *view_order_before(const struct view_order *order, uint32_t node)
 {

@@ -1,4 +1,4 @@
-#include "daemon/frame_plan.h"
+#include "daemon/workspace/frame_plan.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-#include "daemon/view_sources.h"
+#include "daemon/merge/sources.h"
 
 #include <stdlib.h>
 
-#include "daemon/bits.h"
+#include "daemon/view/bits.h"
 #include "proto/bytes.h"
 
 struct gathering {

@@ -1,22 +1,23 @@
 /*
- * The merged tree of a view: layer readers under merge.h, with filters and prefixes, and
- * for each row where its units lie. Pins all that it reads until it is freed.
+ * The merged tree of a view: layer readers under merge/merge.h, with filters and
+ * prefixes, and for each row where its units lie. Pins all that it reads until it is
+ * freed.
  *
- * Bases that are not in the view take part as shadows, so that merge.h can tell what a
+ * Bases that are not in the view take part as shadows, so that the merge can tell what a
  * job changed from what it merely handed on.
  *
  * Belongs to one thread. Memory: per source one frame of pieces and one block.
  */
-#ifndef BATON_DAEMON_TREE_H
-#define BATON_DAEMON_TREE_H
+#ifndef BATON_DAEMON_WORKSPACE_TREE_H
+#define BATON_DAEMON_WORKSPACE_TREE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/merge.h"
-#include "daemon/overlap.h"
+#include "daemon/merge/merge.h"
 #include "daemon/store/layer_reader.h"
-#include "daemon/view.h"
+#include "daemon/view/view.h"
+#include "daemon/workspace/overlap.h"
 #include "proto/glob.h"
 #include "proto/message.h"
 
@@ -26,8 +27,9 @@ struct tree_options {
 	 * no more cost than that; directories above one may be left out, and tree_place()
 	 * is not to be asked. NULL: all rows */
 	const struct overlap *within;
-	/* JOB/ or JOB/SHARD/ in front of each path, and JOB/%/ in front of what a job made
-	 * without a shard that has shards in the view too: nothing conflicts then. */
+	/* JOB/ or JOB/SHARD/ in front of each path, and JOB/%/ in front of what a job
+	 * made without a shard that has shards in the view too: nothing conflicts then.
+	 */
 	bool by_job;
 	struct merge_options merge;
 };

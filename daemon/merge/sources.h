@@ -2,11 +2,11 @@
  * From a view to the sources of its merge: which layers have to be read besides those of
  * the view, what each one had before it, and what it was built on. Pure.
  */
-#ifndef BATON_DAEMON_VIEW_SOURCES_H
-#define BATON_DAEMON_VIEW_SOURCES_H
+#ifndef BATON_DAEMON_MERGE_SOURCES_H
+#define BATON_DAEMON_MERGE_SOURCES_H
 
-#include "daemon/merge.h"
-#include "daemon/view.h"
+#include "daemon/merge/merge.h"
+#include "daemon/view/view.h"
 
 struct view_sources {
 	/* owned; the layers of the view in their order, then shadows: bases that are not

@@ -1,20 +1,20 @@
 /*
  * What the parts of a merge share (merge.h has the rules and the promise):
  *
- *   merge.c           the cursors and the path that is next
- *   merge_rank.c      numbers for sources: bases and earlier ones come first
- *   merge_weigh.c     who changed a path, who is a candidate (rules 1, 2)
- *   merge_path.c      what becomes of a path (rules 3 to 5)
- *   merge_conflict.c  what was collected
+ *   merge.c     the cursors and the path that is next
+ *   rank.c      numbers for sources: bases and earlier ones come first
+ *   weigh.c     who changed a path, who is a candidate (rules 1, 2)
+ *   path.c      what becomes of a path (rules 3 to 5)
+ *   conflict.c  what was collected
  *
  * Sources go by their rank in here; source_of[] leads back to the caller's position.
- * Only merge*.c include this.
+ * Only the C files of this folder include this.
  */
 #ifndef BATON_DAEMON_MERGE_PARTS_H
 #define BATON_DAEMON_MERGE_PARTS_H
 
-#include "daemon/bits.h"
-#include "daemon/merge.h"
+#include "daemon/merge/merge.h"
+#include "daemon/view/bits.h"
 
 #define RANK_NONE UINT32_MAX
 

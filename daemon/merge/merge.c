@@ -1,8 +1,8 @@
-#include "daemon/merge.h"
+#include "daemon/merge/merge.h"
 
 #include <stdlib.h>
 
-#include "daemon/merge_parts.h"
+#include "daemon/merge/parts.h"
 #include "proto/bytes.h"
 #include "proto/path.h"
 

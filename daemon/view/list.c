@@ -1,9 +1,9 @@
-#include "daemon/view_parts.h"
+#include "daemon/view/parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/bits.h"
+#include "daemon/view/bits.h"
 #include "proto/bytes.h"
 
 /* What decides among layers that nothing orders. */

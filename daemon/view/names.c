@@ -1,4 +1,4 @@
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 
 #include <stdarg.h>
 #include <stdio.h>

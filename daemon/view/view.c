@@ -1,10 +1,10 @@
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/bits.h"
-#include "daemon/view_parts.h"
+#include "daemon/view/bits.h"
+#include "daemon/view/parts.h"
 #include "proto/cleanup.h"
 
 void view_fini(struct view *view)

@@ -43,8 +43,8 @@
  * Filters (only, exclude) are applied before: a row that they leave out does not exist,
  * neither for conflicts (W7: "only paths inside … count") nor for what is given.
  */
-#ifndef BATON_DAEMON_MERGE_H
-#define BATON_DAEMON_MERGE_H
+#ifndef BATON_DAEMON_MERGE_MERGE_H
+#define BATON_DAEMON_MERGE_MERGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -115,7 +115,7 @@ bool merge_is_named(const char *name, const char *job, const char *shard);
 struct merge;
 
 /* Sources in the view's order, shadows behind them in any order; borrowed, as the options
- * are, until merge_free. view_sources.h makes them. `before` is to be transitive; shadows
+ * are, until merge_free. sources.h makes them. `before` is to be transitive; shadows
  * may stand in it, and may have their own. Memory: 3/8 × count² bytes, and a row per
  * source. Where only one source is no shadow the others are not read at all, and nothing
  * is compared. */

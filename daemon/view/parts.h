@@ -2,19 +2,19 @@
  * What the stages of view_make share (view.h has the rules and the promise). Each stage
  * reads the facts and what the earlier ones wrote:
  *
- *   view_facts.c    jobs, shards, which execution comes after which (rule 1)
- *   view_content.c  layers by commit and by content
- *   view_states.c   replaced, late, stale (rules 2, 3)
- *   view_order.c    which layer comes before which (rule 5)
- *   view_select.c   what belongs to the answer (rule 4)
- *   view_list.c     the listing (rule 5)
+ *   facts.c    jobs, shards, which execution comes after which (rule 1)
+ *   content.c  layers by commit and by content
+ *   states.c   replaced, late, stale (rules 2, 3)
+ *   order.c    which layer comes before which (rule 5)
+ *   select.c   what belongs to the answer (rule 4)
+ *   list.c     the listing (rule 5)
  *
- * Only view*.c include this.
+ * Only the C files of this folder include this.
  */
 #ifndef BATON_DAEMON_VIEW_PARTS_H
 #define BATON_DAEMON_VIEW_PARTS_H
 
-#include "daemon/view.h"
+#include "daemon/view/view.h"
 
 struct facts_execution {
 	uint32_t job;   /* number of its job, by name */

@@ -1,10 +1,10 @@
-#include "daemon/tree.h"
+#include "daemon/workspace/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/view_sources.h"
+#include "daemon/merge/sources.h"
 #include "proto/bytes.h"
 #include "proto/cleanup.h"
 #include "proto/path.h"
@@ -247,8 +247,8 @@ const struct merge *tree_merge(const struct tree *tree)
 
 /* ---- the tag ---- */
 
-/* Which rows come of a merge's parts: to be raised with every change of merge*.c, glob*.c,
- * view_sources.c or make_prefix() that gives other rows for the same layers. */
+/* Which rows come of a merge's parts: to be raised with every change of merge*.c,
+ * glob*.c, merge/sources.c or make_prefix() that gives other rows for the same layers. */
 static const char tree_rules[] = "baton: a merge, 2";
 
 static const struct layer_record *record_of(const struct tree *tree, size_t source)

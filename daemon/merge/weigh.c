@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "daemon/merge_parts.h"
+#include "daemon/merge/parts.h"
 
 /* Equal at the path as far as rule 1 goes: a directory without a row has no mode that
  * could differ. */

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "daemon/merge_parts.h"
+#include "daemon/merge/parts.h"
 #include "proto/bytes.h"
 
 /* What an attach makes the mode of a directory that has no row. */

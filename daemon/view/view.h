@@ -44,8 +44,8 @@
  *     The listing is topological; among the free ones: position in the request's
  *     needs, job name, shard (I/N by numbers), sequence, commit order.
  */
-#ifndef BATON_DAEMON_VIEW_H
-#define BATON_DAEMON_VIEW_H
+#ifndef BATON_DAEMON_VIEW_VIEW_H
+#define BATON_DAEMON_VIEW_VIEW_H
 
 #include <stdbool.h>
 #include <stddef.h>

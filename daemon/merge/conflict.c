@@ -1,4 +1,4 @@
-#include "daemon/merge_parts.h"
+#include "daemon/merge/parts.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/overlap.h"
+#include "daemon/workspace/overlap.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/view_parts.h"
+#include "daemon/view/parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * relation over n things is n such sets. Used where thousands of layers are compared
  * with thousands, so a word at a time matters. Pure.
  */
-#ifndef BATON_DAEMON_BITS_H
-#define BATON_DAEMON_BITS_H
+#ifndef BATON_DAEMON_VIEW_BITS_H
+#define BATON_DAEMON_VIEW_BITS_H
 
 #include <stdbool.h>
 #include <stddef.h>
