@@ -14,7 +14,7 @@
 #include "client/view_session.h"
 #include "client/view_table.h"
 #include "client/want.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* One try. */
 struct attach {

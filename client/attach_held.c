@@ -8,8 +8,8 @@
 
 #include "client/beneath.h"
 #include "client/stat_scout.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 void attach_held_open(struct attach_held *held, const struct options *options)
 {

@@ -11,7 +11,7 @@
 #include "client/options.h"
 #include "client/stat_record.h"
 #include "client/view_rows.h"
-#include "proto/message.h"
+#include "proto/message/message.h"
 
 struct attach_held {
 	int root_fd;                /* owned; DIR; -1: none, or no record of it */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 #define LABEL_SIZE 1100u
 

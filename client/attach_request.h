@@ -5,9 +5,9 @@
 #define BATON_CLIENT_ATTACH_REQUEST_H
 
 #include "client/options.h"
-#include "proto/error.h"
-#include "proto/glob.h"
-#include "proto/message.h"
+#include "proto/base/error.h"
+#include "proto/message/message.h"
+#include "proto/path/glob.h"
 
 struct attach_request {
 	struct msg_attach message; /* borrows from the options and from what follows */
@@ -25,7 +25,7 @@ void attach_request_fini(struct attach_request *request);
 int attach_filter_make(const struct options *options, struct glob_filter *ret_filter,
 		       struct error *error);
 
-/* The pattern (proto/glob.h) that matches this path alone. Owned by the caller. */
+/* The pattern (proto/path/glob.h) that matches this path alone. Owned by the caller. */
 char *pattern_of_path(const char *path);
 
 #endif

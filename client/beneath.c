@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "proto/cleanup.h"
-#include "proto/error.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/error.h"
 
 #define STEP_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "proto/limits.h"
+#include "proto/bounds.h"
 
 /*
  * Opens path (relative, `len` bytes, no NUL needed behind it; len 0 is the root itself)

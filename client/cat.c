@@ -11,8 +11,8 @@
 #include "client/view_session.h"
 #include "client/view_table.h"
 #include "client/want.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* A round; units are at most 2 MiB. A multiple of 8, where WANT may begin. */
 #define ROUND_UNITS 8u

@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
-#include "proto/digest.h"
-#include "proto/limits.h"
+#include "proto/bounds.h"
+#include "proto/unit/digest.h"
 
 /* CHUNK_AVERAGE is 2^19: two bits more before it, two fewer behind it. The high bits are
  * those that the most bytes (64 to 44 of them) have a part in. */

@@ -2,7 +2,7 @@
  * Where files larger than UNIT_WHOLE_MAX are cut, so that bytes inserted or removed move
  * only the cuts around them: FastCDC (Xia et al., "FastCDC: a Fast and Efficient
  * Content-Defined Chunking Approach for Data Deduplication", USENIX ATC 2016), with
- * CHUNK_MIN, CHUNK_AVERAGE and CHUNK_MAX of limits.h.
+ * CHUNK_MIN, CHUNK_AVERAGE and CHUNK_MAX of bounds.h.
  *
  * The contract, which decides what is found again between versions of this program:
  *   - gear[i] is the first 8 bytes, little-endian, of the SHA-256 of the one byte i;

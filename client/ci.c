@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "client/ci_nesting.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define SYSTEMS_MAX 16u
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "client/ci.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define FILE_NAME "baton-execution"
 #define ID_LEN 32u

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "client/ci.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 __attribute__((format(printf, 2, 3))) static void find_problem(struct ci_finding *finding,
 							       const char *format, ...)

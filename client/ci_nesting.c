@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* Jobs are a few processes deep; Linux gives a program 2 MiB for its environment. */
 #define ANCESTORS_MAX 64

@@ -7,7 +7,7 @@
 
 #include "client/options.h"
 #include "client/report.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 /* Places in the table. */
 enum verb {

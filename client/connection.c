@@ -11,9 +11,9 @@
 #include "client/report.h"
 #include "client/server_list.h"
 #include "client/terminal.h"
-#include "proto/address.h"
-#include "proto/cleanup.h"
-#include "proto/message.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/address.h"
+#include "proto/message/message.h"
 
 /* The daemon's patience allows for two that were lost or late. */
 #define HEARTBEATS_IN_SILENCE 3u

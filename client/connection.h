@@ -9,8 +9,8 @@
 
 #include "client/interrupts.h"
 #include "client/options.h"
-#include "proto/error.h"
-#include "proto/link.h"
+#include "proto/base/error.h"
+#include "proto/link/link.h"
 
 struct connection {
 	struct link link;    /* fd -1: closed */

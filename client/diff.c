@@ -9,8 +9,8 @@
 
 #include "client/command.h"
 #include "client/view_session.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* How a path differs. */
 #define DIFFERS_TYPE 1u

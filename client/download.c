@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "client/workers.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 
 #define SLOTS_MAX (2u * WORKERS_MAX + 1u)
 

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "client/want.h"
-#include "proto/error.h"
-#include "proto/link.h"
+#include "proto/base/error.h"
+#include "proto/link/link.h"
 
 struct download_sink {
 	/* The bytes of a mention, valid during the call; called on worker `worker` (from

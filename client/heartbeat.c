@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct heartbeat {
 	struct link *link; /* borrowed */

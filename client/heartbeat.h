@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "proto/link.h"
+#include "proto/link/link.h"
 
 struct heartbeat;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/option_table.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define AT(member) .at = offsetof(struct options, member)
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 static int wake_fd = -1;
 static volatile sig_atomic_t pending_signal;

@@ -7,8 +7,8 @@
 #include "client/baton.h"
 #include "client/command.h"
 #include "client/string_list.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 static const struct {
 	const char *flag;

@@ -7,9 +7,9 @@
 #include "client/command.h"
 #include "client/connection.h"
 #include "client/terminal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/digest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/digest.h"
 
 /* Digits of a layer's id that people read. */
 #define SHORT_ID_LEN 8

@@ -8,8 +8,8 @@
 
 #include "client/command.h"
 #include "client/view_session.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 #define LABEL_SIZE 1100u
 #define CONFLICTS_KEPT 20u

@@ -8,7 +8,7 @@
 
 #include "client/command.h"
 #include "client/interrupts.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* A file must not get the number of a standard stream that the caller closed. What takes
  * its place is open the wrong way round, so that what is lost is noticed. */

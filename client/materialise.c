@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* ---- opening ---- */
 

@@ -31,8 +31,8 @@
 
 #include "client/stat_record.h"
 #include "client/view_table.h"
-#include "proto/error.h"
-#include "proto/glob.h"
+#include "proto/base/error.h"
+#include "proto/path/glob.h"
 
 struct materialise_options {
 	const char *directory; /* borrowed */

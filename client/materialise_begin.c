@@ -7,7 +7,7 @@
 #include "client/connection.h"
 #include "client/materialise_file.h"
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* ---- stages ---- */
 

@@ -5,7 +5,7 @@
 
 #include "client/connection.h"
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define TURN_ENTRIES 64u
 

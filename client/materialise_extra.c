@@ -7,9 +7,9 @@
 
 #include "client/connection.h"
 #include "client/materialise_private.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* The names that the view has in one directory, ascending; borrowed from the table. */
 struct names {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "client/human.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static int too_large(const struct materialise *m, uint32_t entry, rlim_t limit,
 		     struct error *error)

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* ---- directories that were made ---- */
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 /* ---- sentences ---- */
 

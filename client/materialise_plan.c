@@ -7,8 +7,8 @@
 
 #include "client/connection.h"
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 static bool time_differs(const struct view_entry *entry, const struct stat *stat)
 {

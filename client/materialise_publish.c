@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static void trash_name(struct materialise *m, char ret_name[32])
 {

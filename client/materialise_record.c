@@ -8,8 +8,8 @@
 #include "client/materialise_private.h"
 #include "client/stat_record_writer.h"
 #include "client/stat_scout.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* How long an attach waits at its end so that what it wrote can be trusted. */
 #define SETTLE_MS_MAX 50

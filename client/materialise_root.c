@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/materialise_private.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static size_t without_slashes(const char *path, size_t len)
 {

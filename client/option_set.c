@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/address.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/digest.h"
-#include "proto/limits.h"
-#include "proto/message.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/link/address.h"
+#include "proto/message/message.h"
+#include "proto/unit/digest.h"
 
 #define SETTER(name)                                                                     \
 	int option_set_##name(struct options *options, const struct option_use *use,     \

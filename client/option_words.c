@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/suggest.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* Where the reading of argv stands. */
 struct cursor {

@@ -10,8 +10,8 @@
 #include "client/option_table.h"
 #include "client/option_words.h"
 #include "client/suggest.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define TIMEOUT_DEFAULT_MS 60000
 

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "client/string_list.h"
-#include "proto/error.h"
-#include "proto/message.h"
+#include "proto/base/error.h"
+#include "proto/message/message.h"
 
 /* A value and its origin: "--job", "BATON_JOB", "default", a CI system's variable; NULL
  * where nothing was found. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "client/options.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 static int missing(const char *what, const char *flag, const char *variable,
 		   struct error *error)

@@ -11,9 +11,9 @@
 #include "client/persist_session.h"
 #include "client/select_path.h"
 #include "client/stat_record_writer.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* Tries of one persist, the first included: a daemon that dies each time is not helped by
  * more. */

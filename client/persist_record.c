@@ -5,8 +5,8 @@
 
 #include "client/persist_session.h"
 #include "client/stat_record_writer.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 void persist_record_open(struct persist *persist)
 {

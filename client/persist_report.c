@@ -9,9 +9,9 @@
 #include "client/beneath.h"
 #include "client/persist_session.h"
 #include "client/walk.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 static void write_text(struct json_writer *json, const char *name, struct text text)
 {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 /* A larger root goes ahead as a ROOT (PROTOCOL.md §5). */
 #define ROOT_IN_COMMIT_MAX (CONTROL_LEN_MAX - 4096u)

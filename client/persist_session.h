@@ -17,7 +17,7 @@
 #include "client/report.h"
 #include "client/select.h"
 #include "client/upload.h"
-#include "proto/message.h"
+#include "proto/message/message.h"
 
 #define PERSIST_KEY_LEN 16u
 

@@ -11,7 +11,7 @@
 #include "client/progress_line.h"
 #include "client/report.h"
 #include "client/terminal.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define QUIET_START_MS 500u
 #define REDRAW_MS 200u

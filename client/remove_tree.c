@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* Directories open at a time. What lies deeper is moved up first. */
 #define DEPTH_MAX 32

@@ -9,8 +9,8 @@
 #include "client/options.h"
 #include "client/report_conflicts.h"
 #include "client/terminal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 struct report {
 	bool json, quiet, silent;

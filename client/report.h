@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 #include "client/human.h"
-#include "proto/error.h"
-#include "proto/json_writer.h"
-#include "proto/message.h"
+#include "proto/base/error.h"
+#include "proto/base/json_writer.h"
+#include "proto/message/message.h"
 
 struct report;
 struct options;

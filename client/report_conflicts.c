@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 static char *copy_of(struct text text)
 {

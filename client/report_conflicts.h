@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 #include "client/string_list.h"
-#include "proto/json_writer.h"
-#include "proto/message.h"
+#include "proto/base/json_writer.h"
+#include "proto/message/message.h"
 
 struct report_conflict {
 	char *path; /* owned; path_len bytes and a NUL */

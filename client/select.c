@@ -9,9 +9,9 @@
 
 #include "client/beneath.h"
 #include "client/select_path.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* --exclude-vcs: the folders of version control systems (.git may also be a file, of a
  * worktree or submodule), at any depth. */

@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 #include "client/options.h"
-#include "proto/error.h"
-#include "proto/glob.h"
+#include "proto/base/error.h"
+#include "proto/path/glob.h"
 
 struct selector {
 	char *text; /* owned; as given, for sentences */

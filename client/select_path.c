@@ -10,9 +10,9 @@
 
 #include "client/beneath.h"
 #include "client/interrupts.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 /* A list of paths is read whole: so many bytes are some ten million paths. */
 #define LIST_LEN_MAX (1u << 30)

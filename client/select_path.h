@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "client/options.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 /* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
  * caller. */

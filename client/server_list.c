@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/address.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/address.h"
 
 void server_list_of(const struct options *options, struct string_list *ret_servers)
 {

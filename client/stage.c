@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "client/remove_tree.h"
-#include "proto/cleanup.h"
-#include "proto/digest.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/digest.h"
 
 #define STAGE_MARK ".baton-"
 #define STAGE_MODE 01700

@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 
 #include "client/stat_record_file.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 #define NANOSECONDS 1000000000
 

@@ -63,9 +63,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "proto/bytes.h"
-#include "proto/digest.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/manifest/manifest.h"
+#include "proto/unit/digest.h"
 
 #define RECORD_MAGIC "BTSR"
 #define RECORD_VERSION 2u

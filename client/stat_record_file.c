@@ -10,8 +10,8 @@
 #include <sys/vfs.h>
 #include <time.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define SUFFIX ".record"
 #define TEMPORARY ".new-"

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "client/stat_record.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* What the checksum covers begins here. */
 #define RECORD_CHECKED_AT 16u

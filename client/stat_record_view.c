@@ -7,7 +7,7 @@
 
 #include "client/stat_record_file.h"
 #include "client/stat_record_writer.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* ---- in the header ---- */
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "client/stat_record_file.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define FLUSH_LEN 65536u
 

@@ -6,8 +6,8 @@
 
 #include "client/interrupts.h"
 #include "client/workers.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* Neighbours share most of their path, and the kernel's cache of it. */
 #define TURN_ENTRIES 512u

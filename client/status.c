@@ -5,7 +5,7 @@
 #include "client/command.h"
 #include "client/connection.h"
 #include "client/terminal.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static void write_json(struct json_writer *writer, const char *server,
 		       const struct msg_status_reply *reply)

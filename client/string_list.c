@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 void string_list_add(struct string_list *list, const char *text)
 {

@@ -4,7 +4,7 @@
 
 #include "client/command.h"
 #include "client/option_table.h"
-#include "proto/nearest.h"
+#include "proto/options/nearest.h"
 
 const char *suggest_option(const char *name, size_t len)
 {

@@ -6,9 +6,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/message.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/message/message.h"
 
 #define ERASE_LINE "\r\033[K"
 #define WIDTH_UNKNOWN 80u

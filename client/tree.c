@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/cleanup.h"
-#include "proto/limits.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/path/path.h"
 
 #define BLOCK_ENTRIES 8192u
 #define BLOCKS_MAX (LAYER_ROWS_MAX / BLOCK_ENTRIES + 1)

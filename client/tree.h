@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/bytes.h"
-#include "proto/error.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
 
 /* The root is entry 0: a directory without a row and its own parent. */
 #define TREE_ROOT 0u

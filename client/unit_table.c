@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define BLOCK_UNITS 8192u
 #define SLOTS_AT_FIRST 256u

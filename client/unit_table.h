@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/digest.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
+#include "proto/unit/digest.h"
 
 enum unit_state {
 	UNIT_NEW,    /* on its way to the daemon; the SHA-256 may not be known yet */

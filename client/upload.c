@@ -10,9 +10,9 @@
 
 #include "client/upload_internal.h"
 #include "client/walk.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 /* How often the caller's thread makes the rows that can be made meanwhile. */
 #define ADVANCE_MS 10

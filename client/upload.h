@@ -25,9 +25,9 @@
 #include "client/stat_scout.h"
 #include "client/tree.h"
 #include "client/unit_table.h"
-#include "proto/error.h"
-#include "proto/link.h"
-#include "proto/manifest.h"
+#include "proto/base/error.h"
+#include "proto/link/link.h"
+#include "proto/manifest/manifest.h"
 
 struct upload_result;
 

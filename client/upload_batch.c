@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct batch *batch_new(void)
 {

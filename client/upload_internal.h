@@ -22,8 +22,8 @@
 #include "client/chunk.h"
 #include "client/unit_table.h"
 #include "client/upload.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 
 /* A tree of so many entries and bytes at most is uploaded without threads: starting four
  * takes longer than reading and compressing it. */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* A small tree of which the daemon lacked something is one piece, or a few, and what
  * names a new unit is new itself: a question would cost more than it saves. */

@@ -7,8 +7,8 @@
 
 #include "client/beneath.h"
 #include "client/upload_internal.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 /* Files between two looks at the wake-up. */
 #define CHECK_FILES 256u

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* ---- which rows the base has -------------------------------------------------- */
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 bool upload_holds(const struct worker *worker)
 {

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* Lacked units in one answer before it says something about the rest. */
 #define JUDGE_UNITS 64u

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* After a lost connection the socket may still hold what the daemon had to say. */
 static bool wait_for_work(struct upload *upload)

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* A remainder of a batch below this waits for company in the open batch. */
 #define COMPANY_LEN (FRAME_RAW_TARGET / 2)

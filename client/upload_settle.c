@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "client/upload_internal.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* ---- rule T3 at the end ---- */
 

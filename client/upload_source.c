@@ -9,8 +9,8 @@
 
 #include "client/beneath.h"
 #include "client/upload_internal.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 /* A change time without nanoseconds is that of a file system that counts whole seconds,
  * or two of them. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "client/upload_internal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
  * frame. */

@@ -1,6 +1,6 @@
 /* version: of this program and of the protocol it speaks. */
 #include "client/command.h"
-#include "proto/limits.h"
+#include "proto/bounds.h"
 
 int version_run(const struct options *options, struct report *report, struct error *error)
 {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 #define ROW_FLAG_CONFLICT 1u
 #define ROW_FLAG_LAYERS 2u

@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/bytes.h"
-#include "proto/codec.h"
-#include "proto/digest.h"
-#include "proto/error.h"
-#include "proto/link.h"
-#include "proto/manifest.h"
-#include "proto/message.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/link/link.h"
+#include "proto/manifest/manifest.h"
+#include "proto/message/message.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/digest.h"
 
 struct view_row {
 	struct row row; /* borrowed until the next call */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define LABEL_SIZE 1100u
 

@@ -9,7 +9,7 @@
 #include "client/connection.h"
 #include "client/report.h"
 #include "client/view_rows.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 struct view_session {
 	struct connection connection; /* owned */

@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/bytes.h"
-#include "proto/error.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
 
 #define VIEW_ROOT 0u
 

@@ -11,9 +11,9 @@
 #include "client/stage.h"
 #include "client/walk_names.h"
 #include "client/walk_recorded.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/path/path.h"
 
 /* Directories kept open; those further up are opened again on the way back. */
 #define OPEN_LEVELS 128u

@@ -22,7 +22,7 @@
 #include "client/select.h"
 #include "client/stat_scout.h"
 #include "client/tree.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 struct walk_events {
 	/* After each directory: the tree's entries so far may be read. <0 ends the walk

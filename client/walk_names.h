@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct walk_names {
 	struct buffer text;  /* owned: for each a type byte (DT_…), the name, a NUL */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* Bytes of bitmap in one WANT: 8 million mentions. */
 #define WANT_BITMAP_MAX (1024u * 1024u)

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "client/view_table.h"
-#include "proto/error.h"
-#include "proto/link.h"
+#include "proto/base/error.h"
+#include "proto/link/link.h"
 
 #define WANT_NONE UINT32_MAX
 

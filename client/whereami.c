@@ -8,8 +8,8 @@
 #include "client/identity.h"
 #include "client/option_table.h"
 #include "client/server_list.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* One line of the answer. */
 struct finding {

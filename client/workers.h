@@ -5,7 +5,7 @@
 #ifndef BATON_CLIENT_WORKERS_H
 #define BATON_CLIENT_WORKERS_H
 
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 /* More threads than this have never been faster, and each has descriptors open. */
 #define WORKERS_MAX 16u

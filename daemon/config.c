@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/address.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
-#include "proto/nearest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/link/address.h"
+#include "proto/options/nearest.h"
 
 const char config_help[] =
 	"batond: keeps the workspaces of CI workflows\n"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/log.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 #define CONFIG_LISTEN_MAX 16u
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/error.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/bounds.h"
 
 #define CREW_THREADS_MAX 64u
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/codec.h"
+#include "proto/unit/codec.h"
 
 struct crew;
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/bounds.h"
 
 /* Keys and values of a layer map without `after`, and what they take at most besides
  * the texts. */

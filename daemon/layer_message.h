@@ -9,7 +9,7 @@
 
 #include "daemon/store/catalogue.h"
 #include "daemon/view/view.h"
-#include "proto/message.h"
+#include "proto/message/message.h"
 
 /* Memory that lives until the end of a session, for the texts of its messages. */
 struct message_arena;

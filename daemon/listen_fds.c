@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define FIRST_FD 3
 

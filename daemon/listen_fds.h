@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "daemon/config.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 struct listen_fds {
 	size_t count; /* 0: none were passed */

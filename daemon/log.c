@@ -6,10 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/json_writer.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/json_writer.h"
+#include "proto/path/path.h"
 
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",

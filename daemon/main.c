@@ -8,7 +8,7 @@
 #include "daemon/config.h"
 #include "daemon/server.h"
 #include "daemon/store/store.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* glibc's own choice until something larger is freed, when it moves up to that: then what
  * sessions leave behind stays between what others still hold. Measured with 16 sessions,

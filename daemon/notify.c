@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 void notify_state(const char *state)
 {

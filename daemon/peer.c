@@ -12,9 +12,9 @@
 
 #include "daemon/server.h"
 #include "daemon/workers.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/message.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/message/message.h"
 
 /* How long a refused peer may go on sending before the connection is cut. */
 #define LINGER_MS 2000u

@@ -20,7 +20,7 @@
 #include <uv.h>
 
 #include "daemon/request.h"
-#include "proto/limits.h"
+#include "proto/bounds.h"
 
 enum peer_state {
 	PEER_GREETING,

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "proto/bytes.h"
-#include "proto/error.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
 
 struct persist_keys {
 	pthread_mutex_t mutex; /* guards all below */

@@ -9,7 +9,7 @@
 #include "daemon/workers.h"
 #include "daemon/workspace/overlap.h"
 #include "daemon/workspace/tree.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define WARNING_SIZE 1000u
 #define INTERRUPT_EVERY 4096u /* rows */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 static void *request_body(struct request *request)
 {

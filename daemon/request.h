@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/error.h"
-#include "proto/message.h"
+#include "proto/base/error.h"
+#include "proto/message/message.h"
 
 struct request {
 	uint64_t arrival; /* counts the daemon's requests; the loop sets it */

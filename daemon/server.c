@@ -14,7 +14,7 @@
 #include "daemon/peer.h"
 #include "daemon/persist_keys.h"
 #include "daemon/workers.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define TICK_MS 250u
 #define RETENTION_EVERY_MS 3600000u

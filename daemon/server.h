@@ -21,8 +21,8 @@
 #include "daemon/listen_fds.h"
 #include "daemon/log.h"
 #include "daemon/store/store.h"
-#include "proto/address.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
+#include "proto/link/address.h"
 
 #define SERVER_KEEPALIVE_MS 5000u
 

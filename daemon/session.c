@@ -11,7 +11,7 @@
 #include "daemon/peer.h"
 #include "daemon/server.h"
 #include "daemon/workers.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* How long a refused client may go on sending before the connection is cut: closing at
  * once would throw away the ERROR that it has not read yet. */

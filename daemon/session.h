@@ -10,7 +10,7 @@
 
 #include "daemon/request.h"
 #include "daemon/store/catalogue.h"
-#include "proto/link.h"
+#include "proto/link/link.h"
 
 struct server;
 struct peer;

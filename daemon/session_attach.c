@@ -14,9 +14,9 @@
 #include "daemon/session_view.h"
 #include "daemon/workspace/frame_plan.h"
 #include "daemon/workspace/tree.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/codec.h"
 
 /* Rows gather up to this size; one more row is at most PIECE_ALONE_MAX. */
 #define ROWS_LEN_TARGET (256u * 1024u)

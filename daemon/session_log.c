@@ -5,7 +5,7 @@
 #include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/view/view.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define REASON_SIZE 1000u
 

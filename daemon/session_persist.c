@@ -17,8 +17,8 @@
 #include "daemon/session_view.h"
 #include "daemon/store/transaction.h"
 #include "daemon/unit_job.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* UNITS that are on the crew at once, per session; then the session waits for the first:
  * enough to keep every core busy while the next message arrives. */

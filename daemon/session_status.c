@@ -7,7 +7,7 @@
 #include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/workers.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* RssAnon of this process in bytes; 0 where /proc does not tell. */
 static uint64_t anonymous_memory(void)

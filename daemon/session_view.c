@@ -6,8 +6,8 @@
 
 #include "daemon/layer_message.h"
 #include "daemon/server.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define SENTENCE_SIZE 1000u
 

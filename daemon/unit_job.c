@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 static int verify(struct unit_job *job, struct codec *codec, uint8_t *raw)
 {

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "daemon/crew.h"
-#include "proto/error.h"
-#include "proto/frame.h"
+#include "proto/base/error.h"
+#include "proto/unit/frame.h"
 
 struct unit_job {
 	struct crew_job job;

@@ -7,7 +7,7 @@
 
 #include "daemon/server.h"
 #include "daemon/session.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* Sessions need little: SQLite and msgpack-c are the deepest callees. */
 #define WORKER_STACK_SIZE (512u * 1024u)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 void merge_conflict_add(struct merge *merge, const char *path, size_t len,
 			const uint32_t *sources, size_t count)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "daemon/merge/parts.h"
-#include "proto/bytes.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/path/path.h"
 
 int merge_compare_u32(const void *a, const void *b)
 {

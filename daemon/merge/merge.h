@@ -50,8 +50,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/error.h"
-#include "proto/manifest.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
 
 /* Gives the next row of one layer, in manifest order: 1 a row (borrowed until the next
  * call), 0 the end, <0 an error. */

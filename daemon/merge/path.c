@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "daemon/merge/parts.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* What an attach makes the mode of a directory that has no row. */
 #define IMPLICIT_MODE 0755

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct ranking {
 	const struct merge *merge; /* borrowed */

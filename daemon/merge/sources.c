@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/view/bits.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct gathering {
 	const struct history *history; /* borrowed */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/store/catalogue_internal.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* ---- settings -------------------------------------------------------------------- */
 

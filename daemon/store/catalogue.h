@@ -20,10 +20,10 @@
 
 #include "daemon/store/io.h"
 #include "daemon/view/view.h"
-#include "proto/digest.h"
-#include "proto/error.h"
-#include "proto/manifest.h"
-#include "proto/message.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
+#include "proto/message/message.h"
+#include "proto/unit/digest.h"
 
 #define SEGMENT_ID_LEN 16u
 #define LAYER_ID_LEN 8u

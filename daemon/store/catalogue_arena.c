@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define BLOCK_LEN 16384u
 #define LIST_FIRST_ROOM 32u

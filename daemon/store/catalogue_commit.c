@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "daemon/store/id_set.h"
-#include "proto/bytes.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/bounds.h"
 
 /* ---- what may be committed ------------------------------------------------------- */
 

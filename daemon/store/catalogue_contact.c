@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* A contact is written down for itself only where the last one is older than this. */
 #define CONTACT_GRAIN_MS 60000

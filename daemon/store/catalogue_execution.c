@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* What is known of an execution beside its identity. */
 struct known {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define PREFIX_DIGITS_MIN 4u
 #define NAME_DIGITS (2 * LAYER_ID_LEN)

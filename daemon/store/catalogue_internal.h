@@ -10,8 +10,8 @@
 
 #include "daemon/store/catalogue.h"
 #include "daemon/store/vfs.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* A statement that is kept for the next time. */
 struct cached_statement {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/bounds.h"
 
 void layer_id_text(const uint8_t name[LAYER_ID_LEN], char ret_text[LAYER_ID_TEXT_SIZE])
 {

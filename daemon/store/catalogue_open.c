@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define DATABASE_NAME "catalogue.db"
 #define WAL_NAME DATABASE_NAME "-wal"

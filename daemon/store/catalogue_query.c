@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue)
 {

@@ -3,7 +3,7 @@
 
 #include "daemon/store/check_state.h"
 #include "daemon/store/segment.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* Labels in one sentence. */
 #define LAYERS_NAMED 20u

@@ -4,7 +4,7 @@
 #include "daemon/store/check_state.h"
 #include "daemon/store/layer_map.h"
 #include "daemon/store/segment.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* One unit that a piece mentions, and the frame that its block names. */
 struct mention {

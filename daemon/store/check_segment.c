@@ -3,7 +3,7 @@
 
 #include "daemon/store/check_state.h"
 #include "daemon/store/segment.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* The index of a sealed segment, walked beside its frames. */
 struct index_walk {

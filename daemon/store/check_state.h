@@ -12,7 +12,7 @@
 #include "daemon/store/segment_reader.h"
 #include "daemon/store/store.h"
 #include "daemon/store/store_state.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* One thing that is damaged, told at the end, when the layers it touches are known. */
 struct finding {

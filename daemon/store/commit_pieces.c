@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/store/commit_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* ---- what the base has already ------------------------------------------------ */
 

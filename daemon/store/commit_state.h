@@ -10,9 +10,9 @@
 
 #include "daemon/store/placement.h"
 #include "daemon/store/transaction_state.h"
-#include "proto/bytes.h"
-#include "proto/frame.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/manifest/manifest.h"
+#include "proto/unit/frame.h"
 
 #define NEW_PIECE SIZE_MAX
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* Reads a set from its beginning: struct id_set_reader in = {.bytes = reader_of(…)}. */
 struct id_set_reader {

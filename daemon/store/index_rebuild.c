@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "daemon/store/segment_reader.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* Units inserted in one go. */
 #define BATCH_ROWS 16384u

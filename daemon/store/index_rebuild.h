@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "daemon/store/store_state.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 struct index_rebuild;
 

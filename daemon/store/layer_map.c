@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/store/store_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 int layer_map_error(const struct layer_map *map, struct error *error)
 {

@@ -14,9 +14,9 @@
 #include "daemon/store/segment_reader.h"
 #include "daemon/store/segment_table.h"
 #include "daemon/store/store.h"
-#include "proto/bytes.h"
-#include "proto/error.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
 
 struct layer_map {
 	int64_t layer_id;

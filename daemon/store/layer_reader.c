@@ -6,8 +6,8 @@
 
 #include "daemon/store/layer_map.h"
 #include "daemon/store/store_state.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 struct layer_scratch {
 	struct codec *codec;          /* owned */

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "daemon/store/store.h"
-#include "proto/error.h"
-#include "proto/manifest.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
 
 struct layer_reader;
 

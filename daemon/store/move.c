@@ -7,7 +7,7 @@
 #include "daemon/store/segment.h"
 #include "daemon/store/segment_writer.h"
 #include "daemon/store/store_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define COPY_LEN (1024u * 1024u)
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/store/transaction_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define TIME_LEN 12u
 

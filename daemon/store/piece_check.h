@@ -9,8 +9,8 @@
 
 #include "daemon/store/catalogue.h"
 #include "daemon/store/placement.h"
-#include "proto/bytes.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/manifest/manifest.h"
 
 struct transaction;
 struct citation;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/store/transaction_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 void pieces_ahead_fini(struct pieces_ahead *ahead)
 {

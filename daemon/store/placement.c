@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "daemon/store/segment.h"
-#include "proto/cleanup.h"
-#include "proto/frame.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/frame.h"
 
 #define PLACEMENT_VERSION 1u
 #define MARK_PLACEMENT 1u

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue.h"
-#include "proto/bytes.h"
-#include "proto/error.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
 
 /* The segments that a placement or a block names, in the order of their first mention. */
 struct segment_list {

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "daemon/store/segment_reader.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define FORMAT_TEXT "batond store 1\n"
 #define FORMAT_PREFIX "batond store "

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/store/store_state.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 /* Takes the lock and writes this process's id into it. ERR_BUSY names the other one. */
 int recovery_lock(struct store *store, struct error *error);

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue.h"
-#include "proto/bytes.h"
-#include "proto/error.h"
-#include "proto/frame.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/unit/frame.h"
 
 #define SEGMENT_HEADER_LEN 64u
 #define SEGMENT_FOOTER_LEN 48u

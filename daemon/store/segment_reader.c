@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* What the first read of a frame takes: the tables of most, and small frames whole. */
 #define FIRST_READ_LEN 4096u

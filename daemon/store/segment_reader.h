@@ -13,10 +13,10 @@
 #include "daemon/store/io.h"
 #include "daemon/store/segment.h"
 #include "daemon/store/segment_table.h"
-#include "proto/bytes.h"
-#include "proto/codec.h"
-#include "proto/error.h"
-#include "proto/frame.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 
 /* For `end`: the frame's own length is believed, the file's end is met by reading. */
 #define SEGMENT_END_UNKNOWN UINT64_MAX

@@ -8,8 +8,8 @@
 
 #include "daemon/store/layer_reader.h"
 #include "daemon/store/segment.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 struct segment_table {
 	const struct io *io; /* borrowed */

@@ -18,7 +18,7 @@
 
 #include "daemon/store/catalogue.h"
 #include "daemon/store/io.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 struct segment_table;
 

@@ -5,7 +5,7 @@
 
 #include "daemon/store/segment.h"
 #include "daemon/store/segment_reader.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* Frames go to the file in writes of about this length. */
 #define WRITE_LEN (256u * 1024u)

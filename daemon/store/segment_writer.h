@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "daemon/store/store_state.h"
-#include "proto/bytes.h"
-#include "proto/error.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
 
 struct segment_written {
 	struct segment *segment; /* leased */

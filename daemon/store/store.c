@@ -12,8 +12,8 @@
 #include "daemon/store/index_rebuild.h"
 #include "daemon/store/recovery.h"
 #include "daemon/store/store_state.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define SEGMENT_LEN (128u * 1024u * 1024u)
 

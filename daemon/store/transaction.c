@@ -5,7 +5,7 @@
 
 #include "daemon/store/segment.h"
 #include "daemon/store/transaction_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 int transaction_begin(struct store *store, int64_t namespace_id,
 		      struct transaction **ret_transaction, struct error *error)

@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "daemon/store/store.h"
-#include "proto/digest.h"
-#include "proto/error.h"
-#include "proto/limits.h"
+#include "proto/base/error.h"
+#include "proto/bounds.h"
+#include "proto/unit/digest.h"
 
 struct transaction;
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "daemon/store/transaction_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 /* ---- the base's units --------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/store/commit_state.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static void commit_fini(struct commit *commit)
 {

@@ -4,8 +4,8 @@
  */
 #include "daemon/store/segment.h"
 #include "daemon/store/transaction_state.h"
-#include "proto/frame.h"
-#include "proto/limits.h"
+#include "proto/bounds.h"
+#include "proto/unit/frame.h"
 
 /* The candidates of one key so far. */
 struct offer {

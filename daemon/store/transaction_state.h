@@ -17,7 +17,7 @@
 #include "daemon/store/transaction.h"
 #include "daemon/store/unit_neighbours.h"
 #include "daemon/store/unit_table.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 struct transaction {
 	struct store *store; /* borrowed */

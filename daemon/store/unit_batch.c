@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "daemon/store/placement.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 /* Of the first two bytes of a name. */
 #define BUCKETS 65536u

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue.h"
-#include "proto/digest.h"
+#include "proto/unit/digest.h"
 
 struct unit_batch;
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "daemon/store/vfs.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define DATABASE_NAME "units.db"
 /* A rollback journal in memory: a full disk then undoes one insert, and costs no writing.

@@ -14,8 +14,8 @@
 
 #include "daemon/store/io.h"
 #include "daemon/store/unit_batch.h"
-#include "proto/digest.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
+#include "proto/unit/digest.h"
 
 struct unit_database;
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "daemon/store/unit_database.h"
-#include "proto/limits.h"
+#include "proto/bounds.h"
 
 /* Units that may wait for the file; some 80 bytes each. */
 #define UNIT_INDEX_WAITING_MAX (256u * 1024u)

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/error.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+#include "proto/bounds.h"
 
 #define SLOTS (2u * UNIT_NEIGHBOURS_MAX)
 #define FREE_SLOT UINT32_MAX

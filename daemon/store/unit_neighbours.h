@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/digest.h"
+#include "proto/unit/digest.h"
 
 /* Units known at once: a hundred frames of files as they are in a node_modules, 60 bytes
  * for a unit and 8 for finding it. */

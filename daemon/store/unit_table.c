@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 #define FIRST_SIZE 1024u
 /* Different contents of one key: chance gives one, and who makes collisions by the

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "daemon/store/segment_table.h"
-#include "proto/digest.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
+#include "proto/unit/digest.h"
 
 #define UNIT_NONE UINT32_MAX
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 #define VFS_NAME_SIZE 64u
 /* What SQLite's own VFS for Unix says where it does not know the device. */

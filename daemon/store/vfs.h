@@ -20,7 +20,7 @@
 #include <stdbool.h>
 
 #include "daemon/store/io.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 struct vfs;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/view/bits.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 /* What decides among layers that nothing orders. */
 struct listed {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 bool facts_gone(const struct view *view, uint32_t layer)
 {

@@ -5,7 +5,7 @@
 
 #include "daemon/view/bits.h"
 #include "daemon/view/parts.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 void view_fini(struct view *view)
 {

@@ -51,8 +51,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/digest.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
+#include "proto/unit/digest.h"
 
 #define VIEW_NONE UINT32_MAX
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/error.h"
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
 
 struct planned_frame {
 	struct frame_place place;

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "proto/bytes.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/path/path.h"
 
 void overlap_fini(struct overlap *overlap)
 {

@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "daemon/store/layer_reader.h"
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 /* More than these are too many to look at one by one. */
 #define OVERLAP_PATHS_MAX 4096u

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "daemon/merge/sources.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 struct tree_source {
 	const struct tree *tree; /* borrowed */

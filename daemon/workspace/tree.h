@@ -18,8 +18,8 @@
 #include "daemon/store/layer_reader.h"
 #include "daemon/view/view.h"
 #include "daemon/workspace/overlap.h"
-#include "proto/glob.h"
-#include "proto/message.h"
+#include "proto/message/message.h"
+#include "proto/path/glob.h"
 
 struct tree_options {
 	struct glob_filter filter; /* borrowed content */

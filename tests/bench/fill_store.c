@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 #include "tests/harness/store_tree.h"
 
 #define FILE_LEN_MAX 64u

@@ -26,11 +26,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/digest.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/digest.h"
 
 #define THREADS_MAX 16u
 #define FRAME_ROOM (FRAME_RAW_TARGET + UNIT_WHOLE_MAX)

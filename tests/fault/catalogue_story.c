@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 int story_open(struct story *story)
 {

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "daemon/store/io.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/error.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/error.h"
 
 /* What a disk writes whole or not at all. */
 #define SECTOR_LEN 512u

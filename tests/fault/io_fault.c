@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/error.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/error.h"
 #include "tests/fault/fault_disk.h"
 
 /* What a descriptor stands for; at most one of the two. */

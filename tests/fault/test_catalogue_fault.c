@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 #include "tests/fault/catalogue_story.h"
 #include "tests/fault/io_fault.h"
 #include "tests/harness/scratch.h"

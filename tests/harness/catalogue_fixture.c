@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 #include "tests/harness/scratch.h"
 
 void fixture_open(struct catalogue_fixture *fixture)

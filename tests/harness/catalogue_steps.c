@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "proto/limits.h"
+#include "proto/bounds.h"
 
 void visit_fini(struct visit *visit)
 {

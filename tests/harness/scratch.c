@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 static const char *place(void)
 {

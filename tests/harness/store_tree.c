@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
-#include "proto/manifest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/manifest/manifest.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 
 #define FRAME_UNITS 40u
 #define FRAME_RAW (64u * 1024u)

@@ -53,14 +53,14 @@ class Lint(unittest.TestCase):
 
     def test_error_codes_of_the_protocol_are_those_of_the_source(self):
         rows = re.findall(r"X\(\w+, *\"([a-z-]+)\", *(\d+), *(\d)",
-                          re.sub(r"\\\n\s*", "", (TOP / "proto/error.h").read_text()))
+                          re.sub(r"\\\n\s*", "", (TOP / "proto/base/error.h").read_text()))
         page = (TOP / "proto/PROTOCOL.md").read_text()
         self.assertGreater(len(rows), 20)
         for name, number, status in rows:
             self.assertRegex(page, rf"\| {number} \| {name} \| {status} \|")
 
     def test_message_types_of_the_protocol_are_those_of_the_source(self):
-        rows = re.findall(r"MSG_([A-Z_]+) = (\d+)", (TOP / "proto/message.h").read_text())
+        rows = re.findall(r"MSG_([A-Z_]+) = (\d+)", (TOP / "proto/message/message.h").read_text())
         page = (TOP / "proto/PROTOCOL.md").read_text()
         for name, number in rows:
             self.assertRegex(page, rf"\| {number} \| {name} \|")

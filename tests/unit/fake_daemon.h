@@ -14,11 +14,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
-#include "proto/link.h"
-#include "proto/manifest.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/link.h"
+#include "proto/manifest/manifest.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 
 struct fake_unit {
 	struct unit_name name;

@@ -22,8 +22,8 @@
 #include <string.h>
 
 #include "daemon/merge/merge.h"
-#include "proto/cleanup.h"
-#include "proto/path.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
 
 #define FOREST_SOURCES 40
 #define FOREST_ROWS 128

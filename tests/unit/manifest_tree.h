@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/cleanup.h"
-#include "proto/manifest.h"
+#include "proto/base/cleanup.h"
+#include "proto/manifest/manifest.h"
 
 static inline struct unit_name tree_unit(const char *text, uint32_t len)
 {

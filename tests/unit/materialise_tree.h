@@ -21,9 +21,9 @@
 #include "client/materialise.h"
 #include "client/remove_tree.h"
 #include "client/view_table.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/digest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/digest.h"
 
 #define TREE_UNITS_MAX 8192u
 #define ROW_SECONDS 1600000000

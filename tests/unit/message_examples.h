@@ -5,7 +5,7 @@
 #ifndef BATON_TESTS_MESSAGE_EXAMPLES_H
 #define BATON_TESTS_MESSAGE_EXAMPLES_H
 
-#include "proto/message.h"
+#include "proto/message/message.h"
 
 #define T(literal)                                                                       \
 	{                                                                                \

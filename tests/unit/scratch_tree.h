@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "client/remove_tree.h"
-#include "proto/cleanup.h"
-#include "proto/error.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/error.h"
 
 struct scratch {
 	char path[256];

@@ -24,7 +24,7 @@
 #include <string.h>
 
 #include "daemon/view/view.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 #define STORY_ITEMS 64
 #define STORY_TEXT 2048

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "proto/address.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/address.h"
 
 static struct error error;
 

@@ -1,4 +1,4 @@
-/* Bytes in and out: proto/bytes.h, PROTOCOL.md §1. */
+/* Bytes in and out: proto/base/bytes.h, PROTOCOL.md §1. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 static void integers_are_little_endian(void **state)
 {

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_fixture.h"
 #include "tests/harness/scratch.h"
 

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "client/chunk.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 #define LEN (6u * 1024u * 1024u)
 #define CUTS_MAX 64u

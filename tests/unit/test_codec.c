@@ -1,4 +1,4 @@
-/* zstd, bounded: proto/codec.h. */
+/* zstd, bounded: proto/unit/codec.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,10 +8,10 @@
 #include <cmocka.h>
 #include <zstd.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/unit/codec.h"
 
 #define TEXT_LEN 100000u
 

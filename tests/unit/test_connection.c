@@ -21,9 +21,9 @@
 #include "client/command.h"
 #include "client/connection.h"
 #include "client/report.h"
-#include "proto/address.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/address.h"
 
 #define PATIENCE_MS 10000
 #define PLAYS_MAX 4

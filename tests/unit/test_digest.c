@@ -1,4 +1,4 @@
-/* Hashes and their spellings: proto/digest.h. The expected values come from Python's
+/* Hashes and their spellings: proto/unit/digest.h. The expected values come from Python's
  * xxhash and hashlib. */
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proto/digest.h"
+#include "proto/unit/digest.h"
 
 #define PATTERN_LEN 5120u
 

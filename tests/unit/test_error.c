@@ -1,4 +1,4 @@
-/* The closed list of errors: proto/error.h, PROTOCOL.md §8. */
+/* The closed list of errors: proto/base/error.h, PROTOCOL.md §8. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "proto/error.h"
+#include "proto/base/error.h"
 
 static void each_code_travels_over_the_wire(void **state)
 {

@@ -1,4 +1,4 @@
-/* Frames and UNITS: proto/frame.h, FORMAT.md §3, PROTOCOL.md §5. */
+/* Frames and UNITS: proto/unit/frame.h, FORMAT.md §3, PROTOCOL.md §5. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "proto/cleanup.h"
-#include "proto/frame.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/frame.h"
 
 #define UNIT_COUNT 3u
 static const char *const texts[UNIT_COUNT] = {"a", "the second unit", "and a third"};

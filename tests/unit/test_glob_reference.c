@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/glob.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/glob.h"
 
 #define TEXT_MAX 256
 #define NAMES_MAX 64

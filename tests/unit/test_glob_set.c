@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/glob.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/path/glob.h"
 
 /* ---- sets ------------------------------------------------------------------------ */
 

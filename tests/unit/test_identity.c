@@ -12,7 +12,7 @@
 
 #include "client/identity.h"
 #include "client/option_table.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static const struct ci_row rows[] = {
 	{.flag = "--workflow", .form = "{TEST_REPOSITORY}/{TEST_RUN}", .optional = true},

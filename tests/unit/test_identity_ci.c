@@ -16,8 +16,8 @@
 
 #include "client/ci.h"
 #include "client/identity.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 struct example {
 	const char *name;

@@ -12,11 +12,11 @@
 #include <cmocka.h>
 
 #include "daemon/store/store_state.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
-#include "proto/limits.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 #include "tests/harness/scratch.h"
 #include "tests/harness/store_tree.h"
 

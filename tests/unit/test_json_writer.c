@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/json_writer.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/json_writer.h"
+#include "proto/path/path.h"
 
 static uint64_t random_state = 20261103;
 

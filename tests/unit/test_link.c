@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "message_examples.h"
-#include "proto/cleanup.h"
-#include "proto/link.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/link.h"
 
 /* A link, and the other end as a plain descriptor. */
 struct pair {

@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "message_examples.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
-#include "proto/message_table.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/message/table.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1

@@ -16,11 +16,11 @@
 #include <cmocka.h>
 
 #include "message_examples.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/digest.h"
-#include "proto/frame.h"
-#include "proto/manifest.h"
+#include "proto/base/cleanup.h"
+#include "proto/manifest/manifest.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/digest.h"
+#include "proto/unit/frame.h"
 
 #define HEX_LINE_LEN 40u /* bytes in a line */
 

@@ -16,10 +16,10 @@
 #include "client/option_table.h"
 #include "client/options.h"
 #include "client/suggest.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/limits.h"
-#include "proto/nearest.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+#include "proto/options/nearest.h"
 
 #define WORDS_MAX 16
 

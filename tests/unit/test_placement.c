@@ -10,8 +10,8 @@
 
 #include "daemon/store/placement.h"
 #include "daemon/store/segment.h"
-#include "proto/cleanup.h"
-#include "proto/frame.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/frame.h"
 
 static const struct segment_id ids[3] = {{{1}}, {{2}}, {{3}}};
 

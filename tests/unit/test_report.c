@@ -18,8 +18,8 @@
 
 #include "client/report.h"
 #include "client/terminal.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 #define CAPTURED_MAX 65536
 

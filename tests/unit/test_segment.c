@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "daemon/store/segment.h"
-#include "proto/cleanup.h"
+#include "proto/base/cleanup.h"
 
 static const struct segment_header header = {
 	.id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}},

@@ -10,7 +10,7 @@
 
 #include "client/stat_record_writer.h"
 #include "client/stat_scout.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 #include "tests/unit/scratch_tree.h"
 
 #define OLD_NS 1000000000123456789

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 #include "tests/harness/scratch.h"
 #include "tests/harness/store_tree.h"
 

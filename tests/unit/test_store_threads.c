@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"
 #include "tests/harness/store_tree.h"
 

@@ -13,8 +13,8 @@
 #include "daemon/store/unit_index.h"
 #include "daemon/store/unit_neighbours.h"
 #include "daemon/store/unit_table.h"
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"
 
 struct fixture {

@@ -12,8 +12,8 @@
 
 #include "client/beneath.h"
 #include "client/walk.h"
-#include "proto/bytes.h"
-#include "proto/path.h"
+#include "proto/base/bytes.h"
+#include "proto/path/path.h"
 #include "tests/unit/scratch_tree.h"
 
 /* A scratch root, the options of one persist, and what the walk found. */

@@ -14,7 +14,7 @@
 #include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/workers.h"
-#include "proto/bytes.h"
+#include "proto/base/bytes.h"
 
 #define RUNS_MAX 1000u
 

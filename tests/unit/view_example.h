@@ -14,13 +14,13 @@
 
 #include <cmocka.h>
 
-#include "proto/bytes.h"
-#include "proto/cleanup.h"
-#include "proto/codec.h"
-#include "proto/frame.h"
-#include "proto/link.h"
-#include "proto/manifest.h"
-#include "proto/message.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/link.h"
+#include "proto/manifest/manifest.h"
+#include "proto/message/message.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
 
 struct script {
 	struct link link;

@@ -1,0 +1,226 @@
+#include "proto/base/bytes.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/error.h"
+
+#define BUFFER_FIRST_CAPACITY 256u
+#define VARINT_LEN_MAX 10u
+
+void buffer_reserve(struct buffer *buffer, size_t more)
+{
+	if (buffer->capacity - buffer->len >= more)
+		return;
+	claim(more <= SIZE_MAX / 4 && buffer->len <= SIZE_MAX / 4);
+	size_t capacity = buffer->capacity * 2;
+	if (capacity < BUFFER_FIRST_CAPACITY)
+		capacity = BUFFER_FIRST_CAPACITY;
+	if (capacity < buffer->len + more)
+		capacity = buffer->len + more;
+	buffer->at = must_realloc(buffer->at, capacity);
+	buffer->capacity = capacity;
+}
+
+void buffer_put(struct buffer *buffer, const void *data, size_t len)
+{
+	if (len == 0)
+		return;
+	buffer_reserve(buffer, len);
+	memcpy(buffer->at + buffer->len, data, len);
+	buffer->len += len;
+}
+
+/* The low `size` bytes of value, the lowest first. */
+static void put_little_endian(struct buffer *buffer, uint64_t value, size_t size)
+{
+	uint64_t little = htole64(value);
+	buffer_reserve(buffer, size);
+	memcpy(buffer->at + buffer->len, &little, size);
+	buffer->len += size;
+}
+
+void buffer_put_u8(struct buffer *buffer, uint8_t value)
+{
+	put_little_endian(buffer, value, 1);
+}
+
+void buffer_put_u16(struct buffer *buffer, uint16_t value)
+{
+	put_little_endian(buffer, value, 2);
+}
+
+void buffer_put_u32(struct buffer *buffer, uint32_t value)
+{
+	put_little_endian(buffer, value, 4);
+}
+
+void buffer_put_u64(struct buffer *buffer, uint64_t value)
+{
+	put_little_endian(buffer, value, 8);
+}
+
+void buffer_put_varint(struct buffer *buffer, uint64_t value)
+{
+	buffer_reserve(buffer, VARINT_LEN_MAX);
+	uint8_t *at = buffer->at + buffer->len;
+	for (; value >= 0x80; value >>= 7)
+		*at++ = (uint8_t)(value | 0x80);
+	*at++ = (uint8_t)value;
+	buffer->len = (size_t)(at - buffer->at);
+}
+
+size_t varint_len(uint64_t value)
+{
+	size_t len = 1;
+	for (; value >= 0x80; value >>= 7)
+		len++;
+	return len;
+}
+
+void buffer_put_zigzag(struct buffer *buffer, int64_t value)
+{
+	buffer_put_varint(buffer, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+	buffer->len = 0;
+}
+
+void buffer_fini(struct buffer *buffer)
+{
+	free(buffer->at);
+	*buffer = (struct buffer){0};
+}
+
+struct reader reader_of(const void *data, size_t len)
+{
+	return (struct reader){
+		.at = data ? data : (const uint8_t *)"",
+		.left = len,
+	};
+}
+
+const uint8_t *reader_bytes(struct reader *reader, size_t len)
+{
+	if (reader->failed || reader->left < len) {
+		reader->failed = true;
+		reader->left = 0;
+		return NULL;
+	}
+	const uint8_t *at = reader->at;
+	reader->at += len;
+	reader->left -= len;
+	return at;
+}
+
+static uint64_t read_little_endian(struct reader *reader, size_t size)
+{
+	const uint8_t *at = reader_bytes(reader, size);
+	uint64_t little = 0;
+	if (at)
+		memcpy(&little, at, size);
+	return le64toh(little);
+}
+
+uint8_t reader_u8(struct reader *reader)
+{
+	return (uint8_t)read_little_endian(reader, 1);
+}
+
+uint16_t reader_u16(struct reader *reader)
+{
+	return (uint16_t)read_little_endian(reader, 2);
+}
+
+uint32_t reader_u32(struct reader *reader)
+{
+	return (uint32_t)read_little_endian(reader, 4);
+}
+
+uint64_t reader_u64(struct reader *reader)
+{
+	return read_little_endian(reader, 8);
+}
+
+/* Bytes of the varint at `at`; 0 unless it ends within `left`, is minimal and fits. */
+static size_t varint_end(const uint8_t *at, size_t left)
+{
+	size_t len = 0;
+	while (len < left && len < VARINT_LEN_MAX && at[len] & 0x80)
+		len++;
+	if (len == left || len == VARINT_LEN_MAX)
+		return 0;
+	bool padded = len > 0 && at[len] == 0;
+	bool beyond = len == VARINT_LEN_MAX - 1 && at[len] > 1;
+	return padded || beyond ? 0 : len + 1;
+}
+
+uint64_t reader_varint(struct reader *reader)
+{
+	size_t len = varint_end(reader->at, reader->left);
+	const uint8_t *at = reader_bytes(reader, len > 0 ? len : SIZE_MAX);
+	uint64_t value = 0;
+	for (size_t i = 0; at && i < len; i++)
+		value |= (uint64_t)(at[i] & 0x7f) << (7 * i);
+	return value;
+}
+
+int64_t reader_zigzag(struct reader *reader)
+{
+	uint64_t folded = reader_varint(reader);
+	return (int64_t)((folded >> 1) ^ (~(folded & 1) + 1));
+}
+
+void reader_copy(struct reader *reader, void *ret_data, size_t len)
+{
+	const uint8_t *at = reader_bytes(reader, len);
+	if (len == 0)
+		return;
+	if (at)
+		memcpy(ret_data, at, len);
+	else
+		memset(ret_data, 0, len);
+}
+
+static void *or_abort(void *at, size_t size)
+{
+	if (at)
+		return at;
+	(void)fprintf(stderr, "out of memory: %zu bytes could not be had\n", size);
+	abort();
+}
+
+void *must_alloc(size_t size)
+{
+	return or_abort(malloc(size > 0 ? size : 1), size);
+}
+
+void *must_calloc(size_t count, size_t size)
+{
+	bool none = count == 0 || size == 0;
+	return or_abort(none ? calloc(1, 1) : calloc(count, size), size);
+}
+
+void *must_realloc(void *at, size_t size)
+{
+	return or_abort(realloc(at, size > 0 ? size : 1), size);
+}
+
+char *must_strdup(const char *text)
+{
+	return must_memdup(text, strlen(text));
+}
+
+char *must_memdup(const void *data, size_t len)
+{
+	char *copy = must_alloc(len + 1);
+	if (len > 0)
+		memcpy(copy, data, len);
+	copy[len] = '\0';
+	return copy;
+}

@@ -1,0 +1,144 @@
+#include "proto/base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+
+struct entry {
+	const char *name;
+	const char *text;
+	int exit_status;
+};
+
+/* By wire number; 0 and gaps are empty. */
+static const struct entry entries[] = {
+#define ERR_ENTRY(constant, name_, number, exit_status_, text_)                          \
+	[number] = {.name = (name_), .text = (text_), .exit_status = (exit_status_)},
+	ERR_LIST(ERR_ENTRY)
+#undef ERR_ENTRY
+};
+
+#define ENTRY_COUNT (sizeof entries / sizeof *entries)
+
+/* NULL for 0 and for a code that is not in the list. */
+static const struct entry *entry_of(int code)
+{
+	if (code >= 0 || code <= -(int)ENTRY_COUNT)
+		return NULL;
+	const struct entry *entry = &entries[-code];
+	return entry->name ? entry : NULL;
+}
+
+static size_t back_to_character(const char *text, size_t at)
+{
+	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+		at--;
+	return at;
+}
+
+static size_t on_to_character(const char *text, size_t at)
+{
+	while (((unsigned char)text[at] & 0xc0) == 0x80)
+		at++;
+	return at;
+}
+
+/* The beginning names the thing and the end says why, so the middle is what goes. */
+static void copy_sentence(char ret_text[ERROR_TEXT_SIZE], const char *sentence)
+{
+	static const char gap[] = "…";
+	size_t len = strlen(sentence);
+	if (len < ERROR_TEXT_SIZE) {
+		memcpy(ret_text, sentence, len + 1);
+		return;
+	}
+	size_t half = (ERROR_TEXT_SIZE - sizeof gap) / 2;
+	size_t head = back_to_character(sentence, half);
+	size_t tail = on_to_character(sentence, len - half);
+	memcpy(ret_text, sentence, head);
+	memcpy(ret_text + head, gap, sizeof gap - 1);
+	memcpy(ret_text + head + sizeof gap - 1, sentence + tail, len - tail + 1);
+}
+
+/* sentence may be NULL: there was no memory to write it. */
+static int keep(struct error *error, int code, const char *sentence)
+{
+	copy_sentence(error->text, sentence ? sentence : error_text(code));
+	error->code = code;
+	return code;
+}
+
+int error_set(struct error *error, int code, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	char *sentence AUTO_FREE = NULL;
+	if (vasprintf(&sentence, format, arguments) < 0)
+		sentence = NULL;
+	va_end(arguments);
+	return keep(error, code, sentence);
+}
+
+static int code_for_errno(int code, int error_number)
+{
+	if (error_number == ENOSPC || error_number == EDQUOT)
+		return ERR_NO_ROOM;
+	return error_number == ENOMEM ? ERR_NO_MEMORY : code;
+}
+
+int error_set_errno(struct error *error, int code, int error_number, const char *format,
+		    ...)
+{
+	char reason_room[128];
+	const char *reason = strerror_r(error_number, reason_room, sizeof reason_room);
+	va_list arguments;
+	va_start(arguments, format);
+	char *what AUTO_FREE = NULL;
+	if (vasprintf(&what, format, arguments) < 0)
+		what = NULL;
+	va_end(arguments);
+	char *sentence AUTO_FREE = NULL;
+	if (what && asprintf(&sentence, "%s: %s", what, reason) < 0)
+		sentence = NULL;
+	return keep(error, code_for_errno(code, error_number), sentence);
+}
+
+const char *error_name(int code)
+{
+	const struct entry *entry = entry_of(code);
+	return entry ? entry->name : "unknown";
+}
+
+const char *error_text(int code)
+{
+	const struct entry *entry = entry_of(code);
+	return entry ? entry->text : "an unknown error";
+}
+
+int error_exit_status(int code)
+{
+	if (code == 0)
+		return 0;
+	const struct entry *entry = entry_of(code);
+	return entry ? entry->exit_status : 1;
+}
+
+uint32_t error_to_wire(int code)
+{
+	return (uint32_t) - (entry_of(code) ? code : ERR_INTERNAL);
+}
+
+int error_from_wire(uint32_t number)
+{
+	return number < ENTRY_COUNT && entries[number].name ? -(int)number : ERR_INTERNAL;
+}
+
+void claim_failed(const char *what, const char *file, int line)
+{
+	(void)fprintf(stderr, "%s:%d: this should be true: %s\n", file, line, what);
+	abort();
+}

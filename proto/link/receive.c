@@ -1,0 +1,294 @@
+/* The receiving half of a link. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/link/link.h"
+#include "proto/link/wait.h"
+
+static int at_end(struct link *link, struct error *error)
+{
+	if (link->early_len == 0 && !link->receive_torn)
+		return link_lost(link, EPIPE, error);
+	return error_set(error, ERR_LOST,
+			 "%s closed the connection in the middle of a message",
+			 link->peer);
+}
+
+/* Until there is something to read, sending what is queued meanwhile. */
+static int await_input(struct link *link, struct error *error)
+{
+	for (;;) {
+		short events = link_waiting(link) ? POLLIN | POLLOUT : POLLIN;
+		int ready = link_await(link, events, error);
+		if (ready < 0)
+			return ready;
+		if (ready & POLLOUT)
+			link_push(link);
+		if (ready & ~POLLOUT)
+			return 0;
+	}
+}
+
+/* At least one byte; returns how many. */
+static int receive_some(struct link *link, struct iovec *pieces, size_t count,
+			struct error *error)
+{
+	for (;;) {
+		struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+		ssize_t got = recvmsg(link->fd, &message, MSG_DONTWAIT);
+		if (got > 0) {
+			link->received_bytes += (size_t)got;
+			return (int)got;
+		}
+		if (got == 0)
+			return at_end(link, error);
+		if (errno != EAGAIN && errno != EINTR)
+			return link_lost(link, errno, error);
+		int ret = errno == EAGAIN ? await_input(link, error) : 0;
+		if (ret < 0)
+			return ret;
+	}
+}
+
+struct header {
+	uint32_t len;
+	uint16_t type;
+	uint8_t flags;
+};
+
+/* Collects a header in link->early, which keeps its part when this is interrupted. */
+static int collect_header(struct link *link, struct error *error)
+{
+	while (link->early_len < WIRE_HEADER_LEN) {
+		struct iovec piece = {
+			.iov_base = link->early + link->early_len,
+			.iov_len = WIRE_HEADER_LEN - link->early_len,
+		};
+		int got = receive_some(link, &piece, 1, error);
+		if (got < 0)
+			return got;
+		link->early_len += (size_t)got;
+	}
+	return 0;
+}
+
+static int check_limit(const struct link *link, const struct header *header,
+		       struct error *error)
+{
+	const char *name = message_type_name(header->type);
+	uint32_t largest = link->bulk_max > link->control_max ? link->bulk_max
+							      : link->control_max;
+	uint32_t max = name ? link->control_max : largest;
+	if (message_type_is_bulk(header->type))
+		max = link->bulk_max;
+	if (max == 0)
+		return error_set(error, ERR_PROTOCOL, "%s sent %s before the greeting",
+				 link->peer, name);
+	if (header->len > max)
+		return error_set(error, ERR_PROTOCOL,
+				 "%s sent a message of type %u (%s) with %u bytes; at "
+				 "most %u are allowed",
+				 link->peer, header->type, name ? name : "unknown",
+				 header->len, max);
+	return 0;
+}
+
+static int check_header(const struct link *link, const struct header *header,
+			uint8_t last_byte, struct error *error)
+{
+	if (last_byte != 0)
+		return error_set(error, ERR_PROTOCOL,
+				 "%s sent something that is not a message", link->peer);
+	if (!message_type_name(header->type) && header->flags & MSG_FLAG_CRITICAL)
+		return error_set(error, ERR_PROTOCOL,
+				 "%s sent a critical message of type %u, which this "
+				 "version does not know",
+				 link->peer, header->type);
+	return check_limit(link, header, error);
+}
+
+/* The next header. From here to the end of its payload the direction counts as torn. */
+static int next_header(struct link *link, struct header *ret_header, struct error *error)
+{
+	if (link->receive_torn)
+		return error_set(
+			error, ERR_LOST,
+			"the connection to %s was lost in the middle of a message",
+			link->peer);
+	int ret = link_woken(link, error);
+	if (ret == 0)
+		ret = collect_header(link, error);
+	if (ret < 0)
+		return ret;
+	link->receive_torn = true;
+	link->early_len = 0;
+	struct reader reader = reader_of(link->early, WIRE_HEADER_LEN);
+	ret_header->len = reader_u32(&reader);
+	ret_header->type = reader_u16(&reader);
+	ret_header->flags = reader_u8(&reader);
+	return check_header(link, ret_header, reader_u8(&reader), error);
+}
+
+/*
+ * Receives the payload into its place. With `ahead` the call that brings its end may
+ * bring the next header too, which saves a call for each message of a stream. Not behind
+ * control messages: a request ends with one, and whoever watches an idle socket must see
+ * the next request there.
+ */
+static int receive_payload(struct link *link, uint8_t *payload, size_t len, bool ahead,
+			   struct error *error)
+{
+	size_t done = 0;
+	while (done < len) {
+		struct iovec pieces[] = {
+			{.iov_base = payload + done, .iov_len = len - done},
+			{.iov_base = link->early, .iov_len = WIRE_HEADER_LEN},
+		};
+		int got = receive_some(link, pieces, ahead ? 2 : 1, error);
+		if (got < 0)
+			return got;
+		done += (size_t)got;
+		if (done >= len)
+			break;
+		/* A short read took all there was: wait at once instead of asking again.
+		 */
+		int ret = await_input(link, error);
+		if (ret < 0)
+			return ret;
+	}
+	link->early_len = done - len;
+	link->receive_torn = false;
+	return 0;
+}
+
+static int skip(struct link *link, size_t len, struct error *error)
+{
+	uint8_t dropped[4096];
+	while (len > 0) {
+		struct iovec piece = {
+			.iov_base = dropped,
+			.iov_len = len < sizeof(dropped) ? len : sizeof(dropped),
+		};
+		int got = receive_some(link, &piece, 1, error);
+		if (got < 0)
+			return got;
+		len -= (size_t)got;
+	}
+	link->receive_torn = false;
+	return 0;
+}
+
+static int swallow_keepalive(struct link *link, size_t len, struct error *error)
+{
+	uint8_t *payload AUTO_FREE = must_alloc(len + 1);
+	int ret = receive_payload(link, payload, len, false, error);
+	if (ret < 0)
+		return ret;
+	struct message_memory memory AUTO(message_memory_fini) = {0};
+	struct msg_empty keepalive;
+	return message_decode(&memory, MSG_KEEPALIVE, payload, len, &keepalive, error);
+}
+
+static int error_code_of(const struct msg_error *message)
+{
+	return error_from_wire(message->code <= UINT32_MAX ? (uint32_t)message->code : 0);
+}
+
+/* Receives an ERROR and returns its code. */
+static int receive_error(struct link *link, size_t len, struct error *error)
+{
+	struct buffer *kept = &link->last_error;
+	buffer_reserve(kept, len + 1);
+	int ret = receive_payload(link, kept->at, len, false, error);
+	if (ret < 0)
+		return ret;
+	struct message_memory memory AUTO(message_memory_fini) = {0};
+	struct msg_error message;
+	ret = message_decode(&memory, MSG_ERROR, kept->at, len, &message, error);
+	if (ret < 0)
+		return ret;
+	kept->len = len;
+	char text[ERROR_TEXT_SIZE];
+	int code = error_code_of(&message);
+	if (text_clean(message.message, text, sizeof(text)) == 0)
+		return error_set(error, code, "%s: %s", link->peer, error_text(code));
+	/* Its disk and its files are not those of whoever reads the sentence. */
+	if (code == ERR_NO_ROOM || code == ERR_LOCAL)
+		return error_set(error, code, "%s: %s", link->peer, text);
+	return error_set(error, code, "%s", text);
+}
+
+static int receive_message(struct link *link, const struct header *header,
+			   struct link_message *into, size_t room, struct error *error)
+{
+	bool fits = into->payload && header->len <= room;
+	uint8_t *fresh AUTO_FREE = fits ? NULL : must_alloc(header->len + 1);
+	uint8_t *place = fits ? into->payload : fresh;
+	bool ahead = message_type_is_bulk(header->type);
+	int ret = receive_payload(link, place, header->len, ahead, error);
+	if (ret < 0)
+		return ret;
+	*into = (struct link_message){
+		.type = header->type,
+		.flags = header->flags,
+		.len = header->len,
+		.payload = fits ? place : take_ptr(&fresh),
+	};
+	return 0;
+}
+
+int link_receive(struct link *link, struct link_message *into, size_t room,
+		 struct error *error)
+{
+	buffer_clear(&link->last_error);
+	for (;;) {
+		struct header header = {0};
+		int ret = next_header(link, &header, error);
+		if (ret < 0)
+			return ret;
+		if (header.type == MSG_ERROR)
+			return receive_error(link, header.len, error);
+		if (!message_type_name(header.type))
+			ret = skip(link, header.len, error);
+		else if (header.type == MSG_KEEPALIVE)
+			ret = swallow_keepalive(link, header.len, error);
+		else
+			return receive_message(link, &header, into, room, error);
+		if (ret < 0)
+			return ret;
+		if (link->tell_swallowed) {
+			*into = (struct link_message){.payload = into->payload};
+			return 0;
+		}
+	}
+}
+
+int link_expect(struct link *link, uint16_t type, struct link_message *into,
+		struct error *error)
+{
+	struct link_message message = {0};
+	int ret = link_receive(link, &message, 0, error);
+	if (ret < 0)
+		return ret;
+	uint8_t *payload AUTO_FREE = message.payload;
+	if (message.type != type)
+		return error_set(error, ERR_PROTOCOL, "%s sent %s where %s was due",
+				 link->peer, message_type_name(message.type),
+				 message_type_name(type));
+	message.payload = take_ptr(&payload);
+	*into = message;
+	return 0;
+}
+
+bool link_last_error(struct link *link, struct message_memory *memory,
+		     struct msg_error *ret_error)
+{
+	if (link->last_error.len == 0)
+		return false;
+	struct error ignored;
+	return message_decode(memory, MSG_ERROR, link->last_error.at,
+			      link->last_error.len, ret_error, &ignored) == 0;
+}

@@ -1,0 +1,317 @@
+/* The sending half of a link. */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/link/link.h"
+#include "proto/link/wait.h"
+
+/* What is read at a time from a file that cannot be sent by sendfile(). */
+#define COPY_LEN (64u * 1024u)
+/* Sent bytes that may stay in the queue before the rest moves to its front. */
+#define QUEUE_SLACK_LEN (256u * 1024u)
+
+struct wire_header {
+	uint8_t bytes[WIRE_HEADER_LEN];
+};
+
+static struct wire_header header_of(uint16_t type, size_t len)
+{
+	return (struct wire_header){{
+		(uint8_t)len,
+		(uint8_t)(len >> 8),
+		(uint8_t)(len >> 16),
+		(uint8_t)(len >> 24),
+		(uint8_t)type,
+		(uint8_t)(type >> 8),
+		(uint8_t)(type == MSG_KEEPALIVE ? 0 : MSG_FLAG_CRITICAL),
+		0,
+	}};
+}
+
+/* Bytes that remain to be sent, in pieces. */
+struct pieces {
+	struct iovec *at;
+	size_t count;
+};
+
+static void advance(struct pieces *pieces, size_t sent)
+{
+	while (pieces->count > 0 && sent >= pieces->at->iov_len) {
+		sent -= pieces->at->iov_len;
+		pieces->at++;
+		pieces->count--;
+	}
+	if (pieces->count > 0) {
+		pieces->at->iov_base = (uint8_t *)pieces->at->iov_base + sent;
+		pieces->at->iov_len -= sent;
+	}
+}
+
+/* After a failed call: waits where it would block. 0 means: try again. */
+static int retry(struct link *link, int error_number, struct error *error)
+{
+	if (error_number == EINTR)
+		return 0;
+	if (error_number != EAGAIN)
+		return link_lost(link, error_number, error);
+	int ready = link_await(link, POLLOUT, error);
+	return ready < 0 ? ready : 0;
+}
+
+static int send_pieces(struct link *link, struct pieces pieces, int flags,
+		       struct error *error)
+{
+	while (pieces.count > 0) {
+		struct msghdr message = {.msg_iov = pieces.at,
+					 .msg_iovlen = pieces.count};
+		ssize_t sent = sendmsg(link->fd, &message, flags | MSG_NOSIGNAL);
+		if (sent < 0) {
+			int ret = retry(link, errno, error);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		link->sent_bytes += (size_t)sent;
+		advance(&pieces, (size_t)sent);
+	}
+	return 0;
+}
+
+/* Before a message, held: a KEEPALIVE must not tear this half behind the look at it. The
+ * wake-up, the state of this half, the size, the queue. */
+static int begin(struct link *link, uint16_t type, size_t len, struct error *error)
+{
+	size_t max = message_type_is_bulk(type) ? BULK_LEN_MAX : CONTROL_LEN_MAX;
+	if (len > max)
+		return error_set(
+			error, ERR_LIMIT,
+			"the message %s would have %zu bytes; at most %zu are allowed",
+			message_type_name(type), len, max);
+	int ret = link_woken(link, error);
+	return ret < 0 ? ret : link_flush(link, error);
+}
+
+/* After a message that began when `before` bytes had been sent. */
+static int end(struct link *link, uint64_t before, int ret)
+{
+	if (ret < 0 && link->sent_bytes > before)
+		link->send_torn = true;
+	return ret;
+}
+
+static size_t total_len(const struct iovec *pieces, int count)
+{
+	size_t len = 0;
+	for (int i = 0; i < count; i++)
+		len += pieces[i].iov_len;
+	return len;
+}
+
+/* A KEEPALIVE of another thread takes no longer than one system call. */
+static void hold(struct link *link)
+{
+	while (atomic_exchange(&link->sending, true))
+		sched_yield();
+}
+
+static void release(struct link *link)
+{
+	atomic_store(&link->sending, false);
+}
+
+void link_keepalive(struct link *link)
+{
+	static const uint8_t keepalive[] = {1, 0, 0, 0, MSG_KEEPALIVE, 0, 0, 0, 0x80};
+	if (atomic_exchange(&link->sending, true))
+		return;
+	if (!link->send_torn) {
+		ssize_t sent = send(link->fd, keepalive, sizeof(keepalive),
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		link->send_torn = sent > 0 && sent < (ssize_t)sizeof(keepalive);
+	}
+	release(link);
+}
+
+int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int count,
+	      struct error *error)
+{
+	claim(count >= 0 && count <= LINK_PIECES_MAX);
+	size_t len = total_len(pieces, count);
+	struct wire_header header = header_of(type, len);
+	struct iovec all[1 + LINK_PIECES_MAX] = {{&header, sizeof(header)}};
+	for (int i = 0; i < count; i++)
+		all[1 + i] = pieces[i];
+	struct pieces whole = {.at = all, .count = 1 + (size_t)count};
+	hold(link);
+	int ret = begin(link, type, len, error);
+	uint64_t before = link->sent_bytes;
+	if (ret == 0)
+		ret = end(link, before, send_pieces(link, whole, 0, error));
+	release(link);
+	return ret;
+}
+
+int link_send_control(struct link *link, uint16_t type, const void *message,
+		      struct error *error)
+{
+	struct buffer payload AUTO(buffer_fini) = {0};
+	message_encode(&payload, type, message);
+	struct iovec piece = {.iov_base = payload.at, .iov_len = payload.len};
+	return link_send(link, type, &piece, 1, error);
+}
+
+static int short_file(size_t left, struct error *error)
+{
+	return error_set(error, ERR_DAMAGED,
+			 "a stored file ends %zu bytes before what was to be sent of it",
+			 left);
+}
+
+/* For files that sendfile() refuses. */
+static int copy_file(struct link *link, int file_fd, off_t offset, size_t left,
+		     struct error *error)
+{
+	void *copy AUTO_FREE = must_alloc(COPY_LEN);
+	while (left > 0) {
+		size_t want = left < COPY_LEN ? left : COPY_LEN;
+		ssize_t got = pread(file_fd, copy, want, offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_set_errno(error, ERR_DAMAGED, errno,
+					       "a stored file cannot be read");
+		if (got == 0)
+			return short_file(left, error);
+		struct iovec piece = {.iov_base = copy, .iov_len = (size_t)got};
+		int ret = send_pieces(link, (struct pieces){&piece, 1}, 0, error);
+		if (ret < 0)
+			return ret;
+		offset += got;
+		left -= (size_t)got;
+	}
+	return 0;
+}
+
+/* Errors that a failing sendfile() has from the file, not from the socket. */
+static bool is_file_error(int error_number)
+{
+	return error_number == EIO || error_number == EOVERFLOW ||
+	       error_number == EBADF || error_number == EISDIR;
+}
+
+static int send_file(struct link *link, int file_fd, off_t offset, size_t left,
+		     struct error *error)
+{
+	while (left > 0) {
+		ssize_t sent = sendfile(link->fd, file_fd, &offset, left);
+		if (sent < 0 && (errno == EINVAL || errno == ENOSYS || errno == ESPIPE))
+			return copy_file(link, file_fd, offset, left, error);
+		if (sent < 0 && is_file_error(errno))
+			return error_set_errno(error, ERR_DAMAGED, errno,
+					       "a stored file cannot be read");
+		if (sent < 0) {
+			int ret = retry(link, errno, error);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (sent == 0)
+			return short_file(left, error);
+		link->sent_bytes += (size_t)sent;
+		left -= (size_t)sent;
+	}
+	return 0;
+}
+
+int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offset,
+		   size_t len, struct error *error)
+{
+	struct wire_header header = header_of(type, len);
+	struct iovec piece = {.iov_base = &header, .iov_len = sizeof(header)};
+	int flags = len > 0 ? MSG_MORE : 0;
+	hold(link);
+	int ret = begin(link, type, len, error);
+	uint64_t before = link->sent_bytes;
+	if (ret == 0)
+		ret = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
+	if (ret == 0)
+		ret = send_file(link, file_fd, (off_t)offset, len, error);
+	ret = end(link, before, ret);
+	release(link);
+	return ret;
+}
+
+bool link_waiting(const struct link *link)
+{
+	return link->queue.len > link->queue_sent;
+}
+
+static void drop_sent(struct link *link)
+{
+	size_t left = link->queue.len - link->queue_sent;
+	if (left > 0 && link->queue_sent < QUEUE_SLACK_LEN)
+		return;
+	if (left > 0)
+		memmove(link->queue.at, link->queue.at + link->queue_sent, left);
+	link->queue.len = left;
+	link->queue_sent = 0;
+}
+
+static void drop_queue(struct link *link)
+{
+	buffer_clear(&link->queue);
+	link->queue_sent = 0;
+	link->send_torn = true;
+}
+
+void link_push(struct link *link)
+{
+	while (link_waiting(link)) {
+		ssize_t sent = send(link->fd, link->queue.at + link->queue_sent,
+				    link->queue.len - link->queue_sent,
+				    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno != EAGAIN)
+			drop_queue(link);
+		if (sent < 0)
+			return;
+		link->sent_bytes += (size_t)sent;
+		link->queue_sent += (size_t)sent;
+		drop_sent(link);
+	}
+}
+
+void link_queue(struct link *link, uint16_t type, const void *payload, size_t len)
+{
+	claim(len <= (message_type_is_bulk(type) ? BULK_LEN_MAX : CONTROL_LEN_MAX));
+	if (link->send_torn)
+		return;
+	struct wire_header header = header_of(type, len);
+	buffer_put(&link->queue, &header, sizeof(header));
+	buffer_put(&link->queue, payload, len);
+	link_push(link);
+}
+
+int link_flush(struct link *link, struct error *error)
+{
+	link_push(link);
+	while (link_waiting(link)) {
+		int ready = link_await(link, POLLOUT, error);
+		if (ready < 0)
+			return ready;
+		link_push(link);
+	}
+	if (link->send_torn)
+		return error_set(error, ERR_LOST,
+				 "the connection to %s was lost while sending",
+				 link->peer);
+	return 0;
+}

@@ -1,0 +1,102 @@
+/*
+ * The one glob dialect (rule T1, PROTOCOL.md §6.1), for persist's PATHs, excludes,
+ * attach's filters and ls. Bytes, not characters. A pattern is compiled once and matched
+ * often; matching is bounded: O(pattern × path), no exponential backtracking; braces are
+ * expanded when compiled, with a bound on the number of alternatives.
+ *
+ * A compiled glob is immutable and may be used from any thread.
+ */
+#ifndef BATON_PROTO_PATH_GLOB_H
+#define BATON_PROTO_PATH_GLOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/base/error.h"
+
+struct glob;
+
+/*
+ * Compiles. pattern: bytes without NUL. Fails with ERR_USAGE (a sentence that shows the
+ * pattern and what is wrong: an open bracket or brace, a range that is backwards, nothing
+ * at all, a leading "/", "..", a trailing backslash) or ERR_LIMIT (PATTERN_LEN_MAX, 1024
+ * alternatives). "." components and doubled or trailing "/" are cleaned; a trailing "/"
+ * or "/." means directories only. *ret_glob is owned by the caller.
+ *
+ * Where the dialect could be read in two ways:
+ * - `**` beside other bytes is a `*`. A `**` at the end takes one component or more, so
+ *   that `a/` + `**` gives all below a and not a itself; elsewhere it may take none.
+ * - A set never takes a '/'. In it a ']' that is first, and a '-' that is first or last,
+ *   are themselves; '^' is an ordinary byte, and so is `[:`. `\` escapes there too.
+ * - `\xHH` is the byte with that number, `\` before anything else the byte behind it: what
+ *   path_escape() writes of a name is a pattern of that name, its other signs aside.
+ * - Braces are expanded first, as text; what stands in a set or behind a `\` is no brace
+ *   and no comma. `{a}` is `a`. A '}' or ']' that closes nothing is itself.
+ * - `.` (or `./`) is the root, the path of length 0.
+ */
+int glob_new(const char *pattern, size_t len, struct glob **ret_glob,
+	     struct error *error);
+
+/* The pattern that matches exactly this text (every special byte escaped), cleaned and
+ * refused as above. */
+int glob_new_literal(const char *path, size_t len, struct glob **ret_glob,
+		     struct error *error);
+
+void glob_free(struct glob *glob); /* NULL is fine */
+
+/* Whether no byte of the pattern is special, so that it matches one path. */
+bool glob_is_literal(const struct glob *glob);
+
+/* That path, cleaned and unescaped, with a NUL; borrowed. NULL if not literal. */
+const char *glob_literal_path(const struct glob *glob);
+
+/* Whether the pattern, as given, has no '/' (but a trailing one): as an exclude it
+ * matches at any depth, unless it is "./NAME". False for `.`, the root. */
+bool glob_is_basename(const struct glob *glob);
+
+/* Whether the pattern matches this whole path (not merely a directory above it). */
+bool glob_matches(const struct glob *glob, const char *path, size_t len, bool is_dir);
+
+/* Whether something strictly below directory dir could match: what a walk must descend
+ * into. dir_len 0 is the root. Exact but for sets that no name can satisfy, and for a
+ * pattern that matches dir itself, which is not looked at. */
+bool glob_may_match_below(const struct glob *glob, const char *dir, size_t dir_len);
+
+/* A set of patterns, for filters. A path is matched when a pattern matches it or any
+ * directory above it (PROTOCOL.md §6.1); parents count as directories. */
+struct glob_set {
+	struct glob **globs; /* owned */
+	size_t count;
+	bool basename_anywhere; /* exclude semantics: a basename pattern at any depth */
+};
+
+/* What a set may hold, beside PATTERNS_MAX: bytes of all alternatives, each counted with
+ * GLOB_ALTERNATIVE_COST more. Bounds what a message of nested braces can cost a daemon in
+ * memory (some eight times as much at worst) and in time for each path. */
+#define GLOB_SET_COST_MAX (2u * 1024u * 1024u)
+#define GLOB_ALTERNATIVE_COST 64u
+
+/* Compiles and adds; ERR_USAGE, ERR_LIMIT. */
+int glob_set_add(struct glob_set *set, const char *pattern, size_t len,
+		 struct error *error);
+bool glob_set_matches(const struct glob_set *set, const char *path, size_t len,
+		      bool is_dir);
+/* The same without looking at parents: for walks, which prune at the parent already. */
+bool glob_set_matches_itself(const struct glob_set *set, const char *path, size_t len,
+			     bool is_dir);
+void glob_set_fini(struct glob_set *set);
+
+/* --only and --exclude of an attach. */
+struct glob_filter {
+	struct glob_set only; /* count 0: everything */
+	struct glob_set exclude;
+};
+
+/* Whether the path is part of what is attached. */
+bool glob_filter_takes(const struct glob_filter *filter, const char *path, size_t len,
+		       bool is_dir);
+/* Whether something strictly below a directory that is not taken can be. */
+bool glob_filter_enters(const struct glob_filter *filter, const char *dir, size_t len);
+void glob_filter_fini(struct glob_filter *filter);
+
+#endif

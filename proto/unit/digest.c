@@ -1,0 +1,157 @@
+#include "proto/unit/digest.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <xxhash.h>
+#if defined(__x86_64__) && !BATON_STATIC
+#include <xxh_x86dispatch.h> /* AVX2 and AVX-512 where the processor has them */
+#endif
+#if defined(__x86_64__) && BATON_STATIC
+#include <sys/platform/x86.h>
+
+#include "proto/unit/digest_vector.h"
+#endif
+
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+
+static const char digest_prefix[] = "sha256:";
+
+#if defined(__x86_64__) && BATON_STATIC
+/* Below this length XXH3 does not use them. */
+#define VECTOR_LEN_MIN 241u
+
+static XXH128_hash_t xxh3_of(const void *data, size_t len)
+{
+	if (len >= VECTOR_LEN_MIN && CPU_FEATURE_ACTIVE(AVX512F))
+		return digest_vector_avx512(data, len);
+	if (len >= VECTOR_LEN_MIN && CPU_FEATURE_ACTIVE(AVX2))
+		return digest_vector_avx2(data, len);
+	return XXH3_128bits(data, len);
+}
+#else
+static XXH128_hash_t xxh3_of(const void *data, size_t len)
+{
+	return XXH3_128bits(data, len);
+}
+#endif
+
+struct xxh128 xxh128_of(const void *data, size_t len)
+{
+	XXH128_canonical_t canonical;
+	XXH128_canonicalFromHash(&canonical, xxh3_of(data, len));
+	struct xxh128 hash;
+	memcpy(hash.bytes, canonical.digest, sizeof hash.bytes);
+	return hash;
+}
+
+uint64_t xxh64_of(const void *data, size_t len)
+{
+	return XXH3_64bits(data, len);
+}
+
+uint64_t xxh64_of_two(const void *first, size_t first_len, const void *second,
+		      size_t second_len)
+{
+	XXH3_state_t *state = XXH3_createState();
+	claim(state && XXH3_64bits_reset(state) == XXH_OK);
+	(void)XXH3_64bits_update(state, first, first_len);
+	(void)XXH3_64bits_update(state, second, second_len);
+	uint64_t hash = XXH3_64bits_digest(state);
+	(void)XXH3_freeState(state);
+	return hash;
+}
+
+/* ---- comparing, tables ------------------------------------------------------------ */
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool unit_key_equal(const struct unit_key *a, const struct unit_key *b)
+{
+	return a->len == b->len && xxh128_equal(&a->xxh, &b->xxh);
+}
+
+bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
+{
+	return unit_key_equal(&a->key, &b->key) && digest_equal(&a->sha, &b->sha);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static uint64_t table_seed[2];
+
+static void start(void)
+{
+	claim(getrandom(table_seed, sizeof table_seed, 0) == (ssize_t)sizeof table_seed);
+}
+
+/* One folded multiplication (as in wyhash) with a seed of this process: keys are claims
+ * of a peer, who must not be able to choose which of them share a bucket. */
+uint64_t unit_key_hash(const struct unit_key *key)
+{
+	(void)pthread_once(&once, start);
+	uint64_t halves[2];
+	memcpy(halves, key->xxh.bytes, sizeof halves);
+	unsigned __int128 product = (unsigned __int128)(halves[0] ^ table_seed[0]) *
+				    (halves[1] ^ table_seed[1] ^ key->len);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* ---- text ------------------------------------------------------------------------- */
+
+const char *digest_text(const struct digest *digest, char ret_text[DIGEST_TEXT_SIZE])
+{
+	size_t prefix_len = sizeof digest_prefix - 1;
+	memcpy(ret_text, digest_prefix, prefix_len);
+	hex_encode(digest->bytes, sizeof digest->bytes, ret_text + prefix_len);
+	return ret_text;
+}
+
+bool digest_parse(const char *text, struct digest *ret_digest)
+{
+	size_t prefix_len = sizeof digest_prefix - 1;
+	if (strncmp(text, digest_prefix, prefix_len) == 0)
+		text += prefix_len;
+	return hex_decode(text, sizeof ret_digest->bytes, ret_digest->bytes);
+}
+
+void hex_encode(const void *data, size_t len, char *ret_text)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *bytes = data;
+	for (size_t i = 0; i < len; i++) {
+		ret_text[2 * i] = digits[bytes[i] >> 4];
+		ret_text[2 * i + 1] = digits[bytes[i] & 0xf];
+	}
+	ret_text[2 * len] = '\0';
+}
+
+/* 0 … 15, or -1. */
+static int digit_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+bool hex_decode(const char *text, size_t len, void *ret_data)
+{
+	if (strlen(text) != 2 * len || strspn(text, "0123456789abcdefABCDEF") != 2 * len)
+		return false;
+	uint8_t *bytes = ret_data;
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)(digit_value(text[2 * i]) * 16 +
+				     digit_value(text[2 * i + 1]));
+	return true;
+}
