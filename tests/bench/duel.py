@@ -15,6 +15,7 @@ import subprocess
 import textwrap
 import time
 
+import ending
 import verify
 from tell import progress, say
 
@@ -169,6 +170,7 @@ class Part:
                     [seconds[baton], seconds[other]])
 
     def _step(self, contender, key, method):
+        ending.go_on()
         if self.cold:
             drop_caches()
         progress(f"{self.told}: {contender.name}: {TITLES[key]}")

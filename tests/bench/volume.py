@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import tempfile
 
+from ending import end_children, held_back
+
 
 def file_system(folder):
     """The kernel's name for what folder lies on: tmpfs, ext4, overlay …"""
@@ -21,11 +23,18 @@ def is_memory(folder):
 
 @contextlib.contextmanager
 def scratch_folder(parent):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-bench-", dir=parent))
+    folder = None
     try:
+        with held_back():
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="baton-bench-", dir=parent))
         yield folder
+    except BaseException:
+        end_children()  # whoever still writes would put back what is being removed
+        raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with held_back():
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class NoDisk(Exception):
@@ -63,5 +72,8 @@ def disk(scratch, parent, size):
                 raise NoDisk(f"{command[0]}: {said}") from None
         try:
             yield mounted
+        except BaseException:
+            end_children()  # or it cannot be unmounted
+            raise
         finally:
             subprocess.run(["umount", mounted], check=True)
