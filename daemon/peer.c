@@ -136,6 +136,7 @@ void peer_refuse(struct peer *peer, const struct error *error)
 	log_event(peer->server->log, LOG_WARNING, "refused", error->text, fields, 3);
 	struct msg_error refusal = {
 		.code = error_to_wire(error->code),
+		.exit = (uint64_t)error_exit_status(error->code),
 		.message = text_of(error->text),
 		.retry_ms = error->code == ERR_BUSY ? 1000 : 0,
 	};

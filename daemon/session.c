@@ -73,6 +73,7 @@ static void send_error(struct session *session, const struct error *error)
 {
 	struct msg_error message = session->details;
 	message.code = error_to_wire(error->code);
+	message.exit = (uint64_t)error_exit_status(error->code);
 	message.message = text_of(error->text);
 	struct error ignored = {0};
 	session->link.wake_fd = -1;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,10 +120,25 @@ const char *error_text(int code)
 	return entry ? entry->text : "an unknown error";
 }
 
+/* Foreign codes lie behind all that the list will ever have, in the order of their exit
+ * statuses. */
+#define FOREIGN_CODES (-1000)
+#define FOREIGN_EXIT_MIN 2
+#define FOREIGN_EXIT_MAX 9
+#define FOREIGN_EXIT_UNTOLD 7
+
+static bool is_foreign(int code)
+{
+	return code <= FOREIGN_CODES - FOREIGN_EXIT_MIN &&
+	       code >= FOREIGN_CODES - FOREIGN_EXIT_MAX;
+}
+
 int error_exit_status(int code)
 {
 	if (code == 0)
 		return 0;
+	if (is_foreign(code))
+		return FOREIGN_CODES - code;
 	const struct entry *entry = entry_of(code);
 	return entry ? entry->exit_status : 1;
 }
@@ -132,9 +148,12 @@ uint32_t error_to_wire(int code)
 	return (uint32_t) - (entry_of(code) ? code : ERR_INTERNAL);
 }
 
-int error_from_wire(uint32_t number)
+int error_from_wire(uint64_t number, uint64_t exit_status)
 {
-	return number < ENTRY_COUNT && entries[number].name ? -(int)number : ERR_INTERNAL;
+	if (number < ENTRY_COUNT && entries[number].name)
+		return -(int)number;
+	bool told = exit_status >= FOREIGN_EXIT_MIN && exit_status <= FOREIGN_EXIT_MAX;
+	return FOREIGN_CODES - (told ? (int)exit_status : FOREIGN_EXIT_UNTOLD);
 }
 
 void claim_failed(const char *what, const char *file, int line)

@@ -72,13 +72,16 @@ const char *error_name(int code);
 /* The general text of a code. */
 const char *error_text(int code);
 
-/* Exit status of the client for a code; 0 for 0, 1 for a foreign code. */
+/* Exit status of the client for a code; 0 for 0, 1 for what is no code. */
 int error_exit_status(int code);
 
-/* Number on the wire for a code (positive), and back; a foreign number gives
- * ERR_INTERNAL. */
+/* Number on the wire for a code (positive); that of ERR_INTERNAL for what has none. */
 uint32_t error_to_wire(int code);
-int error_from_wire(uint32_t number);
+
+/* The code of a number on the wire. One that is not in the list (of a later version, or
+ * none at all) gives a foreign code, which is named "unknown" and has the exit status that
+ * the sender gave with it (ERROR's `exit`): 2 … 9, or 7 where it gave no such. */
+int error_from_wire(uint64_t number, uint64_t exit_status);
 
 /* Our own bugs: prints file, line and the claim, then abort(). Stays on in release
  * builds; input never trips it. */

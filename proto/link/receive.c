@@ -192,11 +192,6 @@ static int swallow_keepalive(struct link *link, size_t len, struct error *error)
 	return message_decode(&memory, MSG_KEEPALIVE, payload, len, &keepalive, error);
 }
 
-static int error_code_of(const struct msg_error *message)
-{
-	return error_from_wire(message->code <= UINT32_MAX ? (uint32_t)message->code : 0);
-}
-
 /* Receives an ERROR and returns its code. */
 static int receive_error(struct link *link, size_t len, struct error *error)
 {
@@ -212,7 +207,7 @@ static int receive_error(struct link *link, size_t len, struct error *error)
 		return ret;
 	kept->len = len;
 	char text[ERROR_TEXT_SIZE];
-	int code = error_code_of(&message);
+	int code = error_from_wire(message.code, message.exit);
 	if (text_clean(message.message, text, sizeof(text)) == 0)
 		return error_set(error, code, "%s: %s", link->peer, error_text(code));
 	/* Its disk and its files are not those of whoever reads the sentence. */

@@ -90,6 +90,7 @@ TABLE(welcome, msg_welcome, "");
 
 static const struct message_field error_fields[] = {
 	FIELD(msg_error, code, UINT, .required = true),
+	FIELD(msg_error, exit, UINT),
 	FIELD(msg_error, message, SENTENCE, .unclean = true),
 	FIELD(msg_error, retry_ms, UINT),
 	FIELD(msg_error, conflicts, MAP, .list = true, .map = &conflict_table),

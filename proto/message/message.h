@@ -106,6 +106,7 @@ struct msg_conflict {
 
 struct msg_error {
 	uint64_t code; /* wire number */
+	uint64_t exit; /* status of a client that does not know the code */
 	struct text message;
 	uint64_t retry_ms;
 	struct {

@@ -304,14 +304,21 @@ class BrokenConnections(HostileView):
 
         self.assert_repelled(script, 6)
 
-    def test_an_error_that_was_never_defined(self):
-        def script(link):
-            fake_daemon.greet(link)
-            link.send_map(Type.ERROR, {"code": 4711, "message": "new\x1b[2J trouble"})
-            link.drain()
+    def test_an_error_of_a_later_version_has_the_exit_status_that_it_came_with(self):
+        """It is no bug of this client, and whether to try again is not known (F15)."""
+        for code in (0, 26, 4711, 10**9, 2**40):
+            for told, status in (({}, 7), ({"exit": 5}, 5), ({"exit": 8}, 8), ({"exit": 1}, 7),
+                                 ({"exit": 0}, 7), ({"exit": 10}, 7)):
+                with self.subTest(code=code, **told):
+                    def script(link, error={"code": code, "message": "new\x1b[2J way", **told}):
+                        fake_daemon.greet(link)
+                        link.send_map(Type.ERROR, error)
+                        link.drain()
 
-        result = self.assert_repelled(script, 1)
-        self.assertNotIn(b"\x1b", result.err)
+                    result = self.run_client(script, status)
+                    self.assertEqual(result.err, b"baton: new?[2J way\n")
+                    self.assertFalse(self.dir.exists())
+                    self.assertEqual(self.fake.connections, 1)
 
     def test_garbage(self):
         rng = random.Random(1)

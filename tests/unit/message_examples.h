@@ -81,6 +81,7 @@ static const struct msg_welcome full_welcome = {
 static const struct msg_welcome minimal_welcome = {0};
 static const struct msg_error full_error = {
 	.code = 7,
+	.exit = 4,
 	.message = T("2 paths are in conflict"),
 	.retry_ms = 1500,
 	.conflicts = LIST(some_conflicts),

@@ -15,7 +15,8 @@ static void each_code_travels_over_the_wire(void **state)
 	(void)state;
 #define CHECK(constant, name, number, exit_status, text)                                 \
 	assert_int_equal(error_to_wire(ERR_##constant), number);                         \
-	assert_int_equal(error_from_wire(number), ERR_##constant);                       \
+	assert_int_equal(error_from_wire(number, 0), ERR_##constant);                    \
+	assert_int_equal(error_from_wire(number, 5), ERR_##constant);                    \
 	assert_string_equal(error_name(ERR_##constant), name);                           \
 	assert_string_equal(error_text(ERR_##constant), text);                           \
 	assert_int_equal(error_exit_status(ERR_##constant), exit_status);
@@ -34,18 +35,39 @@ static void numbers_are_those_of_the_protocol(void **state)
 	assert_int_equal(error_exit_status(ERR_NO_MEMORY), 8);
 }
 
-static void foreign_numbers_are_internal_and_named_unknown(void **state)
+/* A code of a later version is no bug of this one (exit 1). */
+static void foreign_numbers_have_the_exit_status_that_came_with_them(void **state)
 {
 	(void)state;
-	assert_int_equal(error_from_wire(0), ERR_INTERNAL);
-	assert_int_equal(error_from_wire(26), ERR_INTERNAL);
-	assert_int_equal(error_from_wire(UINT32_MAX), ERR_INTERNAL);
-	assert_int_equal(error_to_wire(-1000), 1);
+	static const uint64_t numbers[] = {
+		0,         26, 999, 1000, 1007, 1000000000, UINT32_MAX, UINT32_MAX + 2ull,
+		UINT64_MAX};
+	static const uint64_t untold[] = {0, 1, 10, 255, UINT32_MAX, UINT64_MAX};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		for (uint64_t status = 2; status <= 9; status++) {
+			int code = error_from_wire(numbers[i], status);
+			assert_true(code < 0);
+			assert_int_equal(error_exit_status(code), status);
+			assert_string_equal(error_name(code), "unknown");
+			assert_int_equal(error_to_wire(code), 1);
+		}
+		for (size_t k = 0; k < sizeof untold / sizeof *untold; k++)
+			assert_int_equal(
+				error_exit_status(error_from_wire(numbers[i], untold[k])),
+				7);
+	}
+}
+
+static void what_is_no_code_is_internal_and_named_unknown(void **state)
+{
+	(void)state;
+	assert_int_equal(error_to_wire(-1001), 1);
 	assert_int_equal(error_to_wire(7), 1);
-	assert_string_equal(error_name(-1000), "unknown");
+	assert_string_equal(error_name(-1001), "unknown");
 	assert_string_equal(error_name(INT32_MIN), "unknown");
 	assert_int_equal(error_exit_status(0), 0);
-	assert_int_equal(error_exit_status(-1000), 1);
+	assert_int_equal(error_exit_status(-1001), 1);
+	assert_int_equal(error_exit_status(-1010), 1);
 	assert_int_equal(error_exit_status(3), 1);
 }
 
@@ -133,7 +155,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_code_travels_over_the_wire),
 		cmocka_unit_test(numbers_are_those_of_the_protocol),
-		cmocka_unit_test(foreign_numbers_are_internal_and_named_unknown),
+		cmocka_unit_test(
+			foreign_numbers_have_the_exit_status_that_came_with_them),
+		cmocka_unit_test(what_is_no_code_is_internal_and_named_unknown),
 		cmocka_unit_test(setting_returns_the_code_and_keeps_the_sentence),
 		cmocka_unit_test(a_sentence_may_quote_the_one_before),
 		cmocka_unit_test(errno_stands_behind_and_chooses_the_code),

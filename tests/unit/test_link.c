@@ -401,7 +401,14 @@ static void errors_with_foreign_codes_or_no_sentence_still_say_something(void **
 	static const char wide[] = "\x81\xa4"
 				   "code\xcf\x00\x00\x00\x01\x00\x00\x00\x02";
 	far_send(&pair, MSG_ERROR, 1, wide, sizeof(wide) - 1);
-	assert_int_equal(receive_any(&pair), ERR_INTERNAL);
+	assert_int_equal(error_exit_status(receive_any(&pair)), 7);
+	assert_says(&pair, error_text(0));
+	static const char told[] = "\x83\xa4"
+				   "code\x1b\xa4"
+				   "exit\x05\xa7message\xa2no";
+	far_send(&pair, MSG_ERROR, 1, told, sizeof(told) - 1);
+	assert_int_equal(error_exit_status(receive_any(&pair)), 5);
+	assert_string_equal(pair.error.text, "no");
 	far_send(&pair, MSG_ERROR, 1, "\x80", 1);
 	assert_int_equal(receive_any(&pair), ERR_PROTOCOL);
 	struct message_memory memory AUTO(message_memory_fini) = {0};
