@@ -1,13 +1,13 @@
 /* What can be made before any bytes have come. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "client/connection.h"
 #include "client/materialise_file.h"
 #include "client/materialise_private.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/descriptor_limit.h"
 
 /* ---- stages ---- */
 
@@ -83,16 +83,6 @@ static void probe(struct materialise *m)
 	for (size_t i = 0; i < m->mount_count && !m->must_chmod; i++)
 		if (m->mounts[i].stage.fd >= 0)
 			probe_modes(m, m->mounts[i].stage.fd);
-}
-
-/* Each worker keeps some directories open. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* ---- entries ---- */
@@ -183,7 +173,8 @@ int materialise_begin(struct materialise *m, struct error *error)
 	record_note_device(m);
 	m->umask_before = umask(0);
 	m->has_umask = true;
-	raise_descriptor_limit();
+	/* Each worker keeps some directories open. */
+	descriptor_limit_raise();
 	probe(m);
 	ranges_init(m);
 	return make_entries(m, error);

@@ -9,6 +9,7 @@
 #include "daemon/server.h"
 #include "daemon/store/store.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/descriptor_limit.h"
 
 /* glibc's own choice until something larger is freed, when it moves up to that: then what
  * sessions leave behind stays between what others still hold. Measured with 16 sessions,
@@ -97,6 +98,7 @@ int main(int argc, char *argv[])
 	struct config config;
 	struct error error = {0};
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BY_ITSELF_LEN);
+	descriptor_limit_raise();
 	int code = config_read(&config, argc, argv, &error);
 	if (code == 0 && config.verb == CONFIG_SERVE) {
 		int status = server_run(&config);

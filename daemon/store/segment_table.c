@@ -18,6 +18,10 @@ struct segment_table {
 	struct segment **at; /* owned; ascending by id; only current ones */
 	size_t count, room;
 	int close_errno; /* of the first close that failed */
+	/* Borrowed; open though nobody may have them pinned, the oldest at `kept_next`.
+	 */
+	struct segment *kept[SEGMENTS_KEPT_OPEN];
+	size_t kept_next;
 };
 
 static void unlock(pthread_mutex_t **mutex)
@@ -155,8 +159,9 @@ static int open_locked(struct segment_table *table, struct segment *segment,
 				 segment->location);
 	if (segment->fd >= 0)
 		return 0;
+	int access = segment->created ? O_RDWR : O_RDONLY;
 	segment->fd = io_open(table->io, table->segments_fd, segment->location,
-			      O_RDONLY | O_NOFOLLOW, 0);
+			      access | O_NOFOLLOW, 0);
 	if (segment->fd >= 0)
 		return 0;
 	return error_set_errno(error, errno == ENOENT ? ERR_DAMAGED : ERR_LOCAL, errno,
@@ -188,12 +193,33 @@ void segment_table_pin_again(struct segment_table *table, struct segment *segmen
 	segment->pins++;
 }
 
+/* Keeps the file open until SEGMENTS_KEPT_OPEN others were kept. */
+static void keep_locked(struct segment_table *table, struct segment *segment)
+{
+	for (size_t i = 0; i < SEGMENTS_KEPT_OPEN; i++)
+		if (table->kept[i] == segment)
+			return;
+	struct segment *oldest = table->kept[table->kept_next];
+	table->kept[table->kept_next] = segment;
+	table->kept_next = (table->kept_next + 1) % SEGMENTS_KEPT_OPEN;
+	/* One that is pinned comes here again with its last pin. */
+	if (oldest && oldest->pins == 0)
+		close_locked(table, oldest);
+}
+
 static void unpin_locked(struct segment_table *table, struct segment *segment)
 {
 	claim(segment->pins > 0);
 	segment->pins--;
-	if (segment->pins > 0 || segment->appendable)
+	if (segment->pins > 0)
 		return;
+	if (segment->appendable) {
+		keep_locked(table, segment);
+		return;
+	}
+	for (size_t i = 0; i < SEGMENTS_KEPT_OPEN; i++)
+		if (table->kept[i] == segment)
+			table->kept[i] = NULL;
 	close_locked(table, segment);
 	if (!segment->current)
 		free(segment);
@@ -210,11 +236,13 @@ void segment_table_unpin(struct segment_table *table, struct segment *segment)
 bool segment_table_lease(struct segment_table *table, int64_t namespace_id,
 			 struct segment **ret_segment)
 {
+	struct error ignored;
 	HOLD(table);
 	for (size_t i = 0; i < table->count; i++) {
 		struct segment *segment = table->at[i];
 		if (!segment->appendable || segment->leased ||
-		    segment->namespace_id != namespace_id)
+		    segment->namespace_id != namespace_id ||
+		    open_locked(table, segment, &ignored) < 0)
 			continue;
 		segment->leased = true;
 		segment->pins++;

@@ -7,6 +7,9 @@
  * A *lease* makes its holder the one writer of a segment; it is a pin too. Only segments
  * that this process created are leased (FORMAT.md §1).
  *
+ * Open are the files that are pinned, and of those that may be appended to the latest
+ * SEGMENTS_KEPT_OPEN: the number of namespaces costs no descriptors.
+ *
  * Any thread. One mutex inside, which no other lock is taken under.
  */
 #ifndef BATON_STORE_SEGMENT_TABLE_H
@@ -20,20 +23,24 @@
 #include "daemon/store/io.h"
 #include "proto/base/error.h"
 
+/* Files that are open though nobody has them pinned: so many namespaces may take turns
+ * before a persist has to open its segment anew. */
+#define SEGMENTS_KEPT_OPEN 16u
+
 struct segment_table;
 
 struct segment {
 	struct segment_id id;
 	int64_t namespace_id;
 	char location[64]; /* file name below segments/ */
-	int fd;            /* owned; -1 while nobody has it pinned */
+	int fd;            /* owned; -1 while closed */
 	/* What follows is the table's, under its mutex. */
 	enum segment_state state;
 	uint64_t vouched; /* bytes that committed layers may refer to */
 	uint32_t pins;
 	bool created;    /* by this process: its descriptor writes */
 	bool leased;     /* it has its one writer */
-	bool appendable; /* created here and not sealed: kept open */
+	bool appendable; /* created here and not sealed */
 	bool current;    /* false: moved away or dropped; gone with its last pin */
 };
 
@@ -56,7 +63,7 @@ void segment_table_pin_again(struct segment_table *table, struct segment *segmen
 void segment_table_unpin(struct segment_table *table, struct segment *segment);
 
 /* Leases a segment of the namespace that may be appended to: true; false if there is
- * none. */
+ * none, or none that can be opened. */
 bool segment_table_lease(struct segment_table *table, int64_t namespace_id,
 			 struct segment **ret_segment);
 /* Makes a file with a random id and leases it; its name is not durable yet. ERR_LOCAL,

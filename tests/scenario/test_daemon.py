@@ -154,6 +154,30 @@ class Starting(DaemonScenario):
                     self.assertEqual(len(done.stderr.splitlines()), 1, done)
 
 
+class Descriptors(DaemonScenario):
+    def test_more_namespaces_than_descriptors(self):
+        """A namespace that was written once holds none; what appends to it opens it again."""
+        daemon = self.start_daemon("few", wrapper=("prlimit", "--nofile=64:64"))
+        root = self.tree({"f": "x"})
+        for number in range(100):
+            namespace = f"--namespace=n{number}"
+            self.baton("persist", "--server", daemon.url, namespace, "--root", root, ".", job="a")
+        for number in range(0, 100, 7):
+            namespace = f"--namespace=n{number}"
+            self.baton("persist", "--server", daemon.url, namespace, "--root", root, ".", job="b")
+            into = self.missing()
+            self.baton("attach", "--server", daemon.url, namespace, into, job="c")
+            self.assertEqual(contents(into), {"f": "x"})
+        self.assertEqual(len(daemon.segments()), 100)
+        self.assertEqual(daemon.stop(), 0)
+        status, out, err = daemon.check("--read-data")
+        self.assertEqual((status, err), (0, ""), out)
+
+    def test_the_soft_limit_is_raised_to_the_hard_one(self):
+        daemon = self.start_daemon("raised", wrapper=("prlimit", "--nofile=64:500"))
+        self.assertEqual(resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE), (500, 500))
+
+
 class Configuration(DaemonScenario):
     def test_the_file_gives_what_the_flags_do_not(self):
         file = self.folder / "batond.conf"

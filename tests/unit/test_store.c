@@ -1,5 +1,6 @@
 /* Persisting into a store and reading back; what is offered to whom; bases; opening,
  * closing, recovery. Damage and moves are in test_store_check.c. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/segment_table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/codec.h"
@@ -26,6 +28,7 @@ struct fixture {
 	struct error error;
 	uint64_t segment_len;
 	bool looks_ahead; /* commit_pieces_only() */
+	uint32_t keys;    /* persist_in_namespace() */
 	char notes[4096];
 };
 
@@ -184,6 +187,51 @@ static void segments_rotate_and_are_sealed(void **state)
 		sealed += rows[i].state == SEGMENT_SEALED;
 	assert_true(sealed >= count - 1);
 	verify(fixture, record.id, &tree);
+}
+
+static size_t open_descriptors(void)
+{
+	size_t count = 0;
+	DIR *directory = opendir("/proc/self/fd");
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static void persist_in_namespace(struct fixture *fixture, size_t number,
+				 const struct tree *tree)
+{
+	char namespace[16];
+	(void)snprintf(namespace, sizeof namespace, "n%zu", number);
+	struct tree_persist input = {
+		.who = {.namespace = namespace, .workflow = "w", .job = "j"},
+		.key = ++fixture->keys,
+		.tree = tree};
+	struct layer_record record = persist(fixture, &input, NULL);
+	verify(fixture, record.id, tree);
+}
+
+/* On both sides of what is kept open, and far beyond; each goes on in its own segment. */
+static void a_namespace_that_was_written_holds_no_descriptor(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t before = open_descriptors();
+	struct tree tree AUTO(tree_fini) = tree_new(3, 1, 100);
+	for (size_t i = 0; i < 300; i++) {
+		persist_in_namespace(fixture, i, &tree);
+		size_t kept = i < SEGMENTS_KEPT_OPEN ? i + 1 : SEGMENTS_KEPT_OPEN;
+		assert_int_equal(open_descriptors(), before + kept);
+	}
+	for (size_t i = 0; i < 300; i++)
+		persist_in_namespace(fixture, i * 7 % 300, &tree);
+	assert_int_equal(open_descriptors(), before + SEGMENTS_KEPT_OPEN);
+	size_t count;
+	struct segment_row *rows AUTO_FREE = NULL;
+	assert_ok(catalogue_segments(store_catalogue(fixture->store), &rows, &count,
+				     &fixture->error));
+	assert_int_equal(count, 300);
 }
 
 /* ---- offers ------------------------------------------------------------------- */
@@ -801,6 +849,7 @@ int main(void)
 		TEST(w3_the_empty_tree_is_a_layer),
 		TEST(w2_the_same_key_gives_the_same_layer),
 		TEST(segments_rotate_and_are_sealed),
+		TEST(a_namespace_that_was_written_holds_no_descriptor),
 		TEST(w1_units_are_offered_only_after_the_commit),
 		TEST(w1_an_aborted_persist_leaves_nothing),
 		TEST(dedup_stays_inside_the_namespace),
