@@ -6,6 +6,7 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
+#include "proto/message/label.h"
 
 #define ROW_FLAG_CONFLICT 1u
 #define ROW_FLAG_LAYERS 2u
@@ -264,15 +265,11 @@ int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct erro
 
 const char *layer_label(const struct msg_layer *layer, char *ret_text, size_t size)
 {
-	int len = snprintf(ret_text, size, "%.*s", (int)layer->job.len, layer->job.at);
-	if (layer->shard.len && (size_t)len < size)
-		len += snprintf(ret_text + len, size - (size_t)len, " %.*s",
-				(int)layer->shard.len, layer->shard.at);
-	bool first = (layer->run.len == 0 || text_is(layer->run, "1")) &&
-		     (layer->attempt.len == 0 || text_is(layer->attempt, "1"));
-	if (!first && (size_t)len < size)
-		(void)snprintf(ret_text + len, size - (size_t)len,
-			       " (run %.*s, attempt %.*s)", (int)layer->run.len,
-			       layer->run.at, (int)layer->attempt.len, layer->attempt.at);
-	return ret_text;
+	const struct label label = {
+		.job = layer->job,
+		.shard = layer->shard,
+		.run = layer->run,
+		.attempt = layer->attempt,
+	};
+	return label_text(&label, ret_text, size);
 }

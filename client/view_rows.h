@@ -66,7 +66,7 @@ int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct erro
 
 void view_rows_fini(struct view_rows *view);
 
-/* What to call a layer's maker: "build", "test 3/10", "test 3/10 (run 2, attempt 3)". */
+/* What to call a layer's maker (label.h). */
 const char *layer_label(const struct msg_layer *layer, char *ret_text, size_t size);
 
 #endif

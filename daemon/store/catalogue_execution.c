@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/base/bytes.h"
+#include "proto/message/label.h"
 
 /* What is known of an execution beside its identity. */
 struct known {
@@ -68,20 +69,18 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 
 static int two_executions(const struct msg_identity *identity, struct error *error)
 {
-	char *run AUTO_FREE = must_memdup(identity->run.at, identity->run.len);
-	char *job AUTO_FREE = must_memdup(identity->job.at, identity->job.len);
-	char *shard AUTO_FREE = must_memdup(identity->shard.at, identity->shard.len);
-	char *attempt AUTO_FREE =
-		must_memdup(identity->attempt.at, identity->attempt.len);
-	const struct history_execution execution = {
-		.run = run, .job = job, .shard = shard, .attempt = attempt};
+	const struct label name = {
+		.job = identity->job,
+		.shard = identity->shard,
+		.run = identity->run,
+		.attempt = identity->attempt,
+	};
 	char label[512];
-	execution_label(&execution, label, sizeof label);
 	return error_set(
 		error, ERR_IDENTITY,
 		"two executions call themselves `%s`; a matrix? give each leg its "
 		"--shard",
-		label);
+		label_text(&name, label, sizeof label));
 }
 
 /* An execution that did not say which it is may say so later. */

@@ -1,8 +1,8 @@
 #include "daemon/view/view.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "proto/message/label.h"
 
 #define LABEL_SIZE 768
 
@@ -61,46 +61,16 @@ bool shard_numbers(const char *shard, uint64_t *ret_index, uint64_t *ret_total)
 	return true;
 }
 
-/* Takes the bytes of a character that was cut in two off the end of a full text. */
-static void end_on_character(char *text, size_t room)
-{
-	size_t len = strlen(text);
-	if (len + 1 < room)
-		return;
-	size_t start = len;
-	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-		start--;
-	if (start == 0 || (unsigned char)text[start - 1] < 0xc0)
-		return;
-	unsigned char lead = (unsigned char)text[start - 1];
-	size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-	if (len - (start - 1) < need)
-		text[start - 1] = '\0';
-}
-
-static void text_write(char *ret_text, size_t room, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void text_write(char *ret_text, size_t room, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	(void)vsnprintf(ret_text, room, format, arguments);
-	va_end(arguments);
-	end_on_character(ret_text, room);
-}
-
 void execution_label(const struct history_execution *execution, char *ret_text,
 		     size_t room)
 {
-	bool run = strcmp(execution->run, "1") != 0;
-	bool attempt = strcmp(execution->attempt, "1") != 0;
-	text_write(ret_text, room, "%s%s%s%s%s%s%s%s%s%s", execution->job,
-		   execution->shard[0] ? " " : "", execution->shard,
-		   run || attempt ? " (" : "", run ? "run " : "",
-		   run ? execution->run : "", run && attempt ? ", " : "",
-		   attempt ? "attempt " : "", attempt ? execution->attempt : "",
-		   run || attempt ? ")" : "");
+	const struct label label = {
+		.job = text_of(execution->job),
+		.shard = text_of(execution->shard),
+		.run = text_of(execution->run),
+		.attempt = text_of(execution->attempt),
+	};
+	(void)label_text(&label, ret_text, room);
 }
 
 static void layer_label(const struct history *history, uint32_t layer,
@@ -113,7 +83,7 @@ static void layer_label(const struct history *history, uint32_t layer,
 void view_stale_sentence(const struct history *history, const struct view *view,
 			 uint32_t layer, char *ret_text, size_t room)
 {
-	text_write(ret_text, room, "%s", "");
+	text_print(ret_text, room, "%s", "");
 	uint32_t reason = view->reasons[layer];
 	if (reason == VIEW_NONE)
 		return;
@@ -122,18 +92,18 @@ void view_stale_sentence(const struct history *history, const struct view *view,
 	layer_label(history, reason, why);
 	if (view->states[layer] == LAYER_STALE) {
 		layer_label(history, view->reasons[reason], by);
-		text_write(ret_text, room,
+		text_print(ret_text, room,
 			   "`%s` is stale: it was built on %s`%s`, which `%s` replaced "
 			   "with different content",
 			   name,
 			   history->layers[reason].inherited ? "the inherited " : "", why,
 			   by);
 	} else if (view->states[layer] == LAYER_LATE) {
-		text_write(ret_text, room,
+		text_print(ret_text, room,
 			   "`%s` is late: `%s`, which replaces it, had committed before",
 			   name, why);
 	} else {
-		text_write(ret_text, room, "%s`%s` was replaced by `%s`",
+		text_print(ret_text, room, "%s`%s` was replaced by `%s`",
 			   history->layers[layer].inherited ? "the inherited " : "", name,
 			   why);
 	}

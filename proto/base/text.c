@@ -1,4 +1,6 @@
 /* Texts: bytes with a length, and what makes them fit for a `str`. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/message/message.h"
@@ -62,4 +64,30 @@ size_t text_clean(struct text text, char *ret_text, size_t size)
 	}
 	ret_text[written] = '\0';
 	return written;
+}
+
+/* Takes the bytes of a character that was cut in two off the end of a full text. */
+static void end_on_character(char *text, size_t room)
+{
+	size_t len = strlen(text);
+	if (len + 1 < room)
+		return;
+	size_t start = len;
+	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start == 0 || (unsigned char)text[start - 1] < 0xc0)
+		return;
+	unsigned char lead = (unsigned char)text[start - 1];
+	size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	if (len - (start - 1) < need)
+		text[start - 1] = '\0';
+}
+
+void text_print(char *ret_text, size_t room, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(ret_text, room, format, arguments);
+	va_end(arguments);
+	end_on_character(ret_text, room);
 }

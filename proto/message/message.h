@@ -73,6 +73,11 @@ bool text_is_clean(struct text text);
  * length. */
 size_t text_clean(struct text text, char *ret_text, size_t size);
 
+/* Writes at most room bytes with their NUL, and where they do not hold all of it no part
+ * of a character at their end. */
+void text_print(char *ret_text, size_t room, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 struct text_list {
 	struct text *items; /* borrowed from the memory, or from the caller */
 	size_t count;

@@ -574,22 +574,6 @@ static void labels_name_what_differs_from_the_usual(void **state)
 	}
 }
 
-static void labels_that_are_cut_end_on_a_whole_character(void **state)
-{
-	(void)state;
-	struct history_execution execution = {
-		.run = "1", .job = "ab\xc3\xa4\xe2\x82\xac", .shard = "", .attempt = "1"};
-	static const char *const cut[] = {
-		"",           "",           "a",
-		"ab",         "ab",         "ab\xc3\xa4",
-		"ab\xc3\xa4", "ab\xc3\xa4", "ab\xc3\xa4\xe2\x82\xac"};
-	for (size_t room = 1; room < 9; room++) {
-		char text[16];
-		execution_label(&execution, text, room);
-		assert_string_equal(text, cut[room]);
-	}
-}
-
 static void sentences_say_why_a_layer_is_out_of_sight(void **state)
 {
 	(void)state;
@@ -658,7 +642,6 @@ int main(void)
 		cmocka_unit_test(w4_ids_compare_as_numbers_or_by_when_they_were_heard_of),
 		cmocka_unit_test(w4_numbered_shards_are_told_from_labels),
 		cmocka_unit_test(labels_name_what_differs_from_the_usual),
-		cmocka_unit_test(labels_that_are_cut_end_on_a_whole_character),
 		cmocka_unit_test(sentences_say_why_a_layer_is_out_of_sight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
