@@ -23,18 +23,6 @@ class Lint(unittest.TestCase):
                 found = re.search(rf"(?m)^[a-z].*\b{function}\(", source)
                 self.assertTrue(found, f"{file} has no {function}")
 
-    def test_dependencies_point_one_way(self):
-        allowed = {"proto": {"proto"}, "client": {"client", "proto"},
-                   "daemon": {"daemon", "proto"}}
-        for path in sources("proto", "client", "daemon"):
-            folder = path.relative_to(TOP).parts[0]
-            for used in re.findall(r'(?m)^#include "([a-z]+)/', path.read_text()):
-                self.assertIn(used, allowed[folder], path)
-        for path in (TOP / "daemon/store").glob("*.[ch]"):
-            for used in re.findall(r'(?m)^#include "daemon/(?!store/)([a-z_/]+)\.h"',
-                                   path.read_text()):
-                self.assertIn(used, {"view/view"}, path)
-
     def test_nothing_is_left_for_later(self):
         for path in sources():
             self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)
