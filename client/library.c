@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "client/baton.h"
-#include "client/command.h"
-#include "client/string_list.h"
+#include "client/commands/command.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/options/string_list.h"
 
 static const struct {
 	const char *flag;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "client/command.h"
-#include "client/interrupts.h"
+#include "client/commands/command.h"
+#include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
 
 /* A file must not get the number of a standard stream that the caller closed. What takes

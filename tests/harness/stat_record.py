@@ -1,4 +1,4 @@
-"""Reads stat records (client/stat_record.h), written from that page alone; and waits until
+"""Reads stat records (client/record/record.h), written from that page alone; and waits until
 files can be in one."""
 
 import pathlib

@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-#include "client/materialise.h"
-#include "client/remove_tree.h"
-#include "client/view_table.h"
+#include "client/destination/destination.h"
+#include "client/files/remove_tree.h"
+#include "client/view/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/digest.h"

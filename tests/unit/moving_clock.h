@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "client/stat_record.h"
+#include "client/record/record.h"
 
 /* Until a write gives what was made so far another change time. */
 static inline void let_the_clock_move(void)

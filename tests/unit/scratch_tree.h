@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/remove_tree.h"
+#include "client/files/remove_tree.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"
 

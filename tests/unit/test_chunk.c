@@ -1,4 +1,4 @@
-/* Content-defined chunks (client/chunk.h): limits, the published contract, stability. */
+/* Content-defined chunks (client/content/chunk.h): limits, the published contract, stability. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "client/chunk.h"
+#include "client/content/chunk.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"

@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-#include "client/command.h"
-#include "client/connection.h"
-#include "client/report.h"
+#include "client/commands/command.h"
+#include "client/connection/connection.h"
+#include "client/terminal/report.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/address.h"

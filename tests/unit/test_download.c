@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include "client/download.h"
+#include "client/download/download.h"
 
 #define UNITS_MAX 16
 

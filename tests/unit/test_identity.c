@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "client/identity.h"
-#include "client/option_table.h"
+#include "client/options/identity.h"
+#include "client/options/option_table.h"
 #include "proto/base/cleanup.h"
 
 static const struct ci_row rows[] = {

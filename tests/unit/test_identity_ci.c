@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "client/ci.h"
-#include "client/identity.h"
+#include "client/ci/ci.h"
+#include "client/options/identity.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

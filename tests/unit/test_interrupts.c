@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "client/interrupts.h"
+#include "client/terminal/interrupts.h"
 
 #define FOREVER_MS 600000u
 

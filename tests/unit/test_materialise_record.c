@@ -1,11 +1,11 @@
-/* An attach that remembers what it wrote (client/materialise_record.c): rules T4, T5, and
+/* An attach that remembers what it wrote (client/destination/known.c): rules T4, T5, and
  * that nothing hides behind the stat record. */
 #include "materialise_tree.h"
 
 #include <sys/inotify.h>
 #include <time.h>
 
-#include "client/stat_record.h"
+#include "client/record/record.h"
 #include "moving_clock.h"
 
 static void add_sample(struct place *place)

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "client/command.h"
-#include "client/option_table.h"
-#include "client/options.h"
-#include "client/suggest.h"
+#include "client/commands/command.h"
+#include "client/options/option_table.h"
+#include "client/options/options.h"
+#include "client/options/suggest.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"

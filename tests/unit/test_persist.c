@@ -1,4 +1,4 @@
-/* baton persist over connections that break: rules W1 and W2 (client/persist_session.h).
+/* baton persist over connections that break: rules W1 and W2 (client/commands/persist_session.h).
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "client/command.h"
+#include "client/commands/command.h"
 #include "tests/unit/fake_daemon.h"
 #include "tests/unit/scratch_tree.h"
 

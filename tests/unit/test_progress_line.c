@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "client/human.h"
-#include "client/progress.h"
-#include "client/progress_line.h"
+#include "client/terminal/human.h"
+#include "client/terminal/progress.h"
+#include "client/terminal/progress_line.h"
 
 #define MIB (1024u * 1024u)
 

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "client/report.h"
-#include "client/terminal.h"
+#include "client/terminal/report.h"
+#include "client/terminal/terminal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

@@ -1,4 +1,4 @@
-/* What is remembered of a directory, and when it is believed (client/stat_record.h). */
+/* What is remembered of a directory, and when it is believed (client/record/record.h). */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "client/stat_record_writer.h"
-#include "client/stat_scout.h"
+#include "client/record/scout.h"
+#include "client/record/writer.h"
 #include "proto/base/bytes.h"
 #include "tests/unit/scratch_tree.h"
 

@@ -1,4 +1,4 @@
-/* One try of a persist against a scripted daemon: client/upload.h; rules T1 to T3. */
+/* One try of a persist against a scripted daemon: client/upload/upload.h; rules T1 to T3. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "client/unit_table.h"
-#include "client/upload.h"
+#include "client/content/units.h"
+#include "client/upload/upload.h"
 #include "tests/unit/fake_daemon.h"
 #include "tests/unit/moving_clock.h"
 #include "tests/unit/scratch_tree.h"

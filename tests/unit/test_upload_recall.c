@@ -1,4 +1,4 @@
-/* A persist that knows files from the stat record (client/upload_recall.c): what is not
+/* A persist that knows files from the stat record (client/content/recall.c): what is not
  * read, and that what the daemon lacks is sent all the same. */
 #include <errno.h>
 #include <setjmp.h>
@@ -8,11 +8,11 @@
 
 #include <cmocka.h>
 
-#include "client/persist_session.h"
-#include "client/stat_record.h"
-#include "client/stat_record_writer.h"
-#include "client/unit_table.h"
-#include "client/upload.h"
+#include "client/commands/persist_session.h"
+#include "client/content/units.h"
+#include "client/record/record.h"
+#include "client/record/writer.h"
+#include "client/upload/upload.h"
 #include "tests/unit/fake_daemon.h"
 #include "tests/unit/scratch_tree.h"
 

@@ -1,8 +1,8 @@
 /* A view as the daemon gives it: rows in messages, checked, counted into a digest. */
 #include "view_example.h"
 
-#include "client/view_rows.h"
-#include "client/view_table.h"
+#include "client/view/rows.h"
+#include "client/view/table.h"
 
 static void says_layers(struct script *script, size_t count)
 {

@@ -1,4 +1,4 @@
-/* What a persist takes and how it is kept: rules T1 and T2 (client/select.h, walk.h). */
+/* What a persist takes and how it is kept: rules T1 and T2 (client/tree/select.h, walk.h). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "client/beneath.h"
-#include "client/walk.h"
+#include "client/files/beneath.h"
+#include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/path/path.h"
 #include "tests/unit/scratch_tree.h"

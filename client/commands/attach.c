@@ -1,0 +1,416 @@
+/*
+ * attach: the view of this job, written into DIR.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/commands/attach_report.h"
+#include "client/commands/command.h"
+#include "client/destination/destination.h"
+#include "client/download/download.h"
+#include "client/download/want.h"
+#include "client/terminal/progress.h"
+#include "client/view/held.h"
+#include "client/view/session.h"
+#include "client/view/table.h"
+#include "proto/base/cleanup.h"
+
+/* One try. */
+struct attach {
+	const struct options *options; /* borrowed */
+	struct report *report;         /* borrowed */
+	struct attach_held held;
+	struct view_session session;
+	struct view_table table;
+	struct glob_filter filter;
+	struct materialise *materialise; /* owned */
+	struct progress *progress;       /* owned */
+	bool got_to_directory;
+	uint32_t base; /* the layer that gives most, by position in the view */
+};
+
+static void attach_fini(struct attach *attach)
+{
+	progress_free(attach->progress);
+	materialise_close(attach->materialise);
+	glob_filter_fini(&attach->filter);
+	view_table_fini(&attach->table);
+	view_session_close(&attach->session);
+	attach_held_close(&attach->held);
+}
+
+/* ---- the view ---- */
+
+/* What the stat record names as the base of a next persist. */
+static void choose_base(struct attach *attach)
+{
+	const struct msg_layer_list *layers = &attach->session.view.layers;
+	for (uint32_t i = 1; i < layers->count; i++)
+		if (layers->items[i].files > layers->items[attach->base].files)
+			attach->base = i;
+}
+
+static int read_view(struct attach *attach, struct error *error)
+{
+	struct view_row row;
+	int got;
+	choose_base(attach);
+	while ((got = view_session_next(&attach->session, &row, error)) > 0) {
+		int err = view_table_add(&attach->table, &row.row, error);
+		if (err)
+			return err;
+		attach->table.entries[attach->table.entry_count - 1].in_base =
+			row.layer == attach->base;
+	}
+	view_table_finish(&attach->table);
+	return got;
+}
+
+/* What was tested is what ships (R5): before anything is written. */
+static int check_expected(const struct attach *attach, struct error *error)
+{
+	const char *expect = attach->options->expect;
+	struct digest expected;
+	if (!expect)
+		return 0;
+	if (!digest_parse(expect, &expected))
+		return error_set(
+			error, ERR_USAGE,
+			"--expect `%s`: not a digest; it looks like sha256: and 64 "
+			"hexadecimal digits",
+			expect);
+	const struct digest *got = &attach->session.view.digest;
+	char expected_text[DIGEST_TEXT_SIZE];
+	char got_text[DIGEST_TEXT_SIZE];
+	if (digest_equal(&expected, got))
+		return 0;
+	return error_set(error, ERR_UNEXPECTED,
+			 "the view: it is %s, expected was %s; nothing was written",
+			 digest_text(got, got_text),
+			 digest_text(&expected, expected_text));
+}
+
+static void warn(struct attach *attach)
+{
+	view_session_warn(&attach->session);
+	if (attach->options->if_empty == IF_EMPTY_WARN &&
+	    view_session_gave_nothing(&attach->session))
+		report_warning(attach->report,
+			       "the view is empty: there is nothing to attach");
+}
+
+/* ---- the bytes ---- */
+
+static void add_needed(const struct attach *attach, struct want *want,
+		       uint64_t *ret_files, uint64_t *ret_bytes)
+{
+	const struct view_table *table = &attach->table;
+	for (uint32_t entry = 1; entry < table->entry_count; entry++) {
+		const struct view_entry *at = &table->entries[entry];
+		if (at->type != ROW_FILE ||
+		    !materialise_needs(attach->materialise, entry))
+			continue;
+		for (uint32_t i = 0; i < at->unit_count; i++)
+			want_add(want, at->first_unit + i);
+		*ret_files += at->unit_count > 0;
+		*ret_bytes += view_table_size(table, entry);
+	}
+}
+
+static uint32_t count_needed(const struct attach *attach)
+{
+	uint32_t needed = 0;
+	for (uint32_t entry = 1; entry < attach->table.entry_count; entry++)
+		if (attach->table.entries[entry].type == ROW_FILE &&
+		    materialise_needs(attach->materialise, entry))
+			needed += attach->table.entries[entry].unit_count;
+	return needed;
+}
+
+/* A download_sink. */
+static int on_unit(void *context, unsigned worker, uint32_t mention, const uint8_t *bytes,
+		   struct error *error)
+{
+	struct attach *attach = context;
+	int err = materialise_unit(attach->materialise, worker, mention, bytes, error);
+	const struct view_unit *unit = &attach->table.units[mention];
+	const struct view_entry *file = &attach->table.entries[unit->entry];
+	bool last = mention == file->first_unit + file->unit_count - 1;
+	progress_add(attach->progress, last, unit->name.key.len);
+	return err;
+}
+
+/* Asks first, so that the daemon has something to do while directories are made. */
+static int fetch(struct attach *attach, struct error *error)
+{
+	struct want want AUTO(want_fini) = {0};
+	uint64_t files = 0;
+	uint64_t bytes = 0;
+	struct link *link = &attach->session.connection.link;
+	uint32_t needed = count_needed(attach);
+	want_init(&want, &attach->table, 0, attach->table.unit_count, needed);
+	add_needed(attach, &want, &files, &bytes);
+	progress_set_total(attach->progress, files, bytes);
+	int err = want.wanted ? want_send(&want, link, error) : 0;
+	if (!err)
+		err = materialise_begin(attach->materialise, error);
+	struct download_sink sink = {.on_unit = on_unit, .context = attach};
+	if (!err && want.wanted)
+		err = download_run(link, &want, &sink, attach->options->verify, error);
+	return err;
+}
+
+/* The daemon learns what this execution has seen (W6). */
+static int tell_attached(struct attach *attach, struct error *error)
+{
+	struct link *link = &attach->session.connection.link;
+	struct msg_attached attached = {
+		.digest = {.at = (const char *)attach->session.view.digest.bytes,
+			   .len = SHA256_LEN}};
+	int err = link_send_control(link, MSG_ATTACHED, &attached, error);
+	struct link_message recorded = {0};
+	if (!err)
+		err = link_expect(link, MSG_RECORDED, &recorded, error);
+	free(recorded.payload);
+	if (!err)
+		return 0;
+	struct error why = *error;
+	return error_set(
+		error, why.code,
+		"`%s` is complete, but the daemon did not record that this job has "
+		"seen it: %s; run the command again",
+		attach->options->directory, why.text);
+}
+
+/* Whether DIR has the rows of one layer, all of them, under their own paths: then they
+ * have its digest, whatever a daemon says. A row of a merge may have the time of another.
+ */
+static bool is_aligned(const struct attach *attach)
+{
+	const struct view_rows *view = &attach->session.view;
+	return view->layers.count == 1 &&
+	       view->layers.items[0].digest.len == SHA256_LEN &&
+	       memcmp(view->layers.items[0].digest.at, view->digest.bytes, SHA256_LEN) ==
+		       0;
+}
+
+/* What a next attach may name instead of asking for these rows again. */
+static struct record_view view_for_record(const struct attach *attach)
+{
+	const struct view_rows *view = &attach->session.view;
+	return (struct record_view){
+		.tag = view->tag,
+		.digest = view->digest,
+		.server = attach_held_server(attach->session.connection.server),
+		.totals = view->totals,
+	};
+}
+
+static void leave_record(struct attach *attach)
+{
+	struct record_view view = view_for_record(attach);
+	const struct msg_layer_list *layers = &attach->session.view.layers;
+	struct record_base base = {0};
+	char id[2 * RECORD_LAYER_ID_LEN + 1] = "";
+	if (layers->count > 0) {
+		const struct msg_layer *layer = &layers->items[attach->base];
+		if (layer->layer.len < sizeof id)
+			memcpy(id, layer->layer.at, layer->layer.len);
+		base.known = layer->digest.len == SHA256_LEN &&
+			     hex_decode(id, RECORD_LAYER_ID_LEN, base.layer);
+		base.aligned = is_aligned(attach);
+		if (base.known)
+			memcpy(base.digest.bytes, layer->digest.at, SHA256_LEN);
+	}
+	if (materialise_record(attach->materialise, base.known ? &base : NULL, &view) !=
+		    0 &&
+	    attach->options->verbose)
+		report_note(attach->report, "no stat record was written: %s",
+			    strerror(errno));
+}
+
+static int write_tree(struct attach *attach, struct error *error)
+{
+	bool draw = !attach->options->quiet && !attach->options->no_progress;
+	attach->progress = progress_new("attach", draw);
+	int err = fetch(attach, error);
+	if (!err)
+		err = materialise_finish(attach->materialise, error);
+	progress_free(take_ptr(&attach->progress));
+	if (err)
+		return materialise_abandon(take_ptr(&attach->materialise), error);
+	leave_record(attach);
+	return tell_attached(attach, error);
+}
+
+/* ---- tries ---- */
+
+static int open_destination(struct attach *attach, struct error *error)
+{
+	const struct options *options = attach->options;
+	bool filtered = options->only.count > 0 || options->exclude.count > 0;
+	struct materialise_options how = {
+		.directory = options->directory,
+		.delete_extra = options->delete_extra,
+		.filter = filtered ? &attach->filter : NULL,
+		.times_now = options->times_now,
+		.keeps_record = !options->no_stat_record,
+		.record = attach->held.record,
+		.settle_from = MATERIALISE_SETTLE_FROM,
+	};
+	int err = attach_filter_make(options, &attach->filter, error);
+	if (err)
+		return err;
+	attach->got_to_directory = true;
+	err = materialise_open(&attach->table, &how, &attach->materialise, error);
+	return err ? materialise_abandon(take_ptr(&attach->materialise), error) : 0;
+}
+
+/* All of the view lies in DIR: there is nothing to write. */
+static int confirm_held(struct attach *attach, uint64_t started_ms, struct error *error)
+{
+	int err = check_expected(attach, error);
+	if (err)
+		return err;
+	warn(attach);
+	attach->got_to_directory = true;
+	err = tell_attached(attach, error);
+	if (err)
+		return err;
+	uint64_t files = attach->session.view.totals.files;
+	struct attach_figures figures = {.started_ms = started_ms,
+					 .counts = {.files = files, .unchanged = files}};
+	attach_report(attach->options, &attach->session, &figures);
+	return 0;
+}
+
+static int attach_view(struct attach *attach, uint64_t started_ms, struct error *error)
+{
+	struct view_rows *view = &attach->session.view;
+	if (view->held &&
+	    attach_held_lies_there(&attach->held, view, attach->options->delete_extra))
+		return confirm_held(attach, started_ms, error);
+	int err = view->held ? view_rows_want(view, error) : 0;
+	if (!err)
+		err = read_view(attach, error);
+	if (!err)
+		err = check_expected(attach, error);
+	if (err)
+		return err;
+	warn(attach);
+	struct attach_figures figures = {.started_ms = started_ms};
+	err = open_destination(attach, error);
+	if (err)
+		return err;
+	if (attach->options->dry_run)
+		return attach_report_dry(attach->options, &attach->session,
+					 attach->materialise, error);
+	err = attach_report_paths(attach->options, &attach->session, attach->materialise,
+				  error);
+	if (!err)
+		err = write_tree(attach, error);
+	if (err)
+		return err;
+	figures.counts = materialise_counts(attach->materialise);
+	materialise_close(take_ptr(&attach->materialise));
+	attach_report(attach->options, &attach->session, &figures);
+	return 0;
+}
+
+/* All tries of one attach. */
+struct tries {
+	const struct options *options; /* borrowed */
+	struct report *report;         /* borrowed */
+	uint64_t started_ms;
+	uint64_t deadline_ms; /* for reaching the daemon */
+	uint32_t pause_ms;    /* before the next try */
+	unsigned count;       /* tries that failed */
+	bool lost;            /* a connection was lost; the deadline counts from then */
+	struct error
+		told; /* of the last try that got as far as DIR: what state it is in */
+};
+
+static int ask(struct attach *attach, struct msg_attach *request, struct error *error)
+{
+	request->holds = attach_held_tags(&attach->held, attach->options,
+					  attach->session.connection.server);
+	return view_session_ask(&attach->session, request, error);
+}
+
+static int attach_once(struct tries *tries, struct error *error)
+{
+	const struct options *options = tries->options;
+	struct attach attach AUTO(attach_fini) = {.options = options,
+						  .report = tries->report,
+						  .session = {.report = tries->report}};
+	view_table_init(&attach.table);
+	struct attach_request request AUTO(attach_request_fini) = {0};
+	attach.session.connection.link.fd = -1;
+	attach_held_open(&attach.held, options);
+	int err = attach_request_make(options, options->dry_run ? "look" : "attach",
+				      &request, error);
+	if (!err)
+		err = view_session_connect(&attach.session, options, tries->deadline_ms,
+					   error);
+	if (!err)
+		err = ask(&attach, &request.message, error);
+	if (!err)
+		err = attach_view(&attach, tries->started_ms, error);
+	if (err && attach.got_to_directory)
+		tries->told = *error;
+	if (err)
+		tries->pause_ms =
+			connection_retry_ms(&attach.session.connection, tries->count++);
+	return err;
+}
+
+/* Whether a try that failed with err is followed by another one. */
+static bool goes_on(struct tries *tries, int err)
+{
+	if (!connection_may_retry(err) || (err == ERR_UNREACHABLE && !tries->lost))
+		return false;
+	if (!tries->lost)
+		tries->deadline_ms = now_ms() + (uint64_t)tries->options->timeout_ms;
+	tries->lost = true;
+	struct error interrupted;
+	return now_ms() + tries->pause_ms < tries->deadline_ms &&
+	       connection_pause(tries->pause_ms, &interrupted) == 0;
+}
+
+static int check_options(const struct options *options, struct error *error)
+{
+	if (!*options->directory)
+		return error_set(error, ERR_USAGE,
+				 "attach: DIR is empty; leave it out for the working "
+				 "directory");
+	/* They match paths as they were stored, without the job in front. */
+	if (options->delete_extra && options->by_job &&
+	    (options->only.count > 0 || options->exclude.count > 0))
+		return error_set(error, ERR_USAGE,
+				 "attach: --delete with --by-job takes whole "
+				 "directories; leave out --only and --exclude");
+	return 0;
+}
+
+/* A lost connection is tried again until the timeout has passed since it was lost first:
+ * the view is asked for anew, and what is in its place already is kept. */
+int attach_run(const struct options *options, struct report *report, struct error *error)
+{
+	int usage = check_options(options, error);
+	if (usage)
+		return usage;
+	struct tries tries = {
+		.options = options,
+		.report = report,
+		.started_ms = now_ms(),
+		.deadline_ms = connection_patience(options),
+	};
+	int err;
+	while ((err = attach_once(&tries, error)) && goes_on(&tries, err))
+		if (tries.count == 1)
+			report_note(report, "%s; trying again", error->text);
+	if (err && connection_may_retry(err) && tries.told.code)
+		*error = tries.told;
+	return err ? error->code : 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * What an attach has to say at its end.
+ */
+#ifndef BATON_CLIENT_COMMANDS_ATTACH_REPORT_H
+#define BATON_CLIENT_COMMANDS_ATTACH_REPORT_H
+
+#include <stdint.h>
+
+#include "client/destination/destination.h"
+#include "client/options/options.h"
+#include "client/view/session.h"
+
+struct attach_figures {
+	uint64_t started_ms;
+	struct materialise_counts counts;
+};
+
+/* A summary, the digest, the layers in their order; or one JSON object. */
+void attach_report(const struct options *options, const struct view_session *session,
+		   const struct attach_figures *figures);
+
+/* With -v: what is about to be done, path by path. */
+int attach_report_paths(const struct options *options, const struct view_session *session,
+			struct materialise *materialise, struct error *error);
+
+/* What would be done: with -v path by path. */
+int attach_report_dry(const struct options *options, const struct view_session *session,
+		      struct materialise *materialise, struct error *error);
+
+#endif

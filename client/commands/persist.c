@@ -1,0 +1,185 @@
+/*
+ * baton persist: makes one layer of PATHs (rules W1, W2, T1 to T3). This file decides
+ * what is tried and how often; one try is client/commands/persist_session.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/commands/command.h"
+#include "client/commands/persist_session.h"
+#include "client/record/writer.h"
+#include "client/tree/select_path.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
+
+/* Tries of one persist, the first included: a daemon that dies each time is not helped by
+ * more. */
+#define TRIES_MAX 10u
+
+static void persist_fini(struct persist *persist)
+{
+	progress_free(persist->progress);
+	free(persist->identity_items);
+	free(persist->prefix);
+	stat_record_writer_free(persist->record_writer);
+	stat_record_close(persist->record);
+	selection_close(&persist->selection);
+}
+
+/* ---- before the first try ---- */
+
+static int make_key(struct persist *persist, struct error *error)
+{
+	if (getrandom(persist->key, sizeof persist->key, 0) == sizeof persist->key)
+		return 0;
+	return error_set_errno(error, ERR_INTERNAL, errno, "random bytes for a key");
+}
+
+static int take_prefix(struct persist *persist, struct error *error)
+{
+	const char *given = persist->options->prefix ? persist->options->prefix : "";
+	char *clean AUTO_FREE = select_path_clean(given);
+	size_t len = strlen(clean);
+	if (len > 1 && clean[len - 1] == '/')
+		clean[--len] = '\0';
+	if (len > 0 && !path_valid(clean, len))
+		return error_set(error, ERR_USAGE,
+				 "--prefix `%s`: must be a path without a leading `/`, "
+				 "without `..` and with names of up to %u bytes",
+				 given, COMPONENT_LEN_MAX);
+	persist->prefix = take_ptr(&clean);
+	return 0;
+}
+
+static int check_paths(const struct persist *persist, struct error *error)
+{
+	const struct options *options = persist->options;
+	if (options->arguments.count == 0 && !options->paths_from)
+		return error_set(error, ERR_USAGE,
+				 "persist: no PATH was given; name files, directories or "
+				 "globs, `.` for all of --root");
+	if (options->if_empty != IF_EMPTY_ERROR)
+		return 0;
+	return selection_absent(&persist->selection)
+		       ? selection_check(&persist->selection, error)
+		       : 0;
+}
+
+static int prepare(struct persist *persist, struct error *error)
+{
+	int rc = take_prefix(persist, error);
+	if (rc == 0)
+		rc = make_key(persist, error);
+	if (rc == 0)
+		rc = selection_open(&persist->selection, persist->options, error);
+	return rc < 0 ? rc : check_paths(persist, error);
+}
+
+/* ---- trying ---- */
+
+/* Waits and connects again, until options' timeout from now. */
+static int reconnect(struct persist *persist, struct connection *connection, unsigned try,
+		     struct error *error)
+{
+	uint64_t deadline_ms = now_ms() + (uint64_t)persist->options->timeout_ms;
+	uint32_t pause_ms = connection_retry_ms(connection, try);
+	report_note(persist->report, "%s; trying again", error->text);
+	connection_close(connection);
+	int rc = connection_pause(pause_ms, error);
+	return rc < 0 ? rc : persist_connect(persist, deadline_ms, connection, error);
+}
+
+/* What the daemon refuses to be cited may be the stat record's fault: once without it. */
+static bool may_be_misled(const struct persist *persist, int rc)
+{
+	return persist->record && (rc == ERR_DENIED || rc == ERR_DAMAGED);
+}
+
+/* A busy daemon is asked again until options' timeout since it first said so; a lost
+ * connection has made progress, and gets the whole timeout each time. */
+static bool goes_on(const struct persist *persist, int rc, unsigned try,
+		    uint64_t *busy_until_ms)
+{
+	if (!connection_may_retry(rc))
+		return false;
+	if (rc != ERR_BUSY)
+		return try + 1 < TRIES_MAX;
+	if (*busy_until_ms == 0)
+		*busy_until_ms = now_ms() + (uint64_t)persist->options->timeout_ms;
+	return now_ms() < *busy_until_ms;
+}
+
+static int try_often(struct persist *persist, struct connection *connection,
+		     struct persist_outcome *outcome, struct error *error)
+{
+	uint64_t busy_until_ms = 0;
+	for (unsigned try = 0;; try++) {
+		int rc = persist_session(persist, connection, outcome, error);
+		bool misled = may_be_misled(persist, rc);
+		if (rc == 0 || (!misled && !goes_on(persist, rc, try, &busy_until_ms)))
+			return rc;
+		if (misled)
+			stat_record_close(take_ptr(&persist->record));
+		persist_outcome_fini(outcome);
+		progress_restart(persist->progress);
+		rc = reconnect(persist, connection, try, error);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+/* What the upload noticed, once, however often it was tried. */
+static void warn_of_upload(const struct persist *persist,
+			   const struct persist_outcome *outcome)
+{
+	const struct string_list *warnings = &outcome->upload.warnings;
+	for (size_t i = 0; i < warnings->count; i++)
+		report_warning(persist->report, "%s", warnings->items[i]);
+	if (outcome->has_upload)
+		persist_warn_of_empty(persist, &outcome->upload.totals);
+}
+
+static int persist_online(struct persist *persist, struct error *error)
+{
+	const struct options *options = persist->options;
+	int rc = options_identity(options, true, &persist->identity,
+				  &persist->identity_items, error);
+	if (rc < 0)
+		return rc;
+	struct connection connection AUTO(connection_close) = {.link.fd = -1};
+	uint64_t deadline_ms =
+		options->timeout_given ? now_ms() + (uint64_t)options->timeout_ms : 0;
+	persist_record_open(persist);
+	rc = persist_connect(persist, deadline_ms, &connection, error);
+	if (rc < 0)
+		return rc;
+	bool draws = !options->quiet && !options->no_progress;
+	persist->progress = progress_new("persist", draws);
+	struct persist_outcome outcome AUTO(persist_outcome_fini) = {0};
+	rc = try_often(persist, &connection, &outcome, error);
+	progress_free(take_ptr(&persist->progress));
+	warn_of_upload(persist, &outcome);
+	if (rc == 0) {
+		persist_record_end(persist, &outcome);
+		persist_report(persist, &outcome);
+	}
+	return rc;
+}
+
+int persist_run(const struct options *options, struct report *report, struct error *error)
+{
+	struct persist persist AUTO(persist_fini) = {
+		.options = options,
+		.report = report,
+		.selection.root_fd = -1,
+		.started_ms = now_ms(),
+	};
+	int rc = prepare(&persist, error);
+	if (rc < 0)
+		return rc;
+	return options->dry_run ? persist_dry_run(&persist, error)
+				: persist_online(&persist, error);
+}

@@ -1,0 +1,160 @@
+/* What a persist takes from the stat record, and leaves in it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/commands/persist_session.h"
+#include "client/record/writer.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+
+void persist_record_open(struct persist *persist)
+{
+	if (!persist->options->no_stat_record)
+		persist->record = stat_record_open(persist->selection.root_fd);
+}
+
+/* ---- the base ---- */
+
+void persist_record_base(const struct persist *persist, char ret_text[17])
+{
+	ret_text[0] = '\0';
+	if (persist->record && stat_record_base(persist->record)->known)
+		hex_encode(stat_record_base(persist->record)->layer, RECORD_LAYER_ID_LEN,
+			   ret_text);
+}
+
+bool persist_record_root(const struct persist *persist, struct text base_root,
+			 struct root *ret_root)
+{
+	struct error ignored;
+	if (!persist->record || !stat_record_base(persist->record)->known ||
+	    base_root.len == 0)
+		return false;
+	struct digest digest = sha256_of(base_root.at, base_root.len);
+	return digest_equal(&digest, &stat_record_base(persist->record)->digest) &&
+	       root_decode(base_root.at, base_root.len, ret_root, &ignored) == 0;
+}
+
+/* ---- writing ---- */
+
+struct record_pass {
+	const struct upload_result *upload; /* borrowed */
+	const struct stat_record *record;   /* borrowed; the earlier one; NULL: none */
+	struct stat_record_writer *writer;  /* owned */
+	uint32_t *depths;                   /* owned; by entry */
+	struct buffer units;                /* names of one file's */
+};
+
+static void record_pass_fini(struct record_pass *pass)
+{
+	stat_record_writer_free(pass->writer);
+	free(pass->depths);
+	buffer_fini(&pass->units);
+}
+
+static void take_units(struct record_pass *pass, const struct entry *entry,
+		       struct record_addition *addition)
+{
+	buffer_clear(&pass->units);
+	for (uint32_t i = 0; i < entry->unit_count; i++) {
+		struct unit_name name =
+			unit_table_name(pass->upload->units, entry_units(entry)[i]);
+		buffer_put(&pass->units, &name, sizeof name);
+	}
+	addition->entry.size = entry->size;
+	addition->units = (const struct unit_name *)(const void *)pass->units.at;
+	addition->unit_count = entry->unit_count;
+}
+
+static uint64_t inode_of(const struct record_pass *pass, const struct entry *entry)
+{
+	if (!entry->is_recorded)
+		return entry->inode;
+	return stat_record_get(pass->record, entry->record).stamp.inode;
+}
+
+static void add_entry(struct record_pass *pass, uint32_t number)
+{
+	const struct entry *entry = tree_entry(&pass->upload->tree, number);
+	bool is_file = entry->type == ROW_FILE;
+	bool trusted = entry->changed_ns != 0 && (!is_file || entry->is_known);
+	struct record_addition addition = {
+		.entry = {.name = entry->name,
+			  .name_len = entry->name_len,
+			  .type = entry->type,
+			  .mode = entry->mode,
+			  .trusted = trusted,
+			  .in_base = entry->is_row,
+			  .stamp = {.inode = inode_of(pass, entry),
+				    .modified = {entry->seconds, entry->nanoseconds},
+				    .changed_ns = entry->changed_ns}},
+	};
+	if (is_file && trusted)
+		take_units(pass, entry, &addition);
+	if (entry->type == ROW_DIRECTORY)
+		addition.entry.listed = trusted && entry->listed;
+	if (entry->type == ROW_SYMLINK) {
+		addition.entry.target = entry->target;
+		addition.entry.target_len = strlen(entry->target);
+	}
+	if (number != TREE_ROOT)
+		pass->depths[number] = pass->depths[entry->parent] + 1;
+	stat_record_writer_add(pass->writer, pass->depths[number], &addition);
+}
+
+/* Whether a new record would say no more than the one there is. */
+static bool says_nothing_new(const struct persist *persist,
+			     const struct upload_result *upload, bool base_held)
+{
+	if (!persist->record || !base_held || upload->beyond_base)
+		return false;
+	for (uint32_t i = 0; i < upload->tree.count; i++)
+		if (!tree_entry(&upload->tree, i)->is_recorded)
+			return false;
+	return true;
+}
+
+static void tell_unwritten(const struct persist *persist)
+{
+	if (persist->options->verbose)
+		report_note(persist->report, "no stat record was written: %s",
+			    strerror(errno));
+}
+
+void persist_record_begin(struct persist *persist, const struct upload_result *upload,
+			  bool base_held)
+{
+	stat_record_writer_free(take_ptr(&persist->record_writer));
+	if (persist->options->no_stat_record ||
+	    says_nothing_new(persist, upload, base_held))
+		return;
+	struct record_pass pass AUTO(record_pass_fini) = {.upload = upload,
+							  .record = persist->record};
+	pass.writer =
+		stat_record_writer_new(persist->selection.root_fd, persist->record, NULL);
+	if (!pass.writer) {
+		tell_unwritten(persist);
+		return;
+	}
+	pass.depths = must_calloc(upload->tree.count, sizeof *pass.depths);
+	for (uint32_t i = 0; i < upload->tree.count; i++)
+		add_entry(&pass, i);
+	stat_record_writer_end(pass.writer);
+	persist->record_writer = take_ptr(&pass.writer);
+}
+
+void persist_record_end(struct persist *persist, const struct persist_outcome *outcome)
+{
+	if (!persist->record_writer || !outcome->has_upload || outcome->again)
+		return;
+	struct record_base base = {.digest = outcome->upload.digest,
+				   .aligned = !persist->prefix || !*persist->prefix};
+	struct text layer = outcome->committed.layer.layer;
+	char text[2 * RECORD_LAYER_ID_LEN + 1] = "";
+	if (layer.len < sizeof text)
+		memcpy(text, layer.at, layer.len);
+	base.known = hex_decode(text, RECORD_LAYER_ID_LEN, base.layer);
+	if (stat_record_writer_commit(persist->record_writer, &base) != 0)
+		tell_unwritten(persist);
+}

@@ -1,0 +1,250 @@
+#include "client/commands/persist_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+
+/* A larger root goes ahead as a ROOT (PROTOCOL.md §5). */
+#define ROOT_IN_COMMIT_MAX (CONTROL_LEN_MAX - 4096u)
+
+static void warn_each(const struct persist *persist, const struct text_list *warnings)
+{
+	for (size_t i = 0; i < warnings->count; i++) {
+		char text[ERROR_TEXT_SIZE];
+		(void)text_clean(warnings->items[i], text, sizeof text);
+		report_warning(persist->report, "%s", text);
+	}
+}
+
+/* Receives a control message into the outcome, which owns what it borrows from. */
+static int expect(struct connection *connection, uint16_t type,
+		  struct persist_outcome *outcome, void *ret_message, struct error *error)
+{
+	struct link_message message = {0};
+	int rc = link_expect(&connection->link, type, &message, error);
+	if (rc < 0)
+		return rc;
+	free(outcome->payload);
+	outcome->payload = message.payload;
+	return message_decode(&outcome->memory, type, message.payload, message.len,
+			      ret_message, error);
+}
+
+/* ---- PERSIST, READY ---- */
+
+int persist_connect(struct persist *persist, uint64_t deadline_ms,
+		    struct connection *ret_connection, struct error *error)
+{
+	struct msg_persist message = {
+		.identity = persist->identity,
+		.key = {.at = (const char *)persist->key, .len = PERSIST_KEY_LEN},
+		.again = persist->key_sent,
+	};
+	char base[17];
+	persist_record_base(persist, base);
+	message.base = text_of(base);
+	persist->key_sent = true;
+	struct connection_request request = {MSG_PERSIST, &message};
+	int rc = connection_open(persist->options, deadline_ms, &request, ret_connection,
+				 error);
+	/* At once: a walk may find little and take long. */
+	if (rc == 0)
+		connection_keep_alive(ret_connection);
+	return rc;
+}
+
+static bool is_digest(struct text text, const struct digest *digest)
+{
+	return text.len == SHA256_LEN && memcmp(text.at, digest->bytes, SHA256_LEN) == 0;
+}
+
+/* An earlier try got through, and only its acknowledgement was lost. */
+static int take_committed(const struct persist *persist, const struct msg_ready *ready,
+			  struct persist_outcome *outcome, struct error *error)
+{
+	if (ready->committed.digest.len != SHA256_LEN)
+		return error_set(error, ERR_PROTOCOL,
+				 "persist: the daemon names a layer without its digest");
+	if (persist->has_digest && !is_digest(ready->committed.digest, &persist->digest))
+		return error_set(
+			error, ERR_IDENTITY,
+			"persist: the daemon committed this persist with another "
+			"digest than was sent");
+	outcome->again = true;
+	outcome->committed = (struct msg_committed){
+		.layer = ready->committed,
+		.again = true,
+	};
+	return 0;
+}
+
+/* ---- COMMIT, COMMITTED ---- */
+
+static int send_commit(struct connection *connection, const struct upload_result *upload,
+		       struct error *error)
+{
+	struct msg_commit commit = {.skipped = upload->skipped};
+	if (upload->root.len <= ROOT_IN_COMMIT_MAX) {
+		commit.root =
+			(struct text){(const char *)upload->root.at, upload->root.len};
+		return link_send_control(&connection->link, MSG_COMMIT, &commit, error);
+	}
+	struct iovec root = {.iov_base = upload->root.at, .iov_len = upload->root.len};
+	int rc = link_send(&connection->link, MSG_ROOT, &root, 1, error);
+	if (rc < 0)
+		return rc;
+	return link_send_control(&connection->link, MSG_COMMIT, &commit, error);
+}
+
+/* One try. */
+struct session {
+	struct persist *persist;         /* borrowed */
+	struct connection *connection;   /* borrowed */
+	struct persist_outcome *outcome; /* borrowed */
+	/* Nothing of the persist can be committed yet, and there is no base: READY brings
+	 * nothing that the walk would have to wait for. */
+	bool is_fresh;
+};
+
+static int await_ready(struct session *session, struct msg_ready *ret_ready,
+		       struct error *error)
+{
+	int rc = expect(session->connection, MSG_READY, session->outcome, ret_ready,
+			error);
+	if (rc == 0)
+		warn_each(session->persist, &ret_ready->warnings);
+	return rc;
+}
+
+static int begin(void *context, struct error *error)
+{
+	struct msg_ready ready;
+	int rc = await_ready(context, &ready, error);
+	if (rc < 0 || !ready.has_committed)
+		return rc;
+	return error_set(error, ERR_PROTOCOL,
+			 "persist: the daemon names a layer before it was sent one");
+}
+
+/* The daemon has been sent all that the root names. While it makes that durable there is
+ * time to write down what was seen. */
+static int commit(void *context, const struct upload_result *upload, struct error *error)
+{
+	struct session *session = context;
+	int rc = persist_check_totals(session->persist, &upload->totals, error);
+	if (rc < 0)
+		return rc;
+	session->persist->digest = upload->digest;
+	session->persist->has_digest = true;
+	rc = send_commit(session->connection, upload, error);
+	if (rc == 0)
+		persist_record_begin(session->persist, upload,
+				     session->outcome->base_held);
+	return rc;
+}
+
+static int await_committed(struct session *session, struct error *error)
+{
+	struct persist_outcome *outcome = session->outcome;
+	int rc = expect(session->connection, MSG_COMMITTED, outcome, &outcome->committed,
+			error);
+	if (rc < 0)
+		return rc;
+	if (!is_digest(outcome->committed.layer.digest, &session->persist->digest))
+		return error_set(error, ERR_UNEXPECTED,
+				 "persist: the daemon committed another digest than was "
+				 "sent");
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+int persist_check_totals(const struct persist *persist, const struct totals *totals,
+			 struct error *error)
+{
+	if (totals_rows(totals) > 0 || persist->options->if_empty != IF_EMPTY_ERROR)
+		return 0;
+	return error_set(error, ERR_EMPTY,
+			 "persist: nothing was found that can be stored; use "
+			 "--if-empty=ok if an empty layer is as it should be");
+}
+
+static int upload(struct session *session, const struct root *base, struct error *error)
+{
+	struct persist *persist = session->persist;
+	struct upload_request request = {
+		.link = &session->connection->link,
+		.ask_window = session->connection->ask_window,
+		.selection = &persist->selection,
+		.prefix = persist->prefix,
+		.record = persist->record,
+		.base = base,
+		.if_changed = persist->options->if_changed,
+		.if_empty = persist->options->if_empty,
+		.progress = persist->progress,
+		.on_begin = session->is_fresh ? begin : NULL,
+		.on_sent = commit,
+		.context = session,
+	};
+	session->outcome->has_upload = true;
+	return upload_run(&request, &session->outcome->upload, error);
+}
+
+/* READY is waited for first where it may end the try, or bring what the walk needs. */
+static int begin_first(struct session *session, struct root *ret_base,
+		       bool *ret_committed, struct error *error)
+{
+	struct persist_outcome *outcome = session->outcome;
+	struct msg_ready ready;
+	int rc = await_ready(session, &ready, error);
+	if (rc < 0)
+		return rc;
+	*ret_committed = ready.has_committed;
+	if (ready.has_committed)
+		return take_committed(session->persist, &ready, outcome, error);
+	outcome->base_held =
+		persist_record_root(session->persist, ready.base_root, ret_base);
+	return 0;
+}
+
+static int converse(struct session *session, struct error *error)
+{
+	struct persist *persist = session->persist;
+	struct root base AUTO(root_fini) = {0};
+	bool committed = false;
+	int rc = 0;
+	session->is_fresh = !persist->record && !persist->has_digest;
+	if (!session->is_fresh)
+		rc = begin_first(session, &base, &committed, error);
+	if (rc < 0 || committed)
+		return rc;
+	rc = upload(session, session->outcome->base_held ? &base : NULL, error);
+	if (rc == 0)
+		rc = await_committed(session, error);
+	if (rc == 0)
+		warn_each(persist, &session->outcome->committed.warnings);
+	return rc;
+}
+
+int persist_session(struct persist *persist, struct connection *connection,
+		    struct persist_outcome *ret_outcome, struct error *error)
+{
+	*ret_outcome = (struct persist_outcome){0};
+	struct session session = {
+		.persist = persist, .connection = connection, .outcome = ret_outcome};
+	int rc = converse(&session, error);
+	persist->sent_bytes += connection->link.sent_bytes;
+	return rc;
+}
+
+void persist_outcome_fini(struct persist_outcome *outcome)
+{
+	if (outcome->has_upload)
+		upload_result_fini(&outcome->upload);
+	free(outcome->payload);
+	message_memory_fini(&outcome->memory);
+	*outcome = (struct persist_outcome){0};
+}

@@ -1,0 +1,114 @@
+/* status: what the daemon says of itself and its store. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "client/commands/command.h"
+#include "client/connection/connection.h"
+#include "client/terminal/terminal.h"
+#include "proto/base/cleanup.h"
+
+static void write_json(struct json_writer *writer, const char *server,
+		       const struct msg_status_reply *reply)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {
+		{"protocol", reply->version},
+		{"pid", reply->pid},
+		{"started_ms", reply->started_ms},
+		{"uptime_ms", reply->uptime_ms},
+		{"connections", reply->connections},
+		{"sessions", reply->sessions},
+		{"waiting", reply->waiting},
+		{"namespaces", reply->namespaces},
+		{"workflows", reply->workflows},
+		{"layers", reply->layers},
+		{"segments", reply->segments},
+		{"stored_bytes", reply->stored_bytes},
+		{"free_bytes", reply->free_bytes},
+		{"units_indexed", reply->units_indexed},
+		{"rss_bytes", reply->rss_bytes},
+	};
+	json_writer_text(writer, "server", server);
+	json_writer_text_len(writer, "software", reply->software.at, reply->software.len);
+	json_writer_text_len(writer, "data", reply->data.at, reply->data.len);
+	json_writer_text_len(writer, "index_state", reply->index_state.at,
+			     reply->index_state.len);
+	json_writer_boolean(writer, "read_only", reply->read_only);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		json_writer_unsigned(writer, numbers[i].name, numbers[i].value);
+}
+
+static void print_daemon(struct report *report, const char *server,
+			 const struct msg_status_reply *reply)
+{
+	char uptime[HUMAN_TEXT_SIZE], memory[HUMAN_TEXT_SIZE];
+	char connections[HUMAN_TEXT_SIZE];
+	report_answer(report, "daemon      %.*s at %s, protocol %" PRIu64,
+		      (int)reply->software.len, reply->software.at, server,
+		      reply->version);
+	report_answer(report, "process     %" PRIu64 ", up for %s, %s of memory",
+		      reply->pid, human_seconds(reply->uptime_ms, uptime),
+		      human_size(reply->rss_bytes, memory));
+	report_answer(report, "sessions    %" PRIu64 " active, %" PRIu64 " waiting, %s",
+		      reply->sessions, reply->waiting,
+		      human_things(reply->connections, "connection", connections));
+}
+
+static void print_store(struct report *report, const struct msg_status_reply *reply)
+{
+	char stored[HUMAN_TEXT_SIZE], left[HUMAN_TEXT_SIZE], units[HUMAN_TEXT_SIZE];
+	char layers[HUMAN_TEXT_SIZE], workflows[HUMAN_TEXT_SIZE];
+	char namespaces[HUMAN_TEXT_SIZE], segments[HUMAN_TEXT_SIZE];
+	struct terminal_colours colours = terminal_colours_of(stdout);
+	report_answer(report, "store       %.*s, %s stored, %s free%s%s%s",
+		      (int)reply->data.len, reply->data.at,
+		      human_size(reply->stored_bytes, stored),
+		      human_size(reply->free_bytes, left),
+		      reply->read_only ? colours.warn : "",
+		      reply->read_only ? ", read-only after a failed write" : "",
+		      reply->read_only ? colours.plain : "");
+	report_answer(report, "holds       %s in %s of %s, %s",
+		      human_things(reply->layers, "layer", layers),
+		      human_things(reply->workflows, "workflow", workflows),
+		      human_things(reply->namespaces, "namespace", namespaces),
+		      human_things(reply->segments, "segment", segments));
+	report_answer(report, "index       %.*s, %s", (int)reply->index_state.len,
+		      reply->index_state.at,
+		      human_things(reply->units_indexed, "unit", units));
+}
+
+static int answer(struct connection *connection, struct report *report,
+		  struct error *error)
+{
+	struct link_message message = {0};
+	int ret = link_expect(&connection->link, MSG_STATUS_REPLY, &message, error);
+	if (ret < 0)
+		return ret;
+	uint8_t *payload AUTO_FREE = message.payload;
+	struct message_memory memory AUTO(message_memory_fini) = {0};
+	struct msg_status_reply reply;
+	ret = message_decode(&memory, MSG_STATUS_REPLY, payload, message.len, &reply,
+			     error);
+	if (ret < 0)
+		return ret;
+	struct json_writer *writer = report_json(report);
+	if (writer) {
+		write_json(writer, connection->server, &reply);
+		return 0;
+	}
+	print_daemon(report, connection->server, &reply);
+	print_store(report, &reply);
+	return 0;
+}
+
+int status_run(const struct options *options, struct report *report, struct error *error)
+{
+	struct connection connection AUTO(connection_close) = {0};
+	struct msg_empty message = {0};
+	struct connection_request request = {MSG_STATUS, &message};
+	int ret = connection_open(options, connection_patience(options), &request,
+				  &connection, error);
+	return ret < 0 ? ret : answer(&connection, report, error);
+}

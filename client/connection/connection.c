@@ -1,0 +1,302 @@
+#include "client/connection/connection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/connection/heartbeat.h"
+#include "client/connection/server_list.h"
+#include "client/terminal/report.h"
+#include "client/terminal/terminal.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/address.h"
+#include "proto/message/message.h"
+
+/* The daemon's patience allows for two that were lost or late. */
+#define HEARTBEATS_IN_SILENCE 3u
+#define RETRY_FIRST_MS 100u
+#define RETRY_MAX_MS 5000u
+#define RETRY_DOUBLINGS 6u
+/* A daemon at work says KEEPALIVE this often at most; missing one is no silence yet. */
+#define KEEPALIVES_MISSED 3u
+#define SILENCE_MAX_MS (10u * 60 * 1000)
+
+/* ---- the greeting: HELLO, WELCOME -------------------------------------------------- */
+
+static struct text hashes[] = {{"xxh3-128", 8}, {"sha256", 6}};
+static struct text codecs[] = {{"zstd", 4}};
+
+static int say_hello(struct link *link, struct error *error)
+{
+	uint64_t versions[] = {PROTOCOL_VERSION};
+	struct msg_hello hello = {
+		.versions = {versions, 1},
+		.software = text_of("baton " BATON_VERSION),
+		.hashes = {hashes, sizeof(hashes) / sizeof(*hashes)},
+		.codecs = {codecs, sizeof(codecs) / sizeof(*codecs)},
+	};
+	return link_send_control(link, MSG_HELLO, &hello, error);
+}
+
+static bool offers(const struct text_list *offered, struct text wanted)
+{
+	for (size_t i = 0; i < offered->count; i++) {
+		if (text_equal(offered->items[i], wanted))
+			return true;
+	}
+	return false;
+}
+
+/* The first of `wanted` that is not offered; NULL if all are. */
+static const char *missing(const struct text_list *offered, const struct text *wanted,
+			   size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!offers(offered, wanted[i]))
+			return wanted[i].at;
+	}
+	return NULL;
+}
+
+static int check_welcome(const struct connection *connection,
+			 const struct msg_welcome *welcome, struct error *error)
+{
+	if (welcome->version != PROTOCOL_VERSION)
+		return error_set(error, ERR_VERSION,
+				 "%s chose protocol version %" PRIu64
+				 ", which was not offered: baton " BATON_VERSION
+				 " speaks version %u; use the baton of its release",
+				 connection->peer, welcome->version, PROTOCOL_VERSION);
+	const char *lacks = missing(&welcome->hashes, hashes, 2);
+	if (!lacks)
+		lacks = missing(&welcome->codecs, codecs, 1);
+	if (lacks)
+		return error_set(error, ERR_VERSION,
+				 "%s does not offer %s, which baton " BATON_VERSION
+				 " needs; use the baton of its release",
+				 connection->peer, lacks);
+	if (welcome->ask_window == 0)
+		return error_set(error, ERR_PROTOCOL,
+				 "%s sent WELCOME without an ask_window",
+				 connection->peer);
+	return 0;
+}
+
+/* The daemon's sentence names its versions; this adds ours. */
+static int explain_version(int code, struct error *error)
+{
+	if (code != ERR_VERSION)
+		return code;
+	char refusal[ERROR_TEXT_SIZE];
+	memcpy(refusal, error->text, sizeof(refusal));
+	return error_set(error, ERR_VERSION,
+			 "%s (this is baton " BATON_VERSION
+			 ", which speaks version %u; use the baton of its release)",
+			 refusal, PROTOCOL_VERSION);
+}
+
+static void accept_welcome(struct connection *connection, const struct options *options,
+			   const struct msg_welcome *welcome)
+{
+	connection->ask_window = welcome->ask_window < ASK_WINDOW_UNITS
+					 ? (uint32_t)welcome->ask_window
+					 : ASK_WINDOW_UNITS;
+	uint64_t patience_ms = welcome->keepalive_ms < SILENCE_MAX_MS / KEEPALIVES_MISSED
+				       ? welcome->keepalive_ms * KEEPALIVES_MISSED
+				       : SILENCE_MAX_MS;
+	if (!options->timeout_given && patience_ms > (uint64_t)options->timeout_ms)
+		connection->link.silence_ms = (int)patience_ms;
+	connection->heartbeat_ms = welcome->silence_ms / HEARTBEATS_IN_SILENCE;
+	link_greeted(&connection->link);
+}
+
+static int greet(struct connection *connection, const struct options *options,
+		 const struct connection_request *request, struct error *error)
+{
+	struct link_message message = {0};
+	int ret = say_hello(&connection->link, error);
+	if (ret == 0 && request)
+		ret = link_send_control(&connection->link, request->type,
+					request->message, error);
+	/* A peer that hung up on the HELLO may have said why. */
+	if (ret == 0 || ret == ERR_LOST)
+		ret = link_expect(&connection->link, MSG_WELCOME, &message, error);
+	if (ret < 0)
+		return explain_version(ret, error);
+	uint8_t *payload AUTO_FREE = message.payload;
+	struct message_memory memory AUTO(message_memory_fini) = {0};
+	struct msg_welcome welcome;
+	ret = message_decode(&memory, MSG_WELCOME, payload, message.len, &welcome, error);
+	if (ret == 0)
+		ret = check_welcome(connection, &welcome, error);
+	if (ret == 0)
+		accept_welcome(connection, options, &welcome);
+	return ret;
+}
+
+/* ---- one try ----------------------------------------------------------------------- */
+
+static void describe(struct connection *connection, const struct address *address)
+{
+	connection->server = must_strdup(address->url);
+	connection->is_local = address->kind == ADDRESS_UNIX;
+	if (asprintf(&connection->peer, "the daemon at %s", address->url) < 0)
+		connection->peer = must_strdup("the daemon");
+}
+
+static int reach(const char *url, const struct options *options,
+		 const struct connection_request *request, struct connection *connection,
+		 struct error *error)
+{
+	connection_close(connection);
+	struct address address AUTO(address_fini) = {0};
+	int ret = address_parse(url, &address, error);
+	if (ret < 0)
+		return ret;
+	int fd = -1;
+	ret = address_connect(&address, options->timeout_ms, interrupts_fd(), &fd, error);
+	if (ret < 0)
+		return ret;
+	describe(connection, &address);
+	link_init(&connection->link, fd, interrupts_fd(), connection->peer);
+	connection->link.silence_ms = options->timeout_ms;
+	return greet(connection, options, request, error);
+}
+
+/* What address_connect() says is true, but not yet the way out. */
+static int explain_unreachable(const struct string_list *servers, struct error *error)
+{
+	char *where AUTO_FREE = server_list_text(servers);
+	char reason[ERROR_TEXT_SIZE];
+	memcpy(reason, error->text, sizeof(reason));
+	if (servers->count > 1 || strncmp(where, "unix:", 5) == 0)
+		return error_set(error, ERR_UNREACHABLE,
+				 "cannot reach the daemon at %s: nobody listens there; "
+				 "start one with `batond`, or name one with --server",
+				 where);
+	return error_set(error, ERR_UNREACHABLE,
+			 "%s; start one there with `batond`, or name another with "
+			 "--server",
+			 reason);
+}
+
+/* Each server in turn, as long as nobody listens. */
+static int try_servers(const struct options *options,
+		       const struct connection_request *request,
+		       struct connection *connection, struct error *error)
+{
+	struct string_list servers AUTO(string_list_fini) = {0};
+	server_list_of(options, &servers);
+	int ret = ERR_UNREACHABLE;
+	for (size_t i = 0; i < servers.count && ret == ERR_UNREACHABLE; i++)
+		ret = reach(servers.items[i], options, request, connection, error);
+	return ret == ERR_UNREACHABLE ? explain_unreachable(&servers, error) : ret;
+}
+
+/* ---- trying again ------------------------------------------------------------------ */
+
+bool connection_may_retry(int code)
+{
+	return code == ERR_LOST || code == ERR_BUSY || code == ERR_SHUTDOWN ||
+	       code == ERR_UNREACHABLE || code == ERR_TIMEOUT;
+}
+
+uint64_t connection_patience(const struct options *options)
+{
+	return options->timeout_given ? now_ms() + (uint64_t)options->timeout_ms : 0;
+}
+
+/* Between half and all of pause_ms. */
+static uint32_t spread(uint32_t pause_ms)
+{
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return pause_ms / 2 + (uint32_t)now.tv_nsec / 1000 % (pause_ms / 2 + 1);
+}
+
+uint32_t connection_retry_ms(struct connection *connection, unsigned try)
+{
+	struct message_memory memory AUTO(message_memory_fini) = {0};
+	struct msg_error refusal;
+	if (link_last_error(&connection->link, &memory, &refusal) && refusal.retry_ms > 0)
+		return refusal.retry_ms < RETRY_MAX_MS ? (uint32_t)refusal.retry_ms
+						       : RETRY_MAX_MS;
+	uint32_t pause_ms = RETRY_FIRST_MS
+			    << (try < RETRY_DOUBLINGS ? try : RETRY_DOUBLINGS);
+	return spread(pause_ms < RETRY_MAX_MS ? pause_ms : RETRY_MAX_MS);
+}
+
+int connection_pause(uint32_t pause_ms, struct error *error)
+{
+	uint64_t until = now_ms() + pause_ms;
+	struct pollfd wake = {.fd = interrupts_fd(), .events = POLLIN};
+	for (uint64_t now = now_ms(); now < until; now = now_ms()) {
+		if (poll(&wake, 1, (int)(until - now)) > 0)
+			break;
+	}
+	if (wake.revents)
+		return error_set(error, ERR_INTERRUPTED,
+				 "interrupted while waiting for the daemon");
+	return 0;
+}
+
+/* Silence would look like hanging. */
+static void say_retrying(const struct options *options, unsigned try, uint64_t left_ms,
+			 const struct error *error)
+{
+	if (try > 0 || options->quiet)
+		return;
+	char left[HUMAN_TEXT_SIZE];
+	char sentence[ERROR_TEXT_SIZE + 64];
+	(void)snprintf(sentence, sizeof(sentence), "%s; trying again for %s", error->text,
+		       human_seconds(left_ms, left));
+	terminal_say("", sentence);
+}
+
+int connection_open(const struct options *options, uint64_t deadline_ms,
+		    const struct connection_request *request,
+		    struct connection *ret_connection, struct error *error)
+{
+	struct connection connection AUTO(connection_close) = {.link.fd = -1};
+	*ret_connection = connection;
+	uint64_t lost_until_ms = now_ms() + (uint64_t)options->timeout_ms;
+	for (unsigned try = 0;; try++) {
+		int ret = try_servers(options, request, &connection, error);
+		if (ret == 0)
+			break;
+		/* Somebody was there, and may be back: the whole timeout, in any case. */
+		if (ret != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
+			deadline_ms = lost_until_ms;
+		uint32_t pause_ms = connection_retry_ms(&connection, try);
+		uint64_t now = now_ms();
+		if (!connection_may_retry(ret) || now + pause_ms >= deadline_ms)
+			return ret;
+		say_retrying(options, try, deadline_ms - now, error);
+		ret = connection_pause(pause_ms, error);
+		if (ret < 0)
+			return ret;
+	}
+	*ret_connection = connection;
+	connection = (struct connection){.link.fd = -1};
+	return 0;
+}
+
+void connection_keep_alive(struct connection *connection)
+{
+	if (connection->heartbeat_ms && !connection->heartbeat)
+		connection->heartbeat =
+			heartbeat_new(&connection->link, connection->heartbeat_ms);
+}
+
+void connection_close(struct connection *connection)
+{
+	heartbeat_free(connection->heartbeat);
+	if (connection->server)
+		link_fini(&connection->link);
+	free(connection->server);
+	free(connection->peer);
+	*connection = (struct connection){.link.fd = -1};
+}

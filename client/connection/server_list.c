@@ -1,0 +1,32 @@
+#include "client/connection/server_list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/address.h"
+
+void server_list_of(const struct options *options, struct string_list *ret_servers)
+{
+	*ret_servers = (struct string_list){0};
+	if (options->server.value) {
+		string_list_add(ret_servers, options->server.value);
+		return;
+	}
+	char *own AUTO_FREE = address_of_user(ADDRESS_RUN_USER);
+	if (own)
+		string_list_add(ret_servers, own);
+	string_list_add(ret_servers, ADDRESS_SYSTEM);
+}
+
+char *server_list_text(const struct string_list *servers)
+{
+	struct buffer text AUTO(buffer_fini) = {0};
+	for (size_t i = 0; i < servers->count; i++) {
+		struct text url = text_of(servers->items[i]);
+		buffer_put(&text, " or ", i > 0 ? 4 : 0);
+		buffer_put(&text, url.at, url.len);
+	}
+	return must_memdup(text.at, text.len);
+}

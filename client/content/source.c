@@ -1,0 +1,219 @@
+/* Files of an upload: opened below the root, read whole or in parts, torn ones noticed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/files/beneath.h"
+#include "client/upload/internal.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+
+/* A change time without nanoseconds is that of a file system that counts whole seconds,
+ * or two of them. */
+#define COARSE_SECONDS 2
+/* However a larger file is cut, its row has too many units. */
+#define SIZE_MAX_CUT ((off_t)ROW_UNITS_MAX * CHUNK_MAX)
+
+static int fail(struct upload *upload, uint32_t entry, int number, struct error *error)
+{
+	char *path AUTO_FREE = tree_path_text(upload->tree, entry);
+	if (number == ENOENT)
+		return error_set(error, ERR_LOCAL,
+				 "`%s`: vanished between listing and opening%s", path,
+				 upload->request->if_changed == IF_CHANGED_SKIP
+					 ? ""
+					 : "; use --if-changed=skip to leave it out");
+	if (number == ELOOP || number == ENOTDIR || number == EISDIR || number == ENXIO)
+		return error_set(
+			error, ERR_LOCAL,
+			"`%s`: was replaced by something else during the persist", path);
+	return error_set_errno(error, ERR_LOCAL, number, "`%s`: cannot be read", path);
+}
+
+int source_too_large(struct upload *upload, uint32_t entry, struct error *error)
+{
+	char *path AUTO_FREE = tree_path_text(upload->tree, entry);
+	return error_set(error, ERR_LIMIT,
+			 "`%s`: too large for one file (about 20 GiB); split it", path);
+}
+
+/* Files of one directory mostly follow each other, so the last directory stays open. */
+static int directory_of(struct worker *worker, uint32_t entry)
+{
+	const struct upload *upload = worker->upload;
+	uint32_t parent = tree_entry(upload->tree, entry)->parent;
+	if (worker->directory >= 0 && worker->directory_entry == parent)
+		return worker->directory;
+	(void)close(take_fd(&worker->directory));
+	tree_path(upload->tree, parent, &worker->path);
+	worker->directory = beneath_open(upload->request->selection->root_fd,
+					 (const char *)worker->path.at, worker->path.len,
+					 O_PATH | O_DIRECTORY, 0);
+	worker->directory_entry = parent;
+	return worker->directory;
+}
+
+static struct stamp stamp_of(const struct stat *status)
+{
+	return (struct stamp){
+		.device = status->st_dev,
+		.inode = status->st_ino,
+		.size = status->st_size,
+		.modified = status->st_mtim,
+		.changed = status->st_ctim,
+	};
+}
+
+static bool time_equal(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       time_equal(&a->modified, &b->modified) &&
+	       time_equal(&a->changed, &b->changed);
+}
+
+static int64_t nanoseconds_of(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+/* Whether a write at this moment could leave the change time as it is. */
+static bool is_within_grain(const struct upload *upload, const struct timespec *changed)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	int64_t grain = changed->tv_nsec ? upload->grain_ns
+					 : (int64_t)COARSE_SECONDS * 1000000000;
+	return nanoseconds_of(changed) >= nanoseconds_of(&now) - 2 * grain;
+}
+
+int source_open(struct worker *worker, uint32_t number, unsigned attempt,
+		struct error *error)
+{
+	struct upload *upload = worker->upload;
+	struct entry *entry = tree_entry(upload->tree, number);
+	char name[COMPONENT_LEN_MAX + 1];
+	memcpy(name, entry->name, entry->name_len);
+	name[entry->name_len] = '\0';
+	int directory = directory_of(worker, number);
+	int fd AUTO_FD = directory < 0 ? -1
+				       : openat(directory, name,
+						O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+							O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	bool may_vanish = upload->request->if_changed == IF_CHANGED_SKIP &&
+			  !worker->settles;
+	if (fd < 0 && errno == ENOENT && may_vanish) {
+		upload_leave_out(upload, number, "vanished before it was read");
+		return 0;
+	}
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return fail(upload, number, errno, error);
+	if (!S_ISREG(status.st_mode))
+		return fail(upload, number, ENXIO, error);
+	if (status.st_size > SIZE_MAX_CUT)
+		return source_too_large(upload, number, error);
+	entry->mode = status.st_mode & 0777;
+	entry->seconds = status.st_mtim.tv_sec;
+	entry->nanoseconds = (uint32_t)status.st_mtim.tv_nsec;
+	entry->size = (uint64_t)status.st_size;
+	entry->inode = status.st_ino;
+	entry->changed_ns = 0;
+	entry->is_recorded = false;
+	worker->source = (struct source){
+		.fd = take_fd(&fd),
+		.entry = number,
+		.attempt = attempt,
+		.stamp = stamp_of(&status),
+		.racy = is_within_grain(upload, &status.st_ctim),
+		.is_plain = status.st_dev == upload->device && !(status.st_mode & 07000),
+	};
+	if (upload->request->on_opened) {
+		char *path AUTO_FREE = tree_path_text(upload->tree, number);
+		upload->request->on_opened(upload->request->context, path, attempt);
+	}
+	return 0;
+}
+
+bool source_unchanged(const struct source *source)
+{
+	struct stat status;
+	if (fstat(source->fd, &status) < 0)
+		return false;
+	struct stamp now = stamp_of(&status);
+	return stamp_equal(&now, &source->stamp);
+}
+
+int source_read(struct worker *worker, uint64_t offset, void *data, size_t len,
+		size_t *ret_len, struct error *error)
+{
+	const struct source *source = &worker->source;
+	size_t done = 0;
+	while (done < len) {
+		ssize_t got = pread(source->fd, (uint8_t *)data + done, len - done,
+				    (off_t)(offset + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fail(worker->upload, source->entry, errno, error);
+		done += (size_t)got;
+		/* a regular file gives less only at its end */
+		if (got == 0 || offset + done >= (uint64_t)source->stamp.size)
+			break;
+	}
+	*ret_len = done;
+	return 0;
+}
+
+void source_close(struct source *source)
+{
+	cleanup_fd_(&source->fd);
+	free(source->units);
+	*source = (struct source){.fd = -1};
+}
+
+void source_finish(struct worker *worker)
+{
+	struct source *source = &worker->source;
+	struct entry *entry = tree_entry(worker->upload->tree, source->entry);
+	entry_set_units(entry, source->units, source->unit_count);
+	entry->is_known = true;
+	if (!source->racy)
+		source_trust(worker->upload, source);
+	source_close(source);
+}
+
+void source_trust(struct upload *upload, const struct source *source)
+{
+	struct entry *entry = tree_entry(upload->tree, source->entry);
+	entry->inode = source->stamp.inode;
+	entry->changed_ns = source->is_plain ? nanoseconds_of(&source->stamp.changed) : 0;
+}
+
+int source_matches(struct worker *worker, struct error *error)
+{
+	struct upload *upload = worker->upload;
+	const struct entry *entry = tree_entry(upload->tree, worker->source.entry);
+	const uint32_t *units = entry_units(entry);
+	uint64_t at = 0;
+	for (uint32_t i = 0; i < entry->unit_count; i++) {
+		struct unit_key key = unit_table_key(upload->units, units[i]);
+		size_t got;
+		int rc = source_read(worker, at, worker->out, key.len, &got, error);
+		if (rc < 0)
+			return rc;
+		struct xxh128 now = xxh128_of(worker->out, got);
+		if (got != key.len || !xxh128_equal(&now, &key.xxh))
+			return 0;
+		at += got;
+	}
+	return 1;
+}

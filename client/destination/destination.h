@@ -1,0 +1,115 @@
+/*
+ * Writing a view's tree into a directory (rules T4, T5).
+ *
+ * One mechanism: an entry whose directory is there already is made in a staging directory
+ * (stage.h) and renamed to its place once complete; an entry whose directory this attach
+ * makes is made directly under its name. So a missing DIR is one entry of its parent:
+ * all of it appears by one rename. In an existing DIR new directories appear whole at the
+ * end, and files as they are complete; but where DIR was empty all waits for the end, so
+ * that a failure can leave it empty again.
+ *
+ * - Equal entries (type, bytes, mode) are kept as they are. Bytes are compared unit by
+ *   unit where the size is equal: by XXH3-128, and where that agrees by SHA-256. A kept
+ *   entry whose time differs gets the row's, unless times_now or it has other hard links,
+ *   which may lie outside DIR. Anything else is made anew, never changed in place.
+ *   What the stat record of DIR (record/record.h) shows to be unchanged is not read.
+ * - Directories without owner's permissions get them while work goes on in them.
+ * - Directories that are there get the mode of their row, if they have one; times are set
+ *   on those that this attach made.
+ * - Nothing below DIR is reached by a joined path: each component is opened relative to
+ *   the one above, links not followed. What changes under our hands is an error.
+ *
+ * The umask of the process is 0 from materialise_begin() to materialise_close(). All but
+ * materialise_unit() belongs to one thread. Failures are ERR_LOCAL, ERR_NO_ROOM,
+ * ERR_INTERRUPTED and name the path.
+ */
+#ifndef BATON_CLIENT_DESTINATION_DESTINATION_H
+#define BATON_CLIENT_DESTINATION_DESTINATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/record/record.h"
+#include "client/view/table.h"
+#include "proto/base/error.h"
+#include "proto/path/glob.h"
+
+struct materialise_options {
+	const char *directory; /* borrowed */
+	bool delete_extra;     /* remove what the view does not have */
+	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
+	const struct glob_filter *filter;
+	bool times_now;    /* leave modification times as they come */
+	bool keeps_record; /* leave a stat record of DIR */
+	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
+	const struct stat_record *record;
+	/* Bytes written, from which on the clock is waited for, so that the record proves
+	 * all of them; of less it may not prove the latest. */
+	uint64_t settle_from;
+};
+
+/* Two ticks of the clock, some 8 ms, are what reading so much again takes. */
+#define MATERIALISE_SETTLE_FROM (UINT64_C(4) << 20)
+
+struct materialise_counts {
+	uint64_t files;     /* in the view */
+	uint64_t unchanged; /* files there already */
+	uint64_t written;   /* files in their place through this attach */
+};
+
+struct materialise;
+
+/*
+ * Looks at DIR and decides what is to be done; nothing is written yet. table is borrowed.
+ * ERR_LOCAL also: DIR is a file; a directory that is not empty where a file belongs,
+ * without delete_extra, or with something in it that the filter does not take.
+ * *ret_materialise is set also on failure, and to be closed.
+ */
+int materialise_open(const struct view_table *table,
+		     const struct materialise_options *options,
+		     struct materialise **ret_materialise, struct error *error);
+
+/* Whether the entry is not there yet as it should be. */
+bool materialise_needs(const struct materialise *materialise, uint32_t entry);
+
+enum materialise_action {
+	MATERIALISE_WRITE,
+	MATERIALISE_KEEP,
+	MATERIALISE_DELETE,
+};
+
+/* Names what would be done, by path as path_escape() writes it. Directories that are
+ * there are not mentioned; below a directory that is to be deleted nothing is. */
+typedef void materialise_on_path(void *context, enum materialise_action action,
+				 const char *path);
+int materialise_list(struct materialise *materialise, materialise_on_path *on_path,
+		     void *context, struct error *error);
+
+/* Makes the staging directories, the new directories, links and empty files. */
+int materialise_begin(struct materialise *materialise, struct error *error);
+
+/* The bytes of a mention (all of them, once each) of a file that is needed, on worker
+ * `worker`; a download_sink's on_unit with the materialise as context. */
+int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
+		     const uint8_t *bytes, struct error *error);
+
+/* All bytes are there: modes, times, what is still staged to its place, deleting. */
+int materialise_finish(struct materialise *materialise, struct error *error);
+
+/* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
+ * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none.
+ * view: what the table is; its tag may be 0. */
+int materialise_record(struct materialise *materialise, const struct record_base *base,
+		       const struct record_view *view);
+
+struct materialise_counts materialise_counts(const struct materialise *materialise);
+
+/* Removes staging directories, restores modes and the umask; before a finish also what
+ * can be taken back. NULL is fine. Frees. */
+void materialise_close(struct materialise *materialise);
+
+/* The same after a failure, whose sentence then ends with the state that DIR is in.
+ * Returns error->code. */
+int materialise_abandon(struct materialise *materialise, struct error *error);
+
+#endif

@@ -1,0 +1,230 @@
+/* Deciding for each entry whether it is there, without writing anything. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "client/connection/connection.h"
+#include "client/destination/internal.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+
+static bool time_differs(const struct view_entry *entry, const struct stat *stat)
+{
+	return stat->st_mtim.tv_sec != entry->seconds ||
+	       stat->st_mtim.tv_nsec != (long)entry->nanoseconds;
+}
+
+/* What to do about the time of an entry that is kept. One with other hard links is left
+ * alone: they may lie outside DIR. */
+static unsigned time_mark(const struct materialise *m, uint32_t entry,
+			  const struct stat *stat)
+{
+	return !m->options.times_now && stat->st_nlink == 1 &&
+			       time_differs(&m->table->entries[entry], stat)
+		       ? MARK_RETIME
+		       : 0;
+}
+
+/* 1: nothing in it; 0: something; -1: errno. */
+static int is_empty_directory(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
+	if (!directory) {
+		if (fd >= 0)
+			(void)close(fd);
+		return -1;
+	}
+	struct dirent *found;
+	while ((found = readdir(directory)) != NULL)
+		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0)
+			return 0;
+	return 1;
+}
+
+/* A directory lies where a file or a link belongs. */
+static int plan_over_directory(struct materialise *m, uint32_t entry,
+			       const struct spot *home, struct error *error)
+{
+	if (is_empty_directory(home->fd, home->name) > 0) {
+		set_place(m, entry, PLACE_STAGED, MARK_OBSTACLE);
+		return 0;
+	}
+	if (!m->options.delete_extra)
+		return entry_error(m, entry, 0,
+				   "a directory that is not empty lies where a file "
+				   "belongs; move it away, or use --delete",
+				   error);
+	if (!extra_may_go(m, entry, home))
+		return entry_error(m, entry, 0,
+				   "a directory with something in it that --only or "
+				   "--exclude leave alone lies where a file belongs; "
+				   "move it away",
+				   error);
+	set_place(m, entry, PLACE_STAGED, MARK_TRASH);
+	return 0;
+}
+
+static bool same_link(const struct materialise *m, uint32_t entry,
+		      const struct spot *home)
+{
+	char there[LINK_TARGET_LEN_MAX + 1];
+	const char *target = view_table_target(m->table, entry);
+	ssize_t len = readlinkat(home->fd, home->name, there, sizeof there);
+	return len >= 0 && (size_t)len == strlen(target) &&
+	       memcmp(there, target, (size_t)len) == 0;
+}
+
+static int plan_link(struct materialise *m, uint32_t entry, const struct spot *home,
+		     const struct stat *stat)
+{
+	bool provable = record_can_prove(m, entry, stat);
+	if (!S_ISLNK(stat->st_mode) || !same_link(m, entry, home)) {
+		set_place(m, entry, PLACE_STAGED, 0);
+		return 0;
+	}
+	set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
+	if (provable)
+		record_note_kept(m, entry, stat);
+	return 0;
+}
+
+static int plan_file(struct materialise *m, uint32_t entry, const struct stat *stat)
+{
+	if (record_holds(m, entry, stat)) {
+		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
+		if (record_can_prove(m, entry, stat))
+			record_note_kept(m, entry, stat);
+		return 0;
+	}
+	/* All bits: a file that is there with setuid is not the one of the view. */
+	if (S_ISREG(stat->st_mode) &&
+	    (stat->st_mode & 07777) == m->table->entries[entry].mode &&
+	    (uint64_t)stat->st_size == view_table_size(m->table, entry))
+		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat) | MARK_COMPARE);
+	else
+		set_place(m, entry, PLACE_STAGED, 0);
+	return 0;
+}
+
+/* A number that differs between two directories that nothing can be renamed between. */
+static uint64_t mount_id(int parent_fd, const char *name)
+{
+	struct statx statx_of = {0};
+	int flags = *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
+	if (statx(parent_fd, name, flags, STATX_BASIC_STATS | STATX_MNT_ID, &statx_of) !=
+	    0)
+		return 0;
+	if (statx_of.stx_mask & STATX_MNT_ID)
+		return statx_of.stx_mnt_id;
+	return makedev(statx_of.stx_dev_major, statx_of.stx_dev_minor);
+}
+
+static void add_mount(struct materialise *m, uint32_t entry, uint64_t id)
+{
+	m->mounts = must_realloc(m->mounts, (m->mount_count + 1) * sizeof *m->mounts);
+	m->mounts[m->mount_count++] =
+		(struct mount){.entry = entry, .id = id, .stage = {.fd = -1}};
+}
+
+static int plan_present_directory(struct materialise *m, uint32_t entry,
+				  const struct spot *home, const struct stat *stat,
+				  struct error *error)
+{
+	const struct view_entry *row = &m->table->entries[entry];
+	set_place(m, entry, PLACE_KEPT, 0);
+	if (!row->implied && (stat->st_mode & 0777) != row->mode)
+		set_mark(m, entry, MARK_MODE);
+	uint64_t id = mount_id(home->fd, home->name);
+	if (id != mount_of(m, row->parent)->id)
+		add_mount(m, entry, id);
+	if ((stat->st_mode & 0500) == 0500)
+		return 0;
+	return unlock_directory(m, entry, 0500, error);
+}
+
+/* Something lies where the entry belongs. */
+static int plan_present(struct materialise *m, uint32_t entry, const struct spot *home,
+			const struct stat *stat, struct error *error)
+{
+	uint8_t type = m->table->entries[entry].type;
+	if (type == ROW_DIRECTORY && S_ISDIR(stat->st_mode))
+		return plan_present_directory(m, entry, home, stat, error);
+	if (S_ISDIR(stat->st_mode))
+		return plan_over_directory(m, entry, home, error);
+	if (type == ROW_FILE)
+		return plan_file(m, entry, stat);
+	if (type == ROW_SYMLINK)
+		return plan_link(m, entry, home, stat);
+	set_place(m, entry, PLACE_STAGED, MARK_OBSTACLE);
+	return 0;
+}
+
+static int plan_entry(struct materialise *m, uint32_t entry, struct error *error)
+{
+	struct spot home;
+	struct stat stat;
+	if (entry_home(m, 0, entry, &home) != 0)
+		return entry_error(m, m->table->entries[entry].parent, errno,
+				   "cannot be opened", error);
+	if (fstatat(home.fd, home.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
+		return plan_present(m, entry, &home, &stat, error);
+	if (errno != ENOENT)
+		return entry_error(m, entry, errno, "cannot be looked at", error);
+	set_place(m, entry, PLACE_STAGED, 0);
+	return 0;
+}
+
+/* Decides for the entry and, where it is a new directory, for all below it. */
+static int plan_from(struct materialise *m, uint32_t *entry, struct error *error)
+{
+	uint32_t at = *entry;
+	if (at % 256 == 0 && interrupts_pending())
+		return error_set(error, ERR_INTERRUPTED, "interrupted");
+	int err = plan_entry(m, at, error);
+	*entry = at + 1;
+	bool made = m->table->entries[at].type == ROW_DIRECTORY &&
+		    place_of(m, at) == PLACE_STAGED;
+	if (err || !made)
+		return err;
+	uint32_t end = view_table_end(m->table, at);
+	memset(m->states + at + 1, PLACE_NEW, end - at - 1);
+	*entry = end;
+	return 0;
+}
+
+/* Whether DIR holds nothing but stages that a killed attach left behind. */
+static bool root_is_empty(struct materialise *m)
+{
+	int fd = openat(m->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
+	if (!directory) {
+		if (fd >= 0)
+			(void)close(fd);
+		return false;
+	}
+	struct dirent *found;
+	while ((found = readdir(directory)) != NULL)
+		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0 &&
+		    !stage_is_one(dirfd(directory), found->d_name))
+			return false;
+	return true;
+}
+
+int plan_directory(struct materialise *m, struct error *error)
+{
+	add_mount(m, VIEW_ROOT, m->missing ? 0 : mount_id(m->root_fd, ""));
+	if (m->missing) {
+		memset(m->states, PLACE_NEW, m->table->entry_count);
+		return 0;
+	}
+	int err = unlock_directory(m, VIEW_ROOT, 0500, error);
+	if (!err && record_covers(m))
+		return 0;
+	m->was_empty = root_is_empty(m);
+	for (uint32_t entry = 1; !err && entry < m->table->entry_count;)
+		err = plan_from(m, &entry, error);
+	return err ? err : compare_files(m, error);
+}

@@ -1,0 +1,95 @@
+/* From the stage to its place. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "client/destination/internal.h"
+#include "proto/base/cleanup.h"
+
+static void trash_name(struct materialise *m, char ret_name[32])
+{
+	unsigned long number =
+		(unsigned long)__atomic_fetch_add(&m->trash_count, 1, __ATOMIC_RELAXED);
+	(void)snprintf(ret_name, 32, "old-%lx", number);
+}
+
+int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd)
+{
+	char name[32];
+	trash_name(m, name);
+	if (renameat(home->fd, home->name, stage_fd, name) == 0)
+		return 0;
+	if (errno != EACCES)
+		return -1;
+	/* To change its parent a directory has to be writable itself. */
+	int fd AUTO_FD = openat(home->fd, home->name,
+				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || chmod_path_fd(fd, 0700) != 0)
+		return -1;
+	return renameat(home->fd, home->name, stage_fd, name);
+}
+
+/* What lies in the way and would not be replaced by a rename. */
+static int clear_place(struct materialise *m, uint32_t entry, const struct spot *home,
+		       int stage_fd)
+{
+	if (is_marked(m, entry, MARK_TRASH))
+		return move_to_trash(m, home, stage_fd);
+	if (!is_marked(m, entry, MARK_OBSTACLE))
+		return 0;
+	bool directory = m->table->entries[entry].type != ROW_DIRECTORY;
+	int err = unlinkat(home->fd, home->name, directory ? AT_REMOVEDIR : 0);
+	return err && errno == ENOENT ? 0 : err;
+}
+
+static uint64_t files_in(const struct view_table *table, uint32_t entry)
+{
+	uint64_t files = 0;
+	uint32_t end = view_table_end(table, entry);
+	for (uint32_t at = entry; at < end; at++)
+		files += table->entries[at].type == ROW_FILE;
+	return files;
+}
+
+int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
+		  struct error *error)
+{
+	struct spot home;
+	struct spot stage;
+	if (entry_home(m, worker, entry, &home) != 0)
+		return entry_error(m, m->table->entries[entry].parent, errno,
+				   "changed while it was written", error);
+	(void)entry_spot(m, worker, entry, &stage);
+	if (is_marked(m, entry, MARK_OBSTACLE | MARK_TRASH))
+		__atomic_store_n(&m->changed, true, __ATOMIC_RELAXED);
+	if (clear_place(m, entry, &home, stage.fd) != 0 ||
+	    renameat(stage.fd, stage.name, home.fd, home.name) != 0)
+		return entry_error(m, entry, errno, "cannot be put into its place",
+				   error);
+	set_mark(m, entry, MARK_DONE);
+	__atomic_store_n(&m->changed, true, __ATOMIC_RELAXED);
+	(void)__atomic_fetch_add(&m->written, files_in(m->table, entry),
+				 __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Back into the stage, which goes away with it. */
+static int take_back(struct materialise *m, uint32_t entry)
+{
+	struct spot home;
+	if (entry_home(m, 0, entry, &home) != 0)
+		return -1;
+	char name[32];
+	trash_name(m, name);
+	return renameat(home.fd, home.name, m->mounts[0].stage.fd, name);
+}
+
+void take_back_all(struct materialise *m)
+{
+	bool all = true;
+	for (uint32_t entry = 1; entry < m->table->entry_count; entry++)
+		if (is_marked(m, entry, MARK_DONE) && take_back(m, entry) != 0)
+			all = false;
+	if (all)
+		m->changed = false;
+}

@@ -1,0 +1,129 @@
+/* A DIR that is missing: made beside its place, under a temporary name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/destination/internal.h"
+#include "proto/base/cleanup.h"
+
+static size_t without_slashes(const char *path, size_t len)
+{
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+/* Bytes of the path above the last component, without its slash; 0 where there is none.
+ */
+static size_t above_len(const char *path)
+{
+	size_t len = without_slashes(path, strlen(path));
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	return without_slashes(path, len);
+}
+
+/* Makes the directories above DIR that are missing, under the umask. */
+static int make_parents(struct materialise *m, const char *above, struct error *error)
+{
+	size_t len = strlen(above);
+	for (size_t end = 1; end <= len; end++) {
+		if (end < len && above[end] != '/')
+			continue;
+		char *path AUTO_FREE = must_memdup(above, end);
+		if (mkdir(path, 0777) == 0)
+			m->made_parents++;
+		else if (errno != EEXIST && errno != EROFS && errno != EACCES)
+			return error_set_errno(error, ERR_LOCAL, errno,
+					       "`%s`: cannot be made", path);
+	}
+	return 0;
+}
+
+static void remove_parents(struct materialise *m)
+{
+	char *path AUTO_FREE = must_strdup(m->options.directory);
+	while (m->made_parents > 0) {
+		path[above_len(path)] = '\0';
+		if (!*path || rmdir(path) != 0)
+			return;
+		m->made_parents--;
+	}
+}
+
+static int make_beside(struct materialise *m, struct error *error)
+{
+	size_t len = strlen(m->name) + 2;
+	char *prefix AUTO_FREE = must_alloc(len);
+	(void)snprintf(prefix, len, ".%s", m->name);
+	stage_sweep(m->parent_fd);
+	if (stage_make(&m->root_stage, m->parent_fd, prefix) != 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be made",
+				       m->shown);
+	m->root_fd = m->root_stage.fd;
+	return 0;
+}
+
+int root_make(struct materialise *m, struct error *error)
+{
+	const char *path = m->options.directory;
+	size_t above = above_len(path);
+	size_t end = without_slashes(path, strlen(path));
+	size_t start = end;
+	while (start > 0 && path[start - 1] != '/')
+		start--;
+	m->name = must_memdup(path + start, end - start);
+	if (strcmp(m->name, ".") == 0 || strcmp(m->name, "..") == 0)
+		return error_set(error, ERR_LOCAL,
+				 "`%s`: does not exist, and has no name "
+				 "that could be made",
+				 m->shown);
+	char *parent AUTO_FREE = above ? must_memdup(path, above) : must_strdup(".");
+	int err = make_parents(m, parent, error);
+	if (err)
+		return err;
+	m->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->parent_fd < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
+				       parent);
+	return make_beside(m, error);
+}
+
+/* Where a file system cannot refuse to replace: it may replace an empty directory, which
+ * loses nothing. */
+static int rename_noreplace(int fd, const char *from, const char *to)
+{
+	int err = renameat2(fd, from, fd, to, RENAME_NOREPLACE);
+	if (err && (errno == EINVAL || errno == ENOSYS))
+		err = renameat(fd, from, fd, to);
+	return err;
+}
+
+int root_publish(struct materialise *m, struct error *error)
+{
+	struct stat stat;
+	mode_t mode = 0777 & ~m->umask_before;
+	if (fstat(m->root_fd, &stat) != 0 ||
+	    fchmod(m->root_fd, (stat.st_mode & 06000) | mode) != 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
+				       m->shown);
+	if (rename_noreplace(m->parent_fd, m->root_stage.name, m->name) != 0) {
+		m->is_anothers = errno == EEXIST;
+		return error_set_errno(
+			error, ERR_LOCAL, errno,
+			m->is_anothers ? "`%s`: was made by somebody else meanwhile"
+				       : "`%s`: cannot be put into its place",
+			m->shown);
+	}
+	m->changed = true;
+	return 0;
+}
+
+void root_take_back(struct materialise *m)
+{
+	if (m->root_stage.fd >= 0)
+		(void)stage_remove(&m->root_stage, m->parent_fd);
+	m->root_fd = -1;
+	remove_parents(m);
+}

@@ -1,0 +1,304 @@
+#include "client/download/download.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/parallel.h"
+#include "proto/unit/codec.h"
+#include "proto/unit/frame.h"
+
+#define SLOTS_MAX (2u * WORKERS_MAX + 1u)
+
+/* A leased buffer with a frame. */
+struct slot {
+	uint8_t *bytes; /* owned; BULK_LEN_MAX, of which only what is used is ever touched
+			 */
+	uint32_t len;
+};
+
+struct download {
+	struct want *want;                /* borrowed */
+	const struct download_sink *sink; /* borrowed */
+	bool verify;
+	struct slot slots[SLOTS_MAX];
+	unsigned slot_count;
+
+	pthread_mutex_t mutex; /* guards all below */
+	pthread_cond_t freed;  /* a buffer, or failed */
+	pthread_cond_t pushed; /* a frame, or closed, or failed */
+	struct slot *free_slots[SLOTS_MAX];
+	unsigned free_count;
+	struct slot *ready[SLOTS_MAX]; /* a ring: frames in the order they came */
+	unsigned ready_first;
+	unsigned ready_count;
+	bool closed; /* no more frames come: workers end when none is ready */
+	bool failed; /* workers end at once, nothing more is received */
+};
+
+/* What one worker needs again for each frame. */
+struct decoder {
+	struct download *download; /* borrowed */
+	unsigned worker;
+	struct codec *codec;     /* owned */
+	struct unit_name *units; /* owned; FRAME_UNITS_MAX */
+	uint8_t *raw;            /* owned; FRAME_RAW_MAX */
+};
+
+/* ---- the queue ---- */
+
+/* A free buffer; NULL once the download has failed. */
+static struct slot *lease(struct download *download)
+{
+	pthread_mutex_lock(&download->mutex);
+	while (download->free_count == 0 && !download->failed)
+		pthread_cond_wait(&download->freed, &download->mutex);
+	struct slot *slot = NULL;
+	if (!download->failed)
+		slot = download->free_slots[--download->free_count];
+	pthread_mutex_unlock(&download->mutex);
+	return slot;
+}
+
+static void push(struct download *download, struct slot *slot)
+{
+	pthread_mutex_lock(&download->mutex);
+	unsigned at = (download->ready_first + download->ready_count++) % SLOTS_MAX;
+	download->ready[at] = slot;
+	pthread_cond_signal(&download->pushed);
+	pthread_mutex_unlock(&download->mutex);
+}
+
+/* The next frame; NULL when there will be none. */
+static struct slot *pop(struct download *download)
+{
+	pthread_mutex_lock(&download->mutex);
+	while (download->ready_count == 0 && !download->closed && !download->failed)
+		pthread_cond_wait(&download->pushed, &download->mutex);
+	struct slot *slot = NULL;
+	if (download->ready_count > 0 && !download->failed) {
+		slot = download->ready[download->ready_first];
+		download->ready_first = (download->ready_first + 1) % SLOTS_MAX;
+		download->ready_count--;
+	}
+	pthread_mutex_unlock(&download->mutex);
+	return slot;
+}
+
+static void give_back(struct download *download, struct slot *slot)
+{
+	pthread_mutex_lock(&download->mutex);
+	download->free_slots[download->free_count++] = slot;
+	pthread_cond_signal(&download->freed);
+	pthread_mutex_unlock(&download->mutex);
+}
+
+static void close_queue(struct download *download, bool failed)
+{
+	pthread_mutex_lock(&download->mutex);
+	download->closed = true;
+	download->failed |= failed;
+	pthread_cond_broadcast(&download->freed);
+	pthread_cond_broadcast(&download->pushed);
+	pthread_mutex_unlock(&download->mutex);
+}
+
+/* ---- decoding ---- */
+
+/* Puts the name of the file in front of what is wrong with its bytes. */
+static int blame(const struct download *download, uint32_t mention, struct error *error)
+{
+	if (mention == WANT_NONE || error->code != ERR_DAMAGED)
+		return error->code;
+	const struct view_table *table = download->want->table;
+	char *path AUTO_FREE = view_table_shown(table, table->units[mention].entry);
+	struct error why = *error;
+	return error_set(error, ERR_DAMAGED, "`%s`: %s", path, why.text);
+}
+
+/* The first unit of the frame that somebody waits for, or WANT_NONE. */
+static uint32_t first_wanted(const struct decoder *decoder,
+			     const struct frame_header *header)
+{
+	const struct want *want = decoder->download->want;
+	for (uint32_t i = 0; i < header->unit_count; i++) {
+		uint32_t mention = want_find(want, &decoder->units[i]);
+		if (mention != WANT_NONE && !want_is_taken(want, mention))
+			return mention;
+	}
+	return WANT_NONE;
+}
+
+static int use_unit(struct decoder *decoder, const struct unit_name *name,
+		    const uint8_t *bytes, struct error *error)
+{
+	struct download *download = decoder->download;
+	uint32_t mention = want_find(download->want, name);
+	if (mention == WANT_NONE || want_is_taken(download->want, mention))
+		return 0;
+	if (download->verify) {
+		struct digest sha = sha256_of(bytes, name->key.len);
+		if (!digest_equal(&sha, &name->sha)) {
+			(void)error_set(error, ERR_DAMAGED,
+					"the SHA-256 of its bytes does not match");
+			return blame(download, mention, error);
+		}
+	}
+	if (!want_take(download->want, mention))
+		return 0;
+	int err = 0;
+	for (; !err && mention != WANT_NONE; mention = want_next(download->want, mention))
+		err = download->sink->on_unit(download->sink->context, decoder->worker,
+					      mention, bytes, error);
+	return err;
+}
+
+/* Header and table, so far as they concern the frame alone. */
+static int open_frame(struct decoder *decoder, const struct slot *slot,
+		      struct frame_header *header, struct error *error)
+{
+	if (slot->len < FRAME_HEADER_LEN)
+		return error_set(error, ERR_DAMAGED, "frame: cut short");
+	int err = frame_header_decode(slot->bytes, header, error);
+	if (err)
+		return err;
+	if (header->kind != FRAME_CONTENT || frame_len(header) != slot->len)
+		return error_set(error, ERR_DAMAGED,
+				 "frame: not one of content, or not as long as it says");
+	return frame_table_decode(header, slot->bytes, decoder->units, error);
+}
+
+static int decode_frame(struct decoder *decoder, const struct slot *slot,
+			struct error *error)
+{
+	struct download *download = decoder->download;
+	struct frame_header header;
+	int err = open_frame(decoder, slot, &header, error);
+	if (err)
+		return blame(download, want_first_left(download->want), error);
+	uint32_t wanted = first_wanted(decoder, &header);
+	if (wanted == WANT_NONE)
+		return 0;
+	err = frame_payload_decode(&header, decoder->units,
+				   slot->bytes + frame_table_end(&header), decoder->codec,
+				   decoder->raw, error);
+	if (err)
+		return blame(download, wanted, error);
+	const uint8_t *at = decoder->raw;
+	for (uint32_t i = 0; !err && i < header.unit_count; i++) {
+		err = use_unit(decoder, &decoder->units[i], at, error);
+		at += decoder->units[i].key.len;
+	}
+	return err;
+}
+
+static void decoder_fini(struct decoder *decoder)
+{
+	codec_free(decoder->codec);
+	free(decoder->units);
+	free(decoder->raw);
+}
+
+/* One worker. */
+static int decode_frames(void *context, unsigned worker, struct error *error)
+{
+	struct download *download = context;
+	struct decoder decoder AUTO(decoder_fini) = {
+		.download = download,
+		.worker = worker,
+		.codec = codec_new(1),
+		.units = must_alloc(FRAME_UNITS_MAX * sizeof *decoder.units),
+		.raw = must_alloc(FRAME_RAW_MAX),
+	};
+	struct slot *slot;
+	int err = 0;
+	while (!err && (slot = pop(download)) != NULL) {
+		err = decode_frame(&decoder, slot, error);
+		give_back(download, slot);
+	}
+	if (err)
+		close_queue(download, true);
+	return err;
+}
+
+/* ---- receiving ---- */
+
+/* Fills one buffer. 1: go on; 0: the end, or a worker has failed; <0: the link. */
+static int receive_one(struct link *link, struct download *download, struct error *error)
+{
+	struct slot *slot = lease(download);
+	if (!slot)
+		return 0;
+	struct link_message message = {.payload = slot->bytes};
+	int err = link_receive(link, &message, BULK_LEN_MAX, error);
+	uint8_t *fresh AUTO_FREE = message.payload == slot->bytes ? NULL
+								  : message.payload;
+	if (!err && message.type == MSG_FRAME && !fresh) {
+		slot->len = message.len;
+		push(download, slot);
+		return 1;
+	}
+	give_back(download, slot);
+	if (err || message.type == MSG_FRAMES_END)
+		return err;
+	const char *name = message_type_name(message.type);
+	return error_set(error, ERR_PROTOCOL,
+			 "the daemon sent %s where frames were expected",
+			 name ? name : "something unknown");
+}
+
+static void download_init(struct download *download)
+{
+	pthread_mutex_init(&download->mutex, NULL);
+	pthread_cond_init(&download->freed, NULL);
+	pthread_cond_init(&download->pushed, NULL);
+	download->slot_count = 2 * workers_count() + 1;
+	for (unsigned i = 0; i < download->slot_count; i++) {
+		download->slots[i].bytes = must_alloc(BULK_LEN_MAX);
+		download->free_slots[download->free_count++] = &download->slots[i];
+	}
+}
+
+static void download_fini(struct download *download)
+{
+	for (unsigned i = 0; i < download->slot_count; i++)
+		free(download->slots[i].bytes);
+	pthread_cond_destroy(&download->freed);
+	pthread_cond_destroy(&download->pushed);
+	pthread_mutex_destroy(&download->mutex);
+}
+
+static int check_complete(const struct download *download, struct error *error)
+{
+	uint32_t missing = want_left(download->want) ? want_first_left(download->want)
+						     : WANT_NONE;
+	if (missing == WANT_NONE)
+		return 0;
+	(void)error_set(error, ERR_DAMAGED, "the daemon did not send its bytes");
+	return blame(download, missing, error);
+}
+
+int download_run(struct link *link, struct want *want, const struct download_sink *sink,
+		 bool verify, struct error *error)
+{
+	struct download download AUTO(download_fini) = {
+		.want = want, .sink = sink, .verify = verify};
+	download_init(&download);
+	struct worker_job job = {.body = decode_frames, .context = &download};
+	struct workers *workers;
+	int err = workers_start(&job, &workers, error);
+	if (err)
+		return err;
+	int got;
+	do {
+		got = receive_one(link, &download, error);
+	} while (got > 0);
+	close_queue(&download, got < 0);
+	struct error worker_error = {0};
+	err = workers_join(workers, &worker_error);
+	if (err)
+		*error = worker_error;
+	if (err || got < 0)
+		return err ? err : got;
+	return check_complete(&download, error);
+}

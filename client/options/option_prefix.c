@@ -1,0 +1,95 @@
+#include "client/options/option_prefix.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
+
+/* What may stand in a prefix. */
+struct placeholder {
+	const char *text, *flag;
+	size_t at; /* its struct setting */
+};
+
+static const struct placeholder placeholders[] = {
+	{"{job}", "--job", offsetof(struct options, job)},
+	{"{shard}", "--shard", offsetof(struct options, shard)},
+};
+
+static const struct placeholder *placeholder_at(const char *text)
+{
+	for (size_t i = 0; i < sizeof(placeholders) / sizeof(*placeholders); i++) {
+		const char *name = placeholders[i].text;
+		if (strncmp(text, name, strlen(name)) == 0)
+			return &placeholders[i];
+	}
+	return NULL;
+}
+
+static int put_name(const struct options *options, const struct placeholder *placeholder,
+		    struct buffer *text, struct error *error)
+{
+	const struct setting *setting =
+		(const struct setting *)((const char *)options + placeholder->at);
+	if (!setting->value)
+		return error_set(error, ERR_USAGE,
+				 "--prefix=%s: nothing is known that %s could stand for; "
+				 "give %s",
+				 options->prefix, placeholder->text, placeholder->flag);
+	char *component AUTO_FREE =
+		path_component_of(setting->value, strlen(setting->value));
+	buffer_put(text, component, strlen(component));
+	return 0;
+}
+
+static int replace(const struct options *options, struct buffer *text,
+		   struct error *error)
+{
+	for (const char *at = options->prefix; *at;) {
+		const struct placeholder *placeholder = placeholder_at(at);
+		int ret = placeholder ? put_name(options, placeholder, text, error) : 0;
+		if (ret < 0)
+			return ret;
+		if (!placeholder)
+			buffer_put_u8(text, (uint8_t)*at);
+		at += placeholder ? strlen(placeholder->text) : 1;
+	}
+	return 0;
+}
+
+/* "./a/" is "a". */
+static struct text trimmed(const struct buffer *text)
+{
+	struct text path = {(const char *)text->at, text->len};
+	while (path.len > 1 && path.at[0] == '.' && path.at[1] == '/') {
+		path.at += 2;
+		path.len -= 2;
+	}
+	while (path.len > 0 && path.at[path.len - 1] == '/')
+		path.len--;
+	if (path.len == 1 && path.at[0] == '.')
+		path.len = 0;
+	return path;
+}
+
+int option_prefix_fill(struct options *options, struct error *error)
+{
+	if (!options->prefix)
+		return 0;
+	struct buffer text AUTO(buffer_fini) = {0};
+	int ret = replace(options, &text, error);
+	if (ret < 0)
+		return ret;
+	struct text path = trimmed(&text);
+	bool is_root = path.len == 0 && options->prefix[0] != '/';
+	if (!is_root && !path_valid(path.at, path.len))
+		return error_set(error, ERR_USAGE,
+				 "--prefix=%s: not a path below the workspace: relative, "
+				 "without empty, . or .. components",
+				 options->prefix);
+	free(options->prefix);
+	options->prefix = is_root ? NULL : must_memdup(path.at, path.len);
+	return 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * What the user asked for: one struct, filled from defaults, the environment and the
+ * command line, each identity value with where it was found (`whereami`).
+ */
+#ifndef BATON_CLIENT_OPTIONS_OPTIONS_H
+#define BATON_CLIENT_OPTIONS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/base/error.h"
+#include "proto/message/message.h"
+#include "proto/options/string_list.h"
+
+/* A value and its origin: "--job", "BATON_JOB", "default", a CI system's variable; NULL
+ * where nothing was found. */
+struct setting {
+	char *value;  /* owned; NULL: not set */
+	char *origin; /* owned */
+};
+
+/* In the order of the choices in the table of options. */
+enum if_empty {
+	IF_EMPTY_ERROR,
+	IF_EMPTY_WARN,
+	IF_EMPTY_OK,
+};
+
+enum if_changed {
+	IF_CHANGED_ERROR,
+	IF_CHANGED_SKIP,
+	IF_CHANGED_PREFIX,
+};
+
+struct options {
+	const struct command *command; /* borrowed */
+
+	/* identity and the daemon: every command */
+	struct setting server, namespace, workflow, run, job, shard, attempt, execution;
+	struct setting retry_of;
+	bool retry_none;     /* --retry-of none */
+	bool retry_detected; /* found in a CI system's environment, not given */
+	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing
+	 */
+	char *identity_problem;
+	struct string_list needs;
+	struct setting needs_origin; /* value unused */
+	bool has_needs;
+	char *from_workflow; /* owned; NULL: none */
+	char *token_file;    /* owned; NULL: none */
+	int timeout_ms;      /* reaching the daemon, silence on the line; default 60000 */
+	bool timeout_given;
+	bool json, quiet, no_progress, verbose, dry_run;
+	bool no_stat_record; /* persist, attach */
+	bool help_asked, version_asked;
+
+	/* persist */
+	char *root;       /* owned; default "." */
+	char *prefix;     /* owned; NULL: none; {job} and {shard} already replaced */
+	char *paths_from; /* owned; NULL: none; "-": standard input */
+	bool literal, exclude_vcs;
+	enum if_changed if_changed;
+
+	/* persist, attach */
+	enum if_empty if_empty;
+	struct string_list exclude;
+
+	/* attach, ls, cat, log */
+	char *directory; /* owned; default "." */
+	struct string_list only, from, prefer;
+	bool by_job, stale_keep, delete_extra, times_now, verify, all;
+	char *layer;       /* owned; NULL: none */
+	char *on_conflict; /* owned; "error", "first", "last" */
+	char *expect;      /* owned; NULL: none */
+
+	struct string_list arguments; /* PATH…, GLOB…, LAYER LAYER */
+};
+
+/* Reads argv (argv[0] is the program) and the environment. ERR_USAGE names the option and
+ * says what it takes; help requests come back as command "help". */
+int options_parse(struct options *options, int argc, char *const *argv,
+		  struct error *error);
+void options_fini(struct options *options);
+
+/* The identity as the wire wants it; borrowed from options; needs' items live in
+ * `ret_items`, which the caller frees. ERR_USAGE when the workflow (or, with need_job,
+ * the job) is missing, or a CI system's environment is half-set, with a sentence that
+ * says how to give what is missing. */
+int options_identity(const struct options *options, bool need_job,
+		     struct msg_identity *ret_identity, struct text **ret_items,
+		     struct error *error);
+
+#endif

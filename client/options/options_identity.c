@@ -1,0 +1,91 @@
+/* The options as the wire wants them, and their end. */
+#include <stdlib.h>
+
+#include "client/options/options.h"
+#include "proto/base/bytes.h"
+
+static int missing(const char *what, const char *flag, const char *variable,
+		   struct error *error)
+{
+	return error_set(error, ERR_USAGE,
+			 "%s: give %s or set %s; `baton whereami` shows what was found",
+			 what, flag, variable);
+}
+
+/* Without a workflow of its own, who reads another one speaks as a guest of that. */
+static const char *workflow_of(const struct options *options)
+{
+	return options->workflow.value ? options->workflow.value : options->from_workflow;
+}
+
+static struct text *needs_of(const struct options *options)
+{
+	size_t count = options->needs.count;
+	struct text *items = must_calloc(count + 1, sizeof(*items));
+	for (size_t i = 0; i < count; i++)
+		items[i] = text_of(options->needs.items[i]);
+	return items;
+}
+
+int options_identity(const struct options *options, bool need_job,
+		     struct msg_identity *ret_identity, struct text **ret_items,
+		     struct error *error)
+{
+	if (options->identity_problem)
+		return error_set(error, ERR_USAGE, "%s", options->identity_problem);
+	if (!workflow_of(options))
+		return missing("no workflow is known", "--workflow ID", "BATON_WORKFLOW",
+			       error);
+	if (need_job && !options->job.value)
+		return missing("no job is known", "--job NAME", "BATON_JOB", error);
+	*ret_items = needs_of(options);
+	*ret_identity = (struct msg_identity){
+		.namespace = text_of(options->namespace.value),
+		.workflow = text_of(workflow_of(options)),
+		.run = text_of(options->run.value),
+		.job = text_of(options->job.value),
+		.shard = text_of(options->shard.value),
+		.attempt = text_of(options->attempt.value),
+		.execution = text_of(options->execution.value),
+		.needs = {*ret_items, options->needs.count},
+		.has_needs = options->has_needs,
+		.retry_of = text_of(options->retry_of.value),
+		.retry_none = options->retry_none,
+		.retry_detected = options->retry_detected,
+	};
+	return 0;
+}
+
+static void setting_fini(struct setting *setting)
+{
+	free(setting->value);
+	free(setting->origin);
+}
+
+void options_fini(struct options *options)
+{
+	struct setting *settings[] = {
+		&options->server,       &options->namespace, &options->workflow,
+		&options->run,          &options->job,       &options->shard,
+		&options->attempt,      &options->execution, &options->retry_of,
+		&options->needs_origin,
+	};
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		setting_fini(settings[i]);
+	char *texts[] = {
+		options->from_workflow, options->token_file,
+		options->root,          options->prefix,
+		options->paths_from,    options->directory,
+		options->layer,         options->on_conflict,
+		options->expect,        options->identity_problem,
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		free(texts[i]);
+	struct string_list *lists[] = {
+		&options->needs, &options->exclude, &options->only,
+		&options->from,  &options->prefer,  &options->arguments,
+	};
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		string_list_fini(lists[i]);
+	*options = (struct options){0};
+}

@@ -1,0 +1,40 @@
+/*
+ * One PATH of a persist: cleaned, cut at the root, and whether it is there. See select.h.
+ */
+#ifndef BATON_CLIENT_TREE_SELECT_PATH_H
+#define BATON_CLIENT_TREE_SELECT_PATH_H
+
+#include <stdbool.h>
+
+#include "client/options/options.h"
+#include "proto/base/error.h"
+
+/* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
+ * caller. */
+char *select_path_clean(const char *text);
+
+/* Cleans `text` of "." components and doubled "/", and cuts an absolute one at the first
+ * parent that is the root. *ret_path is owned by the caller; "" is the root itself; a
+ * trailing "/", which asks for a directory, stays. ERR_USAGE for "..", for what lies
+ * outside, and for the empty PATH. */
+int select_path_below(int root_fd, const char *text, char **ret_path,
+		      struct error *error);
+
+enum path_presence {
+	PATH_ABSENT,
+	PATH_PRESENT,
+};
+
+/* Whether path exists below the root, the last component not followed. ERR_USAGE: one of
+ * its parents is a symbolic link (for globs: of those before the first special byte).
+ * ERR_LOCAL: it cannot be looked at. */
+int select_path_presence(int root_fd, const char *text, const char *path,
+			 enum path_presence *ret_presence, struct error *error);
+
+bool select_path_has_special(const char *path);
+
+/* Reads --paths-from: one PATH a line, or, where the file has a NUL, one before each NUL;
+ * empty ones are left out. "-" is standard input. ERR_LOCAL, ERR_LIMIT. */
+int select_paths_from(const char *file, struct string_list *paths, struct error *error);
+
+#endif

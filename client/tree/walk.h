@@ -1,0 +1,48 @@
+/*
+ * The walk: reads the directories that a selection takes and fills the tree, in manifest
+ * order, each path once (rules T1, T2). Names of a directory are sorted bytewise and what
+ * is in a directory comes directly behind it, which is the order of path_compare().
+ *
+ * Descriptor-relative throughout: no depth or length of a path is too much, no symbolic
+ * link is followed. Directories and links are complete when they are appended; regular
+ * files are named only: reading them is another's work. Sockets, FIFOs and devices are
+ * skipped and never opened.
+ *
+ * With a scouted stat record, directories that are as it says are not opened, and files
+ * that are as it says are marked.
+ *
+ * One thread.
+ */
+#ifndef BATON_CLIENT_TREE_WALK_H
+#define BATON_CLIENT_TREE_WALK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/record/scout.h"
+#include "client/tree/select.h"
+#include "client/tree/tree.h"
+#include "proto/base/error.h"
+
+struct walk_events {
+	/* After each directory: the tree's entries so far may be read. <0 ends the walk
+	 * with that error. May be NULL. */
+	int (*on_progress)(void *context, struct error *error);
+	/* Something that cannot be kept: "socket", "FIFO", "device". May be NULL. */
+	void (*on_skipped)(void *context, const char *path, size_t len, const char *kind);
+	void *context; /* borrowed */
+};
+
+struct walk_request {
+	struct selection *selection; /* borrowed */
+	const char *prefix; /* borrowed; clean; what will stand before each path when it
+			     * is stored, for the limits; NULL or "": nothing */
+	const struct stat_scout *scout; /* borrowed; NULL: no stat record */
+	struct walk_events events;
+};
+
+/* Fills the tree, which holds its root only. ERR_LOCAL names what cannot be read or has
+ * vanished, ERR_LIMIT a path that is too long or too deep. */
+int walk_run(const struct walk_request *request, struct tree *tree, struct error *error);
+
+#endif

@@ -1,0 +1,256 @@
+/* Who does the work. Threads, a worker for each core and one that receives, are started
+ * when there is work for two; until then, and for small trees to the end, the calling
+ * thread does it all: where others would wait for a thread to move something, it moves it
+ * itself. */
+#include <sched.h>
+#include <stdlib.h>
+
+#include "client/upload/internal.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+
+/* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
+ * frame. */
+#define TAKE_ENTRIES 64u
+#define WORKERS_MAX 8u
+
+struct upload_threads {
+	struct worker workers[WORKERS_MAX];
+	unsigned count; /* initialised */
+	unsigned started;
+	pthread_t receiver;
+};
+
+/* ---- workers ---- */
+
+void worker_init(struct worker *worker, struct upload *upload)
+{
+	*worker = (struct worker){
+		.upload = upload,
+		.source.fd = -1,
+		.directory = -1,
+		.codec = codec_new(1),
+		.out = must_alloc(FRAME_STORED_MAX),
+	};
+}
+
+void worker_fini(struct worker *worker)
+{
+	source_close(&worker->source);
+	cleanup_fd_(&worker->directory);
+	codec_free(worker->codec);
+	free(worker->out);
+	buffer_fini(&worker->head);
+	buffer_fini(&worker->path);
+}
+
+enum job { JOB_NONE, JOB_FINISH, JOB_READ, JOB_REVISIT, JOB_END };
+
+/* Answered batches go first: they make room. */
+static enum job choose_locked(struct worker *worker, struct batch **ret_batch,
+			      struct revisit *ret_revisit)
+{
+	struct upload *upload = worker->upload;
+	if (upload->code)
+		return JOB_END;
+	*ret_batch = batch_queue_take(&upload->answered);
+	if (*ret_batch)
+		return JOB_FINISH;
+	if (upload->closing)
+		return JOB_END;
+	bool has_input = worker->holds || upload->next < upload->walked;
+	if (!has_input && upload->again.count == 0)
+		return JOB_NONE;
+	*ret_batch = upload_take_free_locked(upload);
+	if (!*ret_batch)
+		return JOB_NONE;
+	if (!has_input) {
+		*ret_revisit = upload->again.items[--upload->again.count];
+		return JOB_REVISIT;
+	}
+	if (!worker->holds) {
+		worker->next = upload->next;
+		uint32_t left = upload->walked - upload->next;
+		upload->next += left < TAKE_ENTRIES ? left : TAKE_ENTRIES;
+		worker->end = upload->next;
+	}
+	return JOB_READ;
+}
+
+bool upload_is_quiet_locked(const struct upload *upload)
+{
+	return upload->next == upload->walked && upload->again.count == 0 &&
+	       upload->busy == 0 && upload->holders == 0 && !upload->asked.first &&
+	       !upload->answered.first;
+}
+
+static void job_done(struct worker *worker)
+{
+	struct upload *upload = worker->upload;
+	bool holds = upload_holds(worker);
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->busy--;
+	if (holds && !worker->holds)
+		upload->holders++;
+	if (!holds && worker->holds)
+		upload->holders--;
+	worker->holds = holds;
+	if (upload_is_quiet_locked(upload))
+		(void)pthread_cond_signal(&upload->done);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+static int read_and_ask(struct worker *worker, struct batch *batch, struct error *error)
+{
+	int rc = upload_check(worker->upload, error);
+	if (rc == 0)
+		rc = upload_fill(worker, batch, error);
+	if (rc == 0)
+		return upload_ask(worker->upload, batch, error);
+	upload_release(worker->upload, batch);
+	return rc;
+}
+
+static int do_job(struct worker *worker, enum job job, struct batch *batch,
+		  const struct revisit *revisit, struct error *error)
+{
+	if (job == JOB_FINISH)
+		return upload_finish(worker, batch, error);
+	int rc = job == JOB_REVISIT
+			 ? source_open(worker, revisit->entry, revisit->attempt, error)
+			 : 0;
+	if (rc == 0)
+		return read_and_ask(worker, batch, error);
+	upload_release(worker->upload, batch);
+	return rc;
+}
+
+static void *work(void *context)
+{
+	struct worker *worker = context;
+	struct upload *upload = worker->upload;
+	struct batch *batch;
+	struct revisit revisit;
+	struct error error;
+	enum job job;
+	(void)pthread_mutex_lock(&upload->lock);
+	while ((job = choose_locked(worker, &batch, &revisit)) != JOB_END) {
+		if (job == JOB_NONE) {
+			(void)pthread_cond_wait(&upload->job, &upload->lock);
+			continue;
+		}
+		upload->busy++;
+		(void)pthread_mutex_unlock(&upload->lock);
+		if (do_job(worker, job, batch, &revisit, &error) < 0)
+			(void)upload_fail(upload, &error);
+		job_done(worker);
+		(void)pthread_mutex_lock(&upload->lock);
+	}
+	(void)pthread_mutex_unlock(&upload->lock);
+	return NULL;
+}
+
+/* ---- alone ---- */
+
+bool upload_is_alone(const struct upload *upload)
+{
+	return !upload->threads;
+}
+
+void upload_move_on_locked(struct upload *upload)
+{
+	struct worker *own = upload->own;
+	struct batch *batch;
+	struct revisit revisit;
+	struct error error;
+	enum job job = choose_locked(own, &batch, &revisit);
+	claim(job != JOB_END && (job != JOB_NONE || upload->in_flight > 0));
+	upload->busy += job != JOB_NONE;
+	(void)pthread_mutex_unlock(&upload->lock);
+	int rc = job == JOB_NONE ? upload_receive_one(upload, &error)
+				 : do_job(own, job, batch, &revisit, &error);
+	if (rc < 0)
+		(void)upload_fail(upload, &error);
+	if (job != JOB_NONE)
+		job_done(own);
+	(void)pthread_mutex_lock(&upload->lock);
+}
+
+void upload_take_answer_locked(struct upload *upload)
+{
+	struct error error;
+	(void)pthread_mutex_unlock(&upload->lock);
+	if (upload_receive_one(upload, &error) < 0)
+		(void)upload_fail(upload, &error);
+	(void)pthread_mutex_lock(&upload->lock);
+}
+
+/* ---- threads ---- */
+
+static unsigned worker_count(const struct upload_request *request)
+{
+	unsigned count = request->workers;
+	cpu_set_t cores;
+	if (!count && sched_getaffinity(0, sizeof cores, &cores) == 0)
+		count = (unsigned)CPU_COUNT(&cores);
+	if (count > WORKERS_MAX)
+		count = WORKERS_MAX;
+	return count ? count : 1;
+}
+
+static int start(pthread_t *thread, void *(*run)(void *), void *context,
+		 struct error *error)
+{
+	int number = pthread_create(thread, NULL, run, context);
+	if (number == 0)
+		return 0;
+	return error_set_errno(error, ERR_INTERNAL, number, "a thread cannot be started");
+}
+
+int upload_start_threads(struct upload *upload, struct error *error)
+{
+	if (upload->threads)
+		return 0;
+	int rc = upload_begin(upload, error);
+	if (rc < 0)
+		return rc;
+	struct upload_threads *threads = must_calloc(1, sizeof *threads);
+	rc = start(&threads->receiver, upload_receive, upload, error);
+	if (rc < 0) {
+		free(threads);
+		return rc;
+	}
+	upload->open = batch_new();
+	upload->threads = threads;
+	if (upload->request->on_threads)
+		upload->request->on_threads(upload->request->context);
+	threads->count = worker_count(upload->request);
+	for (unsigned i = 0; i < threads->count; i++)
+		worker_init(&threads->workers[i], upload);
+	while (rc == 0 && threads->started < threads->count) {
+		struct worker *worker = &threads->workers[threads->started];
+		rc = start(&worker->thread, work, worker, error);
+		threads->started += rc == 0;
+	}
+	return rc;
+}
+
+void upload_end_threads(struct upload *upload)
+{
+	struct upload_threads *threads = upload->threads;
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->closing = true;
+	upload_wake_all_locked(upload);
+	(void)pthread_mutex_unlock(&upload->lock);
+	if (!threads) {
+		(void)upload_receive(upload);
+		return;
+	}
+	for (unsigned i = 0; i < threads->started; i++)
+		(void)pthread_join(threads->workers[i].thread, NULL);
+	(void)pthread_join(threads->receiver, NULL);
+	for (unsigned i = 0; i < threads->count; i++)
+		worker_fini(&threads->workers[i]);
+	free(threads);
+	upload->threads = NULL;
+}

@@ -1,0 +1,370 @@
+#include "client/upload/upload.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "client/tree/walk.h"
+#include "client/upload/internal.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/path/path.h"
+
+/* How often the caller's thread makes the rows that can be made meanwhile. */
+#define ADVANCE_MS 10
+/* Entries that the walk finds before it tells the workers. */
+#define PUBLISH_ENTRIES 256u
+
+/* ---- failing ---- */
+
+void upload_wake_all_locked(struct upload *upload)
+{
+	(void)pthread_cond_broadcast(&upload->job);
+	(void)pthread_cond_broadcast(&upload->room);
+	(void)pthread_cond_broadcast(&upload->question);
+	(void)pthread_cond_broadcast(&upload->freed);
+	(void)pthread_cond_broadcast(&upload->done);
+}
+
+int upload_fail(struct upload *upload, const struct error *error)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	bool says_more = upload->code == ERR_LOST && error->code != ERR_LOST;
+	if (!upload->code || says_more) {
+		upload->code = error->code;
+		upload->error = *error;
+	}
+	/* whoever sends or receives must not wait for a daemon that waits for us */
+	(void)shutdown(upload->request->link->fd, SHUT_RDWR);
+	upload_wake_all_locked(upload);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return error->code;
+}
+
+int upload_begin(struct upload *upload, struct error *error)
+{
+	if (upload->has_begun)
+		return 0;
+	const struct upload_request *request = upload->request;
+	upload->has_begun = true;
+	return request->on_begin ? request->on_begin(request->context, error) : 0;
+}
+
+void upload_warn(struct upload *upload, const char *format, ...)
+{
+	char text[ERROR_TEXT_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	(void)pthread_mutex_lock(&upload->lock);
+	string_list_add(&upload->result->warnings, text);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+int upload_check(struct upload *upload, struct error *error)
+{
+	struct pollfd wake = {.fd = upload->request->link->wake_fd, .events = POLLIN};
+	if (poll(&wake, 1, 0) > 0)
+		return error_set(error, ERR_INTERRUPTED, "interrupted");
+	(void)pthread_mutex_lock(&upload->lock);
+	int code = upload->code;
+	if (code)
+		*error = upload->error;
+	(void)pthread_mutex_unlock(&upload->lock);
+	return code;
+}
+
+/* ---- the walk ---- */
+
+static void publish(struct upload *upload)
+{
+	for (uint32_t i = upload->walked; i < upload->tree->count; i++)
+		buffer_put_u8(&upload->is_file,
+			      tree_entry(upload->tree, i)->type == ROW_FILE);
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->walked = upload->tree->count;
+	(void)pthread_cond_broadcast(&upload->job);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+/* walked is written by this thread only. */
+static int on_progress(void *context, struct error *error)
+{
+	struct upload *upload = context;
+	if (upload->tree->count - upload->walked < PUBLISH_ENTRIES)
+		return 0;
+	publish(upload);
+	int rc = upload_check(upload, error);
+	return rc < 0 ? rc : upload_start_threads(upload, error);
+}
+
+static void on_skipped(void *context, const char *path, size_t len, const char *kind)
+{
+	struct upload *upload = context;
+	char *text AUTO_FREE = path_escape(path, len);
+	upload_warn(upload, "`%s`: skipped, because it is a %s", text, kind);
+	(void)pthread_mutex_lock(&upload->lock);
+	upload->result->skipped++;
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+static uint64_t count_files(const struct upload *upload)
+{
+	uint64_t files = 0;
+	for (size_t i = 0; i < upload->is_file.len; i++)
+		files += upload->is_file.at[i];
+	return files;
+}
+
+static int walk(struct upload *upload, struct error *error)
+{
+	struct walk_request request = {
+		.selection = upload->request->selection,
+		.prefix = upload->request->prefix,
+		.scout = upload->scout.record ? &upload->scout : NULL,
+		.events = {on_progress, on_skipped, upload},
+	};
+	int rc = walk_run(&request, upload->tree, error);
+	publish(upload);
+	progress_set_total(upload->request->progress, count_files(upload), 0);
+	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
+		return rc;
+	return selection_check(upload->request->selection, error);
+}
+
+/* ---- the order of it all ---- */
+
+static bool is_worth_measuring(const struct upload *upload)
+{
+	return !upload->is_measured && progress_is_shown(upload->request->progress);
+}
+
+static bool is_stored_locked(const struct upload *upload)
+{
+	return upload->in_flight == 0;
+}
+
+/* Without threads: does what it takes. */
+static void bring_about(struct upload *upload, bool (*has_come)(const struct upload *))
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	while (!upload->code && !has_come(upload))
+		upload_move_on_locked(upload);
+	(void)pthread_mutex_unlock(&upload->lock);
+}
+
+/* Whether it has come so far, or failed; waits for that a while. */
+static bool comes_soon(struct upload *upload, bool (*has_come)(const struct upload *))
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ADVANCE_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_mutex_lock(&upload->lock);
+	int timed_out = 0;
+	while (!timed_out && !upload->code && !has_come(upload))
+		timed_out = pthread_cond_timedwait(&upload->done, &upload->lock, &until);
+	bool come = upload->code || has_come(upload);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return come;
+}
+
+/* Meanwhile rows are made. If it takes so long that somebody watches, there is time to
+ * find out how much there is to read. */
+static int wait_until(struct upload *upload, bool (*has_come)(const struct upload *),
+		      struct row_maker *maker, struct error *error)
+{
+	int rc = 0;
+	if (upload_is_alone(upload))
+		bring_about(upload, has_come);
+	while (rc == 0 && !comes_soon(upload, has_come)) {
+		rc = upload_manifest_advance(maker, error);
+		if (rc < 0 || !is_worth_measuring(upload))
+			continue;
+		upload->is_measured = true;
+		rc = upload_measure(upload, error);
+	}
+	return rc < 0 ? rc : upload_check(upload, error);
+}
+
+/* Until all that was found is read, asked about and sent. */
+static int wait_until_quiet(struct upload *upload, struct row_maker *maker,
+			    struct error *error)
+{
+	return wait_until(upload, upload_is_quiet_locked, maker, error);
+}
+
+static int send_all(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	int rc = wait_until_quiet(own->upload, maker, error);
+	return rc < 0 ? rc : upload_flush(own, error);
+}
+
+static int wait_until_stored(struct worker *own, struct row_maker *maker,
+			     struct error *error)
+{
+	return wait_until(own->upload, is_stored_locked, maker, error);
+}
+
+static int drain(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	int rc = send_all(own, maker, error);
+	return rc < 0 ? rc : wait_until_stored(own, maker, error);
+}
+
+static bool is_more_to_read(struct upload *upload)
+{
+	(void)pthread_mutex_lock(&upload->lock);
+	bool more = upload->racy.count > 0 || upload->again.count > 0;
+	(void)pthread_mutex_unlock(&upload->lock);
+	return more;
+}
+
+/* The SHA-256 of all that was sent; what was believed to be equal is. Who sent alone has
+ * hashed it itself, and mostly believes nothing. */
+static int learn_names(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	struct upload *upload = own->upload;
+	if (upload_is_alone(upload) && unit_table_claims(upload->units) == 0)
+		return send_all(own, maker, error);
+	int rc = drain(own, maker, error);
+	if (rc == 0)
+		rc = upload_settle_claims(own, error);
+	return rc < 0 ? rc : drain(own, maker, error);
+}
+
+/* The manifest, and what the caller has to say when it is whole, without waiting for the
+ * answers to its pieces. */
+static int finish(struct worker *own, struct row_maker *maker, struct error *error)
+{
+	const struct upload_request *request = own->upload->request;
+	int rc = upload_begin(own->upload, error);
+	if (rc == 0)
+		rc = upload_manifest_finish(maker, error);
+	if (rc == 0)
+		rc = send_all(own, maker, error);
+	if (rc == 0 && request->on_sent)
+		rc = request->on_sent(request->context, own->upload->result, error);
+	return rc < 0 ? rc : wait_until_stored(own, maker, error);
+}
+
+/* Files first, until none has to be looked at again; then what they are made of. */
+static int conduct(struct worker *own, struct error *error)
+{
+	struct upload *upload = own->upload;
+	struct row_maker maker AUTO(row_maker_fini);
+	row_maker_init(&maker, upload);
+	int rc = walk(upload, error);
+	if (rc == 0 && !upload_is_small(upload))
+		rc = upload_start_threads(upload, error);
+	if (rc == 0)
+		rc = wait_until_quiet(upload, &maker, error);
+	while (rc == 0 && is_more_to_read(upload)) {
+		rc = upload_look_again(own, error);
+		if (rc == 0)
+			rc = wait_until_quiet(upload, &maker, error);
+	}
+	if (rc == 0)
+		rc = learn_names(own, &maker, error);
+	return rc < 0 ? rc : finish(own, &maker, error);
+}
+
+static void upload_init(struct upload *upload, const struct upload_request *request,
+			struct upload_result *result)
+{
+	struct timespec grain = {.tv_nsec = 4000000};
+	(void)clock_getres(CLOCK_REALTIME_COARSE, &grain);
+	*upload = (struct upload){
+		.request = request,
+		.result = result,
+		.tree = &result->tree,
+		.units = result->units,
+		.batch_units = request->ask_window < UPLOAD_BATCH_UNITS
+				       ? request->ask_window
+				       : UPLOAD_BATCH_UNITS,
+		.grain_ns = grain.tv_nsec,
+		.unmade = UPLOAD_BATCHES,
+	};
+	(void)pthread_mutex_init(&upload->send_lock, NULL);
+	(void)pthread_mutex_init(&upload->lock, NULL);
+	(void)pthread_cond_init(&upload->job, NULL);
+	(void)pthread_cond_init(&upload->room, NULL);
+	(void)pthread_cond_init(&upload->question, NULL);
+	(void)pthread_cond_init(&upload->freed, NULL);
+	pthread_condattr_t steady;
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&upload->done, &steady);
+	(void)pthread_condattr_destroy(&steady);
+}
+
+static void upload_fini(struct upload *upload)
+{
+	batch_queue_fini(&upload->free);
+	batch_queue_fini(&upload->asked);
+	batch_queue_fini(&upload->answered);
+	batch_free(upload->open);
+	while (upload->sent_first) {
+		struct parcel *parcel AUTO_FREE = upload->sent_first;
+		upload->sent_first = parcel->next;
+	}
+	free(upload->again.items);
+	free(upload->racy.items);
+	stat_scout_fini(&upload->scout);
+	free(upload->base_pieces);
+	base_rows_fini(&upload->base_rows);
+	buffer_fini(&upload->is_file);
+	(void)pthread_cond_destroy(&upload->job);
+	(void)pthread_cond_destroy(&upload->room);
+	(void)pthread_cond_destroy(&upload->question);
+	(void)pthread_cond_destroy(&upload->freed);
+	(void)pthread_cond_destroy(&upload->done);
+	(void)pthread_mutex_destroy(&upload->lock);
+	(void)pthread_mutex_destroy(&upload->send_lock);
+}
+
+static int run(struct worker *own, struct error *error)
+{
+	struct upload *upload = own->upload;
+	int rc = upload->request->workers ? upload_start_threads(upload, error) : 0;
+	if (rc == 0)
+		rc = conduct(own, error);
+	if (rc < 0)
+		(void)upload_fail(upload, error);
+	upload_end_threads(upload);
+	if (upload->code)
+		*error = upload->error;
+	return upload->code;
+}
+
+int upload_run(const struct upload_request *request, struct upload_result *ret_result,
+	       struct error *error)
+{
+	*ret_result = (struct upload_result){.units = unit_table_new()};
+	tree_init(&ret_result->tree);
+	if (request->ask_window == 0)
+		return error_set(error, ERR_PROTOCOL,
+				 "the daemon: offers an ask_window of 0 units");
+	struct upload upload AUTO(upload_fini);
+	upload_init(&upload, request, ret_result);
+	upload_recall_begin(&upload);
+	struct worker own AUTO(worker_fini);
+	worker_init(&own, &upload);
+	upload.own = &own;
+	return run(&own, error);
+}
+
+void upload_result_fini(struct upload_result *result)
+{
+	tree_fini(&result->tree);
+	unit_table_free(result->units);
+	buffer_fini(&result->root);
+	string_list_fini(&result->warnings);
+	*result = (struct upload_result){0};
+}

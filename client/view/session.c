@@ -1,0 +1,188 @@
+#include "client/view/session.h"
+
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+
+#define LABEL_SIZE 1100u
+
+/* ---- conflicts ---- */
+
+static bool mentions(const struct msg_error *conflict, struct text layer)
+{
+	for (size_t i = 0; i < conflict->conflicts.count; i++) {
+		const struct text_list *layers = &conflict->conflicts.items[i].layers;
+		for (size_t j = 0; j < layers->count; j++)
+			if (text_equal(layers->items[j], layer))
+				return true;
+	}
+	return false;
+}
+
+/* A conflict names layers by id: which jobs they are of. */
+static void note_jobs(const struct view_session *session,
+		      const struct msg_error *conflict)
+{
+	const struct msg_layer_list *layers = &session->view.layers;
+	for (size_t i = 0; i < layers->count; i++) {
+		char label[LABEL_SIZE];
+		const struct msg_layer *layer = &layers->items[i];
+		if (mentions(conflict, layer->layer))
+			report_note(session->report, "layer %.*s is of `%s`",
+				    (int)layer->layer.len, layer->layer.at,
+				    layer_label(layer, label, sizeof label));
+	}
+}
+
+/* The warnings may tell how it came to that: a preferred job that is mistyped, a layer
+ * that is stale. */
+static void keep_conflicts(struct view_session *session)
+{
+	struct message_memory memory AUTO(message_memory_fini) = {0};
+	struct msg_error conflict;
+	view_session_warn(session);
+	if (!link_last_error(&session->connection.link, &memory, &conflict))
+		return;
+	note_jobs(session, &conflict);
+	report_conflicts(session->report, &conflict);
+}
+
+/* ---- the view ---- */
+
+int view_session_connect(struct view_session *session, const struct options *options,
+			 uint64_t deadline_ms, struct error *error)
+{
+	session->connection.link.fd = -1;
+	return connection_open(options, deadline_ms, NULL, &session->connection, error);
+}
+
+/* What comes behind the request. From here on there may be little to say for long. */
+static int receive(struct view_session *session, const struct msg_attach *request,
+		   struct error *error)
+{
+	connection_keep_alive(&session->connection);
+	int err =
+		view_rows_open(&session->view, &session->connection.link, request, error);
+	if (err == ERR_CONFLICT)
+		keep_conflicts(session);
+	return err;
+}
+
+int view_session_ask(struct view_session *session, const struct msg_attach *request,
+		     struct error *error)
+{
+	int err =
+		link_send_control(&session->connection.link, MSG_ATTACH, request, error);
+	return err ? err : receive(session, request, error);
+}
+
+int view_session_open(struct view_session *session, const struct options *options,
+		      const struct msg_attach *request, uint64_t deadline_ms,
+		      struct error *error)
+{
+	struct connection_request asked = {MSG_ATTACH, request};
+	session->connection.link.fd = -1;
+	int err = connection_open(options, deadline_ms, &asked, &session->connection,
+				  error);
+	return err ? err : receive(session, request, error);
+}
+
+int view_session_next(struct view_session *session, struct view_row *ret_row,
+		      struct error *error)
+{
+	int got = view_rows_next(&session->view, ret_row, error);
+	if (got == ERR_CONFLICT)
+		keep_conflicts(session);
+	return got;
+}
+
+void view_session_close(struct view_session *session)
+{
+	view_rows_fini(&session->view);
+	connection_close(&session->connection);
+}
+
+/* ---- what is said of it ---- */
+
+static void warn_of_need(struct report *report, struct text need)
+{
+	bool has_comma = need.len && memchr(need.at, ',', need.len);
+	report_warning(
+		report,
+		"needs `%.*s`: the daemon never heard of that job in this workflow%s",
+		(int)need.len, need.at,
+		has_comma ? " (a comma does not separate names here; give --needs "
+			    "once for each)"
+			  : "");
+}
+
+void view_session_warn(struct view_session *session)
+{
+	const struct view_rows *view = &session->view;
+	for (size_t i = 0; i < view->warnings.count; i++)
+		report_warning(session->report, "%.*s", (int)view->warnings.items[i].len,
+			       view->warnings.items[i].at);
+	for (size_t i = 0; i < view->unknown_needs.count; i++)
+		warn_of_need(session->report, view->unknown_needs.items[i]);
+	for (size_t i = 0; i < view->stale.count; i++) {
+		char label[LABEL_SIZE];
+		const struct msg_layer *layer = &view->stale.items[i];
+		report_warning(session->report,
+			       "layer %.*s of `%s` is stale and left out: %.*s",
+			       (int)layer->layer.len, layer->layer.at,
+			       layer_label(layer, label, sizeof label),
+			       (int)layer->reason.len, layer->reason.at);
+	}
+}
+
+static void put_text(struct json_writer *writer, const char *name, struct text text)
+{
+	json_writer_text_len(writer, name, text.len ? text.at : "", text.len);
+}
+
+static void put_layer(struct json_writer *writer, const struct msg_layer *layer)
+{
+	json_writer_object_begin(writer, NULL);
+	put_text(writer, "layer", layer->layer);
+	put_text(writer, "workflow", layer->workflow);
+	put_text(writer, "run", layer->run);
+	put_text(writer, "job", layer->job);
+	put_text(writer, "shard", layer->shard);
+	put_text(writer, "attempt", layer->attempt);
+	json_writer_unsigned(writer, "sequence", layer->sequence);
+	if (layer->reason.len)
+		put_text(writer, "reason", layer->reason);
+	json_writer_object_end(writer);
+}
+
+static void put_layers(struct json_writer *writer, const char *name,
+		       const struct msg_layer_list *layers)
+{
+	json_writer_array_begin(writer, name);
+	for (size_t i = 0; i < layers->count; i++)
+		put_layer(writer, &layers->items[i]);
+	json_writer_array_end(writer);
+}
+
+void view_session_json(const struct view_session *session, struct json_writer *writer)
+{
+	put_layers(writer, "layers", &session->view.layers);
+	put_layers(writer, "stale", &session->view.stale);
+	json_writer_array_begin(writer, "unknown_needs");
+	for (size_t i = 0; i < session->view.unknown_needs.count; i++)
+		put_text(writer, NULL, session->view.unknown_needs.items[i]);
+	json_writer_array_end(writer);
+}
+
+bool view_session_gave_nothing(const struct view_session *session)
+{
+	const struct totals *totals = &session->view.totals;
+	if (totals->files || totals->directories || totals->symlinks)
+		return false;
+	for (size_t i = 0; i < session->view.layers.count; i++) {
+		const struct msg_layer *layer = &session->view.layers.items[i];
+		if (layer->files || layer->directories || layer->symlinks)
+			return true;
+	}
+	return session->view.layers.count == 0;
+}
