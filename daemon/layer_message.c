@@ -85,6 +85,30 @@ struct text layer_message_id(struct message_arena *arena,
 	return text_of(id);
 }
 
+struct contact_request contact_of(const struct msg_identity *identity,
+				  enum contact_kind kind)
+{
+	return (struct contact_request){
+		.identity =
+			{
+				.namespace = identity->namespace,
+				.workflow = identity->workflow,
+				.run = identity->run,
+				.job = identity->job,
+				.shard = identity->shard,
+				.attempt = identity->attempt,
+				.execution = identity->execution,
+				.needs = identity->needs,
+				.has_needs = identity->has_needs,
+				.retry_of = identity->retry_of,
+				.retry_none = identity->retry_none,
+				.retry_detected = identity->retry_detected,
+			},
+		.kind = kind,
+		.inherited = view_inherited,
+	};
+}
+
 void layer_message(struct message_arena *arena, const struct catalogue_history *history,
 		   uint32_t position, struct msg_layer *ret_layer)
 {

@@ -1,5 +1,6 @@
 /*
- * Layers as messages describe them, and the memory of what is described.
+ * Layers and identities, which messages and the catalogue each have in their own words,
+ * and the memory of what messages say.
  */
 #ifndef BATON_DAEMON_LAYER_MESSAGE_H
 #define BATON_DAEMON_LAYER_MESSAGE_H
@@ -24,6 +25,11 @@ const char *const *message_arena_strings(struct message_arena *arena,
 					 const struct text_list *list);
 /* A copy of a C string as a text. */
 struct text message_arena_copy(struct message_arena *arena, const char *string);
+
+/* What a message says of who asks, for the catalogue, with the rule of what a retry
+ * inherits. Borrows the texts. */
+struct contact_request contact_of(const struct msg_identity *identity,
+				  enum contact_kind kind);
 
 /* The layer at a position of a history. `workflow`, used for records whose texts are
  * NULL, comes with the history. The digest is borrowed from the history; the rest is the

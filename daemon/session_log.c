@@ -18,8 +18,8 @@ static int load_history(struct session *session, struct catalogue_history *histo
 		return catalogue_workflow_history(catalogue, log->identity.namespace,
 						  log->from_workflow, history, error);
 	struct contact contact;
-	int code = catalogue_contact(catalogue, &log->identity, CONTACT_LOOK, &contact,
-				     history, error);
+	const struct contact_request look = contact_of(&log->identity, CONTACT_LOOK);
+	int code = catalogue_contact(catalogue, &look, &contact, history, error);
 	if (code == 0 && contact.workflow_id == 0)
 		return error_set(
 			error, ERR_NOT_FOUND,

@@ -530,9 +530,10 @@ int session_persist(struct session *session, struct error *error)
 {
 	AUTO(persist_fini) struct persist persist = {.session = session};
 	struct catalogue *catalogue = store_catalogue(session->server->store);
-	int code = catalogue_contact(catalogue, &session->request->persist.identity,
-				     CONTACT_PERSIST, &persist.contact, &persist.history,
-				     error);
+	const struct contact_request request =
+		contact_of(&session->request->persist.identity, CONTACT_PERSIST);
+	int code = catalogue_contact(catalogue, &request, &persist.contact,
+				     &persist.history, error);
 	if (code == 0)
 		code = enter_key(&persist, error);
 	if (code)

@@ -34,8 +34,9 @@ static int load_own(struct session *session, struct session_view *view,
 {
 	const struct msg_attach *attach = &session->request->attach;
 	bool look = text_is(attach->purpose, "look");
-	return catalogue_contact(store_catalogue(session->server->store),
-				 &attach->identity, look ? CONTACT_LOOK : CONTACT_ATTACH,
+	const struct contact_request request =
+		contact_of(&attach->identity, look ? CONTACT_LOOK : CONTACT_ATTACH);
+	return catalogue_contact(store_catalogue(session->server->store), &request,
 				 &view->contact, &view->history, error);
 }
 

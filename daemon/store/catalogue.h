@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/history/history.h"
 #include "daemon/store/io.h"
-#include "daemon/view/view.h"
 #include "proto/base/error.h"
 #include "proto/manifest/manifest.h"
 #include "proto/message/message.h"
@@ -78,6 +78,26 @@ enum contact_kind {
 	CONTACT_LOOK,    /* the same answer as an attach would get, but nothing is kept */
 };
 
+/* Who asks, as it says itself. Borrowed texts; what is not said is empty. */
+struct identity {
+	struct text namespace, workflow, run, job, shard, attempt, execution;
+	struct text_list needs;
+	bool has_needs;
+	struct text retry_of;
+	bool retry_none;     /* it says that it is no retry */
+	bool retry_detected; /* retry_of was guessed from what surrounds the client */
+};
+
+struct contact_request {
+	struct identity identity;
+	enum contact_kind kind;
+	/* Which layers of a workflow a retry of it inherits (R1): positions in
+	 * history.layers, the catalogue's to free. The rule is the view's, not the
+	 * store's. Called with the mutex held; must not call the catalogue. */
+	int (*inherited)(const struct history *history, uint32_t **ret_layers,
+			 size_t *ret_count, struct error *error);
+};
+
 /* The ids of a look may be of rows that are undone by now: they only tell 0 from not. */
 struct contact {
 	int64_t namespace_id; /* 0: unknown (looks, attaches to unknown workflows) */
@@ -128,7 +148,7 @@ void catalogue_history_fini(struct catalogue_history *history);
  *  - a detected parent that contradicts what was fixed is a warning, since every later
  *    job detects it again; --retry-of none where there is a parent is ERR_IDENTITY;
  *    nothing said takes what was fixed.
- *  - a first contact with a parent copies the layers visible there (view_make, all runs)
+ *  - a first contact with a parent copies the layers visible there (`inherited`)
  *    and the parent's executions with needs and attached: its own ones, and inherited
  *    ones unless the parent itself ran their job and their layers are not visible.
  *  - an expired workflow is ERR_NOT_FOUND with its date; its name is not used again.
@@ -141,9 +161,9 @@ void catalogue_history_fini(struct catalogue_history *history);
  * An unknown workflow without a parent: an attach or look gets workflow_id 0 and an empty
  * history, and nothing is created.
  */
-int catalogue_contact(struct catalogue *catalogue, const struct msg_identity *identity,
-		      enum contact_kind kind, struct contact *ret_contact,
-		      struct catalogue_history *ret_history, struct error *error);
+int catalogue_contact(struct catalogue *catalogue, const struct contact_request *request,
+		      struct contact *ret_contact, struct catalogue_history *ret_history,
+		      struct error *error);
 
 /* The history of another workflow, for --from-workflow: read only. ERR_NOT_FOUND for an
  * unknown or expired one, with its sentence. `namespace` as in identities. */

@@ -11,9 +11,9 @@
 
 /* One contact being made. */
 struct caller {
-	struct catalogue *catalogue;  /* borrowed */
-	struct msg_identity identity; /* its defaults filled in */
-	enum contact_kind kind;
+	struct catalogue *catalogue;           /* borrowed */
+	const struct contact_request *request; /* borrowed */
+	struct identity identity;              /* the request's, its defaults filled in */
 	struct contact contact;
 };
 
@@ -121,7 +121,7 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t no
 
 /* ---- parents --------------------------------------------------------------------- */
 
-static bool names_parent(const struct msg_identity *identity)
+static bool names_parent(const struct identity *identity)
 {
 	return identity->retry_of.len > 0 && !identity->retry_none;
 }
@@ -154,7 +154,7 @@ static int contradiction(struct caller *caller, struct error *error, const char 
 static int check_parent(struct caller *caller, const struct workflow_row *workflow,
 			struct error *error)
 {
-	const struct msg_identity *identity = &caller->identity;
+	const struct identity *identity = &caller->identity;
 	if (!identity->retry_none && identity->retry_of.len == 0)
 		return 0;
 	if (identity->retry_none && !workflow->parent)
@@ -185,7 +185,7 @@ static int check_parent(struct caller *caller, const struct workflow_row *workfl
 static int no_parent(struct caller *caller, const struct workflow_row *parent,
 		     struct error *error)
 {
-	const struct msg_identity *identity = &caller->identity;
+	const struct identity *identity = &caller->identity;
 	char why[64] = "is unknown";
 	if (parent->id) {
 		char date[16];
@@ -208,7 +208,7 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 /* *ret_id = 0: it has no parent. */
 static int find_parent(struct caller *caller, int64_t *ret_id, struct error *error)
 {
-	const struct msg_identity *identity = &caller->identity;
+	const struct identity *identity = &caller->identity;
 	*ret_id = 0;
 	if (!names_parent(identity))
 		return 0;
@@ -233,15 +233,15 @@ static int begin_workflow(struct caller *caller, struct error *error)
 {
 	int64_t parent_id;
 	int result = find_parent(caller, &parent_id, error);
-	if (result < 0 || (!parent_id && caller->kind != CONTACT_PERSIST))
+	if (result < 0 || (!parent_id && caller->request->kind != CONTACT_PERSIST))
 		return result;
 	if (!caller->contact.namespace_id)
 		result = make_namespace(caller, error);
 	if (result == 0)
 		result = make_workflow(caller, parent_id, error);
 	if (result == 0 && parent_id)
-		result = catalogue_inherit(caller->catalogue, caller->contact.workflow_id,
-					   parent_id, error);
+		result = catalogue_inherit(caller->catalogue, caller->request,
+					   caller->contact.workflow_id, parent_id, error);
 	return result;
 }
 
@@ -268,9 +268,9 @@ static int find_or_begin_workflow(struct caller *caller, struct error *error)
 
 /* ---- the contact itself ---------------------------------------------------------- */
 
-static struct msg_identity with_defaults(const struct msg_identity *identity)
+static struct identity with_defaults(const struct identity *identity)
 {
-	struct msg_identity full = *identity;
+	struct identity full = *identity;
 	full.namespace = or_else(full.namespace, "default");
 	full.run = or_else(full.run, "1");
 	full.attempt = or_else(full.attempt, "1");
@@ -296,7 +296,7 @@ static int make_contact(struct caller *caller, struct error *error)
 static int begin_contact(struct caller *caller, struct change *change,
 			 struct error *error)
 {
-	switch (caller->kind) {
+	switch (caller->request->kind) {
 	case CONTACT_LOOK:
 		return change_try(change, caller->catalogue, error);
 	case CONTACT_PERSIST:
@@ -310,7 +310,7 @@ static int contact_and_load(struct caller *caller, struct catalogue_history *ret
 			    struct error *error)
 {
 	struct change change AUTO(change_end) = {0};
-	bool looks = caller->kind == CONTACT_LOOK;
+	bool looks = caller->request->kind == CONTACT_LOOK;
 	int result = begin_contact(caller, &change, error);
 	if (result == 0)
 		result = make_contact(caller, error);
@@ -321,7 +321,7 @@ static int contact_and_load(struct caller *caller, struct catalogue_history *ret
 	if (result == 0 && !looks)
 		result = change_commit(&change, error);
 	/* What an attach builds on, and may itself change nothing of, has to stay. */
-	if (result == 0 && caller->kind == CONTACT_ATTACH)
+	if (result == 0 && caller->request->kind == CONTACT_ATTACH)
 		result = catalogue_sync_locked(caller->catalogue, error);
 	if (result < 0)
 		return result;
@@ -330,20 +330,20 @@ static int contact_and_load(struct caller *caller, struct catalogue_history *ret
 	return 0;
 }
 
-int catalogue_contact(struct catalogue *catalogue, const struct msg_identity *identity,
-		      enum contact_kind kind, struct contact *ret_contact,
-		      struct catalogue_history *ret_history, struct error *error)
+int catalogue_contact(struct catalogue *catalogue, const struct contact_request *request,
+		      struct contact *ret_contact, struct catalogue_history *ret_history,
+		      struct error *error)
 {
-	if (identity->workflow.len == 0)
+	if (request->identity.workflow.len == 0)
 		return error_set(error, ERR_USAGE,
 				 "a workflow is missing: name it with --workflow");
-	if (kind == CONTACT_PERSIST && identity->job.len == 0)
+	if (request->kind == CONTACT_PERSIST && request->identity.job.len == 0)
 		return error_set(error, ERR_USAGE,
 				 "a persist needs a job: name it with --job");
 	struct caller caller = {
 		.catalogue = catalogue,
-		.identity = with_defaults(identity),
-		.kind = kind,
+		.request = request,
+		.identity = with_defaults(&request->identity),
 		.contact.now_ms = catalogue_now_ms(),
 	};
 	CATALOGUE_LOCKED(catalogue);

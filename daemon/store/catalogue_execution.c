@@ -13,7 +13,7 @@ struct known {
 };
 
 static void bind_identity(struct query *query, int64_t workflow_id,
-			  const struct msg_identity *identity)
+			  const struct identity *identity)
 {
 	query_number(query, workflow_id);
 	query_text(query, identity->run);
@@ -23,7 +23,7 @@ static void bind_identity(struct query *query, int64_t workflow_id,
 }
 
 static int find(struct catalogue *catalogue, int64_t workflow_id,
-		const struct msg_identity *identity, struct known *ret_known,
+		const struct identity *identity, struct known *ret_known,
 		struct error *error)
 {
 	struct query query AUTO(query_end) =
@@ -47,7 +47,7 @@ static int find(struct catalogue *catalogue, int64_t workflow_id,
 /* The order of runs is that of their first executions, over all workflows, so that a
  * retry's copies keep it. */
 static int make(struct catalogue *catalogue, int64_t workflow_id,
-		const struct msg_identity *identity, int64_t *ret_id, struct error *error)
+		const struct identity *identity, int64_t *ret_id, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
 		catalogue,
@@ -67,7 +67,7 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 	return result;
 }
 
-static int two_executions(const struct msg_identity *identity, struct error *error)
+static int two_executions(const struct identity *identity, struct error *error)
 {
 	const struct label name = {
 		.job = identity->job,
@@ -85,7 +85,7 @@ static int two_executions(const struct msg_identity *identity, struct error *err
 
 /* An execution that did not say which it is may say so later. */
 static int keep_execution(struct catalogue *catalogue, const struct known *known,
-			  const struct msg_identity *identity, struct error *error)
+			  const struct identity *identity, struct error *error)
 {
 	if (identity->execution.len == 0 || known->same_execution)
 		return 0;
@@ -147,7 +147,7 @@ static int add_need(struct catalogue *catalogue, int64_t id, size_t position,
 
 /* Needs that were not given leave what was remembered. */
 static int keep_needs(struct catalogue *catalogue, const struct known *known,
-		      const struct msg_identity *identity, struct error *error)
+		      const struct identity *identity, struct error *error)
 {
 	if (!identity->has_needs)
 		return 0;
@@ -162,7 +162,7 @@ static int keep_needs(struct catalogue *catalogue, const struct known *known,
 }
 
 int catalogue_execution(struct catalogue *catalogue, int64_t workflow_id,
-			const struct msg_identity *identity, int64_t *ret_id,
+			const struct identity *identity, int64_t *ret_id,
 			struct error *error)
 {
 	struct known known;

@@ -18,22 +18,19 @@ static int inherit_layer(struct catalogue *catalogue, int64_t workflow_id,
 		    workflow_id, layer_id, error);
 }
 
-static int inherit_layers(struct catalogue *catalogue, int64_t workflow_id,
+static int inherit_layers(struct catalogue *catalogue,
+			  const struct contact_request *request, int64_t workflow_id,
 			  int64_t parent_id, struct error *error)
 {
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
 	int result = catalogue_load(catalogue, parent_id, 0, &history, error);
-	if (result < 0)
-		return result;
-	const struct view_request everything = {
-		.execution = VIEW_NONE,
-		.layer = VIEW_NONE,
-	};
-	struct view view AUTO(view_fini) = {0};
-	result = view_make(&history.history, &everything, &view, error);
-	for (size_t i = 0; result == 0 && i < view.layer_count; i++)
+	uint32_t *layers AUTO_FREE = NULL;
+	size_t count = 0;
+	if (result == 0)
+		result = request->inherited(&history.history, &layers, &count, error);
+	for (size_t i = 0; result == 0 && i < count; i++)
 		result = inherit_layer(catalogue, workflow_id,
-				       history.records[view.layers[i].layer].id, error);
+				       history.records[layers[i]].id, error);
 	return result;
 }
 
@@ -75,10 +72,10 @@ static int inherit_needs(struct catalogue *catalogue, int64_t workflow_id,
 		    workflow_id, parent_id, error);
 }
 
-int catalogue_inherit(struct catalogue *catalogue, int64_t workflow_id, int64_t parent_id,
-		      struct error *error)
+int catalogue_inherit(struct catalogue *catalogue, const struct contact_request *request,
+		      int64_t workflow_id, int64_t parent_id, struct error *error)
 {
-	int result = inherit_layers(catalogue, workflow_id, parent_id, error);
+	int result = inherit_layers(catalogue, request, workflow_id, parent_id, error);
 	if (result == 0)
 		result = inherit_executions(catalogue, workflow_id, parent_id, error);
 	if (result == 0)

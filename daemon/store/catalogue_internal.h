@@ -134,12 +134,13 @@ int catalogue_expired(struct text name, int64_t expired_ms, struct error *error)
 /* Finds or makes the execution that an identity with a job names, and remembers its
  * needs. ERR_IDENTITY where another execution calls itself the same. */
 int catalogue_execution(struct catalogue *catalogue, int64_t workflow_id,
-			const struct msg_identity *identity, int64_t *ret_id,
+			const struct identity *identity, int64_t *ret_id,
 			struct error *error);
 
-/* Copies what is visible in the parent, and the executions behind it (rules R1, R4). */
-int catalogue_inherit(struct catalogue *catalogue, int64_t workflow_id, int64_t parent_id,
-		      struct error *error);
+/* Copies the layers of the parent that the request's rule names, and the executions
+ * behind them (rules R1, R4). */
+int catalogue_inherit(struct catalogue *catalogue, const struct contact_request *request,
+		      int64_t workflow_id, int64_t parent_id, struct error *error);
 
 /* Loads a workflow's history; execution_id 0: nobody's own. */
 int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t execution_id,

@@ -114,3 +114,22 @@ int view_make(const struct history *history, const struct view_request *request,
 	view = (struct view){0};
 	return 0;
 }
+
+int view_inherited(const struct history *history, uint32_t **ret_layers,
+		   size_t *ret_count, struct error *error)
+{
+	const struct view_request everything = {
+		.execution = VIEW_NONE,
+		.layer = VIEW_NONE,
+	};
+	struct view view AUTO(view_fini) = {0};
+	int result = view_make(history, &everything, &view, error);
+	if (result < 0)
+		return result;
+	uint32_t *layers = facts_items(view.layer_count, sizeof(*layers));
+	for (size_t i = 0; i < view.layer_count; i++)
+		layers[i] = view.layers[i].layer;
+	*ret_layers = layers;
+	*ret_count = view.layer_count;
+	return 0;
+}

@@ -51,48 +51,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/history/history.h"
 #include "proto/base/error.h"
-#include "proto/unit/digest.h"
-
-#define VIEW_NONE UINT32_MAX
-
-struct history_execution {
-	/* borrowed, NUL-terminated; shard may be "" */
-	const char *run, *job, *shard, *attempt;
-	bool inherited;
-	/* It only made shadows: nothing was heard here of its job. */
-	bool fact;
-	bool has_needs;
-	const char *const *needs; /* borrowed; of its latest contact */
-	size_t need_count;
-	/* borrowed; positions in history.layers, successful attaches */
-	const uint32_t *attached;
-	size_t attached_count;
-	uint64_t heard;     /* ascends with first contact */
-	uint64_t run_heard; /* when its run was first heard of in this workflow */
-};
-
-struct history_layer {
-	uint32_t execution; /* position in history.executions; for an inherited layer an
-			       inherited execution */
-	uint32_t sequence;  /* 1 … within the execution */
-	uint64_t commit;    /* ascends with commit, over all workflows */
-	struct digest content;
-	bool inherited;
-	/* Present as a fact only (a base of another workflow that was not inherited):
-	 * never visible. */
-	bool shadow;
-	const uint32_t
-		*bases; /* borrowed; positions; what its execution had attached before */
-	size_t base_count;
-};
-
-struct history {
-	const struct history_execution *executions;
-	size_t execution_count;
-	const struct history_layer *layers;
-	size_t layer_count;
-};
 
 struct view_request {
 	const char *run; /* NULL: every run (log, from_workflow) */
@@ -155,6 +115,13 @@ struct view {
 int view_make(const struct history *history, const struct view_request *request,
 	      struct view *ret_view, struct error *error);
 void view_fini(struct view *view);
+
+/*
+ * What a retry of the workflow inherits of it (rule R1): what a request over all its runs
+ * sees. Positions in history.layers, in the view's order; owned by the caller (free).
+ */
+int view_inherited(const struct history *history, uint32_t **ret_layers,
+		   size_t *ret_count, struct error *error);
 
 /* Whether view position a comes before view position b. */
 bool view_is_before(const struct view *view, uint32_t a, uint32_t b);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
 #include "tests/fault/catalogue_story.h"
 #include "tests/fault/io_fault.h"
@@ -298,17 +299,17 @@ static void attach_syncs_the_contact_that_it_builds_on(void **state)
 	story_tell(&story);
 	io_fault_fail(fault, IO_CALL_SYNC, 1, true, EIO);
 	struct visit visit AUTO(visit_fini) = {0};
-	static const struct who who = {
-		.workflow = "W3", .job = "new", .retry_of = "W1"};
+	static const struct who who = {.workflow = "W3", .job = "new", .retry_of = "W1"};
 	assert_int_equal(story_persists(&story, who, &visit), 0);
 	assert_false(io_fault_has_failed(fault));
-	struct msg_identity identity = {.workflow = text_of("W3")};
+	const struct contact_request attach = {
+		{.workflow = text_of("W3")}, CONTACT_ATTACH, view_inherited};
 	struct contact contact = {0};
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
 	struct error error = {0};
-	assert_int_equal(catalogue_contact(story.catalogue, &identity, CONTACT_ATTACH,
-					   &contact, &history, &error),
-			 ERR_READ_ONLY);
+	assert_int_equal(
+		catalogue_contact(story.catalogue, &attach, &contact, &history, &error),
+		ERR_READ_ONLY);
 	assert_true(io_fault_has_failed(fault));
 	io_fault_fail(fault, IO_CALL_ANY, 0, false, 0);
 	story_end(&story);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/view/view.h"
 #include "proto/bounds.h"
 
 void visit_fini(struct visit *visit)
@@ -16,7 +17,7 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 	size_t need_count = 0;
 	for (size_t i = 0; i < WHO_NEEDS_MAX && who->needs[i]; i++)
 		needs[need_count++] = text_of(who->needs[i]);
-	const struct msg_identity identity = {
+	const struct identity identity = {
 		.namespace = text_of(who->namespace),
 		.workflow = text_of(who->workflow),
 		.run = text_of(who->run),
@@ -30,7 +31,8 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 		.retry_none = who->retry_none,
 		.retry_detected = who->retry_detected,
 	};
-	return catalogue_contact(catalogue, &identity, kind, &ret_visit->contact,
+	const struct contact_request request = {identity, kind, view_inherited};
+	return catalogue_contact(catalogue, &request, &ret_visit->contact,
 				 &ret_visit->history, error);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/view/view.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_fixture.h"
@@ -381,6 +382,59 @@ static void r4_inherited_layers_outlive_the_parent(void **state)
 	assert_string_equal(found.parent, "W1");
 }
 
+/* ---- whose rule it is -------------------------------------------------------------- */
+
+static int inherits_the_first(const struct history *history, uint32_t **ret_layers,
+			      size_t *ret_count, struct error *error)
+{
+	(void)error;
+	assert_true(history->layer_count > 0);
+	*ret_layers = must_calloc(1, sizeof **ret_layers);
+	*ret_count = 1;
+	return 0;
+}
+
+static int inherits_not(const struct history *history, uint32_t **ret_layers,
+			size_t *ret_count, struct error *error)
+{
+	(void)history;
+	(void)ret_layers;
+	(void)ret_count;
+	return error_set(error, ERR_DAMAGED, "no rule");
+}
+
+static int retry_with(struct catalogue_fixture *fixture,
+		      int (*rule)(const struct history *, uint32_t **, size_t *,
+				  struct error *),
+		      struct visit *ret_visit)
+{
+	const struct contact_request request = {
+		.identity = {.workflow = text_of("W2"),
+			     .job = text_of("deploy"),
+			     .retry_of = text_of("W1")},
+		.kind = CONTACT_PERSIST,
+		.inherited = rule,
+	};
+	return catalogue_contact(fixture->catalogue, &request, &ret_visit->contact,
+				 &ret_visit->history, &fixture->error);
+}
+
+static void r1_what_is_inherited_is_for_the_caller_to_say(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	struct layer_record first = begin(fixture, "W1", 1);
+	struct visit test AUTO(visit_fini) =
+		fixture_persists(fixture, (struct who){.workflow = "W1", .job = "test"});
+	(void)fixture_commit(fixture, &test, 2, 2);
+	struct visit refused AUTO(visit_fini) = {0};
+	assert_int_equal(retry_with(fixture, inherits_not, &refused), ERR_DAMAGED);
+	assert_int_equal(fixture_figures(fixture).workflows, 1);
+	struct visit retry AUTO(visit_fini) = {0};
+	assert_int_equal(retry_with(fixture, inherits_the_first, &retry), 0);
+	assert_int_equal(retry.history.history.layer_count, 1);
+	assert_int_equal(retry.history.records[0].id, first.id);
+}
+
 #define CATALOGUE_TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -392,6 +446,7 @@ int main(void)
 		CATALOGUE_TEST(r1_replaced_and_stale_layers_are_not_inherited),
 		CATALOGUE_TEST(r1_retries_of_retries_inherit_the_latest),
 		CATALOGUE_TEST(r1_look_at_a_retry_sees_and_keeps_nothing),
+		CATALOGUE_TEST(r1_what_is_inherited_is_for_the_caller_to_say),
 		CATALOGUE_TEST(r2_own_layers_of_a_retry_stand_beside_inherited_ones),
 		CATALOGUE_TEST(r3_first_contact_fixes_the_parent),
 		CATALOGUE_TEST(r3_not_said_takes_what_was_fixed),
