@@ -8,8 +8,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/base/json_writer.h"
-#include "proto/path/path.h"
 
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",
@@ -60,7 +60,7 @@ static void put_text_field(struct buffer *out, const struct log_field *field)
 		put_text(out, number);
 		return;
 	}
-	char *escaped = path_escape(field->text, strlen(field->text));
+	char *escaped = escape_encode(field->text, strlen(field->text));
 	bool quoted = strpbrk(escaped, " \"=") != NULL;
 	put_text(out, quoted ? "\"" : "");
 	put_text(out, escaped);
@@ -111,7 +111,7 @@ static void put_text_line(struct buffer *out, enum log_level level, const char *
 	}
 	if (!message)
 		return;
-	char *escaped = path_escape(message, strlen(message));
+	char *escaped = escape_encode(message, strlen(message));
 	put_text(out, ": ");
 	put_text(out, escaped);
 	free(escaped);

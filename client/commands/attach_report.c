@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
 
 #define LABEL_SIZE 1100u
 
@@ -71,7 +71,7 @@ void attach_report(const struct options *options, const struct view_session *ses
 	char received[HUMAN_TEXT_SIZE];
 	char seconds[HUMAN_TEXT_SIZE];
 	char *directory AUTO_FREE =
-		path_escape(options->directory, strlen(options->directory));
+		escape_encode(options->directory, strlen(options->directory));
 	report_line(session->report,
 		    "attached %s, %s, to `%s`: %s written, %s unchanged, %s received, %s",
 		    human_things(totals->files, "file", files),
@@ -140,7 +140,7 @@ int attach_report_dry(const struct options *options, const struct view_session *
 		return 0;
 	}
 	char *directory AUTO_FREE =
-		path_escape(options->directory, strlen(options->directory));
+		escape_encode(options->directory, strlen(options->directory));
 	char written[HUMAN_TEXT_SIZE], kept[HUMAN_TEXT_SIZE], deleted[HUMAN_TEXT_SIZE];
 	report_line(session->report,
 		    "would write %s, keep %s and delete %s in `%s`; nothing was done",

@@ -12,6 +12,7 @@
 #include "client/view/session.h"
 #include "client/view/table.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/path/path.h"
 
 /* A round; units are at most 2 MiB. A multiple of 8, where WANT may begin. */
@@ -91,7 +92,7 @@ static char *clean_path(const char *path)
 static char *unescaped_path(const char *path)
 {
 	size_t len;
-	char *unescaped AUTO_FREE = path_unescape(path, strlen(path), &len);
+	char *unescaped AUTO_FREE = escape_decode(path, strlen(path), &len);
 	bool differs = unescaped && strcmp(unescaped, path) != 0;
 	return differs && path_valid(unescaped, len) ? take_ptr(&unescaped) : NULL;
 }
@@ -114,7 +115,7 @@ static int take_row(struct cat *cat, const struct row *row, struct error *error)
 				 "`%s`: a directory; `baton ls` lists what is in it",
 				 path);
 	if (row->type == ROW_SYMLINK) {
-		char *target AUTO_FREE = path_escape(row->target, row->target_len);
+		char *target AUTO_FREE = escape_encode(row->target, row->target_len);
 		return error_set(
 			error, ERR_USAGE,
 			"`%s`: a symbolic link to `%s`, which is not followed; name "

@@ -10,6 +10,7 @@
 #include "client/commands/command.h"
 #include "client/view/session.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/path/path.h"
 
 /* How a path differs. */
@@ -128,7 +129,7 @@ static void say(struct diff *diff, char sign, const struct row *row, unsigned ho
 		json_writer_object_end(writer);
 		return;
 	}
-	char *path AUTO_FREE = path_escape(row->path, row->path_len);
+	char *path AUTO_FREE = escape_encode(row->path, row->path_len);
 	if (how)
 		report_answer(diff->report, "%c %s (%s)", sign, path,
 			      differences(how, how_text));

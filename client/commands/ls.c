@@ -9,7 +9,7 @@
 #include "client/commands/command.h"
 #include "client/view/session.h"
 #include "proto/base/cleanup.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
 
 #define LABEL_SIZE 1100u
 #define CONFLICTS_KEPT 20u
@@ -144,9 +144,9 @@ static void say_row(const struct listing *listing, const struct view_row *entry)
 	if (row->type == ROW_FILE)
 		(void)human_size(row->size, size);
 	(void)layer_label(layer, label, sizeof label);
-	char *path AUTO_FREE = path_escape(row->path, row->path_len);
+	char *path AUTO_FREE = escape_encode(row->path, row->path_len);
 	char *target AUTO_FREE =
-		path_escape(row->target_len ? row->target : "", row->target_len);
+		escape_encode(row->target_len ? row->target : "", row->target_len);
 	const char *arrow = row->type == ROW_SYMLINK ? " -> " : "";
 	if (listing->options->verbose)
 		report_answer(listing->session.report,
@@ -222,7 +222,7 @@ static int conflict_result(struct listing *listing, struct error *error)
 /* The daemon knows GLOBs as --only. */
 static int refuse_globs(const struct string_list *globs, struct error *error)
 {
-	char *glob AUTO_FREE = path_escape(globs->items[0], strlen(globs->items[0]));
+	char *glob AUTO_FREE = escape_encode(globs->items[0], strlen(globs->items[0]));
 	return error_set(
 		error, ERR_EMPTY,
 		"`%s`%s: nothing in this view matches; `baton ls` without a GLOB "

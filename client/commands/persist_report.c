@@ -11,7 +11,7 @@
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
 
 static void write_text(struct json_writer *json, const char *name, struct text text)
 {
@@ -50,7 +50,7 @@ static char *stored_text(const struct persist *persist, const struct tree *tree,
 		buffer_put_u8(&path, '/');
 	}
 	buffer_put(&path, below.at, below.len);
-	return path_escape((const char *)path.at, path.len);
+	return escape_encode((const char *)path.at, path.len);
 }
 
 static void list_paths(const struct persist *persist, const struct tree *tree)
@@ -173,7 +173,7 @@ struct dry_run {
 static void on_skipped(void *context, const char *path, size_t len, const char *kind)
 {
 	struct dry_run *dry = context;
-	char *text AUTO_FREE = path_escape(path, len);
+	char *text AUTO_FREE = escape_encode(path, len);
 	report_warning(dry->persist->report, "`%s`: skipped, because it is a %s", text,
 		       kind);
 	dry->skipped++;

@@ -8,7 +8,7 @@
 
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
 
 /* ---- opening ---- */
 
@@ -42,7 +42,7 @@ int materialise_open(const struct view_table *table,
 	*ret_materialise = m;
 	m->table = table;
 	m->options = *options;
-	m->shown = path_escape(options->directory, strlen(options->directory));
+	m->shown = escape_encode(options->directory, strlen(options->directory));
 	m->root_fd = m->parent_fd = m->root_stage.fd = -1;
 	m->states = must_calloc(table->entry_count, 1);
 	int err = open_root(m, error);
@@ -83,7 +83,7 @@ static int list_extra(void *context, const struct extra *extra, struct error *er
 {
 	(void)error;
 	struct listing *listing = context;
-	char *path AUTO_FREE = path_escape(extra->path, extra->path_len);
+	char *path AUTO_FREE = escape_encode(extra->path, extra->path_len);
 	listing->on_path(listing->context, MATERIALISE_DELETE, path);
 	return 0;
 }

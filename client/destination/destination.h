@@ -78,7 +78,7 @@ enum materialise_action {
 	MATERIALISE_DELETE,
 };
 
-/* Names what would be done, by path as path_escape() writes it. Directories that are
+/* Names what would be done, by path as escape_encode() writes it. Directories that are
  * there are not mentioned; below a directory that is to be deleted nothing is. */
 typedef void materialise_on_path(void *context, enum materialise_action action,
 				 const char *path);

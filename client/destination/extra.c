@@ -9,7 +9,7 @@
 #include "client/destination/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
 
 /* The names that the view has in one directory, ascending; borrowed from the table. */
 struct names {
@@ -84,7 +84,7 @@ static void append_name(struct buffer *path, const char *name)
 static int extra_error(const struct extras *extras, struct error *error)
 {
 	char *shown AUTO_FREE =
-		path_escape((const char *)extras->path.at, extras->path.len);
+		escape_encode((const char *)extras->path.at, extras->path.len);
 	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be listed", shown);
 }
 
@@ -258,7 +258,7 @@ static int on_delete(void *context, const struct extra *extra, struct error *err
 	if (delete_one(m, extra) == 0)
 		return 0;
 	int number = errno;
-	char *shown AUTO_FREE = path_escape(extra->path, extra->path_len);
+	char *shown AUTO_FREE = escape_encode(extra->path, extra->path_len);
 	return error_set_errno(error, ERR_LOCAL, number, "`%s/%s`: cannot be deleted",
 			       m->shown, shown);
 }

@@ -5,6 +5,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/path/path.h"
 
 static char *copy_of(struct text text)
@@ -67,7 +68,7 @@ static void print_directory(const struct report_conflict *conflict, FILE *stream
 {
 	size_t len = directory_len(conflict);
 	char *directory AUTO_FREE =
-		path_escape(len > 0 ? conflict->path : ".", len > 0 ? len : 1);
+		escape_encode(len > 0 ? conflict->path : ".", len > 0 ? len : 1);
 	(void)fprintf(stream, "  in %s:\n", directory);
 }
 
@@ -76,7 +77,7 @@ static void print_one(const struct report_conflict *conflict, FILE *stream)
 	size_t parent = directory_len(conflict);
 	size_t begin = parent > 0 ? parent + 1 : 0;
 	char *name AUTO_FREE =
-		path_escape(conflict->path + begin, conflict->path_len - begin);
+		escape_encode(conflict->path + begin, conflict->path_len - begin);
 	(void)fprintf(stream, "    %s", name);
 	for (size_t i = 0; i < conflict->layers.count; i++)
 		(void)fprintf(stream, "%s%s", i == 0 ? "  (layers " : ", ",

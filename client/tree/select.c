@@ -11,6 +11,7 @@
 #include "client/tree/select_path.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/path/path.h"
 
 /* --exclude-vcs: the folders of version control systems (.git may also be a file, of a
@@ -165,8 +166,8 @@ int selection_check(const struct selection *selection, struct error *error)
 	const char *text = absent ? absent : selection_unmatched(selection);
 	if (!text)
 		return 0;
-	char *shown AUTO_FREE = path_escape(text, strlen(text));
-	char *root AUTO_FREE = path_escape(selection->root, strlen(selection->root));
+	char *shown AUTO_FREE = escape_encode(text, strlen(text));
+	char *root AUTO_FREE = escape_encode(selection->root, strlen(selection->root));
 	return error_set(error, ERR_EMPTY,
 			 "`%s`: matched nothing below `%s`; use --if-empty=ok if that is "
 			 "as it should be",

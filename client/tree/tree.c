@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/bounds.h"
-#include "proto/path/path.h"
 
 #define BLOCK_ENTRIES 8192u
 #define BLOCKS_MAX (LAYER_ROWS_MAX / BLOCK_ENTRIES + 1)
@@ -150,5 +150,5 @@ char *tree_path_text(const struct tree *tree, uint32_t entry)
 		return must_strdup(".");
 	struct buffer path AUTO(buffer_fini) = {0};
 	tree_path(tree, entry, &path);
-	return path_escape((const char *)path.at, path.len);
+	return escape_encode((const char *)path.at, path.len);
 }

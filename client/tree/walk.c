@@ -12,8 +12,8 @@
 #include "client/tree/walk_names.h"
 #include "client/tree/walk_recorded.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/bounds.h"
-#include "proto/path/path.h"
 
 /* Directories kept open; those further up are opened again on the way back. */
 #define OPEN_LEVELS 128u
@@ -81,7 +81,7 @@ static struct level *top_of(const struct walk *walk)
 static int fail(const struct walk *walk, size_t path_len, struct error *error)
 {
 	int number = errno;
-	char *text AUTO_FREE = path_len ? path_escape(walk->path, path_len)
+	char *text AUTO_FREE = path_len ? escape_encode(walk->path, path_len)
 					: must_strdup(walk->selection->root);
 	if (number == ENOENT)
 		return error_set(error, ERR_LOCAL,
@@ -262,7 +262,7 @@ static int look(struct walk *walk, const char *name, struct found *found,
 	found->path_len = start + found->name_len;
 	if (found->path_len + walk->prefix_len > PATH_LEN_MAX ||
 	    walk->depth + walk->prefix_depth > PATH_DEPTH_MAX) {
-		char *parent AUTO_FREE = path_escape(walk->path, level->path_len);
+		char *parent AUTO_FREE = escape_encode(walk->path, level->path_len);
 		return error_set(error, ERR_LIMIT,
 				 "`%s`: holds a path that is longer than %u bytes or "
 				 "deeper than %u directories when stored",

@@ -12,7 +12,7 @@
 #include "client/upload/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
 
 /* How often the caller's thread makes the rows that can be made meanwhile. */
 #define ADVANCE_MS 10
@@ -106,7 +106,7 @@ static int on_progress(void *context, struct error *error)
 static void on_skipped(void *context, const char *path, size_t len, const char *kind)
 {
 	struct upload *upload = context;
-	char *text AUTO_FREE = path_escape(path, len);
+	char *text AUTO_FREE = escape_encode(path, len);
 	upload_warn(upload, "`%s`: skipped, because it is a %s", text, kind);
 	(void)pthread_mutex_lock(&upload->lock);
 	upload->result->skipped++;

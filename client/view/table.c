@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/path/path.h"
 
 struct open_directory {
@@ -219,5 +220,5 @@ char *view_table_shown(const struct view_table *table, uint32_t entry)
 	if (entry == VIEW_ROOT)
 		return must_strdup(".");
 	char *path AUTO_FREE = view_table_path(table, entry);
-	return path_escape(path, strlen(path));
+	return escape_encode(path, strlen(path));
 }

@@ -75,7 +75,7 @@ uint64_t view_table_size(const struct view_table *table, uint32_t entry);
 uint32_t view_table_end(const struct view_table *table, uint32_t entry);
 /* The path below DIR; "" is DIR itself. Owned by the caller. */
 char *view_table_path(const struct view_table *table, uint32_t entry);
-/* The path below DIR, as path_escape() writes it: for sentences. "." is DIR itself. Owned
+/* The path below DIR, as escape_encode() writes it: for sentences. "." is DIR itself. Owned
  * by the caller. */
 char *view_table_shown(const struct view_table *table, uint32_t entry);
 

@@ -6,7 +6,8 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"
-#include "proto/path/path.h"
+#include "proto/base/escape.h"
+#include "proto/base/text.h"
 
 /* Digits of a 64-bit number, its sign and a NUL. */
 #define NUMBER_SIZE 24
@@ -155,7 +156,7 @@ void json_writer_text(struct json_writer *writer, const char *name, const char *
 void json_writer_path(struct json_writer *writer, const char *name, const char *path,
 		      size_t len)
 {
-	char *escaped AUTO_FREE = path_escape(path, len);
+	char *escaped AUTO_FREE = escape_encode(path, len);
 	json_writer_text(writer, name, escaped);
 }
 

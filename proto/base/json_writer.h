@@ -45,8 +45,8 @@ void json_writer_text_len(struct json_writer *writer, const char *name, const ch
 			  size_t len);
 
 /*
- * A path, or any other name that need not be UTF-8: the string is path_escape(path), so a
- * reader that takes it out of JSON has the text that path_unescape understands. Most
+ * A path, or any other name that need not be UTF-8: the string is escape_encode(path), so a
+ * reader that takes it out of JSON has the text that escape_decode understands. Most
  * names look as they are; a backslash in one shows as two in the string, and so as four
  * on the line, since JSON escapes each once more:
  *

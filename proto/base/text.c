@@ -1,10 +1,8 @@
-/* Texts: bytes with a length, and what makes them fit for a `str`. */
+#include "proto/base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "proto/message/message.h"
-#include "proto/path/path.h"
 
 struct text text_of(const char *c_string)
 {
@@ -21,16 +19,59 @@ bool text_is(struct text a, const char *c_string)
 	return text_equal(a, text_of(c_string));
 }
 
-/* Bytes of the character at the front if it is whole, valid and no control character;
- * else 0. */
-static size_t clean_character(struct text text)
+/* RFC 3629 §4: what may follow a lead byte. The second byte's range is what excludes
+ * overlong forms, surrogates and code points beyond U+10FFFF. */
+struct utf8_lead {
+	uint8_t first, last;
+	uint8_t second_low, second_high;
+	uint8_t len;
+};
+
+static const struct utf8_lead utf8_leads[] = {
+	{0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2},
+	{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+	{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+	{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+	{0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+static const struct utf8_lead *find_lead(uint8_t byte)
 {
-	unsigned char first = (unsigned char)text.at[0];
+	for (size_t i = 0; i < sizeof(utf8_leads) / sizeof(utf8_leads[0]); i++) {
+		if (byte >= utf8_leads[i].first && byte <= utf8_leads[i].last)
+			return &utf8_leads[i];
+	}
+	return NULL;
+}
+
+size_t text_utf8_len(const char *text, size_t len)
+{
+	if (len == 0)
+		return 0;
+	const uint8_t *bytes = (const uint8_t *)text;
+	const struct utf8_lead *lead = find_lead(bytes[0]);
+	if (!lead || lead->len > len)
+		return 0;
+	if (lead->len > 1 &&
+	    (bytes[1] < lead->second_low || bytes[1] > lead->second_high))
+		return 0;
+	for (size_t i = 2; i < lead->len; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return lead->len;
+}
+
+size_t text_clean_len(const char *text, size_t len)
+{
+	if (len == 0)
+		return 0;
+	uint8_t first = (uint8_t)text[0];
 	if (first < 0x80)
 		return first >= 0x20 && first != 0x7f;
-	size_t len = text_utf8_len(text.at, text.len);
-	bool is_control = len == 2 && first == 0xc2 && (unsigned char)text.at[1] < 0xa0;
-	return is_control ? 0 : len;
+	size_t step = text_utf8_len(text, len);
+	bool is_control = step == 2 && first == 0xc2 && (uint8_t)text[1] < 0xa0;
+	return is_control ? 0 : step;
 }
 
 static struct text text_behind(struct text text, size_t len)
@@ -41,7 +82,7 @@ static struct text text_behind(struct text text, size_t len)
 bool text_is_clean(struct text text)
 {
 	while (text.len > 0) {
-		size_t len = clean_character(text);
+		size_t len = text_clean_len(text.at, text.len);
 		if (len == 0)
 			return false;
 		text = text_behind(text, len);
@@ -53,7 +94,7 @@ size_t text_clean(struct text text, char *ret_text, size_t size)
 {
 	size_t written = 0;
 	while (text.len > 0) {
-		size_t len = clean_character(text);
+		size_t len = text_clean_len(text.at, text.len);
 		const char *from = len > 0 ? text.at : "?";
 		len = len > 0 ? len : 1;
 		if (len >= size - written)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/manifest/manifest.h"
 #include "proto/path/path.h"
 
@@ -59,7 +60,7 @@ static size_t joined_len(const struct piece_edges *before,
 
 static int refuse(const struct piece_edges *behind, struct error *error, const char *why)
 {
-	char *path AUTO_FREE = path_escape(behind->first, behind->first_len);
+	char *path AUTO_FREE = escape_encode(behind->first, behind->first_len);
 	return error_set(error, ERR_DAMAGED, "manifest: `%s`: %s", path, why);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/manifest/manifest.h"
 #include "proto/path/path.h"
 
@@ -181,7 +182,7 @@ static int root_grow(struct piece_writer *writer, const struct root_piece *piece
 
 static int too_many_units(const char *path, size_t path_len, struct error *error)
 {
-	char *name AUTO_FREE = path_escape(path, path_len);
+	char *name AUTO_FREE = escape_encode(path, path_len);
 	return error_set(error, ERR_LIMIT,
 			 "`%s`: too large, its manifest row does not fit into %u bytes; "
 			 "split the file or leave it out",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/manifest/manifest.h"
 #include "proto/path/path.h"
 
@@ -131,7 +132,7 @@ static int refuse_path(struct row_decoder *decoder, struct error *error, const c
 static int refuse_with(struct row_decoder *decoder, int code, struct error *error,
 		       const char *why)
 {
-	char *path AUTO_FREE = path_escape(decoder->path, decoder->path_len);
+	char *path AUTO_FREE = escape_encode(decoder->path, decoder->path_len);
 	decoder->in.failed = true;
 	return error_set(error, code, "manifest: row %" PRIu64 ", `%s`: %s",
 			 decoder->number, path, why);

@@ -5,7 +5,7 @@
 #ifndef BATON_PROTO_MESSAGE_LABEL_H
 #define BATON_PROTO_MESSAGE_LABEL_H
 
-#include "proto/message/message.h"
+#include "proto/base/text.h"
 
 struct label {
 	struct text job, shard; /* shard may be empty */

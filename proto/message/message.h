@@ -18,6 +18,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
+#include "proto/base/text.h"
 
 enum message_type {
 	MSG_HELLO = 1,
@@ -54,39 +55,6 @@ enum message_type {
 /* "PERSIST" …; NULL for a type this version does not know. */
 const char *message_type_name(uint16_t type);
 bool message_type_is_bulk(uint16_t type);
-
-/* Bytes that need not end in NUL and may be any but where said; empty: at may be NULL. */
-struct text {
-	const char *at;
-	size_t len;
-};
-struct text text_of(const char *c_string); /* NULL gives the empty text */
-bool text_equal(struct text a, struct text b);
-bool text_is(struct text a, const char *c_string);
-
-/* Whether this is UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F):
- * what every `str` has to be. */
-bool text_is_clean(struct text text);
-
-/* Writes the text as a clean one with its NUL, cut behind a whole character where it is
- * longer than size - 1 bytes; each byte that is not clean becomes '?'. Returns its
- * length. */
-size_t text_clean(struct text text, char *ret_text, size_t size);
-
-/* Writes at most room bytes with their NUL, and where they do not hold all of it no part
- * of a character at their end. */
-void text_print(char *ret_text, size_t room, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-struct text_list {
-	struct text *items; /* borrowed from the memory, or from the caller */
-	size_t count;
-};
-
-struct number_list {
-	uint64_t *items;
-	size_t count;
-};
 
 /* ---- the messages; units and meaning in PROTOCOL.md ---- */
 struct msg_hello {

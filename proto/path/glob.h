@@ -29,7 +29,7 @@ struct glob;
  * - A set never takes a '/'. In it a ']' that is first, and a '-' that is first or last,
  *   are themselves; '^' is an ordinary byte, and so is `[:`. `\` escapes there too.
  * - `\xHH` is the byte with that number, `\` before anything else the byte behind it: what
- *   path_escape() writes of a name is a pattern of that name, its other signs aside.
+ *   escape_encode() writes of a name is a pattern of that name, its other signs aside.
  * - Braces are expanded first, as text; what stands in a set or behind a `\` is no brace
  *   and no comma. `{a}` is `a`. A '}' or ']' that closes nothing is itself.
  * - `.` (or `./`) is the root, the path of length 0.

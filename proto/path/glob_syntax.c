@@ -4,8 +4,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/bounds.h"
-#include "proto/path/path.h"
 
 /* The sentences below name these numbers. */
 _Static_assert(PATTERN_LEN_MAX == 32768, "");
@@ -15,7 +15,7 @@ _Static_assert(GLOB_EXPANSION_BYTES_MAX == 1024 * 1024, "");
 int glob_syntax_refuse(struct error *error, int code, const char *pattern, size_t len,
 		       const char *why)
 {
-	char *shown AUTO_FREE = path_escape(pattern, len);
+	char *shown AUTO_FREE = escape_encode(pattern, len);
 	return error_set(error, code, "`%s`: %s", shown, why);
 }
 
@@ -28,7 +28,7 @@ struct range {
 
 size_t glob_syntax_scan_escape(const char *text, size_t len, char *ret_byte)
 {
-	size_t escape_len = path_unescape_byte(text, len, ret_byte);
+	size_t escape_len = escape_decode_byte(text, len, ret_byte);
 	if (escape_len > 0 || len < 2)
 		return escape_len;
 	*ret_byte = text[1];

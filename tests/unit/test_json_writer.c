@@ -14,8 +14,9 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/base/json_writer.h"
-#include "proto/path/path.h"
+#include "tests/unit/utf8.h"
 
 static uint64_t random_state = 20261103;
 
@@ -197,7 +198,7 @@ static void parse_string(const struct buffer *out, struct buffer *ret_text)
 {
 	char *json AUTO_FREE = must_memdup(out->at, out->len);
 	assert_int_equal(strlen(json), out->len);
-	assert_true(text_is_utf8(json, out->len));
+	assert_true(is_utf8(json, out->len));
 	assert_true(out->len >= 2);
 	assert_int_equal(json[0], '"');
 	assert_int_equal(json[out->len - 1], '"');
@@ -221,7 +222,7 @@ static void check_text(const char *bytes, size_t len)
 	json_writer_init(&writer, &out);
 	json_writer_text_len(&writer, NULL, bytes, len);
 	parse_string(&out, &text);
-	if (!text_is_utf8(bytes, len))
+	if (!is_utf8(bytes, len))
 		return;
 	assert_int_equal(text.len, len);
 	if (len > 0)
@@ -237,7 +238,7 @@ static void check_path(const char *bytes, size_t len)
 	json_writer_path(&writer, NULL, bytes, len);
 	parse_string(&out, &text);
 	size_t back_len;
-	char *back AUTO_FREE = path_unescape((const char *)text.at, text.len, &back_len);
+	char *back AUTO_FREE = escape_decode((const char *)text.at, text.len, &back_len);
 	assert_non_null(back);
 	assert_int_equal(back_len, len);
 	assert_memory_equal(back, bytes, len);

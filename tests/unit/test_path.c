@@ -10,8 +10,11 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
+#include "proto/base/text.h"
 #include "proto/bounds.h"
 #include "proto/path/path.h"
+#include "tests/unit/utf8.h"
 
 static uint64_t random_state = 20261101;
 
@@ -41,12 +44,12 @@ static bool below(const char *path, const char *dir)
 
 static bool utf8(const char *text)
 {
-	return text_is_utf8(text, strlen(text));
+	return is_utf8(text, strlen(text));
 }
 
 static void assert_escape(const char *path, size_t len, const char *expected)
 {
-	char *text AUTO_FREE = path_escape(path, len);
+	char *text AUTO_FREE = escape_encode(path, len);
 	assert_string_equal(text, expected);
 }
 
@@ -254,10 +257,10 @@ static void escape_of_random_bytes_comes_back(void **state)
 		for (size_t i = 0; i < len; i++)
 			path[i] = random_below(2) ? likely[random_below(sizeof(likely))]
 						  : (char)random_below(256);
-		char *text AUTO_FREE = path_escape(path, len);
+		char *text AUTO_FREE = escape_encode(path, len);
 		assert_true(utf8(text));
 		size_t back_len;
-		char *back AUTO_FREE = path_unescape(text, strlen(text), &back_len);
+		char *back AUTO_FREE = escape_decode(text, strlen(text), &back_len);
 		assert_non_null(back);
 		assert_int_equal(back_len, len);
 		assert_memory_equal(back, path, len);
@@ -269,7 +272,7 @@ static void escape_has_no_control_bytes(void **state)
 	(void)state;
 	for (int byte = 0; byte < 256; byte++) {
 		char path = (char)byte;
-		char *text AUTO_FREE = path_escape(&path, 1);
+		char *text AUTO_FREE = escape_encode(&path, 1);
 		for (const char *at = text; *at; at++)
 			assert_in_range(*at, 0x20, 0x7e);
 	}
@@ -279,7 +282,7 @@ static void unescape_takes_both_cases_and_any_byte(void **state)
 {
 	(void)state;
 	size_t len;
-	char *path AUTO_FREE = path_unescape("\\x41\\xfF\\\\.", 11, &len);
+	char *path AUTO_FREE = escape_decode("\\x41\\xfF\\\\.", 11, &len);
 	assert_non_null(path);
 	assert_int_equal(len, 4);
 	assert_memory_equal(path, "A\xff\\.", 5);
@@ -292,7 +295,7 @@ static void unescape_refuses_what_is_no_escape(void **state)
 					  "\\x0g", "\\n", "\\X41", "\\\\\\"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		size_t len = 77;
-		assert_null(path_unescape(bad[i], strlen(bad[i]), &len));
+		assert_null(escape_decode(bad[i], strlen(bad[i]), &len));
 		assert_int_equal(len, 77);
 	}
 }
