@@ -1,7 +1,8 @@
 /*
  * What the parts of a merge share (merge.h has the rules and the promise):
  *
- *   merge.c     the cursors and the path that is next
+ *   merge.c     one path after the other
+ *   heads.c     the cursors, and which of them hold the path that is next
  *   rank.c      numbers for sources: bases and earlier ones come first
  *   weigh.c     who changed a path, who is a candidate (rules 1, 2)
  *   path.c      what becomes of a path (rules 3 to 5)
@@ -100,6 +101,12 @@ int merge_path_decide(struct merge *merge, struct merged_row *ret_row,
 /* Looks at a path below the blocked one, which gives no row. */
 void merge_path_below_blocked(struct merge *merge);
 
+/* Takes the first row of each source. */
+int merge_start(struct merge *merge, struct error *error);
+/* The group: those at the least path of all. There must be a row left. */
+void merge_find_group(struct merge *merge);
+/* Moves on what was at the path that was decided last. */
+int merge_leave_group(struct merge *merge, struct error *error);
 /* Adds to the group those that hold something below its path and no row for it. */
 void merge_add_implicit(struct merge *merge);
 /* Moves a source behind the path and all below it. The path must outlive its head. */

@@ -2,12 +2,13 @@
  * What the stages of view_make share (view.h has the rules and the promise). Each stage
  * reads the facts and what the earlier ones wrote:
  *
- *   facts.c    jobs, shards, which execution comes after which (rule 1)
- *   content.c  layers by commit and by content
- *   states.c   replaced, late, stale (rules 2, 3)
- *   order.c    which layer comes before which (rule 5)
- *   select.c   what belongs to the answer (rule 4)
- *   list.c     the listing (rule 5)
+ *   executions.c  jobs, shards, which execution comes after which (rule 1)
+ *   content.c     layers by commit and by content
+ *   facts.c       both together: what each execution made, and what it needs
+ *   states.c      replaced, late, stale (rules 2, 3)
+ *   order.c       which layer comes before which (rule 5)
+ *   select.c      what belongs to the answer (rule 4)
+ *   list.c        the listing (rule 5)
  *
  * Only the C files of this folder include this.
  */
@@ -54,7 +55,8 @@ void view_facts_init(struct view_facts *facts, const struct history *history,
 		     const struct view_request *request);
 void view_facts_fini(struct view_facts *facts);
 
-void facts_sort_layers(struct view_facts *facts); /* by_commit, by_content */
+void facts_order_executions(struct view_facts *facts); /* executions, jobs, by_job */
+void facts_sort_layers(struct view_facts *facts);      /* by_commit, by_content */
 const struct history_execution *facts_maker(const struct view_facts *facts,
 					    uint32_t layer);
 uint32_t facts_job_of_layer(const struct view_facts *facts, uint32_t layer);
