@@ -1,4 +1,5 @@
 #include "daemon/persist_outcome.h"
+#include "daemon/history/names.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/history/names.h"
 #include "daemon/layer_message.h"
 #include "daemon/peer.h"
 #include "daemon/server.h"

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/history/names.h"
 #include "daemon/layer_message.h"
 #include "daemon/server.h"
 #include "daemon/session.h"

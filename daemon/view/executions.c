@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/history/names.h"
 #include "daemon/view/parts.h"
 #include "proto/base/bytes.h"
 

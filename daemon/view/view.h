@@ -126,28 +126,10 @@ int view_inherited(const struct history *history, uint32_t **ret_layers,
 /* Whether view position a comes before view position b. */
 bool view_is_before(const struct view *view, uint32_t a, uint32_t b);
 
-/*
- * The order of two ids of one kind within a scope (runs of a workflow; attempts of a run,
- * job and shard): numbers as numbers when `numeric`, else by when they were first heard
- * of. numeric is to be true only if every id of the scope is all digits, so that the
- * order is total.
- */
-int id_compare(const char *a, uint64_t a_heard, const char *b, uint64_t b_heard,
-	       bool numeric);
-
-/* Splits "3/10" into 3 and 10; false for any other label, 0/n, i > n, or a number beyond
- * 64 bits. */
-bool shard_numbers(const char *shard, uint64_t *ret_index, uint64_t *ret_total);
-
 /* The sentence why a layer is stale, replaced or late, for warnings, W9 and `log --all`;
  * empty for any other. Names are those of execution_label. Writes at most room bytes with
  * NUL, whole characters. */
 void view_stale_sentence(const struct history *history, const struct view *view,
 			 uint32_t layer, char *ret_text, size_t room);
-
-/* What to call a layer's or an execution's maker in a sentence: "build", "test 3/10",
- * "test 3/10 (run 2, attempt 3)" where run or attempt are not "1". */
-void execution_label(const struct history_execution *execution, char *ret_text,
-		     size_t room);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/history/names.h"
 #include "story.h"
 
 struct row_of_table {
