@@ -21,6 +21,9 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   test           builds, runs every test, ends with `N passed, N failed`
   asan           the same with AddressSanitizer and UndefinedBehaviorSanitizer
   tsan           the same with ThreadSanitizer
+  damage [N [SEED]]
+                 damages N stores (default 2000), each in one way, and prints how each ended
+                 (tests/damage/README.md)
   bench [TREE [CHANGED_TREE]]
                  runs Baton beside the tools that people use instead (tests/bench/README.md)
   curves         measures how times and memory grow with files, bytes, layers and clients
@@ -138,6 +141,12 @@ tsan)
 	TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 	export TSAN_OPTIONS
 	sanitized tsan thread "$@"
+	;;
+damage)
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages
+	build -Dtests=enabled
+	exec tests/damage/run build "$@"
 	;;
 bench)
 	# shellcheck disable=SC2086

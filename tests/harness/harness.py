@@ -61,8 +61,8 @@ class Result:
 class Daemon:
     """A batond with its data in `folder`, listening on a Unix socket there."""
 
-    def __init__(self, folder, *flags, environment=None, wrapper=(), pass_fds=()):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, *flags, environment=None, wrapper=(), pass_fds=(), program=BATOND):
+        self.folder, self.program = pathlib.Path(folder), program
         self.socket = self.folder / "run" / "batond.sock"
         self.url = f"unix:{self.socket}"
         self.data = self.folder / "data"
@@ -82,7 +82,7 @@ class Daemon:
         environment = dict(os.environ, NOTIFY_SOCKET=str(path), **(self.environment or {}))
         self.log_file = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
-            [*self.wrapper, BATOND, "--data", self.data, "--listen", self.url, *self.flags],
+            [*self.wrapper, self.program, "--data", self.data, "--listen", self.url, *self.flags],
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
             env=environment, pass_fds=self.pass_fds)
         pidfd = os.pidfd_open(self.process.pid)
