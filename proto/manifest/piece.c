@@ -11,16 +11,7 @@
 #define TIME_LEN 12u
 /* Where the rows begin in a writer's buffer: room for the version and a row count. */
 #define HEAD_ROOM 11u
-/* 9 bits of a path's hash: every 512th row, behind PIECE_LEN_MIN, so that with rows of
- * 70 to 95 bytes pieces have 46 KiB to PIECE_LEN_TARGET on average (50,000 rows
- * measured). */
-#define CUT_MASK 0x1ffu
 #define ROOT_HEAD_LEN_MAX 11u /* PIECES_MAX takes a varint of 3 bytes */
-
-bool piece_ends_behind(size_t rows_len, const char *path, size_t path_len)
-{
-	return rows_len >= PIECE_LEN_MIN && (xxh64_of(path, path_len) & CUT_MASK) == 0;
-}
 
 /* ---- reading ---------------------------------------------------------------------- */
 
