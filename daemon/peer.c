@@ -14,6 +14,7 @@
 #include "daemon/workers.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/link/header.h"
 #include "proto/message/message.h"
 
 /* How long a refused peer may go on sending before the connection is cut. */
@@ -56,14 +57,11 @@ static void name_peer(struct peer *peer)
 static bool send_now(struct peer *peer, uint16_t type, const void *message)
 {
 	AUTO(buffer_fini) struct buffer out = {0};
-	buffer_put_u32(&out, 0);
-	buffer_put_u16(&out, type);
-	buffer_put_u8(&out, (uint8_t)MSG_FLAG_CRITICAL);
-	buffer_put_u8(&out, 0);
+	struct header_bytes header = {{0}};
+	buffer_put(&out, &header, sizeof header);
 	message_encode(&out, type, message);
-	uint32_t len = (uint32_t)(out.len - WIRE_HEADER_LEN);
-	for (unsigned i = 0; i < 4; i++)
-		out.at[i] = (uint8_t)(len >> (8 * i));
+	header = header_encode(type, out.len - sizeof header);
+	memcpy(out.at, &header, sizeof header);
 	ssize_t sent = send(peer->fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return sent == (ssize_t)out.len;
 }
@@ -71,10 +69,9 @@ static bool send_now(struct peer *peer, uint16_t type, const void *message)
 /* A KEEPALIVE that finds no room is not needed: the peer has bytes to read. */
 static void say_alive(struct peer *peer)
 {
-	static const uint8_t keepalive[] = {1, 0, 0, 0, MSG_KEEPALIVE, 0, 0, 0, 0x80};
-	ssize_t sent =
-		send(peer->fd, keepalive, sizeof(keepalive), MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent >= 0 && sent < (ssize_t)sizeof(keepalive))
+	ssize_t sent = send(peer->fd, header_keepalive, sizeof header_keepalive,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent >= 0 && sent < (ssize_t)sizeof header_keepalive)
 		(void)shutdown(peer->fd, SHUT_RDWR);
 	peer->said_ms = uv_now(&peer->server->loop);
 }
@@ -269,23 +266,11 @@ static void on_request(struct peer *peer, uint16_t type)
 	workers_submit(peer->server->workers, peer);
 }
 
-static uint32_t header_length(const struct peer *peer)
-{
-	struct reader header = reader_of(peer->header, WIRE_HEADER_LEN);
-	return reader_u32(&header);
-}
-
-static uint16_t header_type(const struct peer *peer)
-{
-	struct reader header = reader_of(peer->header + 4, 2);
-	return reader_u16(&header);
-}
-
-static int check_header(const struct peer *peer, struct error *error)
+static int check_header(const struct peer *peer, const struct header *header,
+			struct error *error)
 {
 	uint32_t room = peer->state == PEER_GREETING ? HELLO_LEN_MAX : CONTROL_LEN_MAX;
-	uint16_t type = header_type(peer);
-	if (header_length(peer) > room)
+	if (header->len > room)
 		return error_set(
 			error, ERR_PROTOCOL,
 			peer->state == PEER_GREETING
@@ -293,13 +278,13 @@ static int check_header(const struct peer *peer, struct error *error)
 				  "bytes; this does not look like a Baton client"
 				: "a request is longer than %u bytes",
 			room);
-	if (peer->header[7] != 0)
+	if (!header->is_a_message)
 		return error_set(error, ERR_PROTOCOL, "this is not a message");
-	bool critical = peer->header[6] & MSG_FLAG_CRITICAL;
-	if (peer->state == PEER_IDLE && !message_type_name(type) && critical)
+	if (peer->state == PEER_IDLE && !message_type_name(header->type) &&
+	    header->critical)
 		return error_set(error, ERR_PROTOCOL,
 				 "message type %u is not known here and is critical",
-				 type);
+				 header->type);
 	return 0;
 }
 
@@ -311,11 +296,12 @@ static bool on_header(struct peer *peer)
 		answer_http(peer);
 		return false;
 	}
-	if (check_header(peer, &error)) {
+	struct header header = header_decode(peer->header);
+	if (check_header(peer, &header, &error)) {
 		peer_refuse(peer, &error);
 		return false;
 	}
-	peer->payload_room = header_length(peer);
+	peer->payload_room = header.len;
 	peer->payload = must_alloc(peer->payload_room ? peer->payload_room : 1);
 	peer->payload_len = 0;
 	return true;
@@ -323,7 +309,7 @@ static bool on_header(struct peer *peer)
 
 static void on_message(struct peer *peer)
 {
-	uint16_t type = header_type(peer);
+	uint16_t type = header_decode(peer->header).type;
 	if (peer->state == PEER_GREETING)
 		on_greeting(peer, type);
 	else if (!message_type_name(type) || type == MSG_KEEPALIVE)

@@ -1,4 +1,4 @@
-/* The life of a link, and waiting. */
+/* The life of a link, and waiting for input. */
 #include "proto/link/link.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proto/base/deadline.h"
+#include "proto/link/queue.h"
 #include "proto/link/wait.h"
 
 /* For Unix sockets, whose buffer does not grow by itself: a few frames between the two
@@ -52,51 +53,6 @@ void link_fini(struct link *link)
 	link->fd = -1;
 	buffer_fini(&link->queue);
 	buffer_fini(&link->last_error);
-}
-
-int link_lost(const struct link *link, int error_number, struct error *error)
-{
-	if (error_number == EPIPE)
-		return error_set(error, ERR_LOST, "%s closed the connection", link->peer);
-	(void)error_set_errno(error, ERR_LOST, error_number,
-			      "the connection to %s was lost", link->peer);
-	return error->code = ERR_LOST;
-}
-
-int link_poll(struct link *link, short events, int timeout_ms, struct error *error)
-{
-	struct pollfd polled[] = {
-		{.fd = link->fd, .events = events},
-		{.fd = link->wake_fd, .events = POLLIN}, /* ignored where it is -1 */
-	};
-	int64_t deadline = deadline_in(timeout_ms);
-	int ready;
-	do {
-		ready = poll(polled, 2, deadline_left(deadline));
-	} while (ready < 0 && errno == EINTR);
-	if (ready < 0)
-		return link_lost(link, errno, error);
-	if (polled[1].revents)
-		return error_set(error, ERR_INTERRUPTED,
-				 "interrupted in the exchange with %s", link->peer);
-	return polled[0].revents;
-}
-
-int link_await(struct link *link, short events, struct error *error)
-{
-	int ready = link_poll(link, events, link->silence_ms, error);
-	if (ready != 0)
-		return ready;
-	return error_set(error, ERR_TIMEOUT, "%s: nothing came or went for %.3g seconds",
-			 link->peer, link->silence_ms / 1000.0);
-}
-
-int link_woken(struct link *link, struct error *error)
-{
-	if (link->wake_fd < 0)
-		return 0;
-	int ready = link_poll(link, 0, 0, error);
-	return ready < 0 ? ready : 0;
 }
 
 static int peek(struct link *link, struct error *error)

@@ -55,7 +55,6 @@ struct link {
  * that the caller gave. */
 struct link_message {
 	uint16_t type;
-	uint8_t flags;
 	uint32_t len;
 	uint8_t *payload;
 };

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/link/header.h"
 #include "proto/link/link.h"
+#include "proto/link/queue.h"
 #include "proto/link/wait.h"
 
 static int at_end(struct link *link, struct error *error)
@@ -53,12 +55,6 @@ static int receive_some(struct link *link, struct iovec *pieces, size_t count,
 	}
 }
 
-struct header {
-	uint32_t len;
-	uint16_t type;
-	uint8_t flags;
-};
-
 /* Collects a header in link->early, which keeps its part when this is interrupted. */
 static int collect_header(struct link *link, struct error *error)
 {
@@ -97,12 +93,12 @@ static int check_limit(const struct link *link, const struct header *header,
 }
 
 static int check_header(const struct link *link, const struct header *header,
-			uint8_t last_byte, struct error *error)
+			struct error *error)
 {
-	if (last_byte != 0)
+	if (!header->is_a_message)
 		return error_set(error, ERR_PROTOCOL,
 				 "%s sent something that is not a message", link->peer);
-	if (!message_type_name(header->type) && header->flags & MSG_FLAG_CRITICAL)
+	if (!message_type_name(header->type) && header->critical)
 		return error_set(error, ERR_PROTOCOL,
 				 "%s sent a critical message of type %u, which this "
 				 "version does not know",
@@ -125,11 +121,8 @@ static int next_header(struct link *link, struct header *ret_header, struct erro
 		return ret;
 	link->receive_torn = true;
 	link->early_len = 0;
-	struct reader reader = reader_of(link->early, WIRE_HEADER_LEN);
-	ret_header->len = reader_u32(&reader);
-	ret_header->type = reader_u16(&reader);
-	ret_header->flags = reader_u8(&reader);
-	return check_header(link, ret_header, reader_u8(&reader), error);
+	*ret_header = header_decode(link->early);
+	return check_header(link, ret_header, error);
 }
 
 /*
@@ -228,7 +221,6 @@ static int receive_message(struct link *link, const struct header *header,
 		return ret;
 	*into = (struct link_message){
 		.type = header->type,
-		.flags = header->flags,
 		.len = header->len,
 		.payload = fits ? place : take_ptr(&fresh),
 	};

@@ -9,31 +9,12 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/link/header.h"
 #include "proto/link/link.h"
 #include "proto/link/wait.h"
 
 /* What is read at a time from a file that cannot be sent by sendfile(). */
 #define COPY_LEN (64u * 1024u)
-/* Sent bytes that may stay in the queue before the rest moves to its front. */
-#define QUEUE_SLACK_LEN (256u * 1024u)
-
-struct wire_header {
-	uint8_t bytes[WIRE_HEADER_LEN];
-};
-
-static struct wire_header header_of(uint16_t type, size_t len)
-{
-	return (struct wire_header){{
-		(uint8_t)len,
-		(uint8_t)(len >> 8),
-		(uint8_t)(len >> 16),
-		(uint8_t)(len >> 24),
-		(uint8_t)type,
-		(uint8_t)(type >> 8),
-		(uint8_t)(type == MSG_KEEPALIVE ? 0 : MSG_FLAG_CRITICAL),
-		0,
-	}};
-}
 
 /* Bytes that remain to be sent, in pieces. */
 struct pieces {
@@ -128,13 +109,12 @@ static void release(struct link *link)
 
 void link_keepalive(struct link *link)
 {
-	static const uint8_t keepalive[] = {1, 0, 0, 0, MSG_KEEPALIVE, 0, 0, 0, 0x80};
 	if (atomic_exchange(&link->sending, true))
 		return;
 	if (!link->send_torn) {
-		ssize_t sent = send(link->fd, keepalive, sizeof(keepalive),
+		ssize_t sent = send(link->fd, header_keepalive, sizeof(header_keepalive),
 				    MSG_DONTWAIT | MSG_NOSIGNAL);
-		link->send_torn = sent > 0 && sent < (ssize_t)sizeof(keepalive);
+		link->send_torn = sent > 0 && sent < (ssize_t)sizeof(header_keepalive);
 	}
 	release(link);
 }
@@ -144,7 +124,7 @@ int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int 
 {
 	claim(count >= 0 && count <= LINK_PIECES_MAX);
 	size_t len = total_len(pieces, count);
-	struct wire_header header = header_of(type, len);
+	struct header_bytes header = header_encode(type, len);
 	struct iovec all[1 + LINK_PIECES_MAX] = {{&header, sizeof(header)}};
 	for (int i = 0; i < count; i++)
 		all[1 + i] = pieces[i];
@@ -233,7 +213,7 @@ static int send_file(struct link *link, int file_fd, off_t offset, size_t left,
 int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offset,
 		   size_t len, struct error *error)
 {
-	struct wire_header header = header_of(type, len);
+	struct header_bytes header = header_encode(type, len);
 	struct iovec piece = {.iov_base = &header, .iov_len = sizeof(header)};
 	int flags = len > 0 ? MSG_MORE : 0;
 	hold(link);
@@ -246,72 +226,4 @@ int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offse
 	ret = end(link, before, ret);
 	release(link);
 	return ret;
-}
-
-bool link_waiting(const struct link *link)
-{
-	return link->queue.len > link->queue_sent;
-}
-
-static void drop_sent(struct link *link)
-{
-	size_t left = link->queue.len - link->queue_sent;
-	if (left > 0 && link->queue_sent < QUEUE_SLACK_LEN)
-		return;
-	if (left > 0)
-		memmove(link->queue.at, link->queue.at + link->queue_sent, left);
-	link->queue.len = left;
-	link->queue_sent = 0;
-}
-
-static void drop_queue(struct link *link)
-{
-	buffer_clear(&link->queue);
-	link->queue_sent = 0;
-	link->send_torn = true;
-}
-
-void link_push(struct link *link)
-{
-	while (link_waiting(link)) {
-		ssize_t sent = send(link->fd, link->queue.at + link->queue_sent,
-				    link->queue.len - link->queue_sent,
-				    MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0 && errno != EAGAIN)
-			drop_queue(link);
-		if (sent < 0)
-			return;
-		link->sent_bytes += (size_t)sent;
-		link->queue_sent += (size_t)sent;
-		drop_sent(link);
-	}
-}
-
-void link_queue(struct link *link, uint16_t type, const void *payload, size_t len)
-{
-	claim(len <= (message_type_is_bulk(type) ? BULK_LEN_MAX : CONTROL_LEN_MAX));
-	if (link->send_torn)
-		return;
-	struct wire_header header = header_of(type, len);
-	buffer_put(&link->queue, &header, sizeof(header));
-	buffer_put(&link->queue, payload, len);
-	link_push(link);
-}
-
-int link_flush(struct link *link, struct error *error)
-{
-	link_push(link);
-	while (link_waiting(link)) {
-		int ready = link_await(link, POLLOUT, error);
-		if (ready < 0)
-			return ready;
-		link_push(link);
-	}
-	if (link->send_torn)
-		return error_set(error, ERR_LOST,
-				 "the connection to %s was lost while sending",
-				 link->peer);
-	return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * Waiting, shared by the sending and the receiving half of a link. Private to link*.c.
+ * Waiting, shared by the sending and the receiving half of a link. Private to the files
+ * of proto/link.
  */
 #ifndef BATON_PROTO_LINK_WAIT_H
 #define BATON_PROTO_LINK_WAIT_H
@@ -20,12 +21,5 @@ int link_woken(struct link *link, struct error *error);
 
 /* The sentence for a failed call on the socket. Returns ERR_LOST. */
 int link_lost(const struct link *link, int error_number, struct error *error);
-
-/* Whether answers are queued. */
-bool link_waiting(const struct link *link);
-
-/* Sends what the socket takes of the queue without waiting. A broken connection empties
- * the queue and tears the sending half; what the peer had sent can still be received. */
-void link_push(struct link *link);
 
 #endif
