@@ -18,7 +18,7 @@ def function(name, lines=4, head="int", body="\treturn 0;\n"):
 
 
 class MadeUp(unittest.TestCase):
-    def check(self, files, exceptions="", folders=FOLDERS):
+    def check(self, files, exceptions="", folders=FOLDERS, option=()):
         """What the lint says of a tree of these files; the keys of its lines."""
         with tempfile.TemporaryDirectory() as top:
             everything = {"daemon/main.c": "", "daemon/store/store.h": "", "proto/base.h": "",
@@ -27,8 +27,9 @@ class MadeUp(unittest.TestCase):
                 path = pathlib.Path(top) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            done = subprocess.run([sys.executable, "-B", LINT / "run", top], text=True,
+            done = subprocess.run([sys.executable, "-B", LINT / "run", *option, top], text=True,
                                   stdout=subprocess.PIPE)
+            self.exceptions = (pathlib.Path(top) / "tests/lint/exceptions").read_text()
         lines = done.stdout.splitlines()
         self.assertEqual(done.returncode, 1 if lines else 0)
         return [line.split(": ")[0] for line in lines]
@@ -126,6 +127,12 @@ class MadeUp(unittest.TestCase):
     def test_an_exception_that_stands_twice(self):
         self.assertEqual(self.check({"daemon/a.c": function("one")}, "unused one\n" * 2),
                          ["unused one"])
+
+    def test_shrinking_deletes_what_no_longer_applies_and_adds_nothing(self):
+        before = "# why\nunused one\nunused two\nunused one\n"
+        two = {"daemon/a.c": function("one") + function("three")}
+        self.assertEqual(self.check(two, before, option=["--shrink"]), ["unused three"])
+        self.assertEqual(self.exceptions, "# why\nunused one\n")
 
 
 class House(unittest.TestCase):
