@@ -132,7 +132,7 @@ int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *r
 	return result;
 }
 
-/* ---- figures and check ----------------------------------------------------------- */
+/* ---- figures ---------------------------------------------------------------------- */
 
 int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret_figures,
 		      struct error *error)
@@ -154,36 +154,4 @@ int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret
 		.vouched_bytes = (uint64_t)row_number(&query, 4),
 	};
 	return 0;
-}
-
-static int check_pages(struct catalogue *catalogue, struct error *error)
-{
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "PRAGMA integrity_check(1)");
-	int result = query_next(&query, error);
-	if (result < 0)
-		return result;
-	const char *finding = row_text(&query, 0);
-	if (strcmp(finding, "ok") == 0)
-		return 0;
-	return error_set(error, ERR_DAMAGED, "`%s`: %s", catalogue->path, finding);
-}
-
-static int check_references(struct catalogue *catalogue, struct error *error)
-{
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "PRAGMA foreign_key_check");
-	int result = query_next(&query, error);
-	if (result <= 0)
-		return result;
-	return error_set(error, ERR_DAMAGED,
-			 "`%s`: a row of `%s` names one of `%s` that is not there",
-			 catalogue->path, row_text(&query, 0), row_text(&query, 2));
-}
-
-int catalogue_check(struct catalogue *catalogue, struct error *error)
-{
-	CATALOGUE_LOCKED(catalogue);
-	int result = check_pages(catalogue, error);
-	return result == 0 ? check_references(catalogue, error) : result;
 }

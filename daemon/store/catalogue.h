@@ -40,6 +40,9 @@ struct catalogue;
  * anything is answered. ERR_VERSION for a newer schema, ERR_DAMAGED, ERR_LOCAL. */
 int catalogue_open(const struct io *io, const char *directory,
 		   struct catalogue **ret_catalogue, struct error *error);
+/* A sentence where the catalogue is of an older schema and could not be brought to this
+ * one, which the next open tries again; NULL where it is of this one. */
+const char *catalogue_not_upgraded(const struct catalogue *catalogue);
 /* Checkpoints and closes. NULL is fine. */
 int catalogue_close(struct catalogue *catalogue, struct error *error);
 /* Whether a failed write has made it read-only. */
@@ -249,8 +252,8 @@ struct catalogue_figures {
 int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret_figures,
 		      struct error *error);
 
-/* Runs SQLite's integrity check and foreign key check. ERR_DAMAGED names the first
- * problem. */
+/* Reads every page, and runs SQLite's integrity check and foreign key check. ERR_DAMAGED
+ * names the first problem. */
 int catalogue_check(struct catalogue *catalogue, struct error *error);
 
 void layer_id_text(const uint8_t name[LAYER_ID_LEN], char ret_text[LAYER_ID_TEXT_SIZE]);

@@ -26,7 +26,8 @@ struct catalogue {
 	sqlite3 *database;              /* owned */
 	struct cached_statement *cache; /* owned */
 	size_t cache_count;
-	bool has_unsynced; /* a change was committed that no sync has followed */
+	bool has_unsynced;         /* a change was committed that no sync has followed */
+	struct error not_upgraded; /* why it is of an older schema; code 0: it is not */
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);
@@ -36,6 +37,9 @@ void catalogue_unlock(struct catalogue **catalogue);
 	struct catalogue *locked_ AUTO(catalogue_unlock) = catalogue_lock(catalogue);    \
 	(void)locked_
 
+/* Runs statements that give no rows and are not kept. */
+int catalogue_execute(struct catalogue *catalogue, const char *sql, struct error *error);
+
 /* Writes the sentence for an SQLite code: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED,
  * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
 int catalogue_failure(struct catalogue *catalogue, int code, struct error *error);
@@ -44,8 +48,17 @@ int catalogue_failure(struct catalogue *catalogue, int code, struct error *error
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
 /* Makes the schema where the database is new. ERR_VERSION where it is another one, by its
- * number or by its tables and indexes: the sentence names the data directory. */
+ * number or by its tables and indexes: the sentence names the data directory. An older
+ * one that catalogue_upgrade() knows is taken. */
 int catalogue_check_schema(struct catalogue *catalogue, struct error *error);
+/* Brings an older schema to this one. Where that fails the catalogue goes on as it was,
+ * and not_upgraded says why; an error only after a failed write or sync. */
+int catalogue_upgrade(struct catalogue *catalogue, struct error *error);
+/* Asks SQLite for room for the sums of pages, in a database that is new or vacuumed. Not
+ * to be followed by PRAGMA page_size, which takes it back. */
+int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error);
+/* Checkpoints the whole log into the database, both synced, and empties it. */
+int catalogue_checkpoint(struct catalogue *catalogue, struct error *error);
 
 int64_t catalogue_now_ms(void);
 

@@ -74,20 +74,6 @@ static int rewrite_wal(const struct io *io, const char *directory, struct error 
 
 /* ---- opening --------------------------------------------------------------------- */
 
-static int execute(struct catalogue *catalogue, const char *sql, struct error *error)
-{
-	int code = sqlite3_exec(catalogue->database, sql, NULL, NULL, NULL);
-	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
-}
-
-/* Checkpoints the whole WAL into the database, both synced, and empties it. */
-static int checkpoint(struct catalogue *catalogue, struct error *error)
-{
-	int code = sqlite3_wal_checkpoint_v2(catalogue->database, NULL,
-					     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
-}
-
 static int use_wal(struct catalogue *catalogue, struct error *error)
 {
 	struct query query AUTO(query_end) =
@@ -103,6 +89,7 @@ static int use_wal(struct catalogue *catalogue, struct error *error)
 
 /* locking_mode has to come first: there is no shared memory (vfs.h). */
 static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
+			       "PRAGMA page_size=4096;"
 			       "PRAGMA synchronous=FULL;"
 			       "PRAGMA foreign_keys=ON;"
 			       "PRAGMA trusted_schema=OFF;"
@@ -118,12 +105,16 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 				   vfs_name(catalogue->vfs));
 	if (code != SQLITE_OK)
 		return catalogue_failure(catalogue, code, error);
-	int result = execute(catalogue, settings, error);
+	int result = catalogue_execute(catalogue, settings, error);
+	if (result == 0)
+		result = catalogue_reserve_sums(catalogue, error);
 	if (result == 0)
 		result = use_wal(catalogue, error);
 	if (result == 0)
 		result = catalogue_check_schema(catalogue, error);
-	return result == 0 ? checkpoint(catalogue, error) : result;
+	if (result == 0)
+		result = catalogue_checkpoint(catalogue, error);
+	return result == 0 ? catalogue_upgrade(catalogue, error) : result;
 }
 
 int catalogue_open(const struct io *io, const char *directory,
@@ -137,6 +128,8 @@ int catalogue_open(const struct io *io, const char *directory,
 	claim(asprintf(&catalogue->path, "%s/" DATABASE_NAME, directory) > 0);
 	result = vfs_register(io, directory, &catalogue->vfs, error);
 	if (result == 0)
+		vfs_verify_pages(catalogue->vfs);
+	if (result == 0)
 		result = open_database(catalogue, error);
 	if (result == 0)
 		*ret_catalogue = take_ptr(&catalogue);
@@ -146,7 +139,12 @@ int catalogue_open(const struct io *io, const char *directory,
 int catalogue_close(struct catalogue *catalogue, struct error *error)
 {
 	struct catalogue *closing AUTO(discard) = catalogue;
-	return closing ? checkpoint(closing, error) : 0;
+	return closing ? catalogue_checkpoint(closing, error) : 0;
+}
+
+const char *catalogue_not_upgraded(const struct catalogue *catalogue)
+{
+	return catalogue->not_upgraded.code ? catalogue->not_upgraded.text : NULL;
 }
 
 bool catalogue_is_read_only(struct catalogue *catalogue)

@@ -31,10 +31,21 @@ static int refuse(struct catalogue *catalogue, struct error *error)
 			 catalogue->path);
 }
 
+static int damaged_page(struct catalogue *catalogue, struct error *error)
+{
+	bool in_log;
+	uint32_t page = vfs_damaged_page(catalogue->vfs, &in_log);
+	return error_set(error, ERR_DAMAGED,
+			 "`%s%s`: page %u is damaged; `batond check` tells what else is",
+			 catalogue->path, in_log ? "-wal" : "", page);
+}
+
 int catalogue_failure(struct catalogue *catalogue, int code, struct error *error)
 {
 	const char *path = catalogue->path;
 	const char *why = sqlite3_errstr(code);
+	if (code == SQLITE_IOERR_DATA)
+		return damaged_page(catalogue, error);
 	if (vfs_has_failed(catalogue->vfs))
 		return refuse(catalogue, error);
 	switch (code & 0xff) {
@@ -52,6 +63,19 @@ int catalogue_failure(struct catalogue *catalogue, int code, struct error *error
 		return error_set(error, ERR_INTERNAL, "`%s`: %s (%d): %s", path, why,
 				 code, sqlite3_errmsg(catalogue->database));
 	}
+}
+
+int catalogue_execute(struct catalogue *catalogue, const char *sql, struct error *error)
+{
+	int code = sqlite3_exec(catalogue->database, sql, NULL, NULL, NULL);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
+int catalogue_checkpoint(struct catalogue *catalogue, struct error *error)
+{
+	int code = sqlite3_wal_checkpoint_v2(catalogue->database, NULL,
+					     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
 }
 
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error)

@@ -3,8 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/store/page_sum.h"
+
 /* Goes up with every change of schema.sql that is more than a comment. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
+/* The same tables, and no sums behind pages. */
+#define SCHEMA_WITHOUT_SUMS 2
 
 /* schema.sql without its comments. */
 static const char schema[] =
@@ -73,10 +77,10 @@ static int check_statements(struct catalogue *catalogue, struct error *error)
 
 /* ---- its version ------------------------------------------------------------------- */
 
-static int execute(struct catalogue *catalogue, const char *sql, struct error *error)
+static int set_version(struct catalogue *catalogue, struct error *error)
 {
-	int code = sqlite3_exec(catalogue->database, sql, NULL, NULL, NULL);
-	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+	_Static_assert(SCHEMA_VERSION == 3, "as the pragma says");
+	return catalogue_execute(catalogue, "PRAGMA user_version=3", error);
 }
 
 static int make_schema(struct catalogue *catalogue, struct error *error)
@@ -84,10 +88,9 @@ static int make_schema(struct catalogue *catalogue, struct error *error)
 	struct change change AUTO(change_end) = {0};
 	int result = change_begin(&change, catalogue, error);
 	if (result == 0)
-		result = execute(catalogue, schema, error);
+		result = catalogue_execute(catalogue, schema, error);
 	if (result == 0)
-		result = execute(catalogue, "PRAGMA user_version=2", error);
-	_Static_assert(SCHEMA_VERSION == 2, "the pragma above says 2");
+		result = set_version(catalogue, error);
 	return result == 0 ? change_commit(&change, error) : result;
 }
 
@@ -103,16 +106,91 @@ static int refuse_version(const struct catalogue *catalogue, int64_t version,
 		      error);
 }
 
-int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
+static int read_version(struct catalogue *catalogue, int64_t *ret_version,
+			struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(catalogue, "PRAGMA user_version");
+	return query_one(&query, ret_version, error);
+}
+
+/* What the first page says of sums is not under a sum where it says that there is none.
+ */
+static int check_sums(const struct catalogue *catalogue, int64_t version,
+		      struct error *error)
+{
+	if (version != SCHEMA_VERSION || vfs_has_page_sums(catalogue->vfs))
+		return 0;
+	return error_set(error, ERR_DAMAGED,
+			 "`%s`: page 1 is damaged: it does not say that pages have sums",
+			 catalogue->path);
+}
+
+int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
+{
 	int64_t version;
-	int result = query_one(&query, &version, error);
+	int result = read_version(catalogue, &version, error);
 	if (result < 0)
 		return result;
-	query_end(&query);
 	if (version == 0)
 		return make_schema(catalogue, error);
-	return version == SCHEMA_VERSION ? check_statements(catalogue, error)
-					 : refuse_version(catalogue, version, error);
+	if (version != SCHEMA_VERSION && version != SCHEMA_WITHOUT_SUMS)
+		return refuse_version(catalogue, version, error);
+	result = check_sums(catalogue, version, error);
+	return result == 0 ? check_statements(catalogue, error) : result;
+}
+
+/* ---- an older one ------------------------------------------------------------------ */
+
+int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error)
+{
+	int len = PAGE_SUM_LEN;
+	int code = sqlite3_file_control(catalogue->database, "main",
+					SQLITE_FCNTL_RESERVE_BYTES, &len);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
+/*
+ * VACUUM writes every page anew, as one transaction of the log, so that a crash leaves
+ * either the old pages or all of the new ones; the checkpoint behind it gives them their
+ * sums. A crash behind that leaves sums under the older number: then only the number is
+ * missing.
+ */
+static int add_sums(struct catalogue *catalogue, struct error *error)
+{
+	int result = catalogue_execute(catalogue, "VACUUM", error);
+	if (result == 0)
+		result = catalogue_checkpoint(catalogue, error);
+	if (result < 0 || vfs_has_page_sums(catalogue->vfs))
+		return result;
+	return error_set(error, ERR_INTERNAL, "`%s`: SQLite leaves no room for sums",
+			 catalogue->path);
+}
+
+static int upgrade(struct catalogue *catalogue, struct error *error)
+{
+	int result = 0;
+	if (!vfs_has_page_sums(catalogue->vfs))
+		result = add_sums(catalogue, error);
+	if (result == 0)
+		result = set_version(catalogue, error);
+	return result == 0 ? catalogue_checkpoint(catalogue, error) : result;
+}
+
+int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
+{
+	int64_t version;
+	int result = read_version(catalogue, &version, error);
+	if (result < 0 || version == SCHEMA_VERSION)
+		return result;
+	struct error why = {0};
+	if (upgrade(catalogue, &why) == 0)
+		return 0;
+	if (vfs_has_failed(catalogue->vfs)) {
+		*error = why;
+		return why.code;
+	}
+	(void)error_set(&catalogue->not_upgraded, why.code,
+			"%s; the catalogue stays without checksums until the next start",
+			why.text);
+	return 0;
 }

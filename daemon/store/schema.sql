@@ -1,4 +1,4 @@
--- The catalogue's schema, version 2. Times are Unix milliseconds.
+-- The catalogue's schema, version 3. Times are Unix milliseconds.
 -- A set of layers: ascending ids, for each the varint of what it is more than the one
 -- before, from 0. Each is known here, or the catalogue is damaged.
 -- clean_stop: the number that the file `clean` must hold; see FORMAT.md §1.

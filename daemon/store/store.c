@@ -180,6 +180,9 @@ static int open_parts(struct store *store, struct error *error)
 				     error);
 	if (err)
 		return err;
+	const char *not_upgraded = catalogue_not_upgraded(store->catalogue);
+	if (not_upgraded)
+		store_note(store, "%s", not_upgraded);
 	store->segments = segment_table_new(store->io, store->segments_fd);
 	err = recovery_segments(store, error);
 	return err ? err : open_index(store, error);

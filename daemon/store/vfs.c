@@ -9,29 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/store/vfs_internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
-#define VFS_NAME_SIZE 64u
 /* What SQLite's own VFS for Unix says where it does not know the device. */
 #define SECTOR_LEN 4096
-
-struct vfs {
-	sqlite3_vfs base; /* its pAppData is this struct */
-	char name[VFS_NAME_SIZE];
-	const struct io *io; /* borrowed */
-	int dir_fd;          /* owned */
-	atomic_bool failed;
-};
-
-/* SQLite reserves szOsFile bytes for it and hands it to the methods. */
-struct vfs_file {
-	sqlite3_file base;
-	struct vfs *vfs; /* borrowed */
-	int fd;          /* owned */
-	bool name_synced;
-};
 
 static struct vfs_file *file_of(sqlite3_file *file)
 {
@@ -43,75 +27,53 @@ static struct vfs *vfs_of(sqlite3_vfs *base)
 	return base->pAppData;
 }
 
-/* A failed change: what is on the disk is not known any more. */
-static int failed(struct vfs *vfs, int code)
-{
-	atomic_store(&vfs->failed, true);
-	return code;
-}
-
-static bool refuses(struct vfs *vfs)
-{
-	return atomic_load(&vfs->failed);
-}
-
 /* ---- files ----------------------------------------------------------------------- */
 
 static int file_close(sqlite3_file *base)
 {
 	struct vfs_file *file = file_of(base);
 	if (io_close(file->vfs->io, take_fd(&file->fd)) < 0)
-		return failed(file->vfs, SQLITE_IOERR_CLOSE);
+		return vfs_failed(file->vfs, SQLITE_IOERR_CLOSE);
 	return SQLITE_OK;
 }
 
-/* Bytes beyond the end are to be given as zeros, with a code that says so. */
 static int file_read(sqlite3_file *base, void *ret_data, int amount, sqlite3_int64 offset)
 {
-	const struct vfs_file *file = file_of(base);
-	const struct io *io = file->vfs->io;
-	uint8_t *at = ret_data;
-	size_t left = (size_t)amount;
-	while (left > 0) {
-		ssize_t got = io->pread(io->context, file->fd, at, left, offset);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return SQLITE_IOERR_READ;
-		if (got == 0)
-			break;
-		at += got;
-		left -= (size_t)got;
-		offset += got;
+	struct vfs_file *file = file_of(base);
+	switch (file->kind) {
+	case FILE_DATABASE:
+		return vfs_read_database(file, ret_data, (size_t)amount, offset);
+	case FILE_LOG:
+		return vfs_read_log(file, ret_data, (size_t)amount, offset);
+	default:
+		return vfs_read_bytes(file, ret_data, (size_t)amount, offset);
 	}
-	memset(at, 0, left);
-	return left > 0 ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
 static int file_write(sqlite3_file *base, const void *data, int amount,
 		      sqlite3_int64 offset)
 {
 	struct vfs_file *file = file_of(base);
-	if (refuses(file->vfs))
-		return SQLITE_IOERR_WRITE;
-	if (io_write_at(file->vfs->io, file->fd, data, (size_t)amount,
-			(uint64_t)offset) == 0)
-		return SQLITE_OK;
-	/* Nothing was promised yet: SQLite rolls back and later writes the place again.
-	 */
-	if (errno == ENOSPC || errno == EDQUOT)
-		return SQLITE_FULL;
-	return failed(file->vfs, SQLITE_IOERR_WRITE);
+	switch (file->kind) {
+	case FILE_DATABASE:
+		return vfs_write_database(file, data, (size_t)amount, offset);
+	case FILE_LOG:
+		return vfs_write_log(file, data, (size_t)amount, offset);
+	default:
+		return vfs_write_bytes(file, data, (size_t)amount, offset);
+	}
 }
+
+/* ---- the rest of a file ------------------------------------------------------------ */
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 len)
 {
 	struct vfs_file *file = file_of(base);
 	const struct io *io = file->vfs->io;
-	if (refuses(file->vfs))
+	if (vfs_refuses(file->vfs))
 		return SQLITE_IOERR_TRUNCATE;
 	if (io->ftruncate(io->context, file->fd, len) < 0)
-		return failed(file->vfs, SQLITE_IOERR_TRUNCATE);
+		return vfs_failed(file->vfs, SQLITE_IOERR_TRUNCATE);
 	return SQLITE_OK;
 }
 
@@ -122,14 +84,14 @@ static int file_sync(sqlite3_file *base, int flags)
 	struct vfs_file *file = file_of(base);
 	struct vfs *vfs = file->vfs;
 	const struct io *io = vfs->io;
-	if (refuses(vfs))
+	if (vfs_refuses(vfs))
 		return SQLITE_IOERR_FSYNC;
 	if (io->fdatasync(io->context, file->fd) < 0)
-		return failed(vfs, SQLITE_IOERR_FSYNC);
+		return vfs_failed(vfs, SQLITE_IOERR_FSYNC);
 	if (file->name_synced)
 		return SQLITE_OK;
 	if (io->fsync(io->context, vfs->dir_fd) < 0)
-		return failed(vfs, SQLITE_IOERR_DIR_FSYNC);
+		return vfs_failed(vfs, SQLITE_IOERR_DIR_FSYNC);
 	file->name_synced = true;
 	return SQLITE_OK;
 }
@@ -207,6 +169,15 @@ static int open_flags(int flags)
 	return result | O_NOFOLLOW;
 }
 
+static enum file_kind kind_of(const struct vfs *vfs, int flags)
+{
+	if (!vfs->verifies)
+		return FILE_PLAIN;
+	if (flags & SQLITE_OPEN_MAIN_DB)
+		return FILE_DATABASE;
+	return flags & SQLITE_OPEN_WAL ? FILE_LOG : FILE_PLAIN;
+}
+
 static int name_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *ret_file,
 		     int flags, int *ret_flags)
 {
@@ -222,6 +193,7 @@ static int name_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *ret
 		.base.pMethods = &file_methods,
 		.vfs = vfs,
 		.fd = fd,
+		.kind = kind_of(vfs, flags),
 		.name_synced = !(flags & SQLITE_OPEN_CREATE),
 	};
 	if (ret_flags)
@@ -232,12 +204,12 @@ static int name_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *ret
 static int name_delete(sqlite3_vfs *base, const char *name, int sync_dir)
 {
 	struct vfs *vfs = vfs_of(base);
-	if (refuses(vfs))
+	if (vfs_refuses(vfs))
 		return SQLITE_IOERR_DELETE;
 	if (vfs->io->unlink(vfs->io->context, vfs->dir_fd, name) < 0)
 		return errno == ENOENT ? SQLITE_IOERR_DELETE_NOENT : SQLITE_IOERR_DELETE;
 	if (sync_dir && vfs->io->fsync(vfs->io->context, vfs->dir_fd) < 0)
-		return failed(vfs, SQLITE_IOERR_DIR_FSYNC);
+		return vfs_failed(vfs, SQLITE_IOERR_DIR_FSYNC);
 	return SQLITE_OK;
 }
 

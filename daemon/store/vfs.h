@@ -12,6 +12,11 @@
  * what is on the disk (FORMAT.md §1). No room (SQLITE_FULL) is no such failure while
  * writing, but is one while syncing.
  *
+ * It can keep a sum at the end of each page of a database, which must then be the only
+ * one that is opened through it, and verify each page that is read, from the database and
+ * from its log (page_sum.h). A page that is not what was written is SQLITE_IOERR_DATA;
+ * nothing else follows from it.
+ *
  * Any thread, as far as the connections that use it allow.
  */
 #ifndef BATON_STORE_VFS_H
@@ -33,6 +38,15 @@ void vfs_unregister(struct vfs *vfs);
 
 /* What sqlite3_open_v2 takes as its last argument; borrowed. */
 const char *vfs_name(const struct vfs *vfs);
+
+/* From now on pages are verified where the database says that it has sums, those in the
+ * log in any case. To be called before it is opened. */
+void vfs_verify_pages(struct vfs *vfs);
+/* Whether the first page, as it was last read or written, says that there are sums. */
+bool vfs_has_page_sums(const struct vfs *vfs);
+/* Number of the page that was found damaged last, in the database or `in_log`; 0: none.
+ */
+uint32_t vfs_damaged_page(const struct vfs *vfs, bool *ret_in_log);
 
 /* Whether a write, truncate or sync has failed; any thread. */
 bool vfs_has_failed(const struct vfs *vfs);

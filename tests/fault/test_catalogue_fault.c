@@ -14,10 +14,12 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/page_sum.h"
 #include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
 #include "tests/fault/catalogue_story.h"
 #include "tests/fault/io_fault.h"
+#include "tests/harness/catalogue_file.h"
 #include "tests/harness/scratch.h"
 
 #define CUT_SEEDS 2u
@@ -221,6 +223,69 @@ static void w1_what_is_answered_after_a_kill_survives_a_power_cut(void **state)
 		assert_true(nth < CALLS_MAX);
 }
 
+/* ---- an older schema ------------------------------------------------------------- */
+
+/* A catalogue of schema 2 that is opened on a disk which fails at a call. false: opening
+ * has fewer. */
+static bool upgrade_and_fail(struct injection injection)
+{
+	char *directory AUTO(scratch_fini) = scratch_new();
+	struct story story = {.io = &io_system, .directory = directory};
+	story_tell(&story);
+	story_end(&story);
+	catalogue_file_age(directory);
+	struct io_fault *fault = io_fault_new(injection.seed + injection.nth);
+	io_fault_fail(fault, injection.kinds, injection.nth, injection.forever,
+		      injection.error_number);
+	story.io = io_fault_table(fault);
+	if (story_open(&story) == 0 && injection.error_number == ENOSPC)
+		assert_true(catalogue_not_upgraded(story.catalogue) ||
+			    !io_fault_has_failed(fault));
+	story_end(&story);
+	bool failed = io_fault_has_failed(fault);
+	if (injection.cut)
+		io_fault_cut(fault);
+	io_fault_free(fault);
+	story_assert_recovers(&story);
+	size_t len;
+	uint8_t *bytes AUTO_FREE = catalogue_file_read(directory, CATALOGUE_FILE, &len);
+	assert_true(page_has_sums(bytes));
+	return failed;
+}
+
+static void upgrade_for_every_call(struct injection injection)
+{
+	for (injection.nth = 1; upgrade_and_fail(injection); injection.nth++)
+		assert_true(injection.nth < CALLS_MAX);
+	assert_true(injection.nth > 1);
+}
+
+static void an_upgrade_survives_a_call_that_fails(void **state)
+{
+	(void)state;
+	upgrade_for_every_call(
+		(struct injection){.kinds = IO_CALL_ANY, .error_number = EIO});
+}
+
+static void an_upgrade_survives_a_power_cut_at_every_call(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= CUT_SEEDS; seed++)
+		upgrade_for_every_call((struct injection){.seed = seed * CALLS_MAX,
+							  .kinds = IO_CALL_ANY,
+							  .error_number = EIO,
+							  .forever = true,
+							  .cut = true});
+}
+
+/* It goes on without, says so, and tries again at the next start. */
+static void an_upgrade_that_finds_no_room_is_put_off(void **state)
+{
+	(void)state;
+	upgrade_for_every_call((struct injection){
+		.kinds = IO_CALL_WRITE, .error_number = ENOSPC, .forever = true});
+}
+
 static void failed_change_makes_it_read_only(unsigned kind)
 {
 	char *directory AUTO(scratch_fini) = scratch_new();
@@ -327,6 +392,9 @@ int main(void)
 		cmocka_unit_test(w1_goes_on_when_the_disk_has_room_again),
 		cmocka_unit_test(w1_survives_a_power_cut_while_it_recovers),
 		cmocka_unit_test(w1_what_is_answered_after_a_kill_survives_a_power_cut),
+		cmocka_unit_test(an_upgrade_survives_a_call_that_fails),
+		cmocka_unit_test(an_upgrade_survives_a_power_cut_at_every_call),
+		cmocka_unit_test(an_upgrade_that_finds_no_room_is_put_off),
 		cmocka_unit_test(failed_write_or_sync_makes_it_read_only),
 		cmocka_unit_test(contact_that_changes_nothing_costs_no_write),
 		cmocka_unit_test(persist_costs_one_sync),

@@ -1,0 +1,317 @@
+/*
+ * Sums of the catalogue's pages: what rots is found, by opening, by use, or at the latest
+ * by a check, is told as damage, and nothing is shown wrongly. And a catalogue of schema
+ * 2, which has none, gets them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/store/page_sum.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "tests/harness/catalogue_file.h"
+#include "tests/harness/catalogue_fixture.h"
+#include "tests/harness/scratch.h"
+
+#define LAYERS 24u
+
+/* ---- a catalogue, and what it shows -------------------------------------------------
+ */
+
+/* Two workflows, of which one retries the other, so that no table is empty. */
+static void fill(struct catalogue_fixture *fixture)
+{
+	struct visit build AUTO(visit_fini) =
+		fixture_persists(fixture, (struct who){.workflow = "w", .job = "build"});
+	for (uint32_t i = 1; i <= LAYERS; i++)
+		(void)fixture_commit(fixture, &build, i, i);
+	struct visit test AUTO(visit_fini) = fixture_persists(
+		fixture,
+		(struct who){.workflow = "w", .job = "test", .needs = {"build"}});
+	const int64_t first = 1;
+	fixture_attach(fixture, &test, &first, 1);
+	struct visit retry AUTO(visit_fini) = fixture_persists(
+		fixture,
+		(struct who){.workflow = "again", .job = "test", .retry_of = "w"});
+	assert_int_equal(retry.history.history.layer_count, LAYERS);
+	assert_int_equal(catalogue_set_setting(fixture->catalogue, "clean_stop", 1,
+					       &fixture->error),
+			 0);
+}
+
+static void show_layer(struct buffer *out, const struct layer_record *record,
+		       const struct history_layer *layer)
+{
+	char text[512];
+	int len = snprintf(text, sizeof text, "%s %s %s %u %llu %llu %llu %zu %lld\n",
+			   record->workflow, record->run, record->job, record->sequence,
+			   (unsigned long long)record->totals.files,
+			   (unsigned long long)record->totals.bytes,
+			   (unsigned long long)record->stored_bytes, layer->base_count,
+			   (long long)record->created_ms);
+	buffer_put(out, text, (size_t)len);
+	buffer_put(out, record->digest.bytes, SHA256_LEN);
+	buffer_put(out, record->name, LAYER_ID_LEN);
+}
+
+/* Everything that a client could be shown of a workflow. */
+static int show(struct catalogue *catalogue, const char *workflow, struct buffer *out,
+		struct error *error)
+{
+	struct visit visit AUTO(visit_fini) = {0};
+	int result = visit_catalogue(catalogue, &(struct who){.workflow = workflow},
+				     CONTACT_LOOK, &visit, error);
+	if (result < 0)
+		return result;
+	const struct history *history = &visit.history.history;
+	for (size_t i = 0; i < history->execution_count; i++) {
+		const struct history_execution *execution = &history->executions[i];
+		buffer_put(out, execution->job, strlen(execution->job) + 1);
+		buffer_put_varint(out, execution->attached_count);
+		for (size_t j = 0; j < execution->need_count; j++)
+			buffer_put(out, execution->needs[j],
+				   strlen(execution->needs[j]) + 1);
+	}
+	for (size_t i = 0; i < history->layer_count; i++)
+		show_layer(out, &visit.history.records[i], &history->layers[i]);
+	return 0;
+}
+
+static int show_all(struct catalogue *catalogue, struct buffer *out, struct error *error)
+{
+	int result = show(catalogue, "w", out, error);
+	if (result == 0)
+		result = show(catalogue, "again", out, error);
+	struct segment_row *rows AUTO_FREE = NULL;
+	size_t count = 0;
+	if (result == 0)
+		result = catalogue_segments(catalogue, &rows, &count, error);
+	if (result == 0)
+		buffer_put(out, rows, count * sizeof *rows);
+	return result;
+}
+
+/* ---- rot ----------------------------------------------------------------------------
+ */
+
+struct rot {
+	char *directory; /* owned */
+	uint8_t *bytes;  /* owned; of the sound file */
+	size_t len;
+	struct buffer shown; /* of the sound one */
+};
+
+static void rot_fini(struct rot *rot)
+{
+	buffer_fini(&rot->shown);
+	free(rot->bytes);
+	scratch_free(rot->directory);
+}
+
+/* With pages that are free again. */
+static struct rot rot_new(void)
+{
+	struct catalogue_fixture fixture = {.directory = scratch_new()};
+	struct rot rot = {.directory = fixture.directory};
+	fixture_open(&fixture);
+	fill(&fixture);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+	catalogue_file_run(
+		rot.directory,
+		"CREATE TABLE gone (b); INSERT INTO gone VALUES (randomblob(9000))");
+	catalogue_file_run(rot.directory, "DROP TABLE gone");
+	fixture_open(&fixture);
+	assert_int_equal(show_all(fixture.catalogue, &rot.shown, &fixture.error), 0);
+	assert_int_equal(catalogue_check(fixture.catalogue, &fixture.error), 0);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+	rot.bytes = catalogue_file_read(rot.directory, CATALOGUE_FILE, &rot.len);
+	return rot;
+}
+
+/* Looks at it as it lies there: true where damage was found; fails where anything else
+ * came of it, or something other was shown. */
+static bool is_noticed(const struct rot *rot)
+{
+	struct error error = {0};
+	struct catalogue *catalogue = NULL;
+	int result = catalogue_open(&io_system, rot->directory, &catalogue, &error);
+	struct buffer shown AUTO(buffer_fini) = {0};
+	int use = result == 0 ? show_all(catalogue, &shown, &error) : result;
+	if (use == 0) {
+		assert_int_equal(shown.len, rot->shown.len);
+		assert_memory_equal(shown.at, rot->shown.at, shown.len);
+	} else if (use != ERR_DAMAGED) {
+		fail_msg("%s: %s", error_name(use), error.text);
+	}
+	if (result == 0) {
+		int check = catalogue_check(catalogue, &error);
+		assert_true(check == ERR_DAMAGED || (check == 0 && use == 0));
+		use = check;
+		struct error ignored;
+		assert_int_equal(catalogue_close(catalogue, &ignored), 0);
+	}
+	return use == ERR_DAMAGED;
+}
+
+static void heal(const struct rot *rot)
+{
+	catalogue_file_write(rot->directory, CATALOGUE_FILE, rot->bytes, rot->len, 0);
+}
+
+/* In a page: its header, its array of cells, all over its cells, its sum. */
+static void a_flipped_bit_of_any_page_is_noticed(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	size_t tried = 0;
+	for (size_t at = 0; at < rot.len; tried++) {
+		uint8_t flipped = rot.bytes[at] ^ (uint8_t)(1 << tried % 8);
+		catalogue_file_write(rot.directory, CATALOGUE_FILE, &flipped, 1, at);
+		if (!is_noticed(&rot))
+			fail_msg("byte %zu of page %zu", at % PAGE_LEN,
+				 at / PAGE_LEN + 1);
+		heal(&rot);
+		size_t in_page = at % PAGE_LEN;
+		at += in_page < 12 ? 3 : in_page >= PAGE_LEN - PAGE_SUM_LEN ? 2 : 211;
+		if (in_page < PAGE_LEN - PAGE_SUM_LEN && at % PAGE_LEN < in_page)
+			at -= at % PAGE_LEN + PAGE_SUM_LEN;
+	}
+	assert_true(tried > 500);
+	assert_false(is_noticed(&rot));
+}
+
+/* What the file says of itself, by which the rest is read: every bit. */
+static void a_flipped_bit_of_the_files_header_is_noticed(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	for (size_t bit = 0; bit < 100 * 8; bit++) {
+		uint8_t flipped = rot.bytes[bit / 8] ^ (uint8_t)(1 << bit % 8);
+		catalogue_file_write(rot.directory, CATALOGUE_FILE, &flipped, 1, bit / 8);
+		if (!is_noticed(&rot))
+			fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
+		heal(&rot);
+	}
+}
+
+static void pages_that_changed_places_are_noticed(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	size_t pages = rot.len / PAGE_LEN;
+	for (size_t i = 1; i < pages; i++) {
+		const uint8_t *other = rot.bytes + (i + 1 < pages ? i + 1 : 1) * PAGE_LEN;
+		catalogue_file_write(rot.directory, CATALOGUE_FILE, other, PAGE_LEN,
+				     i * PAGE_LEN);
+		assert_true(is_noticed(&rot));
+		heal(&rot);
+	}
+}
+
+static void zeros_and_a_lost_tail_are_noticed(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	static const uint8_t zeros[PAGE_LEN];
+	struct catalogue_fixture fixture = {.directory = rot.directory};
+	fixture_open(&fixture);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+	catalogue_file_write(rot.directory, CATALOGUE_FILE, zeros, PAGE_LEN, PAGE_LEN);
+	assert_true(is_noticed(&rot));
+	heal(&rot);
+	char *path AUTO_FREE = NULL;
+	assert_true(asprintf(&path, "%s/catalogue.db", rot.directory) > 0);
+	assert_int_equal(truncate(path, (off_t)(rot.len - PAGE_LEN)), 0);
+	assert_true(is_noticed(&rot));
+}
+
+/* A schema whose text rotted was not made by another batond. */
+static void a_flip_in_the_schemas_text_is_damage(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	const uint8_t *text = memmem(rot.bytes, rot.len, "CREATE TABLE settings", 21);
+	assert_non_null(text);
+	catalogue_file_write(rot.directory, CATALOGUE_FILE, "X", 1,
+			     (uint64_t)(text - rot.bytes) + 14);
+	struct catalogue *catalogue = NULL;
+	struct error error;
+	assert_int_equal(catalogue_open(&io_system, rot.directory, &catalogue, &error),
+			 ERR_DAMAGED);
+	assert_non_null(strstr(error.text, "/catalogue.db`: page "));
+	assert_non_null(strstr(error.text, "batond check"));
+}
+
+/* A page that rots in the log must not come into the database under a sum of its own. */
+static void a_page_that_rots_in_the_log_stays_there(void **state)
+{
+	(void)state;
+	struct catalogue_fixture fixture = {.directory = scratch_new()};
+	fixture_open(&fixture);
+	fill(&fixture);
+	size_t len;
+	uint8_t *log AUTO_FREE =
+		catalogue_file_read(fixture.directory, CATALOGUE_LOG, &len);
+	uint8_t flipped = log[len - PAGE_LEN / 2] ^ 4;
+	catalogue_file_write(fixture.directory, CATALOGUE_LOG, &flipped, 1,
+			     len - PAGE_LEN / 2);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), ERR_DAMAGED);
+	assert_non_null(strstr(fixture.error.text, "catalogue.db-wal`: page "));
+	scratch_free(fixture.directory);
+}
+
+/* ---- schema 2 ------------------------------------------------------------------------
+ */
+
+static void an_older_catalogue_gets_sums(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	catalogue_file_age(rot.directory);
+	size_t len;
+	uint8_t *aged AUTO_FREE =
+		catalogue_file_read(rot.directory, CATALOGUE_FILE, &len);
+	assert_false(page_has_sums(aged));
+	struct catalogue_fixture fixture = {.directory = rot.directory};
+	fixture_open(&fixture);
+	assert_null(catalogue_not_upgraded(fixture.catalogue));
+	struct buffer shown AUTO(buffer_fini) = {0};
+	assert_int_equal(show_all(fixture.catalogue, &shown, &fixture.error), 0);
+	assert_int_equal(shown.len, rot.shown.len);
+	assert_memory_equal(shown.at, rot.shown.at, shown.len);
+	assert_int_equal(catalogue_check(fixture.catalogue, &fixture.error), 0);
+	struct visit more AUTO(visit_fini) =
+		fixture_persists(&fixture, (struct who){.workflow = "w", .job = "more"});
+	(void)fixture_commit(&fixture, &more, 99, 99);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+	uint8_t *bytes AUTO_FREE =
+		catalogue_file_read(rot.directory, CATALOGUE_FILE, &len);
+	assert_true(page_has_sums(bytes));
+	for (size_t at = 0; at < len; at += PAGE_LEN)
+		assert_true(page_sum_is_right(bytes + at, (uint32_t)(at / PAGE_LEN + 1)));
+	fixture_open(&fixture);
+	assert_int_equal(catalogue_check(fixture.catalogue, &fixture.error), 0);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flipped_bit_of_any_page_is_noticed),
+		cmocka_unit_test(a_flipped_bit_of_the_files_header_is_noticed),
+		cmocka_unit_test(pages_that_changed_places_are_noticed),
+		cmocka_unit_test(zeros_and_a_lost_tail_are_noticed),
+		cmocka_unit_test(a_flip_in_the_schemas_text_is_damage),
+		cmocka_unit_test(a_page_that_rots_in_the_log_stays_there),
+		cmocka_unit_test(an_older_catalogue_gets_sums),
+	};
+	return cmocka_run_group_tests_name("catalogue_pages", tests, NULL, NULL);
+}
