@@ -20,7 +20,7 @@
 struct attach {
 	const struct options *options; /* borrowed */
 	struct report *report;         /* borrowed */
-	struct attach_held held;
+	struct view_held held;
 	struct view_session session;
 	struct view_table table;
 	struct glob_filter filter;
@@ -37,7 +37,7 @@ static void attach_fini(struct attach *attach)
 	glob_filter_fini(&attach->filter);
 	view_table_fini(&attach->table);
 	view_session_close(&attach->session);
-	attach_held_close(&attach->held);
+	view_held_close(&attach->held);
 }
 
 /* ---- the view ---- */
@@ -202,7 +202,7 @@ static struct record_view view_for_record(const struct attach *attach)
 	return (struct record_view){
 		.tag = view->tag,
 		.digest = view->digest,
-		.server = attach_held_server(attach->session.connection.server),
+		.server = view_held_server(attach->session.connection.server),
 		.totals = view->totals,
 	};
 }
@@ -259,7 +259,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.record = attach->held.record,
 		.settle_from = MATERIALISE_SETTLE_FROM,
 	};
-	int err = attach_filter_make(options, &attach->filter, error);
+	int err = view_request_filter(options, &attach->filter, error);
 	if (err)
 		return err;
 	attach->got_to_directory = true;
@@ -289,7 +289,7 @@ static int attach_view(struct attach *attach, uint64_t started_ms, struct error 
 {
 	struct view_rows *view = &attach->session.view;
 	if (view->held &&
-	    attach_held_lies_there(&attach->held, view, attach->options->delete_extra))
+	    view_held_lies_there(&attach->held, view, attach->options->delete_extra))
 		return confirm_held(attach, started_ms, error);
 	int err = view->held ? view_rows_want(view, error) : 0;
 	if (!err)
@@ -333,8 +333,8 @@ struct tries {
 
 static int ask(struct attach *attach, struct msg_attach *request, struct error *error)
 {
-	request->holds = attach_held_tags(&attach->held, attach->options,
-					  attach->session.connection.server);
+	request->holds = view_held_tags(&attach->held, attach->options,
+					attach->session.connection.server);
 	return view_session_ask(&attach->session, request, error);
 }
 
@@ -345,11 +345,11 @@ static int attach_once(struct tries *tries, struct error *error)
 						  .report = tries->report,
 						  .session = {.report = tries->report}};
 	view_table_init(&attach.table);
-	struct attach_request request AUTO(attach_request_fini) = {0};
+	struct view_request request AUTO(view_request_fini) = {0};
 	attach.session.connection.link.fd = -1;
-	attach_held_open(&attach.held, options);
-	int err = attach_request_make(options, options->dry_run ? "look" : "attach",
-				      &request, error);
+	view_held_open(&attach.held, options);
+	int err = view_request_make(options, options->dry_run ? "look" : "attach",
+				    &request, error);
 	if (!err)
 		err = view_session_connect(&attach.session, options, tries->deadline_ms,
 					   error);

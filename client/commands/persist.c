@@ -24,8 +24,8 @@ static void persist_fini(struct persist *persist)
 	progress_free(persist->progress);
 	free(persist->identity_items);
 	free(persist->prefix);
-	stat_record_writer_free(persist->record_writer);
-	stat_record_close(persist->record);
+	record_writer_free(persist->record_writer);
+	record_close(persist->record);
 	selection_close(&persist->selection);
 }
 
@@ -122,7 +122,7 @@ static int try_often(struct persist *persist, struct connection *connection,
 		if (rc == 0 || (!misled && !goes_on(persist, rc, try, &busy_until_ms)))
 			return rc;
 		if (misled)
-			stat_record_close(take_ptr(&persist->record));
+			record_close(take_ptr(&persist->record));
 		persist_outcome_fini(outcome);
 		progress_restart(persist->progress);
 		rc = reconnect(persist, connection, try, error);

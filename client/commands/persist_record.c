@@ -11,7 +11,7 @@
 void persist_record_open(struct persist *persist)
 {
 	if (!persist->options->no_stat_record)
-		persist->record = stat_record_open(persist->selection.root_fd);
+		persist->record = record_open(persist->selection.root_fd);
 }
 
 /* ---- the base ---- */
@@ -19,8 +19,8 @@ void persist_record_open(struct persist *persist)
 void persist_record_base(const struct persist *persist, char ret_text[17])
 {
 	ret_text[0] = '\0';
-	if (persist->record && stat_record_base(persist->record)->known)
-		hex_encode(stat_record_base(persist->record)->layer, RECORD_LAYER_ID_LEN,
+	if (persist->record && record_base(persist->record)->known)
+		hex_encode(record_base(persist->record)->layer, RECORD_LAYER_ID_LEN,
 			   ret_text);
 }
 
@@ -28,11 +28,11 @@ bool persist_record_root(const struct persist *persist, struct text base_root,
 			 struct root *ret_root)
 {
 	struct error ignored;
-	if (!persist->record || !stat_record_base(persist->record)->known ||
+	if (!persist->record || !record_base(persist->record)->known ||
 	    base_root.len == 0)
 		return false;
 	struct digest digest = sha256_of(base_root.at, base_root.len);
-	return digest_equal(&digest, &stat_record_base(persist->record)->digest) &&
+	return digest_equal(&digest, &record_base(persist->record)->digest) &&
 	       root_decode(base_root.at, base_root.len, ret_root, &ignored) == 0;
 }
 
@@ -40,15 +40,15 @@ bool persist_record_root(const struct persist *persist, struct text base_root,
 
 struct record_pass {
 	const struct upload_result *upload; /* borrowed */
-	const struct stat_record *record;   /* borrowed; the earlier one; NULL: none */
-	struct stat_record_writer *writer;  /* owned */
+	const struct record *record;        /* borrowed; the earlier one; NULL: none */
+	struct record_writer *writer;       /* owned */
 	uint32_t *depths;                   /* owned; by entry */
 	struct buffer units;                /* names of one file's */
 };
 
 static void record_pass_fini(struct record_pass *pass)
 {
-	stat_record_writer_free(pass->writer);
+	record_writer_free(pass->writer);
 	free(pass->depths);
 	buffer_fini(&pass->units);
 }
@@ -59,7 +59,7 @@ static void take_units(struct record_pass *pass, const struct entry *entry,
 	buffer_clear(&pass->units);
 	for (uint32_t i = 0; i < entry->unit_count; i++) {
 		struct unit_name name =
-			unit_table_name(pass->upload->units, entry_units(entry)[i]);
+			units_name(pass->upload->units, entry_units(entry)[i]);
 		buffer_put(&pass->units, &name, sizeof name);
 	}
 	addition->entry.size = entry->size;
@@ -71,7 +71,7 @@ static uint64_t inode_of(const struct record_pass *pass, const struct entry *ent
 {
 	if (!entry->is_recorded)
 		return entry->inode;
-	return stat_record_get(pass->record, entry->record).stamp.inode;
+	return record_get(pass->record, entry->record).stamp.inode;
 }
 
 static void add_entry(struct record_pass *pass, uint32_t number)
@@ -100,7 +100,7 @@ static void add_entry(struct record_pass *pass, uint32_t number)
 	}
 	if (number != TREE_ROOT)
 		pass->depths[number] = pass->depths[entry->parent] + 1;
-	stat_record_writer_add(pass->writer, pass->depths[number], &addition);
+	record_writer_add(pass->writer, pass->depths[number], &addition);
 }
 
 /* Whether a new record would say no more than the one there is. */
@@ -125,14 +125,14 @@ static void tell_unwritten(const struct persist *persist)
 void persist_record_begin(struct persist *persist, const struct upload_result *upload,
 			  bool base_held)
 {
-	stat_record_writer_free(take_ptr(&persist->record_writer));
+	record_writer_free(take_ptr(&persist->record_writer));
 	if (persist->options->no_stat_record ||
 	    says_nothing_new(persist, upload, base_held))
 		return;
 	struct record_pass pass AUTO(record_pass_fini) = {.upload = upload,
 							  .record = persist->record};
 	pass.writer =
-		stat_record_writer_new(persist->selection.root_fd, persist->record, NULL);
+		record_writer_new(persist->selection.root_fd, persist->record, NULL);
 	if (!pass.writer) {
 		tell_unwritten(persist);
 		return;
@@ -140,7 +140,7 @@ void persist_record_begin(struct persist *persist, const struct upload_result *u
 	pass.depths = must_calloc(upload->tree.count, sizeof *pass.depths);
 	for (uint32_t i = 0; i < upload->tree.count; i++)
 		add_entry(&pass, i);
-	stat_record_writer_end(pass.writer);
+	record_writer_end(pass.writer);
 	persist->record_writer = take_ptr(&pass.writer);
 }
 
@@ -155,6 +155,6 @@ void persist_record_end(struct persist *persist, const struct persist_outcome *o
 	if (layer.len < sizeof text)
 		memcpy(text, layer.at, layer.len);
 	base.known = hex_decode(text, RECORD_LAYER_ID_LEN, base.layer);
-	if (stat_record_writer_commit(persist->record_writer, &base) != 0)
+	if (record_writer_commit(persist->record_writer, &base) != 0)
 		tell_unwritten(persist);
 }

@@ -27,11 +27,11 @@ struct persist {
 	struct msg_identity identity;
 	struct text *identity_items; /* owned */
 	struct selection selection;
-	char *prefix;                             /* owned; clean; "": none */
-	uint64_t started_ms;                      /* now_ms() */
-	struct progress *progress;                /* owned */
-	struct stat_record *record;               /* owned; NULL: none */
-	struct stat_record_writer *record_writer; /* owned; of the next one; NULL: none */
+	char *prefix;                        /* owned; clean; "": none */
+	uint64_t started_ms;                 /* now_ms() */
+	struct progress *progress;           /* owned */
+	struct record *record;               /* owned; NULL: none */
+	struct record_writer *record_writer; /* owned; of the next one; NULL: none */
 	uint8_t key[PERSIST_KEY_LEN];
 	bool key_sent;
 	bool has_digest; /* a COMMIT with this digest was on its way */

@@ -20,7 +20,7 @@ static int take_unit(struct worker *worker, struct batch *batch, size_t len,
 	const uint8_t *data = batch->data + batch->len;
 	struct unit_key key = {.xxh = xxh128_of(data, len), .len = (uint32_t)len};
 	uint32_t unit;
-	bool is_new = unit_table_claim(worker->upload->units, &key, data, &unit);
+	bool is_new = units_claim(worker->upload->units, &key, data, &unit);
 	if (is_new)
 		batch_add(batch, unit, &key);
 	if (source->unit_count == ROW_UNITS_MAX)

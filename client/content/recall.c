@@ -45,20 +45,19 @@ bool upload_base_has(const struct upload *upload, const struct unit_name *piece)
 static void scout_paths(struct upload *upload)
 {
 	const struct selection *selection = upload->request->selection;
-	struct stat_scout *scout = &upload->scout;
+	struct record_scout *scout = &upload->scout;
 	uint32_t done = 0;
 	if (selection->glob_count > 0 || selection->literal_count > SCOUT_PATHS_MAX) {
-		stat_scout_run(scout, 0, stat_record_count(scout->record));
+		record_scout_run(scout, 0, record_count(scout->record));
 		return;
 	}
 	for (size_t i = 0; i < selection->literal_count; i++) {
 		const struct selector *item = &selection->items[selection->literals[i]];
-		uint32_t first =
-			stat_record_find(scout->record, item->path, item->path_len);
+		uint32_t first = record_find(scout->record, item->path, item->path_len);
 		if (first == RECORD_NONE || first < done)
 			continue;
-		done = stat_record_end(scout->record, first);
-		stat_scout_run(scout, first, done);
+		done = record_end(scout->record, first);
+		record_scout_run(scout, first, done);
 	}
 }
 
@@ -73,7 +72,7 @@ void upload_recall_begin(struct upload *upload)
 	if (!upload->request->record)
 		return;
 	base_rows_init(&upload->base_rows, upload->request);
-	stat_scout_init(&upload->scout, upload->request->record, root_fd);
+	record_scout_init(&upload->scout, upload->request->record, root_fd);
 	scout_paths(upload);
 }
 
@@ -100,8 +99,8 @@ static void take_units(struct worker *worker, uint32_t number,
 	for (uint32_t i = 0; i < known->unit_count; i++) {
 		struct unit_name name = record_unit(known, i);
 		if (is_held)
-			units[i] = unit_table_add_held(upload->units, &name);
-		else if (unit_table_recall(upload->units, &name, &units[i]))
+			units[i] = units_add_held(upload->units, &name);
+		else if (units_recall(upload->units, &name, &units[i]))
 			batch_add_recalled(batch, units[i], &name.key, number);
 	}
 	if (!is_held && known->unit_count > 0)
@@ -118,7 +117,7 @@ enum recalled upload_recall(struct worker *worker, uint32_t number, struct batch
 {
 	struct upload *upload = worker->upload;
 	const struct entry *entry = tree_entry(upload->tree, number);
-	struct record_entry known = stat_record_get(upload->scout.record, entry->record);
+	struct record_entry known = record_get(upload->scout.record, entry->record);
 	bool is_held = known.in_base && upload->request->base;
 	if (!is_held && (known.unit_count > upload->batch_units || is_cold(upload)))
 		return RECALL_READ;
@@ -135,14 +134,14 @@ enum recalled upload_recall(struct worker *worker, uint32_t number, struct batch
 int upload_recall_answered(struct upload *upload, const struct batch_unit *unit,
 			   const uint8_t *candidates, uint8_t count, struct error *error)
 {
-	struct unit_name name = unit_table_name(upload->units, unit->unit);
+	struct unit_name name = units_name(upload->units, unit->unit);
 	for (uint8_t i = 0; i < count; i++) {
 		if (memcmp(candidates + i * SHA256_LEN, name.sha.bytes, SHA256_LEN) != 0)
 			continue;
-		int rc = unit_table_held(upload->units, unit->unit, &name.sha, error);
+		int rc = units_held(upload->units, unit->unit, &name.sha, error);
 		return rc < 0 ? rc : 1;
 	}
-	unit_table_lacked(upload->units, unit->unit);
+	units_lacked(upload->units, unit->unit);
 	return 0;
 }
 

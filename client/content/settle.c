@@ -118,7 +118,7 @@ static int send_again(struct worker *worker, uint32_t unit, uint64_t offset,
 		      struct error *error)
 {
 	struct upload *upload = worker->upload;
-	struct unit_name name = unit_table_name(upload->units, unit);
+	struct unit_name name = units_name(upload->units, unit);
 	struct batch *batch = upload_lease(upload);
 	if (!batch)
 		return upload_check(upload, error);
@@ -149,7 +149,7 @@ static int settle_file(struct worker *worker, uint32_t number, bool *sent,
 	int rc = 0;
 	for (uint32_t i = 0; rc == 0 && i < entry->unit_count; i++) {
 		uint32_t unit = entry_units(entry)[i];
-		if (unit_table_is_new(upload->units, unit) && !sent[unit]) {
+		if (units_is_new(upload->units, unit) && !sent[unit]) {
 			sent[unit] = true;
 			struct entry before = *entry;
 			if (worker->source.fd < 0)
@@ -158,7 +158,7 @@ static int settle_file(struct worker *worker, uint32_t number, bool *sent,
 			if (rc == 0)
 				rc = send_again(worker, unit, offset, error);
 		}
-		offset += unit_table_key(upload->units, unit).len;
+		offset += units_key(upload->units, unit).len;
 	}
 	source_close(&worker->source);
 	return rc;
@@ -167,10 +167,10 @@ static int settle_file(struct worker *worker, uint32_t number, bool *sent,
 int upload_settle_claims(struct worker *worker, struct error *error)
 {
 	struct upload *upload = worker->upload;
-	if (unit_table_settle(upload->units) == 0)
+	if (units_settle(upload->units) == 0)
 		return 0;
 	worker->settles = true;
-	bool *sent AUTO_FREE = must_calloc(unit_table_count(upload->units), sizeof *sent);
+	bool *sent AUTO_FREE = must_calloc(units_count(upload->units), sizeof *sent);
 	int rc = 0;
 	for (uint32_t i = 0; rc == 0 && i < upload->tree->count; i++) {
 		const struct entry *entry = tree_entry(upload->tree, i);

@@ -205,7 +205,7 @@ int source_matches(struct worker *worker, struct error *error)
 	const uint32_t *units = entry_units(entry);
 	uint64_t at = 0;
 	for (uint32_t i = 0; i < entry->unit_count; i++) {
-		struct unit_key key = unit_table_key(upload->units, units[i]);
+		struct unit_key key = units_key(upload->units, units[i]);
 		size_t got;
 		int rc = source_read(worker, at, worker->out, key.len, &got, error);
 		if (rc < 0)

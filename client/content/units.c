@@ -16,7 +16,7 @@ struct unit {
 	bool has_sha;
 };
 
-struct unit_table {
+struct units {
 	pthread_mutex_t lock;
 	struct unit **blocks; /* owned */
 	uint32_t count;
@@ -26,9 +26,9 @@ struct unit_table {
 	uint32_t claims; /* and recalled units that are lacked */
 };
 
-struct unit_table *unit_table_new(void)
+struct units *units_new(void)
 {
-	struct unit_table *table = must_calloc(1, sizeof *table);
+	struct units *table = must_calloc(1, sizeof *table);
 	(void)pthread_mutex_init(&table->lock, NULL);
 	table->slot_mask = SLOTS_AT_FIRST - 1;
 	table->slots = must_alloc(SLOTS_AT_FIRST * sizeof *table->slots);
@@ -36,7 +36,7 @@ struct unit_table *unit_table_new(void)
 	return table;
 }
 
-void unit_table_free(struct unit_table *table)
+void units_free(struct units *table)
 {
 	if (!table)
 		return;
@@ -48,17 +48,17 @@ void unit_table_free(struct unit_table *table)
 	free(table);
 }
 
-static struct unit *unit_at(const struct unit_table *table, uint32_t unit)
+static struct unit *unit_at(const struct units *table, uint32_t unit)
 {
 	return &table->blocks[unit / BLOCK_UNITS][unit % BLOCK_UNITS];
 }
 
-static uint32_t slot_of(const struct unit_table *table, const struct unit_key *key)
+static uint32_t slot_of(const struct units *table, const struct unit_key *key)
 {
 	return (uint32_t)unit_key_hash(key) & table->slot_mask;
 }
 
-static void slot_fill(struct unit_table *table, uint32_t unit)
+static void slot_fill(struct units *table, uint32_t unit)
 {
 	uint32_t slot = slot_of(table, &unit_at(table, unit)->name.key);
 	while (table->slots[slot] != NO_UNIT)
@@ -68,7 +68,7 @@ static void slot_fill(struct unit_table *table, uint32_t unit)
 }
 
 /* Doubles the slots at three quarters; old and new exist together for a moment only. */
-static void slots_grow(struct unit_table *table)
+static void slots_grow(struct units *table)
 {
 	if (table->slots_used < table->slot_mask / 4 * 3)
 		return;
@@ -86,7 +86,7 @@ static void slots_grow(struct unit_table *table)
 	free(old);
 }
 
-static uint32_t append(struct unit_table *table, const struct unit *unit)
+static uint32_t append(struct units *table, const struct unit *unit)
 {
 	claim(table->count < NO_UNIT);
 	uint32_t block = table->count / BLOCK_UNITS;
@@ -99,7 +99,7 @@ static uint32_t append(struct unit_table *table, const struct unit *unit)
 	return table->count++;
 }
 
-static uint32_t insert(struct unit_table *table, const struct unit *unit)
+static uint32_t insert(struct units *table, const struct unit *unit)
 {
 	slots_grow(table);
 	uint32_t number = append(table, unit);
@@ -114,7 +114,7 @@ struct kin {
 	uint32_t same; /* equal SHA-256; NO_UNIT: none */
 };
 
-static struct kin kin_of(const struct unit_table *table, const struct unit_key *key,
+static struct kin kin_of(const struct units *table, const struct unit_key *key,
 			 const struct digest *sha)
 {
 	struct kin kin = {.same = NO_UNIT};
@@ -133,8 +133,7 @@ static struct kin kin_of(const struct unit_table *table, const struct unit_key *
 }
 
 /* A key not seen before: added as it is. */
-static bool add_first(struct unit_table *table, const struct unit_key *key,
-		      uint32_t *ret_unit)
+static bool add_first(struct units *table, const struct unit_key *key, uint32_t *ret_unit)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	bool first = !kin_of(table, key, NULL).any;
@@ -145,8 +144,8 @@ static bool add_first(struct unit_table *table, const struct unit_key *key,
 	return first;
 }
 
-bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
-		      const void *data, uint32_t *ret_unit)
+bool units_claim(struct units *table, const struct unit_key *key, const void *data,
+		 uint32_t *ret_unit)
 {
 	if (add_first(table, key, ret_unit))
 		return true;
@@ -172,7 +171,7 @@ bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
 	return ask;
 }
 
-uint32_t unit_table_add_held(struct unit_table *table, const struct unit_name *name)
+uint32_t units_add_held(struct units *table, const struct unit_name *name)
 {
 	struct unit unit = {.name = *name, .has_sha = true, .state = UNIT_HELD};
 	(void)pthread_mutex_lock(&table->lock);
@@ -181,8 +180,7 @@ uint32_t unit_table_add_held(struct unit_table *table, const struct unit_name *n
 	return number;
 }
 
-bool unit_table_recall(struct unit_table *table, const struct unit_name *name,
-		       uint32_t *ret_unit)
+bool units_recall(struct units *table, const struct unit_name *name, uint32_t *ret_unit)
 {
 	struct unit unit = {.name = *name, .has_sha = true, .state = UNIT_NEW};
 	(void)pthread_mutex_lock(&table->lock);
@@ -197,7 +195,7 @@ bool unit_table_recall(struct unit_table *table, const struct unit_name *name,
 	return ask;
 }
 
-void unit_table_lacked(struct unit_table *table, uint32_t number)
+void units_lacked(struct units *table, uint32_t number)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	unit_at(table, number)->state = UNIT_LACKED;
@@ -205,7 +203,7 @@ void unit_table_lacked(struct unit_table *table, uint32_t number)
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
-uint32_t unit_table_add(struct unit_table *table, const struct unit_name *name)
+uint32_t units_add(struct units *table, const struct unit_name *name)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	uint32_t number = append(table, &(struct unit){.name = *name, .has_sha = true});
@@ -213,7 +211,7 @@ uint32_t unit_table_add(struct unit_table *table, const struct unit_name *name)
 	return number;
 }
 
-static struct unit unit_copy(struct unit_table *table, uint32_t number)
+static struct unit unit_copy(struct units *table, uint32_t number)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	struct unit unit = *unit_at(table, number);
@@ -221,30 +219,29 @@ static struct unit unit_copy(struct unit_table *table, uint32_t number)
 	return unit;
 }
 
-struct unit_key unit_table_key(struct unit_table *table, uint32_t unit)
+struct unit_key units_key(struct units *table, uint32_t unit)
 {
 	return unit_copy(table, unit).name.key;
 }
 
-struct unit_name unit_table_name(struct unit_table *table, uint32_t unit)
+struct unit_name units_name(struct units *table, uint32_t unit)
 {
 	return unit_copy(table, unit).name;
 }
 
-bool unit_table_final(struct unit_table *table, uint32_t number,
-		      struct unit_name *ret_name)
+bool units_final(struct units *table, uint32_t number, struct unit_name *ret_name)
 {
 	struct unit unit = unit_copy(table, number);
 	*ret_name = unit.name;
 	return unit.state == UNIT_HELD || unit.state == UNIT_CLAIM;
 }
 
-bool unit_table_is_new(struct unit_table *table, uint32_t unit)
+bool units_is_new(struct units *table, uint32_t unit)
 {
 	return unit_copy(table, unit).state == UNIT_NEW;
 }
 
-uint32_t unit_table_count(struct unit_table *table)
+uint32_t units_count(struct units *table)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	uint32_t count = table->count;
@@ -252,8 +249,8 @@ uint32_t unit_table_count(struct unit_table *table)
 	return count;
 }
 
-int unit_table_held(struct unit_table *table, uint32_t number, const struct digest *sha,
-		    struct error *error)
+int units_held(struct units *table, uint32_t number, const struct digest *sha,
+	       struct error *error)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	struct unit *unit = unit_at(table, number);
@@ -269,7 +266,7 @@ int unit_table_held(struct unit_table *table, uint32_t number, const struct dige
 			 "known here");
 }
 
-void unit_table_learn(struct unit_table *table, uint32_t number, const struct digest *sha)
+void units_learn(struct units *table, uint32_t number, const struct digest *sha)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	unit_at(table, number)->name.sha = *sha;
@@ -277,7 +274,7 @@ void unit_table_learn(struct unit_table *table, uint32_t number, const struct di
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
-uint32_t unit_table_claims(struct unit_table *table)
+uint32_t units_claims(struct units *table)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	uint32_t claims = table->claims;
@@ -286,7 +283,7 @@ uint32_t unit_table_claims(struct unit_table *table)
 }
 
 /* Whether a unit that the daemon holds has the claimed name. */
-static bool claim_holds(const struct unit_table *table, const struct unit *claimed)
+static bool claim_holds(const struct units *table, const struct unit *claimed)
 {
 	const struct unit_key *key = &claimed->name.key;
 	for (uint32_t slot = slot_of(table, key); table->slots[slot] != NO_UNIT;
@@ -299,7 +296,7 @@ static bool claim_holds(const struct unit_table *table, const struct unit *claim
 	return false;
 }
 
-uint32_t unit_table_settle(struct unit_table *table)
+uint32_t units_settle(struct units *table)
 {
 	uint32_t wrong = 0;
 	(void)pthread_mutex_lock(&table->lock);

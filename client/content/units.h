@@ -25,50 +25,48 @@ enum unit_state {
 	UNIT_LACKED, /* of the stat record, its bytes not read; the daemon has it not */
 };
 
-struct unit_table;
+struct units;
 
-struct unit_table *unit_table_new(void);
-void unit_table_free(struct unit_table *table);
+struct units *units_new(void);
+void units_free(struct units *table);
 
 /* Finds or adds the unit with these bytes (key->len of them). Returns true when the
  * caller has to ask for it, and to send it if need be. */
-bool unit_table_claim(struct unit_table *table, const struct unit_key *key,
-		      const void *data, uint32_t *ret_unit);
+bool units_claim(struct units *table, const struct unit_key *key, const void *data,
+		 uint32_t *ret_unit);
 /* Finds or adds a unit of the stat record, whose bytes nobody has read. Returns true when
  * the caller has to ask for it. */
-bool unit_table_recall(struct unit_table *table, const struct unit_name *name,
-		       uint32_t *ret_unit);
+bool units_recall(struct units *table, const struct unit_name *name, uint32_t *ret_unit);
 /* Adds one that stands in the base, without looking for an equal one. */
-uint32_t unit_table_add_held(struct unit_table *table, const struct unit_name *name);
+uint32_t units_add_held(struct units *table, const struct unit_name *name);
 /* The daemon does not have a recalled unit: who claims it next has to send it. */
-void unit_table_lacked(struct unit_table *table, uint32_t unit);
+void units_lacked(struct units *table, uint32_t unit);
 /* Adds a unit without looking for an equal one, its SHA-256 known: a manifest piece. */
-uint32_t unit_table_add(struct unit_table *table, const struct unit_name *name);
+uint32_t units_add(struct units *table, const struct unit_name *name);
 
-struct unit_key unit_table_key(struct unit_table *table, uint32_t unit);
-struct unit_name unit_table_name(struct unit_table *table, uint32_t unit);
+struct unit_key units_key(struct units *table, uint32_t unit);
+struct unit_name units_name(struct units *table, uint32_t unit);
 /* The same, where no answer to come can change it: the daemon holds the unit, or it is a
  * claim, of which the SHA-256 is its own bytes'. Else false. */
-bool unit_table_final(struct unit_table *table, uint32_t unit,
-		      struct unit_name *ret_name);
+bool units_final(struct units *table, uint32_t unit, struct unit_name *ret_name);
 
 /* The daemon holds it, under this SHA-256. ERR_DAMAGED if its SHA-256 was known and is
  * another. */
-int unit_table_held(struct unit_table *table, uint32_t unit, const struct digest *sha,
-		    struct error *error);
+int units_held(struct units *table, uint32_t unit, const struct digest *sha,
+	       struct error *error);
 
 /* Notes the SHA-256 of a unit that was only just hashed. */
-void unit_table_learn(struct unit_table *table, uint32_t unit, const struct digest *sha);
+void units_learn(struct units *table, uint32_t unit, const struct digest *sha);
 
 /* How many claims and recalled units are to be settled. */
-uint32_t unit_table_claims(struct unit_table *table);
+uint32_t units_claims(struct units *table);
 /* Settles the claims once no unit is on its way: how many are not equal to any unit that
  * the daemon holds, or were recalled and have not come. Those have become UNIT_NEW and
  * are the caller's to send. */
-uint32_t unit_table_settle(struct unit_table *table);
+uint32_t units_settle(struct units *table);
 /* Whether it still has to be sent. */
-bool unit_table_is_new(struct unit_table *table, uint32_t unit);
+bool units_is_new(struct units *table, uint32_t unit);
 
-uint32_t unit_table_count(struct unit_table *table);
+uint32_t units_count(struct units *table);
 
 #endif

@@ -114,7 +114,7 @@ static int make_link(struct materialise *m, unsigned worker, uint32_t entry,
 		return entry_error(m, entry, errno, "its time cannot be set", error);
 	struct stat stat;
 	if (m->notes && fstatat(spot.fd, spot.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
-		record_note_made(m, entry, &stat);
+		known_note_made(m, entry, &stat);
 	return file_complete(m, worker, entry, error);
 }
 
@@ -170,7 +170,7 @@ int materialise_begin(struct materialise *m, struct error *error)
 	int err = m->missing ? root_make(m, error) : make_stages(m, error);
 	if (err)
 		return err;
-	record_note_device(m);
+	known_note_device(m);
 	m->umask_before = umask(0);
 	m->has_umask = true;
 	/* Each worker keeps some directories open. */

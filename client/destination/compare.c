@@ -46,7 +46,7 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	struct stat before;
 	if (fd < 0 || fstat(fd, &before) != 0 || !S_ISREG(before.st_mode))
 		return false;
-	bool provable = record_can_prove(m, entry, &before);
+	bool provable = known_can_prove(m, entry, &before);
 	const struct view_unit *units = m->table->units + file->first_unit;
 	for (uint32_t i = 0; i < file->unit_count; i++)
 		if (!read_all(fd, buffer, units[i].name.key.len) ||
@@ -56,7 +56,7 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	if (read(fd, &more, 1) != 0)
 		return false;
 	if (provable)
-		record_note_kept(m, entry, &before);
+		known_note_kept(m, entry, &before);
 	return true;
 }
 
@@ -91,8 +91,8 @@ int compare_files(struct materialise *m, struct error *error)
 		any = is_marked(m, entry, MARK_COMPARE);
 	if (!any)
 		return 0;
-	struct worker_job job = {.body = compare_turns, .context = m};
-	struct workers *workers;
-	int err = workers_start(&job, &workers, error);
-	return err ? err : workers_join(workers, error);
+	struct parallel_job job = {.body = compare_turns, .context = m};
+	struct parallel *workers;
+	int err = parallel_start(&job, &workers, error);
+	return err ? err : parallel_join(workers, error);
 }

@@ -48,7 +48,7 @@ int materialise_open(const struct view_table *table,
 	int err = open_root(m, error);
 	if (err)
 		return err;
-	record_open(m);
+	known_open(m);
 	return plan_directory(m, error);
 }
 
@@ -139,7 +139,7 @@ void materialise_close(struct materialise *m)
 	if (!m)
 		return;
 	clean_up(m);
-	for (unsigned i = 0; i < WORKERS_MAX; i++)
+	for (unsigned i = 0; i < PARALLEL_MAX; i++)
 		directory_cache_fini(&m->caches[i]);
 	if (m->root_fd >= 0)
 		(void)close(m->root_fd);
@@ -151,7 +151,7 @@ void materialise_close(struct materialise *m)
 	free(m->mounts);
 	free(m->large);
 	free(m->restores);
-	record_fini(m);
+	known_fini(m);
 	free(m);
 }
 

@@ -42,7 +42,7 @@ struct materialise_options {
 	bool times_now;    /* leave modification times as they come */
 	bool keeps_record; /* leave a stat record of DIR */
 	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
-	const struct stat_record *record;
+	const struct record *record;
 	/* Bytes written, from which on the clock is waited for, so that the record proves
 	 * all of them; of less it may not prove the latest. */
 	uint64_t settle_from;

@@ -68,7 +68,7 @@ static int dress_file(struct materialise *m, uint32_t entry, int fd, bool chmod_
 	if ((chmod_it && fchmod(fd, row->mode) != 0) ||
 	    (!m->options.times_now && futimens(fd, times) != 0))
 		return cannot_write(m, entry, error);
-	record_note_fd(m, entry, fd);
+	known_note_fd(m, entry, fd);
 	return close(take_fd(&owned)) != 0 ? cannot_write(m, entry, error) : 0;
 }
 

@@ -45,7 +45,7 @@ static int dress_directory(struct materialise *m, unsigned worker, uint32_t entr
 	     set_mode(fd, staged ? mode | 0700 : mode) != 0))
 		return entry_error(m, entry, errno, "its mode or time cannot be set",
 				   error);
-	record_note_fd(m, entry, fd);
+	known_note_fd(m, entry, fd);
 	return 0;
 }
 
@@ -207,7 +207,7 @@ static int set_kept_modes(struct materialise *m, struct error *error)
 int materialise_finish(struct materialise *m, struct error *error)
 {
 	int err = dress_directories(m, error);
-	record_settle(m);
+	known_settle(m);
 	if (!err)
 		err = m->missing ? root_publish(m, error) : publish_all(m, error);
 	if (!err && m->options.delete_extra && !m->missing)

@@ -83,7 +83,7 @@ struct materialise {
 	bool is_anothers; /* DIR was missing, and somebody else made it meanwhile */
 	bool finished;
 	uint8_t *states; /* owned; by entry: place and marks */
-	struct directory_cache caches[WORKERS_MAX];
+	struct directory_cache caches[PARALLEL_MAX];
 	struct mount *mounts; /* owned; by entry; the first is DIR */
 	size_t mount_count;
 	struct large_file *large; /* owned; by entry */
@@ -92,14 +92,14 @@ struct materialise {
 	size_t restore_count;
 	unsigned ranges; /* that the entries are cut into for the workers; 0: not yet */
 	uint64_t trash_count;
-	uint64_t written;                 /* files; atomic */
-	uint32_t next_compare;            /* atomic */
-	const struct stat_record *record; /* borrowed; NULL: none */
-	uint32_t *recorded;               /* owned; by entry: the record's; RECORD_NONE */
-	bool is_as_recorded;              /* all of the view lies there already */
-	struct record_note *notes;        /* owned; by entry; NULL: none are kept */
-	dev_t device;                     /* of DIR */
-	int64_t latest_ns;                /* change time among what was made; atomic */
+	uint64_t written;            /* files; atomic */
+	uint32_t next_compare;       /* atomic */
+	const struct record *record; /* borrowed; NULL: none */
+	uint32_t *recorded;          /* owned; by entry: the record's; RECORD_NONE */
+	bool is_as_recorded;         /* all of the view lies there already */
+	struct record_note *notes;   /* owned; by entry; NULL: none are kept */
+	dev_t device;                /* of DIR */
+	int64_t latest_ns;           /* change time among what was made; atomic */
 };
 
 static inline enum place place_of(const struct materialise *m, uint32_t entry)
@@ -157,16 +157,16 @@ typedef int on_range(struct materialise *m, unsigned worker, uint32_t first, uin
 		     struct error *error);
 /* Cuts the entries, but the root, into ranges; before the following. */
 void ranges_init(struct materialise *m);
-/* A directory of whose entries several ranges have some: what is done to it has to be done
- * before all ranges, or after them. */
+/* A directory of whose entries several ranges have some: what is done to it has to be
+ * done before all ranges, or after them. */
 bool is_above_ranges(const struct materialise *m, uint32_t entry);
 /* Calls it for all ranges, several at a time if there is enough in them. */
 int each_range(struct materialise *m, on_range *call, struct error *error);
 
 /* ---- the steps ---- */
 int plan_directory(struct materialise *m, struct error *error); /* plan.c */
-int compare_files(struct materialise *m, struct error *error); /* compare.c */
-int root_make(struct materialise *m, struct error *error);     /* root.c */
+int compare_files(struct materialise *m, struct error *error);  /* compare.c */
+int root_make(struct materialise *m, struct error *error);      /* root.c */
 int root_publish(struct materialise *m, struct error *error);
 void root_take_back(struct materialise *m);
 /* publish.c: from the stage to its place; and back */
@@ -176,22 +176,22 @@ void take_back_all(struct materialise *m);
 /* Moves a directory into a stage, with which it goes away. -1 and errno. */
 int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd);
 /* known.c: the stat record */
-void record_open(struct materialise *m);
-void record_fini(struct materialise *m);
+void known_open(struct materialise *m);
+void known_fini(struct materialise *m);
 /* Once DIR is open, or made. */
-void record_note_device(struct materialise *m);
-bool record_covers(struct materialise *m);
+void known_note_device(struct materialise *m);
+bool known_covers(struct materialise *m);
 /* Whether what is there, by its stat, is what the view has, unread. */
-bool record_holds(const struct materialise *m, uint32_t entry, const struct stat *stat);
+bool known_holds(const struct materialise *m, uint32_t entry, const struct stat *stat);
 /* Whether what is read from now on is what this stat stands for, also next time. */
-bool record_can_prove(const struct materialise *m, uint32_t entry,
-		      const struct stat *stat);
+bool known_can_prove(const struct materialise *m, uint32_t entry,
+		     const struct stat *stat);
 /* An entry that is kept, and that could be proved before it was compared. */
-void record_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat);
+void known_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat);
 /* One that was made, complete with its time. */
-void record_note_made(struct materialise *m, uint32_t entry, const struct stat *stat);
-void record_note_fd(struct materialise *m, uint32_t entry, int fd);
-void record_settle(struct materialise *m);
+void known_note_made(struct materialise *m, uint32_t entry, const struct stat *stat);
+void known_note_fd(struct materialise *m, uint32_t entry, int fd);
+void known_settle(struct materialise *m);
 /* finish.c */
 int restore_modes(struct materialise *m, struct error *error);
 /* The stages of all mounts; again does nothing. */

@@ -31,10 +31,9 @@ static void match_entries(struct materialise *m)
 		const char *name = view_table_name(table, entry);
 		uint32_t found = RECORD_NONE;
 		if (m->recorded[parent] != RECORD_NONE)
-			found = stat_record_seek(
-				m->record, &next[parent],
-				stat_record_end(m->record, m->recorded[parent]), name,
-				strlen(name));
+			found = record_seek(m->record, &next[parent],
+					    record_end(m->record, m->recorded[parent]),
+					    name, strlen(name));
 		m->recorded[entry] = found;
 		next[entry] = found == RECORD_NONE ? 0 : found + 1;
 	}
@@ -78,7 +77,7 @@ static bool says_the_same(const struct materialise *m, uint32_t entry)
 	const struct view_entry *row = &m->table->entries[entry];
 	if (m->recorded[entry] == RECORD_NONE)
 		return false;
-	struct record_entry known = stat_record_get(m->record, m->recorded[entry]);
+	struct record_entry known = record_get(m->record, m->recorded[entry]);
 	if (known.type != row->type)
 		return false;
 	if (row->type == ROW_DIRECTORY)
@@ -91,26 +90,26 @@ static bool says_the_same(const struct materialise *m, uint32_t entry)
 	return known.mode == row->mode && units_equal(m, entry, &known);
 }
 
-void record_open(struct materialise *m)
+void known_open(struct materialise *m)
 {
 	if (!m->options.keeps_record)
 		return;
 	m->notes = must_calloc(m->table->entry_count, sizeof *m->notes);
-	record_note_device(m);
-	const struct stat_record *record = m->options.record;
-	if (m->missing || !record || !stat_record_is_of(record, m->root_fd))
+	known_note_device(m);
+	const struct record *record = m->options.record;
+	if (m->missing || !record || !record_is_of(record, m->root_fd))
 		return;
 	m->record = record;
 	match_entries(m);
 }
 
-void record_fini(struct materialise *m)
+void known_fini(struct materialise *m)
 {
 	free(m->recorded);
 	free(m->notes);
 }
 
-void record_note_device(struct materialise *m)
+void known_note_device(struct materialise *m)
 {
 	struct stat stat;
 	if (m->root_fd >= 0 && fstat(m->root_fd, &stat) == 0)
@@ -122,32 +121,32 @@ void record_note_device(struct materialise *m)
 /* Whether all of the view lies in DIR as the record says, so that nothing has to be done.
  * A record that holds much more is not worth looking through; what is to be deleted may
  * lie on other mounts, which the record does not know. */
-bool record_covers(struct materialise *m)
+bool known_covers(struct materialise *m)
 {
 	if (!m->record || m->options.delete_extra ||
-	    stat_record_count(m->record) / 2 > m->table->entry_count)
+	    record_count(m->record) / 2 > m->table->entry_count)
 		return false;
 	for (uint32_t entry = 1; entry < m->table->entry_count; entry++)
 		if (!says_the_same(m, entry))
 			return false;
-	struct stat_scout scout AUTO(stat_scout_fini) = {0};
-	stat_scout_init(&scout, m->record, m->root_fd);
-	stat_scout_run(&scout, 1, stat_record_count(m->record));
+	struct record_scout scout AUTO(record_scout_fini) = {0};
+	record_scout_init(&scout, m->record, m->root_fd);
+	record_scout_run(&scout, 1, record_count(m->record));
 	for (uint32_t entry = 1; entry < m->table->entry_count; entry++) {
 		bool is_directory = m->table->entries[entry].type == ROW_DIRECTORY;
-		if (!stat_scout_saw(&scout, m->recorded[entry],
-				    is_directory ? SCOUT_DIRECTORY : SCOUT_HOLDS))
+		if (!record_scout_saw(&scout, m->recorded[entry],
+				      is_directory ? SCOUT_DIRECTORY : SCOUT_HOLDS))
 			return false;
 	}
 	m->is_as_recorded = true;
 	return true;
 }
 
-bool record_holds(const struct materialise *m, uint32_t entry, const struct stat *stat)
+bool known_holds(const struct materialise *m, uint32_t entry, const struct stat *stat)
 {
 	if (!m->record || !says_the_same(m, entry))
 		return false;
-	struct record_entry known = stat_record_get(m->record, m->recorded[entry]);
+	struct record_entry known = record_get(m->record, m->recorded[entry]);
 	return record_entry_holds(m->record, &known, stat);
 }
 
@@ -170,19 +169,18 @@ static void note(struct materialise *m, uint32_t entry, const struct stat *stat)
 					       .changed_ns = stamp.changed_ns};
 }
 
-bool record_can_prove(const struct materialise *m, uint32_t entry,
-		      const struct stat *stat)
+bool known_can_prove(const struct materialise *m, uint32_t entry, const struct stat *stat)
 {
 	struct record_stamp stamp = record_stamp_of(stat);
 	return is_plain(m, entry, stat) && record_is_settled(&stamp);
 }
 
-void record_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat)
+void known_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat)
 {
 	note(m, entry, stat);
 }
 
-void record_note_made(struct materialise *m, uint32_t entry, const struct stat *stat)
+void known_note_made(struct materialise *m, uint32_t entry, const struct stat *stat)
 {
 	if (!is_plain(m, entry, stat) || place_of(m, entry) != PLACE_NEW)
 		return;
@@ -195,11 +193,11 @@ void record_note_made(struct materialise *m, uint32_t entry, const struct stat *
 		;
 }
 
-void record_note_fd(struct materialise *m, uint32_t entry, int fd)
+void known_note_fd(struct materialise *m, uint32_t entry, int fd)
 {
 	struct stat stat;
 	if (m->notes && place_of(m, entry) == PLACE_NEW && fstat(fd, &stat) == 0)
-		record_note_made(m, entry, &stat);
+		known_note_made(m, entry, &stat);
 }
 
 /* Whether to read again what was made would take longer than to wait. */
@@ -225,7 +223,7 @@ static void wait_until_settled(const struct record_stamp *latest)
 
 /* Nobody has seen what was made until it is published: from two grains of the clock on no
  * write can leave its change time as it is. What is younger then proves nothing. */
-void record_settle(struct materialise *m)
+void known_settle(struct materialise *m)
 {
 	struct record_stamp stamp = {.changed_ns = m->latest_ns};
 	if (!m->notes || !m->latest_ns)
@@ -244,16 +242,16 @@ void record_settle(struct materialise *m)
 /* ---- writing ---- */
 
 struct record_pass {
-	struct materialise *m;             /* borrowed */
-	const struct record_base *base;    /* borrowed; NULL: none */
-	struct stat_record_writer *writer; /* owned */
-	uint32_t *depths;                  /* owned; by entry */
-	struct buffer units;               /* names of one file's */
+	struct materialise *m;          /* borrowed */
+	const struct record_base *base; /* borrowed; NULL: none */
+	struct record_writer *writer;   /* owned */
+	uint32_t *depths;               /* owned; by entry */
+	struct buffer units;            /* names of one file's */
 };
 
 static void record_pass_fini(struct record_pass *pass)
 {
-	stat_record_writer_free(pass->writer);
+	record_writer_free(pass->writer);
 	free(pass->depths);
 	buffer_fini(&pass->units);
 }
@@ -313,13 +311,13 @@ static void add_entry(struct record_pass *pass, uint32_t entry)
 	}
 	if (entry != VIEW_ROOT)
 		pass->depths[entry] = pass->depths[row->parent] + 1;
-	stat_record_writer_add(pass->writer, pass->depths[entry], &addition);
+	record_writer_add(pass->writer, pass->depths[entry], &addition);
 }
 
-static bool names_view(const struct stat_record *record, const struct record_view *view)
+static bool names_view(const struct record *record, const struct record_view *view)
 {
 	size_t count;
-	const struct record_view *views = stat_record_views(record, &count);
+	const struct record_view *views = record_views(record, &count);
 	for (size_t i = 0; i < count; i++)
 		if (digest_equal(&views[i].tag, &view->tag) &&
 		    (views[i].is_base || digest_equal(&views[i].server, &view->server)))
@@ -334,8 +332,8 @@ static int record_view(const struct materialise *m, const struct record_view *vi
 	if (!record_view_is_known(view) || m->options.times_now ||
 	    names_view(m->record, view))
 		return 0;
-	return stat_record_write_view(m->root_fd, m->record, view, m->recorded + 1,
-				      m->table->entry_count - 1);
+	return record_write_view(m->root_fd, m->record, view, m->recorded + 1,
+				 m->table->entry_count - 1);
 }
 
 int materialise_record(struct materialise *m, const struct record_base *base,
@@ -346,11 +344,11 @@ int materialise_record(struct materialise *m, const struct record_base *base,
 		return 0;
 	if (m->is_as_recorded)
 		return record_view(m, view);
-	pass.writer = stat_record_writer_new(m->root_fd, m->record, view);
+	pass.writer = record_writer_new(m->root_fd, m->record, view);
 	if (!pass.writer)
 		return -1;
 	pass.depths = must_calloc(m->table->entry_count, sizeof *pass.depths);
 	for (uint32_t entry = 0; entry < m->table->entry_count; entry++)
 		add_entry(&pass, entry);
-	return stat_record_writer_commit(pass.writer, base);
+	return record_writer_commit(pass.writer, base);
 }

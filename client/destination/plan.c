@@ -80,23 +80,23 @@ static bool same_link(const struct materialise *m, uint32_t entry,
 static int plan_link(struct materialise *m, uint32_t entry, const struct spot *home,
 		     const struct stat *stat)
 {
-	bool provable = record_can_prove(m, entry, stat);
+	bool provable = known_can_prove(m, entry, stat);
 	if (!S_ISLNK(stat->st_mode) || !same_link(m, entry, home)) {
 		set_place(m, entry, PLACE_STAGED, 0);
 		return 0;
 	}
 	set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
 	if (provable)
-		record_note_kept(m, entry, stat);
+		known_note_kept(m, entry, stat);
 	return 0;
 }
 
 static int plan_file(struct materialise *m, uint32_t entry, const struct stat *stat)
 {
-	if (record_holds(m, entry, stat)) {
+	if (known_holds(m, entry, stat)) {
 		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
-		if (record_can_prove(m, entry, stat))
-			record_note_kept(m, entry, stat);
+		if (known_can_prove(m, entry, stat))
+			known_note_kept(m, entry, stat);
 		return 0;
 	}
 	/* All bits: a file that is there with setuid is not the one of the view. */
@@ -221,7 +221,7 @@ int plan_directory(struct materialise *m, struct error *error)
 		return 0;
 	}
 	int err = unlock_directory(m, VIEW_ROOT, 0500, error);
-	if (!err && record_covers(m))
+	if (!err && known_covers(m))
 		return 0;
 	m->was_empty = root_is_empty(m);
 	for (uint32_t entry = 1; !err && entry < m->table->entry_count;)

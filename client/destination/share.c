@@ -15,7 +15,7 @@ static uint32_t range_start(const struct materialise *m, unsigned range)
 
 void ranges_init(struct materialise *m)
 {
-	m->ranges = m->table->entry_count < SHARE_FROM ? 1 : workers_count();
+	m->ranges = m->table->entry_count < SHARE_FROM ? 1 : parallel_count();
 }
 
 bool is_above_ranges(const struct materialise *m, uint32_t entry)
@@ -52,10 +52,10 @@ static int take_ranges(void *context, unsigned worker, struct error *error)
 int each_range(struct materialise *m, on_range *call, struct error *error)
 {
 	struct range_work work = {.m = m, .call = call};
-	struct worker_job job = {.body = take_ranges, .context = &work};
-	struct workers *workers;
+	struct parallel_job job = {.body = take_ranges, .context = &work};
+	struct parallel *workers;
 	if (m->ranges == 1)
 		return take_ranges(&work, 0, error);
-	int err = workers_start(&job, &workers, error);
-	return err ? err : workers_join(workers, error);
+	int err = parallel_start(&job, &workers, error);
+	return err ? err : parallel_join(workers, error);
 }

@@ -8,7 +8,7 @@
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
 
-#define SLOTS_MAX (2u * WORKERS_MAX + 1u)
+#define SLOTS_MAX (2u * PARALLEL_MAX + 1u)
 
 /* A leased buffer with a frame. */
 struct slot {
@@ -252,7 +252,7 @@ static void download_init(struct download *download)
 	pthread_mutex_init(&download->mutex, NULL);
 	pthread_cond_init(&download->freed, NULL);
 	pthread_cond_init(&download->pushed, NULL);
-	download->slot_count = 2 * workers_count() + 1;
+	download->slot_count = 2 * parallel_count() + 1;
 	for (unsigned i = 0; i < download->slot_count; i++) {
 		download->slots[i].bytes = must_alloc(BULK_LEN_MAX);
 		download->free_slots[download->free_count++] = &download->slots[i];
@@ -284,9 +284,9 @@ int download_run(struct link *link, struct want *want, const struct download_sin
 	struct download download AUTO(download_fini) = {
 		.want = want, .sink = sink, .verify = verify};
 	download_init(&download);
-	struct worker_job job = {.body = decode_frames, .context = &download};
-	struct workers *workers;
-	int err = workers_start(&job, &workers, error);
+	struct parallel_job job = {.body = decode_frames, .context = &download};
+	struct parallel *workers;
+	int err = parallel_start(&job, &workers, error);
 	if (err)
 		return err;
 	int got;
@@ -295,7 +295,7 @@ int download_run(struct link *link, struct want *want, const struct download_sin
 	} while (got > 0);
 	close_queue(&download, got < 0);
 	struct error worker_error = {0};
-	err = workers_join(workers, &worker_error);
+	err = parallel_join(workers, &worker_error);
 	if (err)
 		*error = worker_error;
 	if (err || got < 0)

@@ -49,7 +49,7 @@ struct record_place {
 #define RECORD_AGE_SHIFT 6
 
 /* The header's view, whether all of it is trusted or not. */
-const struct record_view *stat_record_own_view(const struct stat_record *record);
+const struct record_view *record_own_view(const struct record *record);
 void record_view_read(struct reader *in, struct record_view *ret_view);
 void record_view_put(const struct record_view *view, struct buffer *out);
 
@@ -63,8 +63,8 @@ size_t record_views_find(const struct record_header *header,
 			 const struct record_view_sums *sums,
 			 struct record_view ret_views[RECORD_VIEWS_MAX]);
 /* All of it, borrowed, and where the flags of an entry stand. */
-const uint8_t *stat_record_bytes(const struct stat_record *record, size_t *ret_len);
-size_t stat_record_flags_at(const struct stat_record *record, uint32_t entry);
+const uint8_t *record_bytes(const struct record *record, size_t *ret_len);
+size_t record_flags_at(const struct record *record, uint32_t entry);
 
 /* Nanoseconds since 1970. */
 int64_t record_now_ns(clockid_t clock);

@@ -20,7 +20,7 @@ struct node {
 	uint32_t end;
 };
 
-struct stat_record {
+struct record {
 	const uint8_t *bytes; /* borrowed, or of the mapping */
 	size_t len;
 	void *mapping; /* owned; NULL: none */
@@ -166,7 +166,7 @@ struct open_directory {
 };
 
 struct parse {
-	struct stat_record *record; /* borrowed */
+	struct record *record; /* borrowed */
 	struct reader in;
 	struct open_directory *open; /* owned; outermost first */
 	size_t depth, room;
@@ -207,7 +207,7 @@ static bool ascends(struct parse *parse, const struct record_entry *entry)
 
 static bool parse_next(struct parse *parse, uint32_t number)
 {
-	struct stat_record *record = parse->record;
+	struct record *record = parse->record;
 	uint64_t ended = reader_varint(&parse->in);
 	bool is_root = number == 0;
 	if (is_root ? ended != 0 : ended >= parse->depth)
@@ -230,7 +230,7 @@ static bool parse_next(struct parse *parse, uint32_t number)
 	return parse->depth <= PATH_DEPTH_MAX + 1;
 }
 
-static bool parse_entries(struct stat_record *record)
+static bool parse_entries(struct record *record)
 {
 	size_t start = RECORD_HEADER_LEN + record->header.path_len;
 	struct parse parse AUTO(parse_fini) = {
@@ -250,23 +250,23 @@ static bool parse_entries(struct stat_record *record)
 	return parse.in.left == 0;
 }
 
-struct stat_record *stat_record_parse(const void *bytes, size_t len)
+struct record *record_parse(const void *bytes, size_t len)
 {
 	struct record_header header;
 	if (len > RECORD_LEN_MAX || !read_header(bytes, len, &header) ||
 	    !header_holds(&header, bytes, len))
 		return NULL;
-	struct stat_record *record = must_calloc(1, sizeof *record);
+	struct record *record = must_calloc(1, sizeof *record);
 	record->bytes = bytes;
 	record->len = len;
 	record->header = header;
 	if (parse_entries(record))
 		return record;
-	stat_record_close(record);
+	record_close(record);
 	return NULL;
 }
 
-static bool is_of(const struct stat_record *record, const struct record_place *place)
+static bool is_of(const struct record *record, const struct record_place *place)
 {
 	const struct record_header *header = &record->header;
 	return header->device == place->device && header->inode == place->inode &&
@@ -275,7 +275,7 @@ static bool is_of(const struct stat_record *record, const struct record_place *p
 		       0;
 }
 
-struct stat_record *stat_record_open(int root_fd)
+struct record *record_open(int root_fd)
 {
 	struct record_place place AUTO(record_place_fini) = {0};
 	size_t len;
@@ -287,7 +287,7 @@ struct stat_record *stat_record_open(int root_fd)
 	void *mapping = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (mapping == MAP_FAILED)
 		return NULL;
-	struct stat_record *record = stat_record_parse(mapping, len);
+	struct record *record = record_parse(mapping, len);
 	if (!record) {
 		(void)munmap(mapping, len);
 		return NULL;
@@ -295,11 +295,11 @@ struct stat_record *stat_record_open(int root_fd)
 	record->mapping = mapping;
 	if (is_of(record, &place))
 		return record;
-	stat_record_close(record);
+	record_close(record);
 	return NULL;
 }
 
-void stat_record_close(struct stat_record *record)
+void record_close(struct record *record)
 {
 	if (!record)
 		return;
@@ -311,59 +311,58 @@ void stat_record_close(struct stat_record *record)
 
 /* ---- asking ---- */
 
-const struct record_base *stat_record_base(const struct stat_record *record)
+const struct record_base *record_base(const struct record *record)
 {
 	return &record->header.base;
 }
 
-bool stat_record_is_of(const struct stat_record *record, int root_fd)
+bool record_is_of(const struct record *record, int root_fd)
 {
 	struct stat status;
 	return fstat(root_fd, &status) == 0 && status.st_dev == record->header.device &&
 	       status.st_ino == record->header.inode;
 }
 
-const struct record_view *stat_record_views(const struct stat_record *record,
-					    size_t *ret_count)
+const struct record_view *record_views(const struct record *record, size_t *ret_count)
 {
 	*ret_count = record->view_count;
 	return record->views;
 }
 
-const struct record_view *stat_record_own_view(const struct stat_record *record)
+const struct record_view *record_own_view(const struct record *record)
 {
 	return &record->header.view;
 }
 
-const uint8_t *stat_record_bytes(const struct stat_record *record, size_t *ret_len)
+const uint8_t *record_bytes(const struct record *record, size_t *ret_len)
 {
 	*ret_len = record->len;
 	return record->bytes;
 }
 
-size_t stat_record_flags_at(const struct stat_record *record, uint32_t entry)
+size_t record_flags_at(const struct record *record, uint32_t entry)
 {
 	return record->nodes[entry].at;
 }
 
-uint64_t stat_record_device(const struct stat_record *record)
+uint64_t record_device(const struct record *record)
 {
 	return record->header.device;
 }
 
-uint32_t stat_record_count(const struct stat_record *record)
+uint32_t record_count(const struct record *record)
 {
 	return record->header.count;
 }
 
-struct record_entry stat_record_get(const struct stat_record *record, uint32_t entry)
+struct record_entry record_get(const struct record *record, uint32_t entry)
 {
 	size_t at = record->nodes[entry].at;
 	struct reader in = reader_of(record->bytes + at, record->len - at);
 	return read_entry(&in);
 }
 
-struct record_name stat_record_name(const struct stat_record *record, uint32_t entry)
+struct record_name record_name(const struct record *record, uint32_t entry)
 {
 	const uint8_t *at = record->bytes + record->nodes[entry].at;
 	return (struct record_name){
@@ -387,44 +386,43 @@ struct unit_name record_unit(const struct record_entry *entry, uint32_t unit)
 	return name;
 }
 
-uint32_t stat_record_end(const struct stat_record *record, uint32_t entry)
+uint32_t record_end(const struct record *record, uint32_t entry)
 {
 	return record->nodes[entry].end;
 }
 
-uint32_t stat_record_parent(const struct stat_record *record, uint32_t entry)
+uint32_t record_parent(const struct record *record, uint32_t entry)
 {
 	return record->nodes[entry].parent;
 }
 
-uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32_t end,
-			  const char *name, size_t len)
+uint32_t record_seek(const struct record *record, uint32_t *at, uint32_t end,
+		     const char *name, size_t len)
 {
 	while (*at < end) {
 		uint32_t found = *at;
-		struct record_name entry = stat_record_name(record, found);
+		struct record_name entry = record_name(record, found);
 		int order = compare_names(entry.name, entry.name_len, name, len);
 		if (order > 0)
 			return RECORD_NONE;
-		*at = stat_record_end(record, found);
+		*at = record_end(record, found);
 		if (order == 0)
 			return found;
 	}
 	return RECORD_NONE;
 }
 
-void stat_record_path(const struct stat_record *record, uint32_t entry,
-		      struct buffer *out)
+void record_path(const struct record *record, uint32_t entry, struct buffer *out)
 {
 	size_t len = 0, start = out->len;
-	for (uint32_t at = entry; at != 0; at = stat_record_parent(record, at))
-		len += stat_record_name(record, at).name_len + 1;
+	for (uint32_t at = entry; at != 0; at = record_parent(record, at))
+		len += record_name(record, at).name_len + 1;
 	if (len == 0)
 		return;
 	buffer_reserve(out, --len);
 	out->len += len;
-	for (uint32_t at = entry; at != 0; at = stat_record_parent(record, at)) {
-		struct record_name name = stat_record_name(record, at);
+	for (uint32_t at = entry; at != 0; at = record_parent(record, at)) {
+		struct record_name name = record_name(record, at);
 		len -= name.name_len;
 		memcpy(out->at + start + len, name.name, name.name_len);
 		if (len > 0)
@@ -432,15 +430,15 @@ void stat_record_path(const struct stat_record *record, uint32_t entry,
 	}
 }
 
-uint32_t stat_record_find(const struct stat_record *record, const char *path, size_t len)
+uint32_t record_find(const struct record *record, const char *path, size_t len)
 {
 	uint32_t found = 0;
 	while (found != RECORD_NONE && len > 0) {
 		const char *slash = memchr(path, '/', len);
 		size_t name_len = slash ? (size_t)(slash - path) : len;
 		uint32_t at = found + 1;
-		found = stat_record_seek(record, &at, stat_record_end(record, found),
-					 path, name_len);
+		found = record_seek(record, &at, record_end(record, found), path,
+				    name_len);
 		size_t step = slash ? name_len + 1 : name_len;
 		path += step;
 		len -= step;

@@ -123,25 +123,24 @@ struct record_view {
 /* Whether it has a tag, and rows: that there is nothing is asked anew each time (W8). */
 bool record_view_is_known(const struct record_view *view);
 
-struct stat_record;
+struct record;
 
 /* The record of an open directory; NULL where there is none that can be used. */
-struct stat_record *stat_record_open(int root_fd);
-void stat_record_close(struct stat_record *record); /* NULL is fine */
+struct record *record_open(int root_fd);
+void record_close(struct record *record); /* NULL is fine */
 
 /* The same from a mapping's bytes, which must outlive it: for tests and fuzzing. */
-struct stat_record *stat_record_parse(const void *bytes, size_t len);
+struct record *record_parse(const void *bytes, size_t len);
 
-const struct record_base *stat_record_base(const struct stat_record *record);
+const struct record_base *record_base(const struct record *record);
 /* Whether it is of this open directory. */
-bool stat_record_is_of(const struct stat_record *record, int root_fd);
+bool record_is_of(const struct record *record, int root_fd);
 /* Views of which each file and link is trusted: up to RECORD_VIEWS_MAX, with different
  * tags; borrowed. */
-const struct record_view *stat_record_views(const struct stat_record *record,
-					    size_t *ret_count);
-uint64_t stat_record_device(const struct stat_record *record);
-uint32_t stat_record_count(const struct stat_record *record); /* at least 1 */
-struct record_entry stat_record_get(const struct stat_record *record, uint32_t entry);
+const struct record_view *record_views(const struct record *record, size_t *ret_count);
+uint64_t record_device(const struct record *record);
+uint32_t record_count(const struct record *record); /* at least 1 */
+struct record_entry record_get(const struct record *record, uint32_t entry);
 /* The fields of that name, and no others: quicker. */
 struct record_name {
 	const char *name; /* borrowed, no NUL behind it */
@@ -152,22 +151,21 @@ struct record_name {
 };
 /* Whether the entry is a row of the view, or a directory above one. */
 bool record_view_has(const struct record_view *view, const struct record_name *entry);
-struct record_name stat_record_name(const struct stat_record *record, uint32_t entry);
+struct record_name record_name(const struct record *record, uint32_t entry);
 struct unit_name record_unit(const struct record_entry *entry, uint32_t unit);
 
 /* The entry behind this one and all below it. Children of a directory d begin at d + 1,
  * each followed by its _end(). */
-uint32_t stat_record_end(const struct stat_record *record, uint32_t entry);
-uint32_t stat_record_parent(const struct stat_record *record, uint32_t entry);
+uint32_t record_end(const struct record *record, uint32_t entry);
+uint32_t record_parent(const struct record *record, uint32_t entry);
 /* From *at (a child of a directory, or `end`) on to the first child whose name is not
  * below this one: its entry, if it has the name, and *at then behind it; RECORD_NONE. */
-uint32_t stat_record_seek(const struct stat_record *record, uint32_t *at, uint32_t end,
-			  const char *name, size_t len);
+uint32_t record_seek(const struct record *record, uint32_t *at, uint32_t end,
+		     const char *name, size_t len);
 /* Appends the path of the entry below the directory; nothing for 0. */
-void stat_record_path(const struct stat_record *record, uint32_t entry,
-		      struct buffer *out);
+void record_path(const struct record *record, uint32_t entry, struct buffer *out);
 /* The entry with this path below the directory; RECORD_NONE. */
-uint32_t stat_record_find(const struct stat_record *record, const char *path, size_t len);
+uint32_t record_find(const struct record *record, const char *path, size_t len);
 
 /* ---- stamps ---- */
 struct record_stamp record_stamp_of(const struct stat *status);
@@ -179,7 +177,7 @@ bool record_is_settled(const struct record_stamp *stamp);
 int record_settle_ms(const struct record_stamp *stamp);
 /* Whether a path that looks so holds what the entry says: all of it equal, and trusted.
  */
-bool record_entry_holds(const struct stat_record *record,
-			const struct record_entry *entry, const struct stat *status);
+bool record_entry_holds(const struct record *record, const struct record_entry *entry,
+			const struct stat *status);
 
 #endif

@@ -88,10 +88,10 @@ size_t record_views_find(const struct record_header *header,
 
 /* ---- another view of the same entries ---- */
 
-static int copy_record(const struct stat_record *record, int fd)
+static int copy_record(const struct record *record, int fd)
 {
 	size_t len;
-	const uint8_t *bytes = stat_record_bytes(record, &len);
+	const uint8_t *bytes = record_bytes(record, &len);
 	for (size_t done = 0; done < len;) {
 		ssize_t wrote = write(fd, bytes + done, len - done);
 		if (wrote < 0 && errno != EINTR)
@@ -101,16 +101,16 @@ static int copy_record(const struct stat_record *record, int fd)
 	return 0;
 }
 
-static void change(const struct stat_record *record, const struct record_view *view,
+static void change(const struct record *record, const struct record_view *view,
 		   const uint32_t *entries, uint32_t count, uint8_t *bytes)
 {
 	struct buffer fields AUTO(buffer_fini) = {0};
 	record_view_put(view, &fields);
 	memcpy(bytes + RECORD_VIEW_AT, fields.at, fields.len);
-	for (uint32_t i = 0; i < stat_record_count(record); i++)
-		bytes[stat_record_flags_at(record, i)] &= (uint8_t)~RECORD_FLAG_VIEW;
+	for (uint32_t i = 0; i < record_count(record); i++)
+		bytes[record_flags_at(record, i)] &= (uint8_t)~RECORD_FLAG_VIEW;
 	for (uint32_t i = 0; i < count; i++)
-		bytes[stat_record_flags_at(record, entries[i])] |= RECORD_FLAG_VIEW;
+		bytes[record_flags_at(record, entries[i])] |= RECORD_FLAG_VIEW;
 }
 
 static void seal(uint8_t *bytes, size_t len)
@@ -122,11 +122,11 @@ static void seal(uint8_t *bytes, size_t len)
 }
 
 /* Through a mapping, so that a large record takes no memory. */
-static int write_changed(const struct stat_record *record, const struct record_view *view,
+static int write_changed(const struct record *record, const struct record_view *view,
 			 const uint32_t *entries, uint32_t count, int fd)
 {
 	size_t len;
-	(void)stat_record_bytes(record, &len);
+	(void)record_bytes(record, &len);
 	if (copy_record(record, fd) != 0)
 		return -1;
 	uint8_t *bytes = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -137,9 +137,9 @@ static int write_changed(const struct stat_record *record, const struct record_v
 	return munmap(bytes, len);
 }
 
-int stat_record_write_view(int root_fd, const struct stat_record *record,
-			   const struct record_view *view, const uint32_t *entries,
-			   uint32_t count)
+int record_write_view(int root_fd, const struct record *record,
+		      const struct record_view *view, const uint32_t *entries,
+		      uint32_t count)
 {
 	struct record_place place AUTO(record_place_fini) = {0};
 	if (record_place_find(root_fd, &place) != 0)

@@ -14,7 +14,7 @@
 
 /* The path of the entry looked at: its directory's, with a "/", then its name. */
 struct trail {
-	const struct stat_record *record; /* borrowed */
+	const struct record *record; /* borrowed */
 	struct buffer path;
 	uint32_t directory; /* whose path stands in path; RECORD_NONE at first */
 	size_t directory_len;
@@ -28,17 +28,17 @@ static void trail_fini(struct trail *trail)
 /* Innermost first, then turned round: directories are few beside files. */
 static void enter(struct trail *trail, uint32_t directory)
 {
-	const struct stat_record *record = trail->record;
+	const struct record *record = trail->record;
 	size_t len = 0;
-	for (uint32_t at = directory; at != 0; at = stat_record_parent(record, at))
-		len += stat_record_name(record, at).name_len + 1;
+	for (uint32_t at = directory; at != 0; at = record_parent(record, at))
+		len += record_name(record, at).name_len + 1;
 	buffer_clear(&trail->path);
 	buffer_reserve(&trail->path, len + COMPONENT_LEN_MAX + 1);
 	trail->path.len = len;
 	trail->directory = directory;
 	trail->directory_len = len;
-	for (uint32_t at = directory; at != 0; at = stat_record_parent(record, at)) {
-		struct record_name entry = stat_record_name(record, at);
+	for (uint32_t at = directory; at != 0; at = record_parent(record, at)) {
+		struct record_name entry = record_name(record, at);
 		trail->path.at[--len] = '/';
 		len -= entry.name_len;
 		memcpy(trail->path.at + len, entry.name, entry.name_len);
@@ -48,7 +48,7 @@ static void enter(struct trail *trail, uint32_t directory)
 static const char *path_of(struct trail *trail, uint32_t number,
 			   const struct record_entry *entry)
 {
-	uint32_t parent = stat_record_parent(trail->record, number);
+	uint32_t parent = record_parent(trail->record, number);
 	if (number == 0)
 		return ".";
 	if (trail->directory != parent)
@@ -59,9 +59,10 @@ static const char *path_of(struct trail *trail, uint32_t number,
 	return (const char *)trail->path.at;
 }
 
-static uint8_t look(const struct stat_scout *scout, struct trail *trail, uint32_t number)
+static uint8_t look(const struct record_scout *scout, struct trail *trail,
+		    uint32_t number)
 {
-	struct record_entry entry = stat_record_get(scout->record, number);
+	struct record_entry entry = record_get(scout->record, number);
 	struct stat status;
 	if ((!entry.trusted && entry.type != ROW_DIRECTORY) ||
 	    fstatat(scout->root_fd, path_of(trail, number, &entry), &status,
@@ -80,7 +81,7 @@ static int look_turns(void *context, unsigned worker, struct error *error)
 {
 	(void)worker;
 	(void)error;
-	struct stat_scout *scout = context;
+	struct record_scout *scout = context;
 	struct trail trail AUTO(trail_fini) = {.record = scout->record,
 					       .directory = RECORD_NONE};
 	for (;;) {
@@ -95,29 +96,29 @@ static int look_turns(void *context, unsigned worker, struct error *error)
 	}
 }
 
-void stat_scout_init(struct stat_scout *scout, const struct stat_record *record,
-		     int root_fd)
+void record_scout_init(struct record_scout *scout, const struct record *record,
+		       int root_fd)
 {
-	*scout = (struct stat_scout){
+	*scout = (struct record_scout){
 		.record = record,
 		.root_fd = root_fd,
-		.seen = must_calloc(stat_record_count(record), 1),
+		.seen = must_calloc(record_count(record), 1),
 	};
 }
 
-void stat_scout_run(struct stat_scout *scout, uint32_t first, uint32_t end)
+void record_scout_run(struct record_scout *scout, uint32_t first, uint32_t end)
 {
 	scout->next = first;
 	scout->end = end;
-	struct worker_job job = {.body = look_turns, .context = scout};
-	struct workers *workers;
+	struct parallel_job job = {.body = look_turns, .context = scout};
+	struct parallel *workers;
 	struct error ignored;
-	if (first < end && workers_start(&job, &workers, &ignored) == 0)
-		(void)workers_join(workers, &ignored);
+	if (first < end && parallel_start(&job, &workers, &ignored) == 0)
+		(void)parallel_join(workers, &ignored);
 }
 
-void stat_scout_fini(struct stat_scout *scout)
+void record_scout_fini(struct record_scout *scout)
 {
 	free(scout->seen);
-	*scout = (struct stat_scout){0};
+	*scout = (struct record_scout){0};
 }

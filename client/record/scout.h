@@ -11,24 +11,24 @@
 
 #include "client/record/record.h"
 
-struct stat_scout {
-	const struct stat_record *record; /* borrowed */
-	int root_fd;                      /* borrowed */
-	uint8_t *seen;                    /* owned; by entry: SCOUT_… */
-	uint32_t next, end;               /* atomic; of the part being looked at */
+struct record_scout {
+	const struct record *record; /* borrowed */
+	int root_fd;                 /* borrowed */
+	uint8_t *seen;               /* owned; by entry: SCOUT_… */
+	uint32_t next, end;          /* atomic; of the part being looked at */
 };
 
 #define SCOUT_HOLDS 1u     /* all is as the record says */
 #define SCOUT_DIRECTORY 2u /* a directory with the mode of the record */
 
-void stat_scout_init(struct stat_scout *scout, const struct stat_record *record,
-		     int root_fd);
+void record_scout_init(struct record_scout *scout, const struct record *record,
+		       int root_fd);
 /* Looks at the entries first … end - 1. Interrupted or without threads, at fewer. */
-void stat_scout_run(struct stat_scout *scout, uint32_t first, uint32_t end);
-void stat_scout_fini(struct stat_scout *scout);
+void record_scout_run(struct record_scout *scout, uint32_t first, uint32_t end);
+void record_scout_fini(struct record_scout *scout);
 
-static inline bool stat_scout_saw(const struct stat_scout *scout, uint32_t entry,
-				  uint8_t what)
+static inline bool record_scout_saw(const struct record_scout *scout, uint32_t entry,
+				    uint8_t what)
 {
 	return (scout->seen[entry] & what) != 0;
 }

@@ -68,14 +68,14 @@ int record_settle_ms(const struct record_stamp *stamp)
 		     1);
 }
 
-bool record_entry_holds(const struct stat_record *record,
-			const struct record_entry *entry, const struct stat *status)
+bool record_entry_holds(const struct record *record, const struct record_entry *entry,
+			const struct stat *status)
 {
 	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
 	struct record_stamp now = record_stamp_of(status);
 	return entry->trusted && (status->st_mode & S_IFMT) == types[entry->type] &&
 	       (status->st_mode & 07777) == entry->mode &&
-	       status->st_dev == stat_record_device(record) &&
+	       status->st_dev == record_device(record) &&
 	       (entry->type != ROW_FILE || (uint64_t)status->st_size == entry->size) &&
 	       record_stamp_equal(&now, &entry->stamp);
 }

@@ -19,14 +19,14 @@ struct merge_level {
 	bool drops;         /* what was not met is not there: the directory is listed */
 };
 
-struct stat_record_writer {
+struct record_writer {
 	struct record_place place;
-	const struct stat_record *earlier; /* borrowed; NULL: none */
-	const struct record_view *view;    /* borrowed; NULL: the earlier record's */
-	bool view_broken;                  /* that one no longer stands */
-	int fd;                            /* owned */
+	const struct record *earlier;   /* borrowed; NULL: none */
+	const struct record_view *view; /* borrowed; NULL: the earlier record's */
+	bool view_broken;               /* that one no longer stands */
+	int fd;                         /* owned */
 	struct buffer out;
-	bool complete;    /* stat_record_writer_end() was called */
+	bool complete;    /* record_writer_end() was called */
 	uint64_t written; /* bytes, without out */
 	uint32_t count;
 	int number;                 /* errno of the first failure; 0 */
@@ -37,7 +37,7 @@ struct stat_record_writer {
 
 /* ---- bytes ---- */
 
-static void flush(struct stat_record_writer *writer)
+static void flush(struct record_writer *writer)
 {
 	size_t done = 0;
 	while (!writer->number && done < writer->out.len) {
@@ -69,7 +69,7 @@ static void put_name(struct buffer *out, const struct unit_name *name)
 }
 
 /* All but the units themselves. */
-static void put_entry(struct stat_record_writer *writer, const struct record_entry *entry)
+static void put_entry(struct record_writer *writer, const struct record_entry *entry)
 {
 	struct buffer *out = &writer->out;
 	bool is_file = entry->type == ROW_FILE;
@@ -101,7 +101,7 @@ static void put_entry(struct stat_record_writer *writer, const struct record_ent
 
 /* ---- merging ---- */
 
-static void push(struct stat_record_writer *writer, const struct merge_level *level)
+static void push(struct record_writer *writer, const struct merge_level *level)
 {
 	if (writer->depth == writer->room) {
 		writer->room = writer->room ? writer->room * 2 : 64;
@@ -111,33 +111,33 @@ static void push(struct stat_record_writer *writer, const struct merge_level *le
 	writer->levels[writer->depth++] = *level;
 }
 
-static struct merge_level *top(struct stat_record_writer *writer)
+static struct merge_level *top(struct record_writer *writer)
 {
 	return &writer->levels[writer->depth - 1];
 }
 
 /* An entry of the earlier record is not taken over, nor anything below it. */
-static void drop(struct stat_record_writer *writer, uint32_t entry)
+static void drop(struct record_writer *writer, uint32_t entry)
 {
-	writer->view_broken |= stat_record_name(writer->earlier, entry).in_view;
+	writer->view_broken |= record_name(writer->earlier, entry).in_view;
 }
 
 /* An entry of the earlier record, one write older, and all below it. Its layer is not
  * this record's base. */
-static void keep(struct stat_record_writer *writer, uint32_t first)
+static void keep(struct record_writer *writer, uint32_t first)
 {
-	const struct stat_record *earlier = writer->earlier;
-	uint32_t end = stat_record_end(earlier, first);
-	if (stat_record_name(earlier, first).age >= RECORD_AGE_MAX) {
+	const struct record *earlier = writer->earlier;
+	uint32_t end = record_end(earlier, first);
+	if (record_name(earlier, first).age >= RECORD_AGE_MAX) {
 		drop(writer, first);
 		return;
 	}
 	size_t open = 0; /* directories of the subtree */
-	uint32_t above = stat_record_parent(earlier, first);
+	uint32_t above = record_parent(earlier, first);
 	for (uint32_t at = first; at < end; at++) {
-		struct record_entry entry = stat_record_get(earlier, at);
-		for (; above != stat_record_parent(earlier, at); open--, writer->ended++)
-			above = stat_record_parent(earlier, above);
+		struct record_entry entry = record_get(earlier, at);
+		for (; above != record_parent(earlier, at); open--, writer->ended++)
+			above = record_parent(earlier, above);
 		entry.age = entry.age < RECORD_AGE_MAX ? (uint8_t)(entry.age + 1)
 						       : RECORD_AGE_MAX;
 		entry.in_base = false;
@@ -162,18 +162,18 @@ static int compare_names(const struct record_name *a, const struct record_entry 
 			  : (a->name_len > b->name_len) - (a->name_len < b->name_len);
 }
 
-static void keep_or_drop(struct stat_record_writer *writer)
+static void keep_or_drop(struct record_writer *writer)
 {
 	struct merge_level *level = top(writer);
 	uint32_t entry = level->next;
-	level->next = stat_record_end(writer->earlier, entry);
+	level->next = record_end(writer->earlier, entry);
 	if (level->drops)
 		drop(writer, entry);
 	else
 		keep(writer, entry);
 }
 
-static void pop(struct stat_record_writer *writer)
+static void pop(struct record_writer *writer)
 {
 	while (top(writer)->next < top(writer)->end)
 		keep_or_drop(writer);
@@ -182,17 +182,17 @@ static void pop(struct stat_record_writer *writer)
 }
 
 /* What the earlier record has before this name; then the entry with it. */
-static uint32_t pass(struct stat_record_writer *writer, const struct record_entry *entry)
+static uint32_t pass(struct record_writer *writer, const struct record_entry *entry)
 {
 	struct merge_level *level = top(writer);
 	while (level->next < level->end) {
 		uint32_t at = level->next;
-		struct record_name before = stat_record_name(writer->earlier, at);
+		struct record_name before = record_name(writer->earlier, at);
 		int order = compare_names(&before, entry);
 		if (order > 0)
 			return RECORD_NONE;
 		if (order == 0) {
-			level->next = stat_record_end(writer->earlier, at);
+			level->next = record_end(writer->earlier, at);
 			return at;
 		}
 		keep_or_drop(writer);
@@ -210,22 +210,22 @@ static bool stands(const struct record_entry *known, const struct record_entry *
 		record_stamp_equal(&known->stamp, &entry->stamp));
 }
 
-static bool is_in_view(struct stat_record_writer *writer, uint32_t same,
+static bool is_in_view(struct record_writer *writer, uint32_t same,
 		       const struct record_entry *entry)
 {
 	if (writer->view)
 		return entry->in_view;
-	if (same == RECORD_NONE || !stat_record_name(writer->earlier, same).in_view)
+	if (same == RECORD_NONE || !record_name(writer->earlier, same).in_view)
 		return false;
-	struct record_entry known = stat_record_get(writer->earlier, same);
+	struct record_entry known = record_get(writer->earlier, same);
 	if (stands(&known, entry))
 		return true;
 	writer->view_broken = true;
 	return false;
 }
 
-void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
-			    const struct record_addition *addition)
+void record_writer_add(struct record_writer *writer, size_t depth,
+		       const struct record_addition *addition)
 {
 	struct record_entry entry = addition->entry;
 	while (writer->depth > depth)
@@ -243,21 +243,19 @@ void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
 		return;
 	struct merge_level level = {.drops = entry.listed};
 	if (same != RECORD_NONE &&
-	    stat_record_name(writer->earlier, same).type == ROW_DIRECTORY)
-		level = (struct merge_level){
-			.next = same + 1,
-			.end = stat_record_end(writer->earlier, same),
-			.drops = entry.listed};
+	    record_name(writer->earlier, same).type == ROW_DIRECTORY)
+		level = (struct merge_level){.next = same + 1,
+					     .end = record_end(writer->earlier, same),
+					     .drops = entry.listed};
 	push(writer, &level);
 }
 
 /* ---- beginning and end ---- */
 
-struct stat_record_writer *stat_record_writer_new(int root_fd,
-						  const struct stat_record *earlier,
-						  const struct record_view *view)
+struct record_writer *record_writer_new(int root_fd, const struct record *earlier,
+					const struct record_view *view)
 {
-	struct stat_record_writer *writer = must_calloc(1, sizeof *writer);
+	struct record_writer *writer = must_calloc(1, sizeof *writer);
 	writer->fd = -1;
 	writer->earlier = earlier;
 	writer->view = view;
@@ -265,7 +263,7 @@ struct stat_record_writer *stat_record_writer_new(int root_fd,
 		writer->fd = record_place_create(&writer->place);
 	if (writer->fd < 0) {
 		int number = errno;
-		stat_record_writer_free(writer);
+		record_writer_free(writer);
 		errno = number;
 		return NULL;
 	}
@@ -275,7 +273,7 @@ struct stat_record_writer *stat_record_writer_new(int root_fd,
 	return writer;
 }
 
-void stat_record_writer_free(struct stat_record_writer *writer)
+void record_writer_free(struct record_writer *writer)
 {
 	if (!writer)
 		return;
@@ -287,18 +285,17 @@ void stat_record_writer_free(struct stat_record_writer *writer)
 	free(writer);
 }
 
-static const struct record_view *view_of(const struct stat_record_writer *writer)
+static const struct record_view *view_of(const struct record_writer *writer)
 {
 	static const struct record_view none;
 	const struct record_view *view = writer->view;
 	if (!view && writer->earlier && !writer->view_broken)
-		view = stat_record_own_view(writer->earlier);
+		view = record_own_view(writer->earlier);
 	return view && record_view_is_known(view) ? view : &none;
 }
 
-static void put_header(const struct stat_record_writer *writer,
-		       const struct record_base *base, uint64_t checksum,
-		       struct buffer *out)
+static void put_header(const struct record_writer *writer, const struct record_base *base,
+		       uint64_t checksum, struct buffer *out)
 {
 	static const struct record_base none;
 	struct timespec now;
@@ -322,7 +319,7 @@ static void put_header(const struct stat_record_writer *writer,
 }
 
 /* The header is written last, since it has the checksum of what follows it. */
-static int seal(struct stat_record_writer *writer, const struct record_base *base)
+static int seal(struct record_writer *writer, const struct record_base *base)
 {
 	struct buffer header AUTO(buffer_fini) = {0};
 	put_header(writer, base, 0, &header);
@@ -341,7 +338,7 @@ static int seal(struct stat_record_writer *writer, const struct record_base *bas
 	return close(take_fd(&writer->fd));
 }
 
-void stat_record_writer_end(struct stat_record_writer *writer)
+void record_writer_end(struct record_writer *writer)
 {
 	if (writer->complete)
 		return;
@@ -352,10 +349,9 @@ void stat_record_writer_end(struct stat_record_writer *writer)
 	record_place_make_room(&writer->place, writer->written);
 }
 
-int stat_record_writer_commit(struct stat_record_writer *writer,
-			      const struct record_base *base)
+int record_writer_commit(struct record_writer *writer, const struct record_base *base)
 {
-	stat_record_writer_end(writer);
+	record_writer_end(writer);
 	if (writer->number) {
 		errno = writer->number;
 		return -1;

@@ -1,7 +1,7 @@
 /*
- * Writes a stat record (record/record.h) in one pass, merging what is seen now with what an
- * earlier record knows of paths that were not looked at. Memory: a small buffer and what
- * the depth of the tree needs.
+ * Writes a stat record (record/record.h) in one pass, merging what is seen now with what
+ * an earlier record knows of paths that were not looked at. Memory: a small buffer and
+ * what the depth of the tree needs.
  *
  * One thread. All failures are silent towards the user: a record that cannot be written
  * is none.
@@ -11,16 +11,15 @@
 
 #include "client/record/record.h"
 
-struct stat_record_writer;
+struct record_writer;
 
 /* earlier, view: borrowed. earlier: NULL: none. view: what is added is in it where its
  * in_view says so; NULL: the earlier record's view is this one's too, if nothing that is
  * added contradicts it. NULL and errno where none can be written. */
-struct stat_record_writer *stat_record_writer_new(int root_fd,
-						  const struct stat_record *earlier,
-						  const struct record_view *view);
+struct record_writer *record_writer_new(int root_fd, const struct record *earlier,
+					const struct record_view *view);
 /* Without _commit nothing has changed. NULL is fine. */
-void stat_record_writer_free(struct stat_record_writer *writer);
+void record_writer_free(struct record_writer *writer);
 
 /* What is new of an entry. Of a record_entry all but age, units and unit_count is taken;
  * an entry that is not trusted has no stamp, size and units. */
@@ -32,21 +31,20 @@ struct record_addition {
 
 /* In manifest order, the directory itself first, with depth 0; each behind its directory,
  * whose depth is one less. */
-void stat_record_writer_add(struct stat_record_writer *writer, size_t depth,
-			    const struct record_addition *addition);
+void record_writer_add(struct record_writer *writer, size_t depth,
+		       const struct record_addition *addition);
 
 /* Nothing more is added: what there is goes to the file, and older records make room. For
  * those who have time now and not at the commit, which does it where it was not done. */
-void stat_record_writer_end(struct stat_record_writer *writer);
+void record_writer_end(struct record_writer *writer);
 
 /* base: NULL: none. 0, or -1 and errno. */
-int stat_record_writer_commit(struct stat_record_writer *writer,
-			      const struct record_base *base);
+int record_writer_commit(struct record_writer *writer, const struct record_base *base);
 
 /* The record once more, with a view whose rows, and directories above them, are these of
  * its entries. 0, or -1 and errno. */
-int stat_record_write_view(int root_fd, const struct stat_record *record,
-			   const struct record_view *view, const uint32_t *entries,
-			   uint32_t count);
+int record_write_view(int root_fd, const struct record *record,
+		      const struct record_view *view, const uint32_t *entries,
+		      uint32_t count);
 
 #endif

@@ -253,10 +253,10 @@ static int look(struct walk *walk, const char *name, struct found *found,
 				.type = walk_names_type(name),
 				.recorded = RECORD_NONE};
 	if (level->recorded != RECORD_NONE) {
-		const struct stat_record *record = walk->request->scout->record;
-		found->recorded = stat_record_seek(
-			record, &level->sibling, stat_record_end(record, level->recorded),
-			name, found->name_len);
+		const struct record *record = walk->request->scout->record;
+		found->recorded = record_seek(record, &level->sibling,
+					      record_end(record, level->recorded), name,
+					      found->name_len);
 	}
 	size_t start = level->path_len ? level->path_len + 1 : 0;
 	found->path_len = start + found->name_len;

@@ -37,7 +37,7 @@ struct walk_request {
 	struct selection *selection; /* borrowed */
 	const char *prefix; /* borrowed; clean; what will stand before each path when it
 			     * is stored, for the limits; NULL or "": nothing */
-	const struct stat_scout *scout; /* borrowed; NULL: no stat record */
+	const struct record_scout *scout; /* borrowed; NULL: no stat record */
 	struct walk_events events;
 };
 

@@ -2,22 +2,22 @@
 
 #include <dirent.h>
 
-bool walk_recorded(const struct stat_scout *scout, uint32_t number,
+bool walk_recorded(const struct record_scout *scout, uint32_t number,
 		   struct record_entry *ret_entry)
 {
-	if (number == RECORD_NONE || !stat_scout_saw(scout, number, SCOUT_HOLDS))
+	if (number == RECORD_NONE || !record_scout_saw(scout, number, SCOUT_HOLDS))
 		return false;
-	*ret_entry = stat_record_get(scout->record, number);
+	*ret_entry = record_get(scout->record, number);
 	return true;
 }
 
-void walk_recorded_names(const struct stat_record *record, uint32_t directory,
+void walk_recorded_names(const struct record *record, uint32_t directory,
 			 struct walk_names *names)
 {
 	static const unsigned char types[] = {DT_UNKNOWN, DT_REG, DT_DIR, DT_LNK};
-	uint32_t end = stat_record_end(record, directory);
-	for (uint32_t at = directory + 1; at < end; at = stat_record_end(record, at)) {
-		struct record_name entry = stat_record_name(record, at);
+	uint32_t end = record_end(record, directory);
+	for (uint32_t at = directory + 1; at < end; at = record_end(record, at)) {
+		struct record_name entry = record_name(record, at);
 		walk_names_recall(names, types[entry.type], entry.name, entry.name_len);
 	}
 	walk_names_sort(names);

@@ -11,10 +11,10 @@
 
 /* What the record says of an entry that the scout found to be so. scout may be NULL, the
  * number RECORD_NONE. */
-bool walk_recorded(const struct stat_scout *scout, uint32_t number,
+bool walk_recorded(const struct record_scout *scout, uint32_t number,
 		   struct record_entry *ret_entry);
 /* The names in a directory, sorted. */
-void walk_recorded_names(const struct stat_record *record, uint32_t directory,
+void walk_recorded_names(const struct record *record, uint32_t directory,
 			 struct walk_names *names);
 /* Takes mode, time and stamp from the record, where it has that number. */
 void walk_recorded_keep(struct entry *entry, uint32_t number,

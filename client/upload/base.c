@@ -19,22 +19,22 @@ static uint32_t *first_rows(const struct root *base)
 	return firsts;
 }
 
-static uint32_t number_rows(const struct stat_record *record, uint32_t *numbers)
+static uint32_t number_rows(const struct record *record, uint32_t *numbers)
 {
 	uint32_t next = 0;
-	for (uint32_t i = 0; i < stat_record_count(record); i++)
-		numbers[i] = stat_record_name(record, i).in_base ? next++ : BASE_ROW_NONE;
+	for (uint32_t i = 0; i < record_count(record); i++)
+		numbers[i] = record_name(record, i).in_base ? next++ : BASE_ROW_NONE;
 	return next;
 }
 
 void base_rows_init(struct base_rows *rows, const struct upload_request *request)
 {
-	const struct stat_record *record = request->record;
+	const struct record *record = request->record;
 	bool has_prefix = request->prefix && *request->prefix;
-	if (!request->base || !record || !stat_record_base(record)->aligned || has_prefix)
+	if (!request->base || !record || !record_base(record)->aligned || has_prefix)
 		return;
 	rows->firsts = first_rows(request->base);
-	rows->numbers = must_calloc(stat_record_count(record), sizeof *rows->numbers);
+	rows->numbers = must_calloc(record_count(record), sizeof *rows->numbers);
 	uint32_t count = number_rows(record, rows->numbers);
 	if (count != rows->firsts[request->base->piece_count])
 		base_rows_fini(rows);

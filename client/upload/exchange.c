@@ -68,7 +68,7 @@ static int note_stored(struct upload *upload, const struct parcel *parcel,
 	for (uint32_t i = 0; i < parcel->count; i++) {
 		struct digest sha;
 		reader_copy(stored, sha.bytes, SHA256_LEN);
-		int rc = unit_table_held(upload->units, parcel->units[i], &sha, error);
+		int rc = units_held(upload->units, parcel->units[i], &sha, error);
 		if (rc < 0)
 			return rc;
 	}

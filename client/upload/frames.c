@@ -118,7 +118,7 @@ static void learn_names(struct upload *upload, const struct slice *slice)
 	for (uint32_t i = 0; i < slice->count; i++) {
 		const struct batch_unit *unit = &slice->units[i];
 		struct digest sha = sha256_of(data, unit->key.len);
-		unit_table_learn(upload->units, unit->unit, &sha);
+		units_learn(upload->units, unit->unit, &sha);
 		data += unit->key.len;
 	}
 }
@@ -203,7 +203,7 @@ static int weigh(struct upload *upload, struct reader *offer,
 	for (uint8_t i = 0; i < count; i++) {
 		if (memcmp(candidates + i * SHA256_LEN, own.bytes, SHA256_LEN) != 0)
 			continue;
-		int rc = unit_table_held(upload->units, unit->unit, &own, error);
+		int rc = units_held(upload->units, unit->unit, &own, error);
 		return rc < 0 ? rc : 1;
 	}
 	return 0;

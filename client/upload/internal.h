@@ -1,5 +1,6 @@
 /*
- * The parts of content and upload share: batches, their queues, and the state of one upload.
+ * The parts of content and upload share: batches, their queues, and the state of one
+ * upload.
  *
  * A batch goes round:
  *
@@ -110,11 +111,11 @@ struct upload {
 	const struct upload_request *request; /* borrowed */
 	struct upload_result *result;         /* borrowed */
 	struct tree *tree;                    /* borrowed: the result's */
-	struct unit_table *units;             /* borrowed: the result's */
+	struct units *units;                  /* borrowed: the result's */
 	struct worker *own;                   /* borrowed: the calling thread's */
 	struct upload_threads *threads; /* owned; NULL: not started, or not needed */
 	bool has_begun;                 /* before there are threads */
-	struct stat_scout scout;        /* of the stat record, if there is one */
+	struct record_scout scout;      /* of the stat record, if there is one */
 	struct digest *base_pieces;     /* owned; sorted */
 	size_t base_piece_count;
 	struct base_rows base_rows;
@@ -206,8 +207,8 @@ void upload_end_threads(struct upload *upload);
 bool upload_is_quiet_locked(const struct upload *upload);
 /* Whether the calling thread does everything itself. */
 bool upload_is_alone(const struct upload *upload);
-/* Without threads: does what one of them would do next, or takes the next answer. There must
- * be something to wait for, and no failure. Without send_lock. */
+/* Without threads: does what one of them would do next, or takes the next answer. There
+ * must be something to wait for, and no failure. Without send_lock. */
 void upload_move_on_locked(struct upload *upload);
 /* Takes the next answer of the daemon, and nothing else: send_lock may be held. */
 void upload_take_answer_locked(struct upload *upload);

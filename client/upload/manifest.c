@@ -20,7 +20,7 @@ static int on_piece(void *context, const struct root_piece *piece, const uint8_t
 		return upload_check(upload, error);
 	batch->kind = FRAME_PIECE;
 	memcpy(batch->data, bytes, len);
-	batch_add(batch, unit_table_add(upload->units, &piece->name), &piece->name.key);
+	batch_add(batch, units_add(upload->units, &piece->name), &piece->name.key);
 	if (upload_is_alone(upload) && upload->has_sent)
 		return upload_send(upload->own, batch, error);
 	return upload_ask(upload, batch, error);
@@ -77,7 +77,7 @@ static bool set_names(struct row_maker *maker, const struct entry *entry)
 	buffer_clear(&maker->names);
 	for (uint32_t i = 0; i < entry->unit_count; i++) {
 		struct unit_name name;
-		if (!unit_table_final(maker->upload->units, entry_units(entry)[i], &name))
+		if (!units_final(maker->upload->units, entry_units(entry)[i], &name))
 			all_final = false;
 		buffer_put(&maker->names, &name, sizeof name);
 	}

@@ -231,7 +231,7 @@ static bool is_more_to_read(struct upload *upload)
 static int learn_names(struct worker *own, struct row_maker *maker, struct error *error)
 {
 	struct upload *upload = own->upload;
-	if (upload_is_alone(upload) && unit_table_claims(upload->units) == 0)
+	if (upload_is_alone(upload) && units_claims(upload->units) == 0)
 		return send_all(own, maker, error);
 	int rc = drain(own, maker, error);
 	if (rc == 0)
@@ -316,7 +316,7 @@ static void upload_fini(struct upload *upload)
 	}
 	free(upload->again.items);
 	free(upload->racy.items);
-	stat_scout_fini(&upload->scout);
+	record_scout_fini(&upload->scout);
 	free(upload->base_pieces);
 	base_rows_fini(&upload->base_rows);
 	buffer_fini(&upload->is_file);
@@ -346,7 +346,7 @@ static int run(struct worker *own, struct error *error)
 int upload_run(const struct upload_request *request, struct upload_result *ret_result,
 	       struct error *error)
 {
-	*ret_result = (struct upload_result){.units = unit_table_new()};
+	*ret_result = (struct upload_result){.units = units_new()};
 	tree_init(&ret_result->tree);
 	if (request->ask_window == 0)
 		return error_set(error, ERR_PROTOCOL,
@@ -363,7 +363,7 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 void upload_result_fini(struct upload_result *result)
 {
 	tree_fini(&result->tree);
-	unit_table_free(result->units);
+	units_free(result->units);
 	buffer_fini(&result->root);
 	string_list_fini(&result->warnings);
 	*result = (struct upload_result){0};

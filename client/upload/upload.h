@@ -32,11 +32,11 @@
 struct upload_result;
 
 struct upload_request {
-	struct link *link;                /* borrowed; PERSIST was sent */
-	uint32_t ask_window;              /* units, of WELCOME; at least 1 */
-	struct selection *selection;      /* borrowed */
-	const char *prefix;               /* borrowed; clean; "" or NULL: none */
-	const struct stat_record *record; /* borrowed; NULL: none */
+	struct link *link;           /* borrowed; PERSIST was sent */
+	uint32_t ask_window;         /* units, of WELCOME; at least 1 */
+	struct selection *selection; /* borrowed */
+	const char *prefix;          /* borrowed; clean; "" or NULL: none */
+	const struct record *record; /* borrowed; NULL: none */
 	const struct root *base; /* borrowed; of the record's base, if the daemon has it;
 				  * or NULL */
 	enum if_changed if_changed;
@@ -58,10 +58,10 @@ struct upload_request {
 };
 
 struct upload_result {
-	struct tree tree;         /* owned */
-	struct unit_table *units; /* owned; what the tree's numbers mean */
-	struct buffer root;       /* owned; encoded */
-	struct digest digest;     /* of the root: the layer's */
+	struct tree tree;     /* owned */
+	struct units *units;  /* owned; what the tree's numbers mean */
+	struct buffer root;   /* owned; encoded */
+	struct digest digest; /* of the root: the layer's */
 	struct totals totals;
 	bool beyond_base; /* the stat record knew files that do not stand in its base */
 	uint64_t skipped; /* entries that could not be kept */

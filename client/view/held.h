@@ -13,32 +13,32 @@
 #include "client/view/rows.h"
 #include "proto/message/message.h"
 
-struct attach_held {
-	int root_fd;                /* owned; DIR; -1: none, or no record of it */
-	struct stat_record *record; /* owned; NULL: none that may be trusted */
+struct view_held {
+	int root_fd;           /* owned; DIR; -1: none, or no record of it */
+	struct record *record; /* owned; NULL: none that may be trusted */
 	const struct record_view *named[RECORD_VIEWS_MAX]; /* in ATTACH; borrowed */
 	struct text tags[RECORD_VIEWS_MAX];                /* theirs; they borrow */
 	size_t named_count;
 };
 
 /* Opens the record of DIR. No failure is one: then nothing is held. */
-void attach_held_open(struct attach_held *held, const struct options *options);
-void attach_held_close(struct attach_held *held);
+void view_held_open(struct view_held *held, const struct options *options);
+void view_held_close(struct view_held *held);
 
 /* The tags for an ATTACH to the daemon with this URL, borrowed. None where an attach with
  * these options has more to do than to look at what the view has. */
-struct text_list attach_held_tags(struct attach_held *held, const struct options *options,
-				  const char *server);
+struct text_list view_held_tags(struct view_held *held, const struct options *options,
+				const char *server);
 
 /* What a record_view says of the daemon with this URL. */
-struct digest attach_held_server(const char *server);
+struct digest view_held_server(const char *server);
 
 /* Whether all of the view that the daemon found among these tags lies in DIR: each file
  * and link with the very stat of the record, each directory with its mode; and, where
  * alone, nothing else. The digest and the totals are then the view's; else it is as it
  * was.
  */
-bool attach_held_lies_there(const struct attach_held *held, struct view_rows *view,
-			    bool alone);
+bool view_held_lies_there(const struct view_held *held, struct view_rows *view,
+			  bool alone);
 
 #endif

@@ -9,23 +9,23 @@
 #include "proto/message/message.h"
 #include "proto/path/glob.h"
 
-struct attach_request {
+struct view_request {
 	struct msg_attach message; /* borrows from the options and from what follows */
 	struct text *needs;        /* owned */
 	struct text *from, *only, *exclude, *prefer; /* owned */
 };
 
 /* purpose: "attach" or "look". ERR_USAGE: no workflow; too many of something.
- * attach_request_fini() also after a failure. */
-int attach_request_make(const struct options *options, const char *purpose,
-			struct attach_request *ret_request, struct error *error);
-void attach_request_fini(struct attach_request *request);
+ * view_request_fini() also after a failure. */
+int view_request_make(const struct options *options, const char *purpose,
+		      struct view_request *ret_request, struct error *error);
+void view_request_fini(struct view_request *request);
 
 /* --only and --exclude, compiled. glob_filter_fini() also after a failure. */
-int attach_filter_make(const struct options *options, struct glob_filter *ret_filter,
-		       struct error *error);
+int view_request_filter(const struct options *options, struct glob_filter *ret_filter,
+			struct error *error);
 
 /* The pattern (proto/path/glob.h) that matches this path alone. Owned by the caller. */
-char *pattern_of_path(const char *path);
+char *view_request_pattern(const char *path);
 
 #endif

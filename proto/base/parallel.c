@@ -11,35 +11,35 @@
 /* zstd and the hashes need little; path buffers are on the heap. */
 #define STACK_LEN (256u * 1024u)
 
-struct worker {
-	struct workers *all; /* borrowed */
-	pthread_t thread;
+struct parallel_thread {
+	struct parallel *all; /* borrowed */
+	pthread_t id;
 	unsigned number;
 };
 
-struct workers {
-	struct worker_job job;
-	struct worker worker[WORKERS_MAX];
+struct parallel {
+	struct parallel_job job;
+	struct parallel_thread thread[PARALLEL_MAX];
 	unsigned count;
 	pthread_mutex_t mutex; /* guards first_error */
 	struct error first_error;
 };
 
-unsigned workers_count(void)
+unsigned parallel_count(void)
 {
 	cpu_set_t cpus;
 	int count = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus);
 	if (count < 1)
 		return 1;
-	return (unsigned)count < WORKERS_MAX ? (unsigned)count : WORKERS_MAX;
+	return (unsigned)count < PARALLEL_MAX ? (unsigned)count : PARALLEL_MAX;
 }
 
 static void *run_one(void *context)
 {
-	struct worker *worker = context;
-	struct workers *all = worker->all;
+	struct parallel_thread *thread = context;
+	struct parallel *all = thread->all;
 	struct error error = {0};
-	int err = all->job.body(all->job.context, worker->number, &error);
+	int err = all->job.body(all->job.context, thread->number, &error);
 	pthread_mutex_lock(&all->mutex);
 	if (err && !all->first_error.code) {
 		all->first_error = error;
@@ -49,45 +49,45 @@ static void *run_one(void *context)
 	return NULL;
 }
 
-static void start_threads(struct workers *workers)
+static void start_threads(struct parallel *threads)
 {
 	pthread_attr_t attributes;
 	pthread_attr_init(&attributes);
 	(void)pthread_attr_setstacksize(&attributes, STACK_LEN);
-	unsigned wanted = workers_count();
-	while (workers->count < wanted) {
-		struct worker *worker = &workers->worker[workers->count];
-		*worker = (struct worker){.all = workers, .number = workers->count};
-		if (pthread_create(&worker->thread, &attributes, run_one, worker) != 0)
+	unsigned wanted = parallel_count();
+	while (threads->count < wanted) {
+		struct parallel_thread *thread = &threads->thread[threads->count];
+		*thread = (struct parallel_thread){.all = threads, .number = threads->count};
+		if (pthread_create(&thread->id, &attributes, run_one, thread) != 0)
 			break;
-		workers->count++;
+		threads->count++;
 	}
 	pthread_attr_destroy(&attributes);
 }
 
-int workers_start(const struct worker_job *job, struct workers **ret_workers,
-		  struct error *error)
+int parallel_start(const struct parallel_job *job, struct parallel **ret_threads,
+		   struct error *error)
 {
-	struct workers *workers = must_calloc(1, sizeof *workers);
-	workers->job = *job;
-	pthread_mutex_init(&workers->mutex, NULL);
-	start_threads(workers);
-	if (workers->count == 0) {
-		(void)workers_join(workers, error);
+	struct parallel *threads = must_calloc(1, sizeof *threads);
+	threads->job = *job;
+	pthread_mutex_init(&threads->mutex, NULL);
+	start_threads(threads);
+	if (threads->count == 0) {
+		(void)parallel_join(threads, error);
 		return error_set(error, ERR_NO_MEMORY, "threads: none could be started");
 	}
-	*ret_workers = workers;
+	*ret_threads = threads;
 	return 0;
 }
 
-int workers_join(struct workers *workers, struct error *error)
+int parallel_join(struct parallel *threads, struct error *error)
 {
-	for (unsigned i = 0; i < workers->count; i++)
-		(void)pthread_join(workers->worker[i].thread, NULL);
-	int err = workers->first_error.code;
+	for (unsigned i = 0; i < threads->count; i++)
+		(void)pthread_join(threads->thread[i].id, NULL);
+	int err = threads->first_error.code;
 	if (err)
-		*error = workers->first_error;
-	pthread_mutex_destroy(&workers->mutex);
-	free(workers);
+		*error = threads->first_error;
+	pthread_mutex_destroy(&threads->mutex);
+	free(threads);
 	return err;
 }

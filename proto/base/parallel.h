@@ -8,23 +8,23 @@
 #include "proto/base/error.h"
 
 /* More threads than this have never been faster, and each has descriptors open. */
-#define WORKERS_MAX 16u
+#define PARALLEL_MAX 16u
 
-/* Cores that this process may use, 1 … WORKERS_MAX. */
-unsigned workers_count(void);
+/* Cores that this process may use, 1 … PARALLEL_MAX. */
+unsigned parallel_count(void);
 
-struct workers;
+struct parallel;
 
-struct worker_job {
+struct parallel_job {
 	/* Runs on each worker, numbered from 0; 0 or an error. */
 	int (*body)(void *context, unsigned worker, struct error *error);
 	void *context; /* borrowed */
 };
 
 /* Starts them; where not all can be had, fewer. ERR_NO_MEMORY: not even one. */
-int workers_start(const struct worker_job *job, struct workers **ret_workers,
-		  struct error *error);
+int parallel_start(const struct parallel_job *job, struct parallel **ret_threads,
+		   struct error *error);
 /* Waits for all, and gives back the first error. Frees. */
-int workers_join(struct workers *workers, struct error *error);
+int parallel_join(struct parallel *threads, struct error *error);
 
 #endif

@@ -26,7 +26,7 @@ static void attach_recorded(struct place *place, void (*meanwhile)(void))
 	view_table_finish(&place->tree.table);
 	place->options.keeps_record = true;
 	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat_record *record = fd < 0 ? NULL : stat_record_open(fd);
+	struct record *record = fd < 0 ? NULL : record_open(fd);
 	place->options.record = record;
 	assert_int_equal(materialise_open(&place->tree.table, &place->options,
 					  &materialise, &place->error),
@@ -40,7 +40,7 @@ static void attach_recorded(struct place *place, void (*meanwhile)(void))
 	assert_int_equal(materialise_record(materialise, NULL, &view), 0);
 	place->counts = materialise_counts(materialise);
 	materialise_close(materialise);
-	stat_record_close(record);
+	record_close(record);
 	place->options.record = NULL;
 }
 
@@ -85,12 +85,12 @@ static bool is_remembered(struct place *place, time_t age, time_t seconds_to_rea
 	read_seconds = 0;
 	assert_int_equal(place->counts.unchanged, 1);
 	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat_record *record = stat_record_open(fd);
+	struct record *record = record_open(fd);
 	assert_non_null(record);
-	uint32_t entry = stat_record_find(record, "a.txt", strlen("a.txt"));
+	uint32_t entry = record_find(record, "a.txt", strlen("a.txt"));
 	assert_int_not_equal(entry, RECORD_NONE);
-	bool remembered = stat_record_get(record, entry).trusted;
-	stat_record_close(record);
+	bool remembered = record_get(record, entry).trusted;
+	record_close(record);
 	return remembered;
 }
 

@@ -53,15 +53,15 @@ static struct record_addition named(const char *name, uint8_t type)
 				    .changed_ns = OLD_NS}}};
 }
 
-static void add_dir(struct stat_record_writer *writer, size_t depth, const char *name,
+static void add_dir(struct record_writer *writer, size_t depth, const char *name,
 		    bool listed)
 {
 	struct record_addition addition = named(name, ROW_DIRECTORY);
 	addition.entry.listed = listed;
-	stat_record_writer_add(writer, depth, &addition);
+	record_writer_add(writer, depth, &addition);
 }
 
-static void add_file(struct stat_record_writer *writer, size_t depth, const char *name)
+static void add_file(struct record_writer *writer, size_t depth, const char *name)
 {
 	static const struct unit_name units[2] = {
 		{.key = {.xxh = {{1, 2, 3}}, .len = 10}, .sha = {{4, 5}}},
@@ -72,17 +72,17 @@ static void add_file(struct stat_record_writer *writer, size_t depth, const char
 	addition.entry.in_base = true;
 	addition.units = units;
 	addition.unit_count = 2;
-	stat_record_writer_add(writer, depth, &addition);
+	record_writer_add(writer, depth, &addition);
 }
 
-static void add_link(struct stat_record_writer *writer, size_t depth, const char *name,
+static void add_link(struct record_writer *writer, size_t depth, const char *name,
 		     const char *target)
 {
 	struct record_addition addition = named(name, ROW_SYMLINK);
 	addition.entry.mode = 0777;
 	addition.entry.target = target;
 	addition.entry.target_len = strlen(target);
-	stat_record_writer_add(writer, depth, &addition);
+	record_writer_add(writer, depth, &addition);
 }
 
 static struct record_base some_base(void)
@@ -91,16 +91,16 @@ static struct record_base some_base(void)
 		.known = true, .layer = {1, 2, 3}, .digest = {{11, 12}}};
 }
 
-static void commit(struct stat_record_writer *writer)
+static void commit(struct record_writer *writer)
 {
 	struct record_base base = some_base();
-	assert_int_equal(stat_record_writer_commit(writer, &base), 0);
-	stat_record_writer_free(writer);
+	assert_int_equal(record_writer_commit(writer, &base), 0);
+	record_writer_free(writer);
 }
 
 static void write_sample(int root_fd)
 {
-	struct stat_record_writer *writer = stat_record_writer_new(root_fd, NULL, NULL);
+	struct record_writer *writer = record_writer_new(root_fd, NULL, NULL);
 	assert_non_null(writer);
 	add_dir(writer, 0, "", false);
 	add_file(writer, 1, "a");
@@ -151,14 +151,14 @@ static void seal(uint8_t *bytes, size_t len)
 }
 
 /* Its names, one a line, indented, with their ages. */
-static void assert_paths(const struct stat_record *record, const char *expected)
+static void assert_paths(const struct record *record, const char *expected)
 {
 	struct buffer text AUTO(buffer_fini) = {0};
-	for (uint32_t at = 1; at < stat_record_count(record); at++) {
-		struct record_entry entry = stat_record_get(record, at);
+	for (uint32_t at = 1; at < record_count(record); at++) {
+		struct record_entry entry = record_get(record, at);
 		size_t depth = 0;
-		for (uint32_t up = stat_record_parent(record, at); up != 0;
-		     up = stat_record_parent(record, up))
+		for (uint32_t up = record_parent(record, at); up != 0;
+		     up = record_parent(record, up))
 			depth++;
 		for (; depth > 0; depth--)
 			buffer_put(&text, "  ", 2);
@@ -176,28 +176,28 @@ static void what_is_written_is_read_back(void **state)
 {
 	struct fixture *fixture = *state;
 	write_sample(fixture->root.fd);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	assert_non_null(record);
-	assert_int_equal(stat_record_count(record), 8);
+	assert_int_equal(record_count(record), 8);
 	assert_paths(record, "a0\nd0\n  e0\n    deep0\n  empty0\nlink0\nz0\n");
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void each_field_comes_back(void **state)
 {
 	struct fixture *fixture = *state;
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL, NULL);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", true);
 	add_file(writer, 1, "f");
 	add_link(writer, 1, "l", "to");
 	commit(writer);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	assert_non_null(record);
 	struct record_base base = some_base();
-	assert_memory_equal(stat_record_base(record), &base, sizeof base);
-	assert_true(stat_record_get(record, 0).listed);
-	struct record_entry file = stat_record_get(record, 1);
+	assert_memory_equal(record_base(record), &base, sizeof base);
+	assert_true(record_get(record, 0).listed);
+	struct record_entry file = record_get(record, 1);
 	assert_true(file.trusted && file.in_base);
 	assert_int_equal(file.mode, 0644);
 	assert_int_equal(file.size, 30);
@@ -206,33 +206,33 @@ static void each_field_comes_back(void **state)
 	assert_int_equal(record_unit(&file, 1).sha.bytes[2], 9);
 	struct record_stamp stamp = named("", ROW_FILE).entry.stamp;
 	assert_true(record_stamp_equal(&file.stamp, &stamp));
-	struct record_entry link = stat_record_get(record, 2);
+	struct record_entry link = record_get(record, 2);
 	assert_int_equal(link.target_len, 2);
 	assert_memory_equal(link.target, "to", 2);
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void paths_are_found(void **state)
 {
 	struct fixture *fixture = *state;
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL, NULL);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", false);
 	add_dir(writer, 1, "a", false);
 	add_file(writer, 2, "b");
 	add_file(writer, 1, "a.b");
 	add_file(writer, 1, "c");
 	commit(writer);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
-	assert_int_equal(stat_record_find(record, "", 0), 0);
-	assert_int_equal(stat_record_find(record, "a", 1), 1);
-	assert_int_equal(stat_record_find(record, "a/b", 3), 2);
-	assert_int_equal(stat_record_find(record, "a.b", 3), 3);
-	assert_int_equal(stat_record_find(record, "c", 1), 4);
-	assert_int_equal(stat_record_find(record, "b", 1), RECORD_NONE);
-	assert_int_equal(stat_record_find(record, "a/b/c", 5), RECORD_NONE);
-	assert_int_equal(stat_record_end(record, 1), 3);
-	stat_record_close(record);
+	struct record *record = record_open(fixture->root.fd);
+	assert_int_equal(record_find(record, "", 0), 0);
+	assert_int_equal(record_find(record, "a", 1), 1);
+	assert_int_equal(record_find(record, "a/b", 3), 2);
+	assert_int_equal(record_find(record, "a.b", 3), 3);
+	assert_int_equal(record_find(record, "c", 1), 4);
+	assert_int_equal(record_find(record, "b", 1), RECORD_NONE);
+	assert_int_equal(record_find(record, "a/b/c", 5), RECORD_NONE);
+	assert_int_equal(record_end(record, 1), 3);
+	record_close(record);
 }
 
 /* ---- what is no record ---- */
@@ -245,12 +245,12 @@ static void a_flipped_bit_anywhere_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	for (size_t bit = 0; bit < len * 8; bit++) {
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		assert_null(stat_record_parse(bytes, len));
+		assert_null(record_parse(bytes, len));
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
-	struct stat_record *record = stat_record_parse(bytes, len);
+	struct record *record = record_parse(bytes, len);
 	assert_non_null(record);
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void a_cut_anywhere_is_no_record(void **state)
@@ -261,21 +261,21 @@ static void a_cut_anywhere_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	for (size_t cut = 0; cut < len; cut++) {
 		uint8_t *part AUTO_FREE = (uint8_t *)must_memdup(bytes, cut);
-		assert_null(stat_record_parse(part, cut));
+		assert_null(record_parse(part, cut));
 	}
 }
 
-static void read_all_of(const struct stat_record *record)
+static void read_all_of(const struct record *record)
 {
-	for (uint32_t at = 0; at < stat_record_count(record); at++) {
-		struct record_entry entry = stat_record_get(record, at);
-		assert_true(stat_record_end(record, at) > at);
-		assert_true(stat_record_end(record, at) <= stat_record_count(record));
-		assert_true(stat_record_parent(record, at) <= at);
+	for (uint32_t at = 0; at < record_count(record); at++) {
+		struct record_entry entry = record_get(record, at);
+		assert_true(record_end(record, at) > at);
+		assert_true(record_end(record, at) <= record_count(record));
+		assert_true(record_parent(record, at) <= at);
 		for (uint32_t i = 0; i < entry.unit_count; i++)
 			(void)record_unit(&entry, i);
 		uint32_t from = 1;
-		(void)stat_record_seek(record, &from, stat_record_count(record),
+		(void)record_seek(record, &from, record_count(record),
 				       entry.name, entry.name_len);
 	}
 }
@@ -292,10 +292,10 @@ static void a_sealed_lie_is_refused_or_harmless(void **state)
 			uint8_t *lie AUTO_FREE = (uint8_t *)must_memdup(bytes, len);
 			lie[at] ^= (uint8_t)flip;
 			seal(lie, len);
-			struct stat_record *record = stat_record_parse(lie, len);
+			struct record *record = record_parse(lie, len);
 			if (record)
 				read_all_of(record);
-			stat_record_close(record);
+			record_close(record);
 		}
 	}
 }
@@ -308,7 +308,7 @@ static void a_newer_version_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	bytes[4] = RECORD_VERSION + 1;
 	seal(bytes, len);
-	assert_null(stat_record_parse(bytes, len));
+	assert_null(record_parse(bytes, len));
 }
 
 /* The clock was set back: its times prove nothing. */
@@ -320,19 +320,19 @@ static void a_record_from_the_future_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	bytes[46] = (uint8_t)(bytes[46] + 1); /* some three days */
 	seal(bytes, len);
-	assert_null(stat_record_parse(bytes, len));
+	assert_null(record_parse(bytes, len));
 }
 
 static void entries_from_after_the_record_are_refused(void **state)
 {
 	struct fixture *fixture = *state;
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL, NULL);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, NULL, NULL);
 	struct record_addition root = named("", ROW_DIRECTORY);
 	root.entry.stamp.changed_ns = INT64_MAX;
-	stat_record_writer_add(writer, 0, &root);
+	record_writer_add(writer, 0, &root);
 	commit(writer);
-	assert_null(stat_record_open(fixture->root.fd));
+	assert_null(record_open(fixture->root.fd));
 }
 
 static void a_record_of_another_directory_is_no_record(void **state)
@@ -349,7 +349,7 @@ static void a_record_of_another_directory_is_no_record(void **state)
 	char *second AUTO_FREE = record_file(fixture);
 	int fd AUTO_FD = open(second, O_WRONLY | O_TRUNC);
 	assert_int_equal(write(fd, bytes, len), len);
-	assert_null(stat_record_open(other.fd));
+	assert_null(record_open(other.fd));
 	scratch_fini(&other);
 }
 
@@ -361,7 +361,7 @@ static void a_moved_directory_has_no_record(void **state)
 	write_sample(fd);
 	assert_int_equal(
 		renameat(fixture->root.fd, "there", fixture->root.fd, "elsewhere"), 0);
-	assert_null(stat_record_open(fd));
+	assert_null(record_open(fd));
 }
 
 /* ---- the folder ---- */
@@ -370,20 +370,20 @@ static void without_a_folder_there_is_no_writer(void **state)
 {
 	struct fixture *fixture = *state;
 	scratch_text(&fixture->cache, "baton", "in the way");
-	assert_null(stat_record_writer_new(fixture->root.fd, NULL, NULL));
+	assert_null(record_writer_new(fixture->root.fd, NULL, NULL));
 	(void)setenv("XDG_CACHE_HOME", "relative", 1);
 	(void)unsetenv("HOME");
-	assert_null(stat_record_writer_new(fixture->root.fd, NULL, NULL));
-	assert_null(stat_record_open(fixture->root.fd));
+	assert_null(record_writer_new(fixture->root.fd, NULL, NULL));
+	assert_null(record_open(fixture->root.fd));
 }
 
 static void an_unfinished_record_leaves_nothing(void **state)
 {
 	struct fixture *fixture = *state;
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL, NULL);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", false);
-	stat_record_writer_free(writer);
+	record_writer_free(writer);
 	assert_int_equal(unlinkat(fixture->cache.fd, "baton", AT_REMOVEDIR), 0);
 }
 
@@ -404,9 +404,9 @@ static void the_least_recently_used_go_first(void **state)
 	assert_int_equal(faccessat(fixture->cache.fd, "baton/0.record", F_OK, 0), -1);
 	assert_int_equal(faccessat(fixture->cache.fd, "baton/1.record", F_OK, 0), -1);
 	assert_int_equal(faccessat(fixture->cache.fd, "baton/2.record", F_OK, 0), 0);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	assert_non_null(record);
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void *write_often(void *context)
@@ -426,10 +426,10 @@ static void writers_and_readers_do_not_disturb_each_other(void **state)
 			pthread_create(&threads[i], NULL, write_often, &fixture->root.fd),
 			0);
 	for (int i = 0; i < 100; i++) {
-		struct stat_record *record = stat_record_open(fixture->root.fd);
+		struct record *record = record_open(fixture->root.fd);
 		assert_non_null(record);
-		assert_int_equal(stat_record_count(record), 8);
-		stat_record_close(record);
+		assert_int_equal(record_count(record), 8);
+		record_close(record);
 	}
 	for (int i = 0; i < 2; i++)
 		(void)pthread_join(threads[i], NULL);
@@ -438,17 +438,17 @@ static void writers_and_readers_do_not_disturb_each_other(void **state)
 /* ---- merging ---- */
 
 /* A write that looked at "d" only, and found "d/new" in it. */
-static struct stat_record *look_at_d(int root_fd, bool listed)
+static struct record *look_at_d(int root_fd, bool listed)
 {
-	struct stat_record *earlier = stat_record_open(root_fd);
-	struct stat_record_writer *writer =
-		stat_record_writer_new(root_fd, earlier, NULL);
+	struct record *earlier = record_open(root_fd);
+	struct record_writer *writer =
+		record_writer_new(root_fd, earlier, NULL);
 	add_dir(writer, 0, "", false);
 	add_dir(writer, 1, "d", listed);
 	add_file(writer, 2, "new");
 	commit(writer);
-	stat_record_close(earlier);
-	struct stat_record *record = stat_record_open(root_fd);
+	record_close(earlier);
+	struct record *record = record_open(root_fd);
 	assert_non_null(record);
 	return record;
 }
@@ -457,21 +457,21 @@ static void what_was_not_looked_at_is_kept(void **state)
 {
 	struct fixture *fixture = *state;
 	write_sample(fixture->root.fd);
-	struct stat_record *record = look_at_d(fixture->root.fd, false);
+	struct record *record = look_at_d(fixture->root.fd, false);
 	assert_paths(record, "a1\nd0\n  e1\n    deep1\n  empty1\n  new0\nlink1\nz1\n");
-	assert_true(stat_record_get(record, 1).trusted);
-	assert_int_equal(stat_record_get(record, 1).unit_count, 2);
-	assert_false(stat_record_get(record, 1).in_base);
-	stat_record_close(record);
+	assert_true(record_get(record, 1).trusted);
+	assert_int_equal(record_get(record, 1).unit_count, 2);
+	assert_false(record_get(record, 1).in_base);
+	record_close(record);
 }
 
 static void what_is_not_in_a_listed_directory_is_dropped(void **state)
 {
 	struct fixture *fixture = *state;
 	write_sample(fixture->root.fd);
-	struct stat_record *record = look_at_d(fixture->root.fd, true);
+	struct record *record = look_at_d(fixture->root.fd, true);
 	assert_paths(record, "a1\nd0\n  new0\nlink1\nz1\n");
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void what_is_never_looked_at_is_dropped_in_the_end(void **state)
@@ -479,29 +479,29 @@ static void what_is_never_looked_at_is_dropped_in_the_end(void **state)
 	struct fixture *fixture = *state;
 	write_sample(fixture->root.fd);
 	for (unsigned i = 0; i < RECORD_AGE_MAX; i++)
-		stat_record_close(look_at_d(fixture->root.fd, true));
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+		record_close(look_at_d(fixture->root.fd, true));
+	struct record *record = record_open(fixture->root.fd);
 	assert_paths(record, "a3\nd0\n  new0\nlink3\nz3\n");
-	stat_record_close(record);
+	record_close(record);
 	record = look_at_d(fixture->root.fd, true);
 	assert_paths(record, "d0\n  new0\n");
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void a_file_in_place_of_a_directory_takes_all_below_it_away(void **state)
 {
 	struct fixture *fixture = *state;
 	write_sample(fixture->root.fd);
-	struct stat_record *earlier = stat_record_open(fixture->root.fd);
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, earlier, NULL);
+	struct record *earlier = record_open(fixture->root.fd);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, earlier, NULL);
 	add_dir(writer, 0, "", false);
 	add_file(writer, 1, "d");
 	commit(writer);
-	stat_record_close(earlier);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	record_close(earlier);
+	struct record *record = record_open(fixture->root.fd);
 	assert_paths(record, "a1\nd0\nlink1\nz1\n");
-	stat_record_close(record);
+	record_close(record);
 }
 
 /* ---- views ---- */
@@ -513,7 +513,7 @@ static const struct record_view some_view = {
 	.totals = {.files = 1, .directories = 1, .symlinks = 1, .bytes = 30, .units = 2},
 };
 
-static void add_to_view(struct stat_record_writer *writer, size_t depth,
+static void add_to_view(struct record_writer *writer, size_t depth,
 			struct record_addition addition)
 {
 	static const struct unit_name units[2] = {{.key.len = 10}, {.key.len = 20}};
@@ -524,48 +524,48 @@ static void add_to_view(struct stat_record_writer *writer, size_t depth,
 	addition.unit_count = is_file ? 2 : 0;
 	addition.entry.target = "to";
 	addition.entry.target_len = 2;
-	stat_record_writer_add(writer, depth, &addition);
+	record_writer_add(writer, depth, &addition);
 }
 
 /* d/f and link; file is d/f. */
 static void write_view(const struct fixture *fixture, struct record_addition file,
 		       const struct record_base *base)
 {
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL, &some_view);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, NULL, &some_view);
 	add_to_view(writer, 0, named("", ROW_DIRECTORY));
 	add_to_view(writer, 1, named("d", ROW_DIRECTORY));
 	add_to_view(writer, 2, file);
 	add_to_view(writer, 1, named("link", ROW_SYMLINK));
-	assert_int_equal(stat_record_writer_commit(writer, base), 0);
-	stat_record_writer_free(writer);
+	assert_int_equal(record_writer_commit(writer, base), 0);
+	record_writer_free(writer);
 }
 
 /* What a write that looked at "d" and found `file` in it leaves of the view. */
 static size_t views_after(const struct fixture *fixture, bool listed,
 			  const struct record_addition *file)
 {
-	struct stat_record *earlier = stat_record_open(fixture->root.fd);
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, earlier, NULL);
+	struct record *earlier = record_open(fixture->root.fd);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, earlier, NULL);
 	add_dir(writer, 0, "", false);
 	add_dir(writer, 1, "d", listed);
 	if (file)
-		stat_record_writer_add(writer, 2, file);
+		record_writer_add(writer, 2, file);
 	commit(writer);
-	stat_record_close(earlier);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	record_close(earlier);
+	struct record *record = record_open(fixture->root.fd);
 	size_t count;
-	(void)stat_record_views(record, &count);
-	stat_record_close(record);
+	(void)record_views(record, &count);
+	record_close(record);
 	return count;
 }
 
 /* The one view that the record has, which is some_view. */
-static const struct record_view *assert_some_view(const struct stat_record *record)
+static const struct record_view *assert_some_view(const struct record *record)
 {
 	size_t count;
-	const struct record_view *view = stat_record_views(record, &count);
+	const struct record_view *view = record_views(record, &count);
 	assert_int_equal(count, 1);
 	assert_memory_equal(view, &some_view, sizeof *view);
 	return view;
@@ -575,13 +575,13 @@ static void a_view_comes_back_with_its_entries(void **state)
 {
 	struct fixture *fixture = *state;
 	write_view(fixture, named("f", ROW_FILE), NULL);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	const struct record_view *view = assert_some_view(record);
-	for (uint32_t at = 0; at < stat_record_count(record); at++) {
-		struct record_name name = stat_record_name(record, at);
+	for (uint32_t at = 0; at < record_count(record); at++) {
+		struct record_name name = record_name(record, at);
 		assert_int_equal(record_view_has(view, &name), at > 0);
 	}
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void an_aligned_base_is_a_view(void **state)
@@ -589,19 +589,19 @@ static void an_aligned_base_is_a_view(void **state)
 	struct fixture *fixture = *state;
 	struct record_base base = some_base();
 	for (int aligned = 0; aligned < 2; aligned++) {
-		struct stat_record_writer *writer =
-			stat_record_writer_new(fixture->root.fd, NULL, NULL);
+		struct record_writer *writer =
+			record_writer_new(fixture->root.fd, NULL, NULL);
 		add_dir(writer, 0, "", false);
 		add_dir(writer, 1, "above", false);
 		add_file(writer, 2, "f");
 		base.aligned = aligned;
-		assert_int_equal(stat_record_writer_commit(writer, &base), 0);
-		stat_record_writer_free(writer);
-		struct stat_record *record = stat_record_open(fixture->root.fd);
+		assert_int_equal(record_writer_commit(writer, &base), 0);
+		record_writer_free(writer);
+		struct record *record = record_open(fixture->root.fd);
 		size_t count;
-		const struct record_view *view = stat_record_views(record, &count);
+		const struct record_view *view = record_views(record, &count);
 		assert_int_equal(count, aligned);
-		struct record_name above = stat_record_name(record, 1);
+		struct record_name above = record_name(record, 1);
 		if (count == 1) {
 			assert_true(view->is_base && record_view_has(view, &above));
 			assert_true(digest_equal(&view->tag, &base.digest));
@@ -610,7 +610,7 @@ static void an_aligned_base_is_a_view(void **state)
 			assert_int_equal(view->totals.directories, 0);
 			assert_int_equal(view->totals.bytes, 30);
 		}
-		stat_record_close(record);
+		record_close(record);
 	}
 }
 
@@ -624,11 +624,11 @@ static void a_view_with_an_entry_that_is_not_trusted_is_none(void **state)
 	base.aligned = true;
 	file.entry.in_base = true;
 	write_view(fixture, file, &base);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	size_t count;
-	(void)stat_record_views(record, &count);
+	(void)record_views(record, &count);
 	assert_int_equal(count, 0);
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void a_view_stays_with_those_who_do_not_touch_it(void **state)
@@ -673,34 +673,34 @@ static void the_same_entries_get_another_view(void **state)
 {
 	struct fixture *fixture = *state;
 	write_sample(fixture->root.fd);
-	struct stat_record *before = stat_record_open(fixture->root.fd);
+	struct record *before = record_open(fixture->root.fd);
 	static const uint32_t entries[] = {2, 3, 4};
 	assert_int_equal(
-		stat_record_write_view(fixture->root.fd, before, &some_view, entries, 3),
+		record_write_view(fixture->root.fd, before, &some_view, entries, 3),
 		0);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	(void)assert_some_view(record);
-	for (uint32_t at = 0; at < stat_record_count(record); at++) {
-		struct record_entry was = stat_record_get(before, at);
-		struct record_entry is = stat_record_get(record, at);
+	for (uint32_t at = 0; at < record_count(record); at++) {
+		struct record_entry was = record_get(before, at);
+		struct record_entry is = record_get(record, at);
 		assert_int_equal(is.in_view, at >= 2 && at <= 4);
 		assert_true(was.listed == is.listed && was.in_base == is.in_base &&
 			    was.age == is.age && was.type == is.type);
 		assert_true(record_stamp_equal(&was.stamp, &is.stamp));
 	}
-	stat_record_close(before);
-	stat_record_close(record);
+	record_close(before);
+	record_close(record);
 }
 
 /* ---- believing ---- */
 
 /* A record of "f" as it is now, whenever that was. */
-static struct stat_record *record_f(const struct fixture *fixture)
+static struct record *record_f(const struct fixture *fixture)
 {
 	struct stat status;
 	assert_int_equal(fstatat(fixture->root.fd, "f", &status, AT_SYMLINK_NOFOLLOW), 0);
-	struct stat_record_writer *writer =
-		stat_record_writer_new(fixture->root.fd, NULL, NULL);
+	struct record_writer *writer =
+		record_writer_new(fixture->root.fd, NULL, NULL);
 	add_dir(writer, 0, "", false);
 	struct unit_name unit = {.key.len = (uint32_t)status.st_size};
 	struct record_addition file = named("f", ROW_FILE);
@@ -709,19 +709,19 @@ static struct stat_record *record_f(const struct fixture *fixture)
 	file.entry.stamp = record_stamp_of(&status);
 	file.units = &unit;
 	file.unit_count = 1;
-	stat_record_writer_add(writer, 1, &file);
+	record_writer_add(writer, 1, &file);
 	commit(writer);
-	struct stat_record *record = stat_record_open(fixture->root.fd);
+	struct record *record = record_open(fixture->root.fd);
 	assert_non_null(record);
 	return record;
 }
 
-static bool scout_sees_f(const struct fixture *fixture, const struct stat_record *record)
+static bool scout_sees_f(const struct fixture *fixture, const struct record *record)
 {
-	struct stat_scout scout AUTO(stat_scout_fini) = {0};
-	stat_scout_init(&scout, record, fixture->root.fd);
-	stat_scout_run(&scout, 0, stat_record_count(record));
-	return stat_scout_saw(&scout, 1, SCOUT_HOLDS);
+	struct record_scout scout AUTO(record_scout_fini) = {0};
+	record_scout_init(&scout, record, fixture->root.fd);
+	record_scout_run(&scout, 0, record_count(record));
+	return record_scout_saw(&scout, 1, SCOUT_HOLDS);
 }
 
 /* Until a write gives another change time; also for what was just made. */
@@ -746,9 +746,9 @@ static void what_is_unchanged_holds(void **state)
 	struct fixture *fixture = *state;
 	scratch_text(&fixture->root, "f", "some text");
 	let_the_clock_move(fixture);
-	struct stat_record *record = record_f(fixture);
+	struct record *record = record_f(fixture);
 	assert_true(scout_sees_f(fixture, record));
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void a_write_that_hides_its_time_is_seen(void **state)
@@ -758,11 +758,11 @@ static void a_write_that_hides_its_time_is_seen(void **state)
 	let_the_clock_move(fixture);
 	struct stat before;
 	assert_int_equal(fstatat(fixture->root.fd, "f", &before, 0), 0);
-	struct stat_record *record = record_f(fixture);
+	struct record *record = record_f(fixture);
 	scratch_text(&fixture->root, "f", "same size");
 	put_time_back(fixture, &before);
 	assert_false(scout_sees_f(fixture, record));
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void a_replaced_inode_is_seen(void **state)
@@ -772,12 +772,12 @@ static void a_replaced_inode_is_seen(void **state)
 	let_the_clock_move(fixture);
 	struct stat before;
 	assert_int_equal(fstatat(fixture->root.fd, "f", &before, 0), 0);
-	struct stat_record *record = record_f(fixture);
+	struct record *record = record_f(fixture);
 	scratch_text(&fixture->root, "g", "same size");
 	assert_int_equal(renameat(fixture->root.fd, "g", fixture->root.fd, "f"), 0);
 	put_time_back(fixture, &before);
 	assert_false(scout_sees_f(fixture, record));
-	stat_record_close(record);
+	record_close(record);
 }
 
 /* Some file systems give the number of a removed file to the next one. */
@@ -788,14 +788,14 @@ static void a_reused_inode_is_seen(void **state)
 	let_the_clock_move(fixture);
 	struct stat before;
 	assert_int_equal(fstatat(fixture->root.fd, "f", &before, 0), 0);
-	struct stat_record *record = record_f(fixture);
+	struct record *record = record_f(fixture);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(unlinkat(fixture->root.fd, "f", 0), 0);
 		scratch_text(&fixture->root, "f", "same size");
 		put_time_back(fixture, &before);
 		assert_false(scout_sees_f(fixture, record));
 	}
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void each_difference_counts(void **state)
@@ -803,8 +803,8 @@ static void each_difference_counts(void **state)
 	struct fixture *fixture = *state;
 	scratch_text(&fixture->root, "f", "some text");
 	let_the_clock_move(fixture);
-	struct stat_record *record = record_f(fixture);
-	struct record_entry entry = stat_record_get(record, 1);
+	struct record *record = record_f(fixture);
+	struct record_entry entry = record_get(record, 1);
 	struct stat now;
 	assert_int_equal(fstatat(fixture->root.fd, "f", &now, 0), 0);
 	assert_true(record_entry_holds(record, &entry, &now));
@@ -822,7 +822,7 @@ static void each_difference_counts(void **state)
 	}
 	entry.trusted = false;
 	assert_false(record_entry_holds(record, &entry, &now));
-	stat_record_close(record);
+	record_close(record);
 }
 
 static void what_is_young_is_not_settled(void **state)

@@ -214,22 +214,22 @@ static void a_repeat_that_is_none_is_sent_by_itself(void **state)
 static void units_with_one_key_and_other_bytes_stay_apart(void **state)
 {
 	(void)state;
-	struct unit_table *table = unit_table_new();
+	struct units *table = units_new();
 	struct unit_key key = {.len = 4};
 	struct error error;
 	uint32_t first, second, third;
-	assert_true(unit_table_claim(table, &key, "aaaa", &first));
-	assert_false(unit_table_claim(table, &key, "bbbb", &second));
+	assert_true(units_claim(table, &key, "aaaa", &first));
+	assert_false(units_claim(table, &key, "bbbb", &second));
 	assert_int_not_equal(first, second);
 	struct digest sha = sha256_of("aaaa", 4);
-	assert_int_equal(unit_table_held(table, first, &sha, &error), 0);
-	assert_int_equal(unit_table_settle(table), 1);
-	assert_true(unit_table_is_new(table, second));
-	assert_false(unit_table_claim(table, &key, "aaaa", &third));
+	assert_int_equal(units_held(table, first, &sha, &error), 0);
+	assert_int_equal(units_settle(table), 1);
+	assert_true(units_is_new(table, second));
+	assert_false(units_claim(table, &key, "aaaa", &third));
 	assert_int_equal(third, first);
-	assert_true(unit_table_claim(table, &key, "cccc", &third));
-	assert_int_equal(unit_table_held(table, third, &sha, &error), ERR_DAMAGED);
-	unit_table_free(table);
+	assert_true(units_claim(table, &key, "cccc", &third));
+	assert_int_equal(units_held(table, third, &sha, &error), ERR_DAMAGED);
+	units_free(table);
 }
 
 static void large_files_are_cut_and_reused_around_a_change(void **state)

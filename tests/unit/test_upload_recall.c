@@ -115,7 +115,7 @@ static void remember(struct fixture *fixture, struct persist *persist,
 		return;
 	persist_record_begin(persist, &outcome.upload, outcome.base_held);
 	persist_record_end(persist, &outcome);
-	stat_record_writer_free(take_ptr(&persist->record_writer));
+	record_writer_free(take_ptr(&persist->record_writer));
 }
 
 static void upload_as(struct fixture *fixture, struct manner manner)
@@ -131,7 +131,7 @@ static void upload_as(struct fixture *fixture, struct manner manner)
 	persist_record_open(&persist);
 	run(fixture, &persist, &manner);
 	remember(fixture, &persist, &manner);
-	stat_record_close(persist.record);
+	record_close(persist.record);
 	selection_close(&persist.selection);
 	string_list_fini(&options.arguments);
 	string_list_fini(&options.exclude);
