@@ -259,7 +259,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.record = attach->held.record,
 		.settle_from = MATERIALISE_SETTLE_FROM,
 	};
-	int err = view_request_filter(options, &attach->filter, error);
+	int err = view_question_filter(options, &attach->filter, error);
 	if (err)
 		return err;
 	attach->got_to_directory = true;
@@ -345,10 +345,10 @@ static int attach_once(struct tries *tries, struct error *error)
 						  .report = tries->report,
 						  .session = {.report = tries->report}};
 	view_table_init(&attach.table);
-	struct view_request request AUTO(view_request_fini) = {0};
+	struct view_question request AUTO(view_question_fini) = {0};
 	attach.session.connection.link.fd = -1;
 	view_held_open(&attach.held, options);
-	int err = view_request_make(options, options->dry_run ? "look" : "attach",
+	int err = view_question_make(options, options->dry_run ? "look" : "attach",
 				    &request, error);
 	if (!err)
 		err = view_session_connect(&attach.session, options, tries->deadline_ms,

@@ -251,14 +251,14 @@ int cat_run(const struct options *options, struct report *report, struct error *
 			error, ERR_USAGE,
 			"`%s`: not a path of a view; they are relative, without `..`",
 			options->arguments.items[0]);
-	struct view_request request AUTO(view_request_fini) = {0};
-	int err = view_request_make(options, "look", &request, error);
+	struct view_question request AUTO(view_question_fini) = {0};
+	int err = view_question_make(options, "look", &request, error);
 	if (err)
 		return err;
 	cat.path = path;
 	cat.unescaped = unescaped_path(path);
-	char *given AUTO_FREE = view_request_pattern(path);
-	char *meant AUTO_FREE = cat.unescaped ? view_request_pattern(cat.unescaped)
+	char *given AUTO_FREE = view_question_pattern(path);
+	char *meant AUTO_FREE = cat.unescaped ? view_question_pattern(cat.unescaped)
 					      : NULL;
 	struct text only[] = {text_of(given), text_of(meant ? meant : "")};
 	request.message.only = (struct text_list){only, meant ? 2 : 1};

@@ -50,12 +50,12 @@ static bool may_be_layer(const char *name)
 static int open_as(struct diff *diff, struct side *side, const char *layer,
 		   char *workflow, struct error *error)
 {
-	struct view_request request AUTO(view_request_fini) = {0};
+	struct view_question request AUTO(view_question_fini) = {0};
 	/* Who names two workflows need not name one of their own. */
 	struct options options = *diff->options;
 	if (!options.from_workflow)
 		options.from_workflow = workflow;
-	int err = view_request_make(&options, "look", &request, error);
+	int err = view_question_make(&options, "look", &request, error);
 	if (err)
 		return err;
 	request.message.layer = text_of(layer);

@@ -253,8 +253,8 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 	struct listing listing AUTO(listing_fini) = {.options = options,
 						     .session = {.report = report}};
 	listing.session.connection.link.fd = -1;
-	struct view_request request AUTO(view_request_fini) = {0};
-	int err = view_request_make(options, "look", &request, error);
+	struct view_question request AUTO(view_question_fini) = {0};
+	int err = view_question_make(options, "look", &request, error);
 	if (err)
 		return err;
 	struct text *globs AUTO_FREE =

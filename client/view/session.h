@@ -7,7 +7,7 @@
 
 #include "client/connection/connection.h"
 #include "client/terminal/report.h"
-#include "client/view/request.h"
+#include "client/view/question.h"
 #include "client/view/rows.h"
 #include "proto/base/error.h"
 

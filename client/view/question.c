@@ -1,4 +1,4 @@
-#include "client/view/request.h"
+#include "client/view/question.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static int put_list(const struct string_list *list, size_t most, const char *opt
 	return 0;
 }
 
-static int put_lists(const struct options *options, struct view_request *request,
+static int put_lists(const struct options *options, struct view_question *request,
 		     struct error *error)
 {
 	struct msg_attach *message = &request->message;
@@ -41,10 +41,10 @@ static int put_lists(const struct options *options, struct view_request *request
 	return err;
 }
 
-int view_request_make(const struct options *options, const char *purpose,
-		      struct view_request *ret_request, struct error *error)
+int view_question_make(const struct options *options, const char *purpose,
+		      struct view_question *ret_request, struct error *error)
 {
-	*ret_request = (struct view_request){0};
+	*ret_request = (struct view_question){0};
 	struct msg_attach *message = &ret_request->message;
 	int err = options_identity(options, false, &message->identity,
 				   &ret_request->needs, error);
@@ -60,14 +60,14 @@ int view_request_make(const struct options *options, const char *purpose,
 	return put_lists(options, ret_request, error);
 }
 
-void view_request_fini(struct view_request *request)
+void view_question_fini(struct view_question *request)
 {
 	free(request->needs);
 	free(request->from);
 	free(request->only);
 	free(request->exclude);
 	free(request->prefer);
-	*request = (struct view_request){0};
+	*request = (struct view_question){0};
 }
 
 static int add_patterns(struct glob_set *set, const struct string_list *patterns,
@@ -80,7 +80,7 @@ static int add_patterns(struct glob_set *set, const struct string_list *patterns
 	return err;
 }
 
-int view_request_filter(const struct options *options, struct glob_filter *ret_filter,
+int view_question_filter(const struct options *options, struct glob_filter *ret_filter,
 			struct error *error)
 {
 	*ret_filter = (struct glob_filter){.exclude.basename_anywhere = true};
@@ -88,7 +88,7 @@ int view_request_filter(const struct options *options, struct glob_filter *ret_f
 	return err ? err : add_patterns(&ret_filter->exclude, &options->exclude, error);
 }
 
-char *view_request_pattern(const char *path)
+char *view_question_pattern(const char *path)
 {
 	char *pattern = must_alloc(2 * strlen(path) + 1);
 	char *end = pattern;
