@@ -81,7 +81,7 @@ static int call(const char *verb, const struct baton_options *wanted, char **ret
 	int code = options_parse(&options, (int)words.count, words.items, &error);
 	struct report *report = report_new_silent();
 	if (code == 0)
-		code = options.command->run(&options, report, &error);
+		code = command_run(&options, report, &error);
 	char *json AUTO_FREE = report_take_object(report, code, &error);
 	report_free(report);
 	if (ret_error)

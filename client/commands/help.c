@@ -50,25 +50,25 @@ static void print_common_options(void)
 	}
 }
 
-static void print_own_options(const struct command *command)
+static void print_own_options(const struct verb_words *verb)
 {
 	bool begun = false;
 	for (const struct option *option = option_table; option->flag; option++) {
-		if (option_is_common(option) || !option_taken_by(option, command))
+		if (option_is_common(option) || !option_taken_by(option, verb))
 			continue;
 		if (!begun)
-			(void)printf("\noptions of baton %s:\n", command->name);
+			(void)printf("\noptions of baton %s:\n", verb->name);
 		begun = true;
 		print_option(option);
 	}
 }
 
-static void print_usage(const struct command *command)
+static void print_usage(const struct verb_words *verb)
 {
-	(void)printf("  baton %s%s%s\n", command->name,
-		     command->arguments[0] ? " [OPTION...] " : " [OPTION...]",
-		     command->arguments);
-	print_wrapped(command->summary, HELP_INDENT);
+	(void)printf("  baton %s%s%s\n", verb->name,
+		     verb->arguments[0] ? " [OPTION...] " : " [OPTION...]",
+		     verb->arguments);
+	print_wrapped(verb->summary, HELP_INDENT);
 }
 
 static void print_exit_statuses(void)
@@ -93,18 +93,18 @@ static void print_exit_statuses(void)
 static void print_all(void)
 {
 	(void)puts("Passes files between the jobs of a CI workflow.\n\ncommands:");
-	for (const struct command *command = commands; command->name; command++)
-		print_usage(command);
+	for (const struct verb_words *verb = verbs; verb->name; verb++)
+		print_usage(verb);
 	(void)puts("\n`baton help COMMAND` lists the options of a command.");
 	print_common_options();
 	print_exit_statuses();
 }
 
-static void print_command(const struct command *command)
+static void print_command(const struct verb_words *verb)
 {
 	(void)puts("usage:");
-	print_usage(command);
-	print_own_options(command);
+	print_usage(verb);
+	print_own_options(verb);
 	print_common_options();
 }
 
@@ -117,9 +117,9 @@ int help_run(const struct options *options, struct report *report, struct error 
 		return 0;
 	}
 	const char *name = options->arguments.items[0];
-	const struct command *command = command_named(name);
-	if (command) {
-		print_command(command);
+	const struct verb_words *verb = verb_named(name);
+	if (verb) {
+		print_command(verb);
 		return 0;
 	}
 	const char *nearest = suggest_command(name);

@@ -210,7 +210,7 @@ static int conflict_result(struct listing *listing, struct error *error)
 	struct msg_error message = {.conflicts = {.items = listing->conflicts,
 						  .count = listing->conflict_count},
 				    .conflict_count = count};
-	report_conflicts(listing->session.report, &message);
+	report_keep_conflicts(listing->session.report, &message);
 	return error_set(
 		error, ERR_CONFLICT,
 		"%" PRIu64 " %s: concurrent layers disagree, so an attach would "

@@ -133,9 +133,9 @@ const struct option *option_lettered(char letter)
 	return NULL;
 }
 
-bool option_taken_by(const struct option *option, const struct command *command)
+bool option_taken_by(const struct option *option, const struct verb_words *verb)
 {
-	return option->verbs & 1u << (command - commands);
+	return option->verbs & 1u << verb_number(verb);
 }
 
 bool option_is_common(const struct option *option)

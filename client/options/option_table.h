@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/commands/command.h"
+#include "client/options/options.h"
 
 struct option;
 
@@ -43,7 +43,7 @@ extern const struct option option_table[]; /* ends with a NULL flag */
 const struct option *option_named(const char *name, size_t len);
 const struct option *option_lettered(char letter);
 
-bool option_taken_by(const struct option *option, const struct command *command);
+bool option_taken_by(const struct option *option, const struct verb_words *verb);
 /* Whether every command takes it. */
 bool option_is_common(const struct option *option);
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "client/ci/ci.h"
-#include "client/commands/command.h"
 #include "client/options/identity.h"
 #include "client/options/option_prefix.h"
 #include "client/options/option_table.h"
@@ -20,8 +19,8 @@
 static unsigned count_takers(const struct option *option)
 {
 	unsigned count = 0;
-	for (const struct command *command = commands; command->name; command++)
-		count += option_taken_by(option, command);
+	for (const struct verb_words *verb = verbs; verb->name; verb++)
+		count += option_taken_by(option, verb);
 	return count;
 }
 
@@ -30,25 +29,25 @@ static void list_commands(const struct option *option, struct buffer *text)
 {
 	unsigned left = count_takers(option);
 	bool begun = false;
-	for (const struct command *command = commands; command->name; command++) {
-		if (!option_taken_by(option, command))
+	for (const struct verb_words *verb = verbs; verb->name; verb++) {
+		if (!option_taken_by(option, verb))
 			continue;
 		const char *gap = !begun ? "" : left == 1 ? " and " : ", ";
 		buffer_put(text, gap, strlen(gap));
-		buffer_put(text, command->name, strlen(command->name));
+		buffer_put(text, verb->name, strlen(verb->name));
 		begun = true;
 		left--;
 	}
 	buffer_put_u8(text, '\0');
 }
 
-static int refuse_foreign(const struct option *option, const struct command *command,
+static int refuse_foreign(const struct option *option, const struct verb_words *verb,
 			  struct error *error)
 {
 	struct buffer takers AUTO(buffer_fini) = {0};
 	list_commands(option, &takers);
 	return error_set(error, ERR_USAGE, "%s: `baton %s` does not take it; %s %s",
-			 option->flag, command->name, (const char *)takers.at,
+			 option->flag, verb->name, (const char *)takers.at,
 			 count_takers(option) == 1 ? "does" : "do");
 }
 
@@ -57,8 +56,8 @@ static int apply_line(struct options *options, const struct option_words *words,
 {
 	for (size_t i = 0; i < words->use_count; i++) {
 		const struct option_use *use = &words->uses[i];
-		if (!option_taken_by(use->option, options->command))
-			return refuse_foreign(use->option, options->command, error);
+		if (!option_taken_by(use->option, options->verb))
+			return refuse_foreign(use->option, options->verb, error);
 		int ret = use->option->set(options, use, error);
 		if (ret < 0)
 			return ret;
@@ -170,7 +169,7 @@ static int find_command(struct options *options, struct error *error)
 {
 	struct string_list *words = &options->arguments;
 	if (options->help_asked) {
-		options->command = &commands[VERB_HELP];
+		options->verb = &verbs[VERB_HELP];
 		while (words->count > 1)
 			free(words->items[--words->count]);
 		return 0;
@@ -181,8 +180,8 @@ static int find_command(struct options *options, struct error *error)
 	if (!name && words->count == 0)
 		return error_set(error, ERR_USAGE,
 				 "which command? `baton help` lists them");
-	options->command = command_named(name ? name : words->items[0]);
-	if (!options->command)
+	options->verb = verb_named(name ? name : words->items[0]);
+	if (!options->verb)
 		return refuse_command(words->items[0], error);
 	if (!name)
 		drop_first(words);
@@ -191,22 +190,22 @@ static int find_command(struct options *options, struct error *error)
 
 static int check_arguments(const struct options *options, struct error *error)
 {
-	const struct command *command = options->command;
+	const struct verb_words *verb = options->verb;
 	size_t count = options->arguments.count;
-	if (count >= command->arguments_min && count <= command->arguments_max)
+	if (count >= verb->arguments_min && count <= verb->arguments_max)
 		return 0;
-	if (count > command->arguments_max)
+	if (count > verb->arguments_max)
 		return error_set(error, ERR_USAGE,
 				 "%s: one argument too many; usage: baton %s %s",
-				 options->arguments.items[command->arguments_max],
-				 command->name, command->arguments);
+				 options->arguments.items[verb->arguments_max],
+				 verb->name, verb->arguments);
 	return error_set(error, ERR_USAGE, "an argument is missing; usage: baton %s %s",
-			 command->name, command->arguments);
+			 verb->name, verb->arguments);
 }
 
 static int check_paths(const struct options *options, struct error *error)
 {
-	if (options->command != &commands[VERB_PERSIST] || options->arguments.count > 0 ||
+	if (options->verb != &verbs[VERB_PERSIST] || options->arguments.count > 0 ||
 	    options->paths_from)
 		return 0;
 	return error_set(error, ERR_USAGE,
@@ -225,7 +224,7 @@ static void set_defaults(struct options *options)
 {
 	default_text(&options->root, ".");
 	default_text(&options->on_conflict, "error");
-	bool has_directory = options->command == &commands[VERB_ATTACH] &&
+	bool has_directory = options->verb == &verbs[VERB_ATTACH] &&
 			     options->arguments.count > 0;
 	default_text(&options->directory,
 		     has_directory ? options->arguments.items[0] : ".");
@@ -242,8 +241,8 @@ static int read_all(struct options *options, const struct option_words *words,
 	if (ret < 0 || options->help_asked || options->version_asked)
 		return ret;
 	ret = apply_line(options, words, error);
-	bool needs_identity = options->command != &commands[VERB_HELP] &&
-			      options->command != &commands[VERB_VERSION];
+	bool needs_identity = options->verb != &verbs[VERB_HELP] &&
+			      options->verb != &verbs[VERB_VERSION];
 	if (ret == 0 && needs_identity)
 		ret = apply_variables(options, words, error);
 	if (ret == 0 && needs_identity)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/options/verb.h"
 #include "proto/base/error.h"
 #include "proto/message/message.h"
 #include "proto/options/string_list.h"
@@ -33,7 +34,7 @@ enum if_changed {
 };
 
 struct options {
-	const struct command *command; /* borrowed */
+	const struct verb_words *verb; /* borrowed */
 
 	/* identity and the daemon: every command */
 	struct setting server, namespace, workflow, run, job, shard, attempt, execution;

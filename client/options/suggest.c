@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "client/commands/command.h"
 #include "client/options/option_table.h"
 #include "proto/options/nearest.h"
 
@@ -19,7 +18,7 @@ const char *suggest_command(const char *name)
 {
 	struct nearest nearest;
 	nearest_init(&nearest, name, strlen(name));
-	for (const struct command *command = commands; command->name; command++)
-		nearest_consider(&nearest, command->name);
+	for (const struct verb_words *verb = verbs; verb->name; verb++)
+		nearest_consider(&nearest, verb->name);
 	return nearest.name;
 }

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/options/options.h"
 #include "client/terminal/report_conflicts.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/options/string_list.h"
 
 struct report {
 	bool json, quiet, silent;
@@ -156,7 +156,7 @@ void report_json_warnings(struct report *report)
 	json_writer_array_end(writer);
 }
 
-void report_conflicts(struct report *report, const struct msg_error *conflict)
+void report_keep_conflicts(struct report *report, const struct msg_error *conflict)
 {
 	report_conflicts_fini(&report->conflicts);
 	report_conflicts_copy(&report->conflicts, conflict);

@@ -19,7 +19,6 @@
 #include "proto/message/message.h"
 
 struct report;
-struct options;
 
 /* With json, standard output carries the object and nothing else. */
 struct report *report_new(bool json, bool quiet);
@@ -53,7 +52,7 @@ void report_json_warnings(struct report *report);
 
 /* The conflicts of a failed attach, for the error object and the sentence's details;
  * copied. */
-void report_conflicts(struct report *report, const struct msg_error *conflict);
+void report_keep_conflicts(struct report *report, const struct msg_error *conflict);
 
 /*
  * Ends: prints the JSON object (if report_json() was asked for it), or the error: one

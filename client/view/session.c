@@ -44,7 +44,7 @@ static void keep_conflicts(struct view_session *session)
 	if (!link_last_error(&session->connection.link, &memory, &conflict))
 		return;
 	note_jobs(session, &conflict);
-	report_conflicts(session->report, &conflict);
+	report_keep_conflicts(session->report, &conflict);
 }
 
 /* ---- the view ---- */

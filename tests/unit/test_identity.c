@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "client/commands/command.h"
 #include "client/options/identity.h"
 #include "client/options/option_table.h"
 #include "proto/base/cleanup.h"

@@ -16,6 +16,7 @@
 #include "client/options/option_table.h"
 #include "client/options/options.h"
 #include "client/options/suggest.h"
+#include "client/options/verb.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -119,13 +120,13 @@ static void every_promised_option_is_in_the_table(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(promised) / sizeof(*promised); i++) {
-		const struct command *command = command_named(promised[i].command);
-		assert_non_null(command);
+		const struct verb_words *verb = verb_named(promised[i].command);
+		assert_non_null(verb);
 		for (size_t j = 0; promised[i].flags[j]; j++)
 			assert_true(
-				option_taken_by(named(promised[i].flags[j]), command));
+				option_taken_by(named(promised[i].flags[j]), verb));
 		for (size_t j = 0; j < sizeof(common) / sizeof(*common); j++)
-			assert_true(option_taken_by(named(common[j].flag), command));
+			assert_true(option_taken_by(named(common[j].flag), verb));
 	}
 }
 
@@ -176,8 +177,8 @@ static char *help_text(const char *command)
 static void help_names_every_option_that_a_command_takes(void **state)
 {
 	(void)state;
-	for (const struct command *command = commands; command->name; command++) {
-		char *text AUTO_FREE = help_text(command->name);
+	for (const struct verb_words *verb = verbs; verb->name; verb++) {
+		char *text AUTO_FREE = help_text(verb->name);
 		for (const struct option *option = option_table; option->flag; option++) {
 			char *line AUTO_FREE = NULL;
 			assert_true(asprintf(&line, "%s%s%s", option->flag,
@@ -187,7 +188,7 @@ static void help_names_every_option_that_a_command_takes(void **state)
 					     option->argument ? option->argument : "") >
 				    0);
 			assert_int_equal(strstr(text, line) != NULL,
-					 option_taken_by(option, command));
+					 option_taken_by(option, verb));
 		}
 	}
 }
@@ -289,13 +290,13 @@ static void help_and_version_may_stand_anywhere(void **state)
 {
 	(void)state;
 	assert_int_equal(PARSE("attach", "--root", "x", "-h"), 0);
-	assert_ptr_equal(options.command, &commands[VERB_HELP]);
+	assert_ptr_equal(options.verb, &verbs[VERB_HELP]);
 	assert_string_equal(options.arguments.items[0], "attach");
 	assert_int_equal(options.arguments.count, 1);
 	assert_int_equal(PARSE("--help"), 0);
 	assert_int_equal(options.arguments.count, 0);
 	assert_int_equal(PARSE("--version"), 0);
-	assert_ptr_equal(options.command, &commands[VERB_VERSION]);
+	assert_ptr_equal(options.verb, &verbs[VERB_VERSION]);
 }
 
 static void defaults_are_what_the_contract_says(void **state)

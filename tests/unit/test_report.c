@@ -201,7 +201,7 @@ static void w7_conflicts_are_grouped_by_directory(void **state)
 {
 	(void)state;
 	struct report *report = report_new(false, false);
-	report_conflicts(report, &conflict_message);
+	report_keep_conflicts(report, &conflict_message);
 	struct error error = {0};
 	int code = error_set(&error, ERR_CONFLICT, "25 paths disagree");
 	int status = report_finish(report, code, &error);
@@ -222,7 +222,7 @@ static void w7_conflicts_stand_beside_a_listing_that_is_whole(void **state)
 	struct report *report = report_new(true, false);
 	json_writer_unsigned(report_json(report), "entries", 1);
 	struct msg_error one = {.conflicts = {conflicts, 1}, .conflict_count = 1};
-	report_conflicts(report, &one);
+	report_keep_conflicts(report, &one);
 	struct error error = {0};
 	int code = error_set(&error, ERR_CONFLICT, "no");
 	(void)report_finish(report, code, &error);
