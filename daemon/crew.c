@@ -2,10 +2,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
+#include "proto/base/parallel.h"
 #include "proto/bounds.h"
 
 #define CREW_THREADS_MAX 64u
@@ -87,10 +87,8 @@ static void *crew_thread(void *context)
 
 static unsigned core_count(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	if (cores < 1)
-		return 1;
-	return cores > (long)CREW_THREADS_MAX ? CREW_THREADS_MAX : (unsigned)cores;
+	unsigned cores = parallel_cores();
+	return cores < CREW_THREADS_MAX ? cores : CREW_THREADS_MAX;
 }
 
 struct crew *crew_new(unsigned threads)

@@ -23,7 +23,7 @@ struct crew_job {
 	bool done;             /* the crew's; see crew_is_done() */
 };
 
-/* threads: 0 for as many as there are cores. Never fails but by abort. */
+/* threads: 0 for as many as parallel_cores(). Never fails but by abort. */
 struct crew *crew_new(unsigned threads);
 /* All jobs must have been waited for. */
 void crew_free(struct crew *crew);

@@ -2,12 +2,12 @@
  * when there is work for two; until then, and for small trees to the end, the calling
  * thread does it all: where others would wait for a thread to move something, it moves it
  * itself. */
-#include <sched.h>
 #include <stdlib.h>
 
 #include "client/upload/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/parallel.h"
 
 /* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
  * frame. */
@@ -189,13 +189,8 @@ void upload_take_answer_locked(struct upload *upload)
 
 static unsigned worker_count(const struct upload_request *request)
 {
-	unsigned count = request->workers;
-	cpu_set_t cores;
-	if (!count && sched_getaffinity(0, sizeof cores, &cores) == 0)
-		count = (unsigned)CPU_COUNT(&cores);
-	if (count > WORKERS_MAX)
-		count = WORKERS_MAX;
-	return count ? count : 1;
+	unsigned count = request->workers ? request->workers : parallel_cores();
+	return count < WORKERS_MAX ? count : WORKERS_MAX;
 }
 
 static int start(pthread_t *thread, void *(*run)(void *), void *context,

@@ -1,5 +1,6 @@
 #include "proto/base/parallel.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -25,13 +26,27 @@ struct parallel {
 	struct error first_error;
 };
 
+/* The mask that sched_getaffinity(2) fills has a bit for each processor the kernel could
+ * have; it refuses one that is too small. */
+#define PROCESSORS_MAX (1u << 20)
+
+unsigned parallel_cores(void)
+{
+	for (unsigned room = CPU_SETSIZE; room <= PROCESSORS_MAX; room *= 2) {
+		size_t size = CPU_ALLOC_SIZE(room);
+		cpu_set_t *cores AUTO_FREE = must_alloc(size);
+		if (sched_getaffinity(0, size, cores) == 0)
+			return (unsigned)CPU_COUNT_S(size, cores);
+		if (errno != EINVAL)
+			break;
+	}
+	return 1;
+}
+
 unsigned parallel_count(void)
 {
-	cpu_set_t cpus;
-	int count = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus);
-	if (count < 1)
-		return 1;
-	return (unsigned)count < PARALLEL_MAX ? (unsigned)count : PARALLEL_MAX;
+	unsigned cores = parallel_cores();
+	return cores < PARALLEL_MAX ? cores : PARALLEL_MAX;
 }
 
 static void *run_one(void *context)

@@ -10,7 +10,12 @@
 /* More threads than this have never been faster, and each has descriptors open. */
 #define PARALLEL_MAX 16u
 
-/* Cores that this process may use, 1 … PARALLEL_MAX. */
+/* Cores that the calling thread, and those that it starts, may use: at least 1. Not those
+ * of the machine: a container, taskset(1) or CPUAffinity= may leave it fewer, and threads
+ * beyond them take turns. */
+unsigned parallel_cores(void);
+
+/* How many threads parallel_start() starts: the same, at most PARALLEL_MAX. */
 unsigned parallel_count(void);
 
 struct parallel;

@@ -1,5 +1,7 @@
 /* The crew's jobs and permits, and the keys of running persists (rule W2). */
+#include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,6 +15,7 @@
 
 #include "daemon/crew.h"
 #include "daemon/persist_keys.h"
+#include "proto/base/cleanup.h"
 
 struct counting_job {
 	struct crew_job job;
@@ -49,6 +52,36 @@ static void every_job_runs_once_and_no_more_than_the_threads_at_a_time(void **st
 	}
 	assert_int_equal(runs, 200);
 	assert_in_range(most, 1, 3);
+	crew_free(crew);
+}
+
+static unsigned threads_of_this_process(void)
+{
+	unsigned count = 0;
+	DIR *tasks AUTO_DIR = opendir("/proc/self/task");
+	assert_non_null(tasks);
+	for (struct dirent *entry; (entry = readdir(tasks));)
+		count += entry->d_name[0] != '.';
+	return count;
+}
+
+/* The machine may have more: threads beyond these would take turns, each with its memory.
+ */
+static void threads_are_as_many_as_the_process_may_use(void **state)
+{
+	(void)state;
+	cpu_set_t all, one;
+	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	size_t first = 0;
+	while (!CPU_ISSET(first, &all))
+		first++;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	unsigned before = threads_of_this_process();
+	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	struct crew *crew = crew_new(0);
+	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+	assert_int_equal(threads_of_this_process() - before, 1);
 	crew_free(crew);
 }
 
@@ -167,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			every_job_runs_once_and_no_more_than_the_threads_at_a_time),
+		cmocka_unit_test(threads_are_as_many_as_the_process_may_use),
 		cmocka_unit_test(a_job_can_run_on_the_callers_own_thread),
 		cmocka_unit_test(who_entered_takes_a_place_of_the_crew),
 		cmocka_unit_test(w2_a_newer_session_ends_an_older_one_and_waits_for_it),
