@@ -10,8 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/server.h"
-#include "daemon/workers.h"
+#include "daemon/greeting.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
@@ -19,6 +18,7 @@
 
 /* How long a refused peer may go on sending before the connection is cut. */
 #define LINGER_MS 2000u
+#define KEEPALIVE_MS 5000u
 
 static void name_peer(struct peer *peer)
 {
@@ -66,24 +66,31 @@ static bool send_now(struct peer *peer, uint16_t type, const void *message)
 	return sent == (ssize_t)out.len;
 }
 
-/* A KEEPALIVE that finds no room is not needed: the peer has bytes to read. */
-static void say_alive(struct peer *peer)
-{
-	ssize_t sent = send(peer->fd, header_keepalive, sizeof header_keepalive,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent >= 0 && sent < (ssize_t)sizeof header_keepalive)
-		(void)shutdown(peer->fd, SHUT_RDWR);
-	peer->said_ms = uv_now(&peer->server->loop);
-}
-
-void peer_set_silent(struct peer *peer, bool silent)
-{
-	pthread_mutex_lock(&peer->voice);
-	peer->silent = silent;
-	pthread_mutex_unlock(&peer->voice);
-}
-
 /* ---- closing ---- */
+
+static void remember(struct peers *peers, struct peer *peer)
+{
+	peer->peers = peers;
+	peer->next = peers->first;
+	if (peer->next)
+		peer->next->previous = peer;
+	peers->first = peer;
+	peers->count++;
+}
+
+static void forget(struct peer *peer)
+{
+	struct peers *peers = peer->peers;
+	if (peer->previous)
+		peer->previous->next = peer->next;
+	else
+		peers->first = peer->next;
+	if (peer->next)
+		peer->next->previous = peer->previous;
+	peers->count--;
+	if (!peers->first)
+		peers->on_none(peers->context);
+}
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -91,12 +98,12 @@ static void on_closed(uv_handle_t *handle)
 	(void)close(peer->fd);
 	request_free(peer->request);
 	free(peer->payload);
-	pthread_mutex_destroy(&peer->voice);
-	server_forget_peer(peer->server, peer);
+	voice_fini(&peer->voice);
+	forget(peer);
 	free(peer);
 }
 
-void peer_close(struct peer *peer)
+static void peer_close(struct peer *peer)
 {
 	claim(peer->state != PEER_GIVEN);
 	if (peer->state == PEER_CLOSING)
@@ -112,7 +119,7 @@ static void leave(struct peer *peer)
 {
 	(void)shutdown(peer->fd, SHUT_WR);
 	peer->state = PEER_LEAVING;
-	peer->deadline_ms = uv_now(&peer->server->loop) + LINGER_MS;
+	peer->deadline_ms = uv_now(peer->peers->loop) + LINGER_MS;
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
@@ -124,13 +131,13 @@ static void drop_input(struct peer *peer)
 		peer_close(peer);
 }
 
-void peer_refuse(struct peer *peer, const struct error *error)
+static void refuse(struct peer *peer, const struct error *error)
 {
 	const char *verb = peer->request ? request_verb(peer->request) : NULL;
 	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
 				     LOG_TEXT("request", verb),
 				     LOG_TEXT("error", error_name(error->code))};
-	log_event(peer->server->log, LOG_WARNING, "refused", error->text, fields, 3);
+	log_event(peer->peers->log, LOG_WARNING, "refused", error->text, fields, 3);
 	struct msg_error refusal = {
 		.code = error_to_wire(error->code),
 		.exit = (uint64_t)error_exit_status(error->code),
@@ -141,83 +148,20 @@ void peer_refuse(struct peer *peer, const struct error *error)
 	leave(peer);
 }
 
-/* ---- greeting ---- */
-
-static bool speaks_http(const uint8_t first[4])
-{
-	static const char methods[][5] = {"GET ", "POST", "PUT ", "HEAD", "OPTI",
-					  "DELE", "CONN", "PRI ", "PATC"};
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
-		if (memcmp(first, methods[i], 4) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void answer_http(struct peer *peer)
 {
-	static const char answer[] =
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
-		"Connection: close\r\n\r\n"
-		"This is batond. It does not speak HTTP; use the baton command.\n";
-	(void)send(peer->fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	log_line(peer->server->log, LOG_INFO, "refused", "%s: an HTTP client",
+	struct text answer = greeting_http_answer();
+	(void)send(peer->fd, answer.at, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	log_line(peer->peers->log, LOG_INFO, "refused", "%s: an HTTP client",
 		 peer->label);
 	leave(peer);
 }
 
-static bool lists(const struct text_list *list, const char *word)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (text_is(list->items[i], word))
-			return true;
-	}
-	return false;
-}
-
-static int check_hello(const struct msg_hello *hello, struct error *error)
-{
-	bool common = false;
-	for (size_t i = 0; i < hello->versions.count; i++)
-		common = common || hello->versions.items[i] == PROTOCOL_VERSION;
-	if (!common)
-		return error_set(
-			error, ERR_VERSION,
-			"this daemon (batond %s) speaks protocol version %u only; "
-			"use a baton of the same release",
-			BATON_VERSION, PROTOCOL_VERSION);
-	if (!lists(&hello->hashes, "xxh3-128") || !lists(&hello->hashes, "sha256") ||
-	    !lists(&hello->codecs, "zstd"))
-		return error_set(
-			error, ERR_VERSION,
-			"this daemon needs a client with the hashes xxh3-128 and "
-			"sha256 and the codec zstd");
-	return 0;
-}
-
 static bool welcome(struct peer *peer)
 {
-	struct text hashes[] = {text_of("xxh3-128"), text_of("sha256")};
-	struct text codecs[] = {text_of("zstd")};
-	struct msg_welcome message = {
-		.version = PROTOCOL_VERSION,
-		.software = text_of("batond " BATON_VERSION),
-		.hashes = {.items = hashes, .count = 2},
-		.codecs = {.items = codecs, .count = 1},
-		.ask_window = ASK_WINDOW_UNITS,
-		.keepalive_ms = SERVER_KEEPALIVE_MS,
-		.silence_ms = peer->server->config->silence_ms,
-	};
+	struct msg_welcome message =
+		greeting_welcome(KEEPALIVE_MS, peer->peers->config->silence_ms);
 	return send_now(peer, MSG_WELCOME, &message);
-}
-
-static int greet(struct peer *peer, struct error *error)
-{
-	AUTO(message_memory_fini) struct message_memory memory = {0};
-	struct msg_hello hello;
-	int code = message_decode(&memory, MSG_HELLO, peer->payload, peer->payload_len,
-				  &hello, error);
-	return code ? code : check_hello(&hello, error);
 }
 
 /* ---- reading ---- */
@@ -228,7 +172,7 @@ static void expect_message(struct peer *peer, enum peer_state state, uint64_t pa
 	peer->header_len = 0;
 	free(take_ptr(&peer->payload));
 	peer->payload_len = 0;
-	peer->deadline_ms = uv_now(&peer->server->loop) + patience_ms;
+	peer->deadline_ms = uv_now(peer->peers->loop) + patience_ms;
 }
 
 static void on_greeting(struct peer *peer, uint16_t type)
@@ -236,16 +180,23 @@ static void on_greeting(struct peer *peer, uint16_t type)
 	struct error error = {0};
 	int code =
 		type == MSG_HELLO
-			? greet(peer, &error)
+			? greeting_check(peer->payload, peer->payload_len, &error)
 			: error_set(&error, ERR_PROTOCOL,
 				    "a connection begins with HELLO; this does not look "
 				    "like a Baton client");
 	if (code)
-		peer_refuse(peer, &error);
+		refuse(peer, &error);
 	else if (!welcome(peer))
 		peer_close(peer);
 	else
-		expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
+		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
+}
+
+static struct text lane_of(const struct request *request)
+{
+	const struct msg_identity *identity = request_identity(request);
+	return identity && identity->namespace.len ? identity->namespace
+						   : text_of("default");
 }
 
 static void on_request(struct peer *peer, uint16_t type)
@@ -254,16 +205,18 @@ static void on_request(struct peer *peer, uint16_t type)
 	int code = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
 				  &peer->request, &error);
 	if (code) {
-		peer_refuse(peer, &error);
+		refuse(peer, &error);
 		return;
 	}
 	(void)uv_poll_stop(&peer->poll);
-	peer->request->arrival = ++peer->server->arrivals;
+	peer->request->arrival = ++peer->peers->arrivals;
 	peer->state = PEER_GIVEN;
-	peer->silent = true;
-	peer->said_ms = uv_now(&peer->server->loop);
-	peer->deadline_ms = peer->said_ms + peer->server->config->queue_wait_ms;
-	workers_submit(peer->server->workers, peer);
+	voice_set_silent(&peer->voice, true);
+	peer->said_ms = uv_now(peer->peers->loop);
+	peer->deadline_ms = peer->said_ms + peer->peers->config->queue_wait_ms;
+	peer->task =
+		(struct task){.run = peer->peers->run, .lane = lane_of(peer->request)};
+	workers_submit(peer->peers->workers, &peer->task);
 }
 
 static int check_header(const struct peer *peer, const struct header *header,
@@ -292,13 +245,13 @@ static int check_header(const struct peer *peer, const struct header *header,
 static bool on_header(struct peer *peer)
 {
 	struct error error = {0};
-	if (peer->state == PEER_GREETING && speaks_http(peer->header)) {
+	if (peer->state == PEER_GREETING && greeting_is_http(peer->header)) {
 		answer_http(peer);
 		return false;
 	}
 	struct header header = header_decode(peer->header);
 	if (check_header(peer, &header, &error)) {
-		peer_refuse(peer, &error);
+		refuse(peer, &error);
 		return false;
 	}
 	peer->payload_room = header.len;
@@ -313,7 +266,7 @@ static void on_message(struct peer *peer)
 	if (peer->state == PEER_GREETING)
 		on_greeting(peer, type);
 	else if (!message_type_name(type) || type == MSG_KEEPALIVE)
-		expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
+		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
 	else
 		on_request(peer, type);
 }
@@ -364,23 +317,22 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 			;
 }
 
-void peer_open(struct server *server, int fd)
+void peer_open(struct peers *peers, int fd)
 {
 	struct peer *peer = must_calloc(1, sizeof(*peer));
-	peer->server = server;
 	peer->fd = fd;
 	/* The kernel may have no room for one more watch: then this peer is not served.
 	 */
-	if (uv_poll_init(&server->loop, &peer->poll, fd) != 0) {
+	if (uv_poll_init(peers->loop, &peer->poll, fd) != 0) {
 		(void)close(fd);
 		free(peer);
 		return;
 	}
-	pthread_mutex_init(&peer->voice, NULL);
+	voice_init(&peer->voice);
 	name_peer(peer);
-	server_remember_peer(server, peer);
+	remember(peers, peer);
 	peer->poll.data = peer;
-	expect_message(peer, PEER_GREETING, server->config->hello_ms);
+	expect_message(peer, PEER_GREETING, peers->config->hello_ms);
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
@@ -389,11 +341,11 @@ void peer_return(struct peer *peer)
 	claim(peer->state == PEER_GIVEN);
 	request_free(take_ptr(&peer->request));
 	peer->state = PEER_IDLE;
-	if (!peer->keep || server_is_stopping(peer->server)) {
+	if (!peer->keep || peer->peers->stopping) {
 		peer_close(peer);
 		return;
 	}
-	expect_message(peer, PEER_IDLE, peer->server->config->idle_ms);
+	expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
@@ -402,9 +354,9 @@ void peer_return(struct peer *peer)
 static void on_long_wait(struct peer *peer)
 {
 	peer->deadline_ms = UINT64_MAX;
-	if (!workers_withdraw(peer->server->workers, peer))
+	if (!workers_withdraw(peer->peers->workers, &peer->task))
 		return; /* a worker has it by now */
-	const struct config *config = peer->server->config;
+	const struct config *config = peer->peers->config;
 	struct error error = {0};
 	(void)error_set(
 		&error, ERR_BUSY,
@@ -413,7 +365,7 @@ static void on_long_wait(struct peer *peer)
 		(unsigned long long)config->sessions,
 		(double)config->queue_wait_ms / 1000.0);
 	peer->state = PEER_IDLE;
-	peer_refuse(peer, &error);
+	refuse(peer, &error);
 }
 
 static void on_impatience(struct peer *peer)
@@ -423,23 +375,53 @@ static void on_impatience(struct peer *peer)
 		on_long_wait(peer);
 	} else if (peer->state == PEER_GREETING) {
 		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %.3g s",
-				(double)peer->server->config->hello_ms / 1000.0);
-		peer_refuse(peer, &error);
+				(double)peer->peers->config->hello_ms / 1000.0);
+		refuse(peer, &error);
 	} else {
 		peer_close(peer);
 	}
 }
 
-void peer_tick(struct peer *peer, uint64_t now_ms)
+static void tick(struct peer *peer, uint64_t now_ms)
 {
 	if (peer->state == PEER_CLOSING)
 		return;
-	if (peer->state == PEER_GIVEN && now_ms - peer->said_ms >= SERVER_KEEPALIVE_MS) {
-		pthread_mutex_lock(&peer->voice);
-		if (peer->silent)
-			say_alive(peer);
-		pthread_mutex_unlock(&peer->voice);
-	}
+	if (peer->state == PEER_GIVEN && now_ms - peer->said_ms >= KEEPALIVE_MS &&
+	    voice_keep_alive(&peer->voice, peer->fd))
+		peer->said_ms = now_ms;
 	if (now_ms >= peer->deadline_ms)
 		on_impatience(peer);
+}
+
+void peers_tick(struct peers *peers)
+{
+	uint64_t now_ms = uv_now(peers->loop);
+	for (struct peer *peer = peers->first, *next; peer; peer = next) {
+		next = peer->next;
+		tick(peer, now_ms);
+	}
+}
+
+/* ---- stopping ---- */
+
+static void dismiss(struct peer *peer)
+{
+	struct error error = {0};
+	(void)error_set(&error, ERR_SHUTDOWN, "the daemon is shutting down");
+	if (peer->state == PEER_GIVEN &&
+	    workers_withdraw(peer->peers->workers, &peer->task)) {
+		peer->state = PEER_IDLE;
+		refuse(peer, &error);
+	} else if (peer->state != PEER_GIVEN) {
+		peer_close(peer);
+	}
+}
+
+void peers_stop(struct peers *peers)
+{
+	peers->stopping = true;
+	for (struct peer *peer = peers->first, *next; peer; peer = next) {
+		next = peer->next;
+		dismiss(peer);
+	}
 }

@@ -9,17 +9,23 @@
  *             closing at once would reset a TCP connection and lose the ERROR
  *   CLOSING   the loop is closing its handle
  *
- * All functions belong to the loop's thread, but for peer_set_silent().
+ * All functions belong to the loop's thread. Which daemon it is, and what its requests
+ * do, is not known here: struct peers says who runs them.
  */
 #ifndef BATON_DAEMON_PEER_H
 #define BATON_DAEMON_PEER_H
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/config.h"
+#include "daemon/log.h"
 #include "daemon/request.h"
+#include "daemon/voice.h"
+#include "daemon/workers.h"
 #include "proto/bounds.h"
 
 enum peer_state {
@@ -32,10 +38,27 @@ enum peer_state {
 
 #define PEER_LABEL_SIZE 80u
 
+/* All connections, and what they share. */
+struct peers {
+	uv_loop_t *loop;             /* borrowed */
+	const struct config *config; /* borrowed */
+	const struct log *log;       /* borrowed */
+	struct workers *workers;     /* borrowed */
+	/* Runs peer->request on a worker's thread, and sets peer->keep. */
+	void (*run)(struct task *task, int wake_fd);
+	/* The last connection is closed. */
+	void (*on_none)(void *context);
+	void *context;
+	struct peer *first;
+	_Atomic uint64_t count;
+	uint64_t arrivals; /* requests given to the workers so far */
+	bool stopping;     /* no connection is to carry another request */
+};
+
 struct peer {
-	struct server *server;        /* borrowed */
-	struct peer *previous, *next; /* in the server's list */
-	struct peer *queue_next;      /* in the workers' lists */
+	struct peers *peers;          /* borrowed */
+	struct peer *previous, *next; /* of all peers */
+	struct task task;             /* its request's */
 	int fd;                       /* owned */
 	uv_poll_t poll;
 	enum peer_state state;
@@ -48,24 +71,23 @@ struct peer {
 	uint32_t payload_len, payload_room;
 	struct request *request; /* owned; GIVEN */
 	bool keep; /* set by the worker: the connection may carry another request */
-	pthread_mutex_t voice; /* guards silent, and sending while silent */
-	bool silent; /* the worker says nothing for a while: the loop keeps it alive */
-	bool local;  /* a Unix socket: compressing for it does not pay */
+	struct voice voice;
+	bool local;                  /* a Unix socket */
 	char label[PEER_LABEL_SIZE]; /* "unix uid 0", "tcp 127.0.0.1:4711" */
 };
 
+static inline struct peer *peer_of(struct task *task)
+{
+	return (struct peer *)((char *)task - offsetof(struct peer, task));
+}
+
 /* Takes ownership of fd and begins to read. */
-void peer_open(struct server *server, int fd);
+void peer_open(struct peers *peers, int fd);
 /* A worker has ended its request: closes, or reads the next one. */
 void peer_return(struct peer *peer);
-/* Sends an ERROR if there is room for it, logs that, and closes when the peer has, or
- * soon. */
-void peer_refuse(struct peer *peer, const struct error *error);
-void peer_close(struct peer *peer);
+/* Ends waiting: what has not begun is refused, what runs may finish. */
+void peers_stop(struct peers *peers);
 /* Deadlines and KEEPALIVEs; called a few times a second. */
-void peer_tick(struct peer *peer, uint64_t now_ms);
-
-/* From the worker: while silent, the loop sends KEEPALIVEs in its place. */
-void peer_set_silent(struct peer *peer, bool silent);
+void peers_tick(struct peers *peers);
 
 #endif

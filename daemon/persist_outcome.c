@@ -1,13 +1,12 @@
 #include "daemon/persist_outcome.h"
-#include "daemon/history/names.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/history/names.h"
 #include "daemon/layer_message.h"
-#include "daemon/server.h"
 #include "daemon/view/view.h"
-#include "daemon/workers.h"
 #include "daemon/workspace/overlap.h"
 #include "daemon/workspace/tree.h"
 #include "proto/base/cleanup.h"
@@ -15,6 +14,13 @@
 #define WARNING_SIZE 1000u
 #define INTERRUPT_EVERY 4096u /* rows */
 #define WARNINGS_MAX 3u
+
+/* Whether the session is to end. */
+static bool is_woken(int wake_fd)
+{
+	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+	return poll(&wake, 1, 0) > 0;
+}
 
 static uint32_t position_of(const struct catalogue_history *history, int64_t layer_id)
 {
@@ -153,8 +159,7 @@ static int find_conflict(struct session *session, struct tree *tree, uint32_t ow
 	struct merged_row row;
 	int code;
 	for (uint64_t rows = 1; (code = tree_next(tree, &row, error)) == 1; rows++) {
-		if (rows % INTERRUPT_EVERY == 0 &&
-		    workers_are_interrupted(session->server->workers))
+		if (rows % INTERRUPT_EVERY == 0 && is_woken(session->wake_fd))
 			return 0; /* the layer is committed: only the warning is lost */
 		if (!row.conflict ||
 		    !takes_part(row.conflict_sources, row.conflict_source_count, own,
@@ -188,7 +193,7 @@ static int open_layer(const struct outlook *outlook, uint32_t position,
 		      struct error *error)
 {
 	uint32_t layer = outlook->view->layers[position].layer;
-	return layer_reader_open(outlook->session->server->store,
+	return layer_reader_open(outlook->session->services->store,
 				 outlook->now->records[layer].id, scratch, ret_reader,
 				 error);
 }
@@ -200,12 +205,12 @@ static int find_overlap(const struct outlook *outlook, struct overlap *overlap,
 {
 	struct layer_reader *own = NULL;
 	struct layer_scratch *scratch =
-		layer_scratch_new(outlook->session->server->store);
+		layer_scratch_new(outlook->session->services->store);
 	int code = open_layer(outlook, outlook->own, scratch, &own, error);
 	for (uint32_t i = 0; code == 0 && i < outlook->view->layer_count; i++) {
 		struct layer_reader *other = NULL;
 		if (!is_concurrent(outlook->view, i, outlook->own) ||
-		    workers_are_interrupted(outlook->session->server->workers))
+		    is_woken(outlook->session->wake_fd))
 			continue;
 		code = open_layer(outlook, i, scratch, &other, error);
 		if (code == 0)
@@ -233,7 +238,7 @@ static int foresee(const struct outlook *outlook, char **ret_sentence,
 	};
 	struct tree *tree = NULL;
 	struct coming coming = {0};
-	code = tree_open(session->server->store, outlook->now, outlook->view, &options,
+	code = tree_open(session->services->store, outlook->now, outlook->view, &options,
 			 &tree, error);
 	if (code == 0)
 		code = find_conflict(session, tree, outlook->own, &coming, error);
@@ -258,7 +263,7 @@ static bool has_concurrent(const struct outlook *outlook)
 static int warn_if_conflicting(const struct outlook *outlook,
 			       struct msg_committed *message, struct error *error)
 {
-	struct crew *crew = outlook->session->server->crew;
+	struct crew *crew = outlook->session->services->crew;
 	char *sentence = NULL;
 	if (!has_concurrent(outlook))
 		return 0;
@@ -278,7 +283,7 @@ int persist_outcome(struct session *session, const struct contact *contact,
 	/* What the messages borrow from this history lives in the arena. */
 	AUTO(catalogue_history_fini) struct catalogue_history now = {0};
 	AUTO(view_fini) struct view view = {0};
-	struct catalogue *catalogue = store_catalogue(session->server->store);
+	struct catalogue *catalogue = store_catalogue(session->services->store);
 	message->warnings.items =
 		message_arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
 	int code = catalogue_history_load(catalogue, contact, &now, error);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,30 +14,16 @@
 #include "daemon/notify.h"
 #include "daemon/peer.h"
 #include "daemon/persist_keys.h"
+#include "daemon/session_run.h"
 #include "daemon/workers.h"
 #include "proto/base/bytes.h"
 
 #define TICK_MS 250u
 #define RETENTION_EVERY_MS 3600000u
 
-void server_wake(struct server *server)
-{
-	(void)uv_async_send(&server->wake);
-}
-
-bool server_is_stopping(const struct server *server)
+static bool is_stopping(const struct server *server)
 {
 	return server->stop_by_ms != 0;
-}
-
-void server_remember_peer(struct server *server, struct peer *peer)
-{
-	peer->previous = NULL;
-	peer->next = server->peers;
-	if (peer->next)
-		peer->next->previous = peer;
-	server->peers = peer;
-	server->peer_count++;
 }
 
 /* ---- listening ---- */
@@ -45,7 +32,7 @@ static void on_connection(uv_poll_t *poll, int status, int events);
 
 static void listener_resume(struct listener *listener)
 {
-	if (listener->polling || listener->fd < 0 || server_is_stopping(listener->server))
+	if (listener->polling || listener->fd < 0 || is_stopping(listener->server))
 		return;
 	listener->polling = true;
 	claim(uv_poll_start(&listener->poll, UV_READABLE, on_connection) == 0);
@@ -61,13 +48,13 @@ static void listener_pause(struct listener *listener)
 static bool accept_one(struct listener *listener)
 {
 	struct server *server = listener->server;
-	if (server->peer_count >= server->config->connections) {
+	if (server->peers.count >= server->config->connections) {
 		listener_pause(listener); /* resumed by the next tick */
 		return false;
 	}
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
-		peer_open(server, fd);
+		peer_open(&server->peers, fd);
 		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -156,30 +143,11 @@ static void close_handles(struct server *server)
 	uv_close((uv_handle_t *)&server->wake, NULL);
 }
 
-void server_forget_peer(struct server *server, struct peer *peer)
+static void on_no_peers(void *context)
 {
-	if (peer->previous)
-		peer->previous->next = peer->next;
-	else
-		server->peers = peer->next;
-	if (peer->next)
-		peer->next->previous = peer->previous;
-	server->peer_count--;
-	if (server_is_stopping(server) && !server->peers)
+	struct server *server = context;
+	if (is_stopping(server))
 		close_handles(server);
-}
-
-/* What has not begun is refused; what runs may finish. */
-static void dismiss(struct peer *peer)
-{
-	struct error error = {0};
-	(void)error_set(&error, ERR_SHUTDOWN, "the daemon is shutting down");
-	if (peer->state == PEER_GIVEN && workers_withdraw(peer->server->workers, peer)) {
-		peer->state = PEER_IDLE;
-		peer_refuse(peer, &error);
-	} else if (peer->state != PEER_GIVEN) {
-		peer_close(peer);
-	}
 }
 
 static void begin_stop(struct server *server, const char *why)
@@ -190,18 +158,15 @@ static void begin_stop(struct server *server, const char *why)
 		 why, figures.running);
 	notify_state("STOPPING=1");
 	listeners_close(server);
-	for (struct peer *peer = server->peers, *next; peer; peer = next) {
-		next = peer->next;
-		dismiss(peer);
-	}
-	if (!server->peers)
+	peers_stop(&server->peers);
+	if (!server->peers.first)
 		close_handles(server);
 }
 
 static void on_stop_signal(uv_signal_t *handle, int number)
 {
 	struct server *server = handle->data;
-	if (server_is_stopping(server))
+	if (is_stopping(server))
 		workers_interrupt(server->workers);
 	else
 		begin_stop(server, strsignal(number));
@@ -223,11 +188,18 @@ static void on_store_note(void *context, const char *sentence)
 	log_line(server->log, LOG_INFO, "store", "%s", sentence);
 }
 
+/* From a worker's thread, while a request of its own keeps the loop alive. */
+static void on_task_ended(void *context)
+{
+	struct server *server = context;
+	(void)uv_async_send(&server->wake);
+}
+
 static void on_wake(uv_async_t *handle)
 {
 	struct server *server = handle->data;
-	for (struct peer *peer; (peer = workers_take_ended(server->workers));)
-		peer_return(peer);
+	for (struct task *task; (task = workers_take_ended(server->workers));)
+		peer_return(peer_of(task));
 }
 
 /* Asked on every tick: a contact, an attach or retention can fail to write as well as a
@@ -237,7 +209,7 @@ static void end_if_store_failed(struct server *server)
 	if (server->exit_status || !store_is_read_only(server->store))
 		return;
 	server->exit_status = 1;
-	if (!server_is_stopping(server))
+	if (!is_stopping(server))
 		begin_stop(server, "the store is read-only after a failed write");
 	workers_interrupt(server->workers);
 }
@@ -270,14 +242,14 @@ static void on_retention_done(uv_work_t *work, int status)
 	(void)status;
 	struct server *server = work->data;
 	server->retention_running = false;
-	if (server_is_stopping(server) && !server->peers)
+	if (is_stopping(server) && !server->peers.first)
 		close_handles(server);
 }
 
 static void retention_tick(struct server *server, uint64_t now_ms)
 {
 	if (server->config->retention_ms == 0 || server->retention_running ||
-	    server_is_stopping(server) || now_ms < server->retention_due_ms)
+	    is_stopping(server) || now_ms < server->retention_due_ms)
 		return;
 	server->retention_due_ms = now_ms + RETENTION_EVERY_MS;
 	server->retention_work.data = server;
@@ -290,13 +262,10 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct server *server = timer->data;
 	uint64_t now_ms = uv_now(&server->loop);
-	for (struct peer *peer = server->peers, *next; peer; peer = next) {
-		next = peer->next;
-		peer_tick(peer, now_ms);
-	}
+	peers_tick(&server->peers);
 	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
 		listener_resume(&server->listeners[i]);
-	if (server_is_stopping(server) && now_ms >= server->stop_by_ms)
+	if (is_stopping(server) && now_ms >= server->stop_by_ms)
 		workers_interrupt(server->workers);
 	end_if_store_failed(server);
 	retention_tick(server, now_ms);
@@ -382,6 +351,67 @@ static uint64_t clock_ms(clockid_t id)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* ---- who knows whom ---- */
+
+static struct daemon_figures figures_of(void *context)
+{
+	const struct server *server = context;
+	struct workers_figures workers = workers_figures(server->workers);
+	return (struct daemon_figures){
+		.started_ms = server->started_ms,
+		.uptime_ms = clock_ms(CLOCK_MONOTONIC) - server->started_mono_ms,
+		.connections = server->peers.count,
+		.running = workers.running,
+		.waiting = workers.waiting,
+	};
+}
+
+/* 0 in the configuration is endless patience. */
+static int silence_of(const struct config *config)
+{
+	if (config->silence_ms == 0)
+		return -1;
+	return config->silence_ms > INT_MAX ? INT_MAX : (int)config->silence_ms;
+}
+
+/* On a worker's thread. */
+static void run_request(struct task *task, int wake_fd)
+{
+	struct peer *peer = peer_of(task);
+	const struct server *server = peer->peers->context;
+	const struct session_call call = {
+		.request = peer->request,
+		.voice = &peer->voice,
+		.fd = peer->fd,
+		.label = peer->label,
+		.local = peer->local,
+		.silence_ms = silence_of(server->config),
+	};
+	peer->keep = session_run(&server->services, &call, wake_fd);
+}
+
+static void wire(struct server *server)
+{
+	server->peers = (struct peers){
+		.loop = &server->loop,
+		.config = server->config,
+		.log = server->log,
+		.workers = server->workers,
+		.run = run_request,
+		.on_none = on_no_peers,
+		.context = server,
+	};
+	server->services = (struct services){
+		.store = server->store,
+		.crew = server->crew,
+		.keys = server->keys,
+		.log = server->log,
+		.data = server->config->data,
+		.figures = figures_of,
+		.context = server,
+	};
+}
+
 static void server_fini(struct server *server)
 {
 	workers_free(server->workers);
@@ -415,7 +445,8 @@ int server_run(const struct config *config)
 	}
 	server->crew = crew_new(0);
 	server->keys = persist_keys_new();
-	server->workers = workers_new(server, (unsigned)config->sessions);
+	server->workers = workers_new((unsigned)config->sessions, on_task_ended, server);
+	wire(server);
 	run_loop(server);
 	server_fini(server);
 	if (server->exit_status == 0 && store_is_read_only(server->store))

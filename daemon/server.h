@@ -11,7 +11,6 @@
 #ifndef BATON_DAEMON_SERVER_H
 #define BATON_DAEMON_SERVER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -20,15 +19,11 @@
 #include "daemon/crew.h"
 #include "daemon/listen_fds.h"
 #include "daemon/log.h"
+#include "daemon/peer.h"
+#include "daemon/services.h"
 #include "daemon/store/store.h"
 #include "proto/base/error.h"
 #include "proto/link/address.h"
-
-#define SERVER_KEEPALIVE_MS 5000u
-
-struct peer;
-struct workers;
-struct persist_keys;
 
 struct listener {
 	struct server *server; /* borrowed */
@@ -55,10 +50,9 @@ struct server {
 	uv_work_t retention_work;
 	bool retention_running;
 	uint64_t retention_due_ms;
-	struct peer *peers; /* all connections */
-	_Atomic uint64_t peer_count;
-	uint64_t arrivals;   /* requests given to the workers so far */
-	uint64_t started_ms; /* Unix time */
+	struct peers peers;
+	struct services services; /* what sessions may use */
+	uint64_t started_ms;      /* Unix time */
 	uint64_t started_mono_ms;
 	uint64_t stop_by_ms; /* loop time; 0 while running */
 	bool closing_handles;
@@ -68,14 +62,5 @@ struct server {
 /* Opens the store, listens, runs until told to stop, closes everything. Returns the exit
  * status; errors were logged. */
 int server_run(const struct config *config);
-
-/* From any thread, while a request of its own keeps the loop alive: the loop looks at
- * what has ended. */
-void server_wake(struct server *server);
-bool server_is_stopping(const struct server *server); /* loop */
-
-/* The loop's list of connections. */
-void server_remember_peer(struct server *server, struct peer *peer);
-void server_forget_peer(struct server *server, struct peer *peer);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * A session: one request on a worker thread, in straight-line code (PROTOCOL.md §5, §6).
- * The program counter is the state; back-pressure is the kernel's.
+ * The program counter is the state; back-pressure is the kernel's. run.h begins and ends
+ * it; what follows here is what its verbs share.
  */
 #ifndef BATON_DAEMON_SESSION_H
 #define BATON_DAEMON_SESSION_H
@@ -9,18 +10,18 @@
 #include <stdint.h>
 
 #include "daemon/request.h"
+#include "daemon/services.h"
 #include "daemon/store/catalogue.h"
+#include "daemon/voice.h"
 #include "proto/link/link.h"
 
-struct server;
-struct peer;
-
 struct session {
-	struct server *server;   /* borrowed */
-	struct peer *peer;       /* borrowed */
-	struct request *request; /* borrowed */
+	const struct services *services; /* borrowed */
+	struct request *request;         /* borrowed */
+	struct voice *voice;             /* borrowed */
 	struct link link;
-	int wake_fd; /* borrowed */
+	int wake_fd; /* borrowed; readable: the session is to end */
+	bool local;  /* a Unix socket: compressing for it does not pay */
 	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end.
 	 */
 	struct msg_error details;
@@ -30,10 +31,6 @@ struct session {
 	char layer[LAYER_ID_TEXT_SIZE];
 	uint64_t files, bytes, new_bytes;
 };
-
-/* Runs the peer's request to its end, sends an ERROR if it fails, writes one line to the
- * log, and says in peer->keep whether the connection may carry another request. */
-void session_run(struct server *server, struct peer *peer, int wake_fd);
 
 /* The verbs. A return of 0 means that the client has all it asked for. */
 int session_persist(struct session *session, struct error *error);

@@ -9,8 +9,6 @@
 
 #include "daemon/history/names.h"
 #include "daemon/layer_message.h"
-#include "daemon/peer.h"
-#include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/session_view.h"
 #include "daemon/workspace/frame_plan.h"
@@ -147,7 +145,7 @@ static int gather_rows(struct attach *attach, struct error *error)
 
 static int stream_rows(struct attach *attach, struct error *error)
 {
-	struct crew *crew = attach->session->server->crew;
+	struct crew *crew = attach->session->services->crew;
 	int code = 1;
 	while (code == 1) {
 		int silent = session_begin_silence(attach->session, error);
@@ -334,7 +332,7 @@ static int record(struct attach *attach, struct error *error)
 	int code = session_begin_silence(session, error);
 	if (code)
 		return code;
-	code = catalogue_record_attach(store_catalogue(session->server->store),
+	code = catalogue_record_attach(store_catalogue(session->services->store),
 				       &view->contact, ids, view->view.layer_count,
 				       error);
 	session_end_silence(session);
@@ -412,7 +410,7 @@ static int open_tree(struct attach *attach, struct error *error)
 	int code = session_begin_silence(session, error);
 	if (code)
 		return code;
-	code = tree_open(session->server->store, &view->history, &view->view,
+	code = tree_open(session->services->store, &view->history, &view->view,
 			 &view->options, &attach->tree, error);
 	session_end_silence(session);
 	return code;
@@ -445,7 +443,7 @@ static int attach_view(struct session *session, struct session_view *view,
 	AUTO(attach_fini) struct attach attach = {.session = session, .view = view};
 	attach.previous = must_alloc(PATH_LEN_MAX);
 	attach.plan = frame_plan_new();
-	if (!session->peer->local)
+	if (!session->local)
 		attach.codec = codec_new(1);
 	int code = view->view.layer_count ? open_tree(&attach, error) : 0;
 	if (code == 0)

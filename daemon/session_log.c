@@ -3,7 +3,6 @@
 
 #include "daemon/history/names.h"
 #include "daemon/layer_message.h"
-#include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
@@ -14,7 +13,7 @@ static int load_history(struct session *session, struct catalogue_history *histo
 			struct error *error)
 {
 	const struct msg_log *log = &session->request->log;
-	struct catalogue *catalogue = store_catalogue(session->server->store);
+	struct catalogue *catalogue = store_catalogue(session->services->store);
 	if (log->from_workflow.len)
 		return catalogue_workflow_history(catalogue, log->identity.namespace,
 						  log->from_workflow, history, error);

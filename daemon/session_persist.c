@@ -9,10 +9,8 @@
 #include <sys/socket.h>
 
 #include "daemon/layer_message.h"
-#include "daemon/peer.h"
 #include "daemon/persist_keys.h"
 #include "daemon/persist_outcome.h"
-#include "daemon/server.h"
 #include "daemon/session.h"
 #include "daemon/session_view.h"
 #include "daemon/store/transaction.h"
@@ -54,7 +52,7 @@ struct persist {
 
 static void persist_fini(struct persist *persist)
 {
-	struct crew *crew = persist->session->server->crew;
+	struct crew *crew = persist->session->services->crew;
 	for (; persist->job_count; persist->job_count--) {
 		struct unit_job *job = persist->jobs[persist->first_job];
 		crew_wait(crew, &job->job);
@@ -143,7 +141,7 @@ static int64_t find_in_history(const struct persist *persist, struct text base)
 static int64_t find_in_namespace(const struct persist *persist, struct text base)
 {
 	const struct msg_persist *request = &persist->session->request->persist;
-	struct catalogue *catalogue = store_catalogue(persist->session->server->store);
+	struct catalogue *catalogue = store_catalogue(persist->session->services->store);
 	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
 	uint32_t position;
 	struct error ignored;
@@ -276,7 +274,7 @@ static int store_units(struct persist *persist, const struct unit_job *job,
 static int finish_job(struct persist *persist, struct error *error)
 {
 	struct unit_job *job = persist->jobs[persist->first_job];
-	crew_wait(persist->session->server->crew, &job->job);
+	crew_wait(persist->session->services->crew, &job->job);
 	persist->first_job = (persist->first_job + 1) % JOBS_MAX;
 	persist->job_count--;
 	int code = job->code;
@@ -314,15 +312,15 @@ static int on_units(struct persist *persist, struct link_message *message,
 	persist->jobs[at] = job;
 	persist->job_count++;
 	if (is_small)
-		crew_run(persist->session->server->crew, &job->job);
+		crew_run(persist->session->services->crew, &job->job);
 	else
-		crew_submit(persist->session->server->crew, &job->job);
+		crew_submit(persist->session->services->crew, &job->job);
 	return is_small ? finish_job(persist, error) : 0;
 }
 
 static bool is_job_done(const struct persist *persist)
 {
-	return crew_is_done(persist->session->server->crew,
+	return crew_is_done(persist->session->services->crew,
 			    &persist->jobs[persist->first_job]->job);
 }
 
@@ -374,7 +372,7 @@ static void add_outcome(struct persist *persist, int64_t layer_id,
 	if (session_begin_silence(session, &ignored))
 		return;
 	if (persist_outcome(session, &persist->contact, layer_id, reply, &ignored))
-		log_line(session->server->log, LOG_WARNING, "persist",
+		log_line(session->services->log, LOG_WARNING, "persist",
 			 "after layer %s: %s", session->layer, ignored.text);
 	session_end_silence(session);
 }
@@ -485,7 +483,7 @@ static int check_room(const struct persist *persist, struct error *error)
 static int persist_with_key(struct persist *persist, struct error *error)
 {
 	struct session *session = persist->session;
-	struct store *store = session->server->store;
+	struct store *store = session->services->store;
 	struct layer_record record = {0};
 	int found = catalogue_find_key(store_catalogue(store),
 				       persist->contact.execution_id, persist->key.key,
@@ -521,7 +519,7 @@ static int enter_key(struct persist *persist, struct error *error)
 	persist->key.wake_fd = session->wake_fd;
 	persist->key.arrival = session->request->arrival;
 	memcpy(persist->key.key, session->request->persist.key.at, KEY_LEN);
-	bool entered = persist_claim_enter(session->server->keys, &persist->key);
+	bool entered = persist_claim_enter(session->services->keys, &persist->key);
 	session_end_silence(session);
 	return entered ? 0 : superseded(error);
 }
@@ -529,7 +527,7 @@ static int enter_key(struct persist *persist, struct error *error)
 int session_persist(struct session *session, struct error *error)
 {
 	AUTO(persist_fini) struct persist persist = {.session = session};
-	struct catalogue *catalogue = store_catalogue(session->server->store);
+	struct catalogue *catalogue = store_catalogue(session->services->store);
 	const struct contact_request request =
 		contact_of(&session->request->persist.identity, CONTACT_PERSIST);
 	int code = catalogue_contact(catalogue, &request, &persist.contact,
@@ -540,9 +538,9 @@ int session_persist(struct session *session, struct error *error)
 		return code;
 	code = persist_with_key(&persist, error);
 	bool taken_over =
-		persist_claim_is_superseded(session->server->keys, &persist.key);
+		persist_claim_is_superseded(session->services->keys, &persist.key);
 	/* The transaction ends before the key is free for the next session. */
 	transaction_free(take_ptr(&persist.transaction));
-	persist_claim_leave(session->server->keys, &persist.key);
+	persist_claim_leave(session->services->keys, &persist.key);
 	return code == ERR_INTERRUPTED && taken_over ? superseded(error) : code;
 }

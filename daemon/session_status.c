@@ -1,12 +1,8 @@
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "daemon/peer.h"
-#include "daemon/server.h"
 #include "daemon/session.h"
-#include "daemon/workers.h"
 #include "proto/base/cleanup.h"
 
 /* RssAnon of this process in bytes; 0 where /proc does not tell. */
@@ -22,31 +18,23 @@ static uint64_t anonymous_memory(void)
 	return 0;
 }
 
-static uint64_t uptime_ms(const struct server *server)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 -
-	       server->started_mono_ms;
-}
-
 int session_status(struct session *session, struct error *error)
 {
-	struct server *server = session->server;
+	const struct services *services = session->services;
 	struct store_figures store;
-	int code = store_figures(server->store, &store, error);
+	int code = store_figures(services->store, &store, error);
 	if (code)
 		return code;
-	struct workers_figures workers = workers_figures(server->workers);
+	struct daemon_figures figures = services->figures(services->context);
 	struct msg_status_reply reply = {
 		.software = text_of("batond " BATON_VERSION),
 		.version = PROTOCOL_VERSION,
-		.uptime_ms = uptime_ms(server),
-		.started_ms = server->started_ms,
+		.uptime_ms = figures.uptime_ms,
+		.started_ms = figures.started_ms,
 		.pid = (uint64_t)getpid(),
-		.sessions = workers.running,
-		.connections = server->peer_count,
-		.waiting = workers.waiting,
+		.sessions = figures.running,
+		.connections = figures.connections,
+		.waiting = figures.waiting,
 		.namespaces = store.catalogue.namespaces,
 		.workflows = store.catalogue.workflows,
 		.layers = store.catalogue.layers,
@@ -55,7 +43,7 @@ int session_status(struct session *session, struct error *error)
 		.free_bytes = store.free_bytes,
 		.units_indexed = store.units_indexed,
 		.rss_bytes = anonymous_memory(),
-		.data = text_of(server->config->data),
+		.data = text_of(services->data),
 		.index_state = text_of(store.index_ready ? "ready" : "rebuilding"),
 		.read_only = store.read_only,
 	};

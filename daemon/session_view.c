@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "daemon/layer_message.h"
-#include "daemon/server.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -36,7 +35,7 @@ static int load_own(struct session *session, struct session_view *view,
 	bool look = text_is(attach->purpose, "look");
 	const struct contact_request request =
 		contact_of(&attach->identity, look ? CONTACT_LOOK : CONTACT_ATTACH);
-	return catalogue_contact(store_catalogue(session->server->store), &request,
+	return catalogue_contact(store_catalogue(session->services->store), &request,
 				 &view->contact, &view->history, error);
 }
 
@@ -52,7 +51,7 @@ static int load_layer(struct session *session, struct session_view *view,
 	catalogue_history_fini(&view->history);
 	view->history = (struct catalogue_history){0};
 	view->contact.execution_id = 0;
-	return catalogue_find_layer(store_catalogue(session->server->store),
+	return catalogue_find_layer(store_catalogue(session->services->store),
 				    attach->identity.namespace, attach->layer,
 				    &view->history, ret_layer, error);
 }
@@ -72,10 +71,10 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 	*ret_layer = VIEW_NONE;
 	int code = 0;
 	if (attach->from_workflow.len)
-		code = catalogue_workflow_history(store_catalogue(session->server->store),
-						  attach->identity.namespace,
-						  attach->from_workflow, &view->history,
-						  error);
+		code = catalogue_workflow_history(
+			store_catalogue(session->services->store),
+			attach->identity.namespace, attach->from_workflow, &view->history,
+			error);
 	else
 		code = load_own(session, view, error);
 	if (is_nothing_allowed(attach, code)) {

@@ -5,18 +5,17 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "daemon/server.h"
-#include "daemon/session.h"
 #include "proto/base/bytes.h"
+#include "proto/base/error.h"
 
 /* Sessions need little: SQLite and msgpack-c are the deepest callees. */
 #define WORKER_STACK_SIZE (512u * 1024u)
 
-/* The requests of one namespace that wait, first come first served. */
+/* Tasks that wait, first come first served. */
 struct lane {
 	struct lane *next; /* in the ring; the last one's is the first */
-	char *namespace;   /* owned */
-	struct peer *first, **last;
+	char *name;        /* owned */
+	struct task *first, **last;
 };
 
 struct worker {
@@ -26,11 +25,12 @@ struct worker {
 };
 
 struct workers {
-	struct server *server; /* borrowed */
-	uv_mutex_t mutex;      /* guards all below; held for a few instructions only */
+	void (*on_ended)(void *context);
+	void *context;
+	uv_mutex_t mutex; /* guards all below; held for a few instructions only */
 	uv_cond_t work;
 	struct lane *turn; /* the lane before the one whose turn it is; NULL: none */
-	struct peer *ended;
+	struct task *ended;
 	struct worker *threads; /* owned; thread_max of them, thread_count in use */
 	unsigned thread_max, thread_count, idle_count;
 	uint64_t running, waiting;
@@ -39,21 +39,21 @@ struct workers {
 
 /* ---- lanes ---- */
 
-static struct lane *lane_find(struct workers *workers, struct text namespace)
+static struct lane *lane_find(struct workers *workers, struct text name)
 {
 	struct lane *lane = workers->turn;
 	for (bool first = true; lane && (first || lane != workers->turn);
 	     lane = lane->next, first = false) {
-		if (text_is(namespace, lane->namespace))
+		if (text_is(name, lane->name))
 			return lane;
 	}
 	return NULL;
 }
 
-static struct lane *lane_new(struct workers *workers, struct text namespace)
+static struct lane *lane_new(struct workers *workers, struct text name)
 {
 	struct lane *lane = must_calloc(1, sizeof(*lane));
-	lane->namespace = must_memdup(namespace.at, namespace.len);
+	lane->name = must_memdup(name.at, name.len);
 	lane->last = &lane->first;
 	lane->next = workers->turn ? workers->turn->next : lane;
 	if (workers->turn)
@@ -73,43 +73,36 @@ static void lane_remove(struct workers *workers, struct lane *before)
 		if (workers->turn == lane)
 			workers->turn = before;
 	}
-	free(lane->namespace);
+	free(lane->name);
 	free(lane);
 }
 
-static struct text peer_namespace(const struct peer *peer)
-{
-	const struct msg_identity *identity = request_identity(peer->request);
-	return identity && identity->namespace.len ? identity->namespace
-						   : text_of("default");
-}
-
-static struct peer *take_locked(struct workers *workers)
+static struct task *take_locked(struct workers *workers)
 {
 	if (!workers->turn)
 		return NULL;
 	struct lane *lane = workers->turn->next;
-	struct peer *peer = lane->first;
-	lane->first = peer->queue_next;
+	struct task *task = lane->first;
+	lane->first = task->next;
 	if (lane->first) {
 		workers->turn = lane;
 	} else {
 		lane_remove(workers, workers->turn);
 	}
 	workers->waiting--;
-	return peer;
+	return task;
 }
 
 static bool withdraw_locked(struct workers *workers, struct lane *before,
-			    struct peer *peer)
+			    struct task *task)
 {
 	struct lane *lane = before->next;
-	struct peer **at = &lane->first;
-	while (*at && *at != peer)
-		at = &(*at)->queue_next;
+	struct task **at = &lane->first;
+	while (*at && *at != task)
+		at = &(*at)->next;
 	if (!*at)
 		return false;
-	*at = peer->queue_next;
+	*at = task->next;
 	if (!*at)
 		lane->last = at;
 	if (!lane->first)
@@ -120,39 +113,50 @@ static bool withdraw_locked(struct workers *workers, struct lane *before,
 
 /* ---- threads ---- */
 
-static struct peer *wait_for_work(struct worker *worker)
+static struct task *wait_for_work(struct worker *worker)
 {
 	struct workers *workers = worker->workers;
 	uv_mutex_lock(&workers->mutex);
-	struct peer *peer = NULL;
+	struct task *task = NULL;
 	workers->idle_count++;
-	while (!workers->stopping && !(peer = take_locked(workers)))
+	while (!workers->stopping && !(task = take_locked(workers)))
 		uv_cond_wait(&workers->work, &workers->mutex);
 	workers->idle_count--;
-	if (peer)
+	if (task)
 		workers->running++;
 	uv_mutex_unlock(&workers->mutex);
-	return peer;
+	return task;
 }
 
-/* Wakes the loop before it can take the peer: behind the last one it closes its handles,
- * and what wakes it would then be gone. */
-static void end_work(struct workers *workers, struct peer *peer)
+/* A task's own wake-up (a superseded persist) must not end the next task. */
+static void reset_wake_locked(const struct worker *worker)
 {
+	eventfd_t count;
+	(void)eventfd_read(worker->wake_fd, &count);
+	if (worker->workers->interrupted)
+		(void)eventfd_write(worker->wake_fd, 1);
+}
+
+/* Tells of the end before anybody can take the task: after the last one the loop closes
+ * its handles, and what wakes it would then be gone. */
+static void end_work(struct worker *worker, struct task *task)
+{
+	struct workers *workers = worker->workers;
 	uv_mutex_lock(&workers->mutex);
-	peer->queue_next = workers->ended;
-	workers->ended = peer;
+	reset_wake_locked(worker);
+	task->next = workers->ended;
+	workers->ended = task;
 	workers->running--;
-	server_wake(workers->server);
+	workers->on_ended(workers->context);
 	uv_mutex_unlock(&workers->mutex);
 }
 
 static void worker_thread(void *context)
 {
 	struct worker *worker = context;
-	for (struct peer *peer; (peer = wait_for_work(worker));) {
-		session_run(worker->workers->server, peer, worker->wake_fd);
-		end_work(worker->workers, peer);
+	for (struct task *task; (task = wait_for_work(worker));) {
+		task->run(task, worker->wake_fd);
+		end_work(worker, task);
 	}
 }
 
@@ -162,7 +166,7 @@ static void start_thread_locked(struct workers *workers)
 	worker->workers = workers;
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->wake_fd < 0)
-		return; /* the request waits for one of the other workers */
+		return; /* the task waits for one of the other workers */
 	uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE,
 				       .stack_size = WORKER_STACK_SIZE};
 	if (workers->interrupted)
@@ -173,10 +177,12 @@ static void start_thread_locked(struct workers *workers)
 		(void)close(worker->wake_fd);
 }
 
-struct workers *workers_new(struct server *server, unsigned thread_max)
+struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context),
+			    void *context)
 {
 	struct workers *workers = must_calloc(1, sizeof(*workers));
-	workers->server = server;
+	workers->on_ended = on_ended;
+	workers->context = context;
 	workers->thread_max = thread_max;
 	workers->threads = must_calloc(thread_max, sizeof(*workers->threads));
 	claim(uv_mutex_init(&workers->mutex) == 0);
@@ -203,15 +209,15 @@ void workers_free(struct workers *workers)
 	free(workers);
 }
 
-void workers_submit(struct workers *workers, struct peer *peer)
+void workers_submit(struct workers *workers, struct task *task)
 {
 	uv_mutex_lock(&workers->mutex);
-	struct lane *lane = lane_find(workers, peer_namespace(peer));
+	struct lane *lane = lane_find(workers, task->lane);
 	if (!lane)
-		lane = lane_new(workers, peer_namespace(peer));
-	peer->queue_next = NULL;
-	*lane->last = peer;
-	lane->last = &peer->queue_next;
+		lane = lane_new(workers, task->lane);
+	task->next = NULL;
+	*lane->last = task;
+	lane->last = &task->next;
 	workers->waiting++;
 	if (workers->idle_count < workers->waiting &&
 	    workers->thread_count < workers->thread_max)
@@ -220,7 +226,7 @@ void workers_submit(struct workers *workers, struct peer *peer)
 	uv_mutex_unlock(&workers->mutex);
 }
 
-bool workers_withdraw(struct workers *workers, struct peer *peer)
+bool workers_withdraw(struct workers *workers, struct task *task)
 {
 	uv_mutex_lock(&workers->mutex);
 	bool found = false;
@@ -228,21 +234,21 @@ bool workers_withdraw(struct workers *workers, struct peer *peer)
 	for (bool first = true; before && !found && (first || before != workers->turn);
 	     first = false) {
 		struct lane *next = before->next;
-		found = withdraw_locked(workers, before, peer);
+		found = withdraw_locked(workers, before, task);
 		before = next;
 	}
 	uv_mutex_unlock(&workers->mutex);
 	return found;
 }
 
-struct peer *workers_take_ended(struct workers *workers)
+struct task *workers_take_ended(struct workers *workers)
 {
 	uv_mutex_lock(&workers->mutex);
-	struct peer *peer = workers->ended;
-	if (peer)
-		workers->ended = peer->queue_next;
+	struct task *task = workers->ended;
+	if (task)
+		workers->ended = task->next;
 	uv_mutex_unlock(&workers->mutex);
-	return peer;
+	return task;
 }
 
 void workers_interrupt(struct workers *workers)
@@ -252,14 +258,6 @@ void workers_interrupt(struct workers *workers)
 	for (unsigned i = 0; i < workers->thread_count; i++)
 		(void)eventfd_write(workers->threads[i].wake_fd, 1);
 	uv_mutex_unlock(&workers->mutex);
-}
-
-bool workers_are_interrupted(struct workers *workers)
-{
-	uv_mutex_lock(&workers->mutex);
-	bool interrupted = workers->interrupted;
-	uv_mutex_unlock(&workers->mutex);
-	return interrupted;
 }
 
 struct workers_figures workers_figures(struct workers *workers)

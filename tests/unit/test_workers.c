@@ -1,5 +1,4 @@
-/* Whose turn it is: lanes, withdrawal, interruption. Sessions are played by this file:
- * session_run() below takes the place of the daemon's. */
+/* Whose turn it is: lanes, withdrawal, interruption. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -8,54 +7,60 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include <cmocka.h>
 
-#include "daemon/server.h"
-#include "daemon/session.h"
 #include "daemon/workers.h"
 #include "proto/base/bytes.h"
 
 #define RUNS_MAX 1000u
 
-/* What sessions do: they note who runs and wait at the gate. */
+/* What tasks do: they note who runs and wait at the gate. */
 static struct {
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
 	bool open;
-	char ran[RUNS_MAX]; /* first letters of labels, in order */
+	char ran[RUNS_MAX]; /* letters, in order */
 	size_t begun, ended;
 	bool woken; /* the last one found its wake-up readable */
 } stage = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-void session_run(struct server *server, struct peer *peer, int wake_fd)
+struct job {
+	struct task task;
+	char letter; /* 'w' wakes itself, as a session that is superseded is woken */
+};
+
+static struct job *job_of(struct task *task)
 {
-	(void)server;
+	return (struct job *)((char *)task - offsetof(struct job, task));
+}
+
+static void run(struct task *task, int wake_fd)
+{
+	char letter = job_of(task)->letter;
 	pthread_mutex_lock(&stage.mutex);
-	stage.ran[stage.begun++] = peer->label[0];
+	stage.ran[stage.begun++] = letter;
 	pthread_cond_broadcast(&stage.changed);
 	while (!stage.open)
 		pthread_cond_wait(&stage.changed, &stage.mutex);
 	pthread_mutex_unlock(&stage.mutex);
 	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
 	bool woken = poll(&wake, 1, 0) == 1;
+	if (letter == 'w')
+		assert_int_equal(eventfd_write(wake_fd, 1), 0);
 	pthread_mutex_lock(&stage.mutex);
 	stage.woken = woken;
 	pthread_mutex_unlock(&stage.mutex);
 }
 
-void server_wake(struct server *server)
+static void on_ended(void *context)
 {
-	(void)server;
+	(void)context;
 	pthread_mutex_lock(&stage.mutex);
 	stage.ended++;
 	pthread_cond_broadcast(&stage.changed);
 	pthread_mutex_unlock(&stage.mutex);
-}
-
-void peer_set_silent(struct peer *peer, bool silent)
-{
-	peer->silent = silent;
 }
 
 static void wait_for(const size_t *counter, size_t count)
@@ -74,39 +79,30 @@ static void set_gate(bool open)
 	pthread_mutex_unlock(&stage.mutex);
 }
 
-/* ---- peers ---------------------------------------------------------------------- */
+/* ---- jobs ----------------------------------------------------------------------- */
 
-/* The label's first letter tells who ran. */
-static struct peer *peer_new(char letter, const char *namespace)
+static struct job *job_new(char letter, const char *lane)
 {
-	struct peer *peer = must_calloc(1, sizeof *peer);
-	peer->request = must_calloc(1, sizeof *peer->request);
-	peer->request->type = MSG_PERSIST;
-	peer->request->persist.identity.namespace = text_of(namespace);
-	peer->label[0] = letter;
-	return peer;
+	struct job *job = must_calloc(1, sizeof *job);
+	job->task = (struct task){.run = run, .lane = text_of(lane)};
+	job->letter = letter;
+	return job;
 }
 
-static void peer_drop(struct peer *peer)
+static struct job *submit(struct workers *workers, char letter, const char *lane)
 {
-	free(peer->request);
-	free(peer);
+	struct job *job = job_new(letter, lane);
+	workers_submit(workers, &job->task);
+	return job;
 }
 
-static struct peer *submit(struct workers *workers, char letter, const char *namespace)
-{
-	struct peer *peer = peer_new(letter, namespace);
-	workers_submit(workers, peer);
-	return peer;
-}
-
-/* With a first session that holds the only worker. */
+/* With a first task that holds the only worker. */
 static struct workers *busy_workers(void)
 {
 	set_gate(false);
 	stage.begun = stage.ended = 0;
 	memset(stage.ran, 0, sizeof stage.ran);
-	struct workers *workers = workers_new(NULL, 1);
+	struct workers *workers = workers_new(1, on_ended, NULL);
 	(void)submit(workers, '0', "holder");
 	wait_for(&stage.begun, 1);
 	return workers;
@@ -117,8 +113,8 @@ static void finish(struct workers *workers, size_t count)
 {
 	set_gate(true);
 	wait_for(&stage.ended, count);
-	for (struct peer *peer; (peer = workers_take_ended(workers));) {
-		peer_drop(peer);
+	for (struct task *task; (task = workers_take_ended(workers));) {
+		free(job_of(task));
 		count--;
 	}
 	assert_int_equal(count, 0);
@@ -129,7 +125,7 @@ static void finish(struct workers *workers, size_t count)
 
 /* ---- tests ---------------------------------------------------------------------- */
 
-static void namespaces_take_turns_and_each_is_first_come_first_served(void **state)
+static void lanes_take_turns_and_each_is_first_come_first_served(void **state)
 {
 	(void)state;
 	struct workers *workers = busy_workers();
@@ -137,8 +133,8 @@ static void namespaces_take_turns_and_each_is_first_come_first_served(void **sta
 		(void)submit(workers, *letter, "many");
 	(void)submit(workers, 'A', "small");
 	(void)submit(workers, 'B', "small");
-	(void)submit(workers, 'x', NULL);
-	(void)submit(workers, 'y', "default");
+	(void)submit(workers, 'x', "third");
+	(void)submit(workers, 'y', "third");
 	assert_int_equal(workers_figures(workers).waiting, 9);
 	assert_int_equal(workers_figures(workers).running, 1);
 	finish(workers, 10);
@@ -149,17 +145,17 @@ static void who_is_withdrawn_does_not_run_and_others_keep_their_turn(void **stat
 {
 	(void)state;
 	struct workers *workers = busy_workers();
-	struct peer *peers[128] = {0};
+	struct job *jobs[128] = {0};
 	const char *who = "abcdAxyz";
-	const char *const namespaces[] = {"1", "1", "1", "1", "2", "3", "3", "3"};
+	const char *const lanes[] = {"1", "1", "1", "1", "2", "3", "3", "3"};
 	for (size_t i = 0; who[i]; i++)
-		peers[(unsigned char)who[i]] = submit(workers, who[i], namespaces[i]);
+		jobs[(unsigned char)who[i]] = submit(workers, who[i], lanes[i]);
 	/* The last, one in the middle, the first, a lane's only one. */
 	for (const char *gone = "zbxA"; *gone; gone++) {
-		struct peer *peer = peers[(unsigned char)*gone];
-		assert_true(workers_withdraw(workers, peer));
-		assert_false(workers_withdraw(workers, peer));
-		peer_drop(peer);
+		struct job *job = jobs[(unsigned char)*gone];
+		assert_true(workers_withdraw(workers, &job->task));
+		assert_false(workers_withdraw(workers, &job->task));
+		free(job);
 	}
 	(void)submit(workers, 'e', "1");
 	(void)submit(workers, 'B', "2");
@@ -173,14 +169,14 @@ static void what_runs_cannot_be_withdrawn(void **state)
 {
 	(void)state;
 	struct workers *workers = busy_workers();
-	struct peer *stranger = peer_new('s', "holder");
-	assert_false(workers_withdraw(workers, stranger));
-	struct peer *only = submit(workers, 'a', "a");
-	assert_false(workers_withdraw(workers, stranger));
-	assert_true(workers_withdraw(workers, only));
-	assert_false(workers_withdraw(workers, only));
-	peer_drop(stranger);
-	peer_drop(only);
+	struct job *stranger = job_new('s', "holder");
+	assert_false(workers_withdraw(workers, &stranger->task));
+	struct job *only = submit(workers, 'a', "a");
+	assert_false(workers_withdraw(workers, &stranger->task));
+	assert_true(workers_withdraw(workers, &only->task));
+	assert_false(workers_withdraw(workers, &only->task));
+	free(stranger);
+	free(only);
 	finish(workers, 1);
 	assert_string_equal(stage.ran, "0");
 }
@@ -190,12 +186,10 @@ static void an_interrupt_reaches_what_runs_and_what_comes_later(void **state)
 	(void)state;
 	set_gate(false);
 	stage.begun = stage.ended = 0;
-	struct workers *workers = workers_new(NULL, 2);
+	struct workers *workers = workers_new(2, on_ended, NULL);
 	(void)submit(workers, 'a', "a");
 	wait_for(&stage.begun, 1);
-	assert_false(workers_are_interrupted(workers));
 	workers_interrupt(workers);
-	assert_true(workers_are_interrupted(workers));
 	set_gate(true);
 	wait_for(&stage.ended, 1);
 	assert_true(stage.woken);
@@ -208,15 +202,26 @@ static void an_interrupt_reaches_what_runs_and_what_comes_later(void **state)
 	assert_true(stage.woken);
 }
 
+static void what_wakes_one_task_does_not_wake_the_next(void **state)
+{
+	(void)state;
+	struct workers *workers = busy_workers();
+	(void)submit(workers, 'w', "a");
+	(void)submit(workers, 'b', "a");
+	finish(workers, 3);
+	assert_string_equal(stage.ran, "0wb");
+	assert_false(stage.woken);
+}
+
 static void many_workers_run_each_request_once(void **state)
 {
 	(void)state;
-	static const char *const namespaces[] = {"a", "b", "c", "d"};
+	static const char *const lanes[] = {"a", "b", "c", "d"};
 	set_gate(true);
 	stage.begun = stage.ended = 0;
-	struct workers *workers = workers_new(NULL, 8);
+	struct workers *workers = workers_new(8, on_ended, NULL);
 	for (size_t i = 0; i < RUNS_MAX; i++)
-		(void)submit(workers, 'r', namespaces[i * 7 % 13 % 4]);
+		(void)submit(workers, 'r', lanes[i * 7 % 13 % 4]);
 	finish(workers, RUNS_MAX);
 	assert_int_equal(stage.begun, RUNS_MAX);
 }
@@ -224,12 +229,12 @@ static void many_workers_run_each_request_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			namespaces_take_turns_and_each_is_first_come_first_served),
+		cmocka_unit_test(lanes_take_turns_and_each_is_first_come_first_served),
 		cmocka_unit_test(
 			who_is_withdrawn_does_not_run_and_others_keep_their_turn),
 		cmocka_unit_test(what_runs_cannot_be_withdrawn),
 		cmocka_unit_test(an_interrupt_reaches_what_runs_and_what_comes_later),
+		cmocka_unit_test(what_wakes_one_task_does_not_wake_the_next),
 		cmocka_unit_test(many_workers_run_each_request_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
