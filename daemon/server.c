@@ -1,140 +1,61 @@
 #include "daemon/server.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
+#include <uv.h>
 
+#include "daemon/crew.h"
+#include "daemon/listen_fds.h"
+#include "daemon/listener.h"
 #include "daemon/notify.h"
 #include "daemon/peer.h"
 #include "daemon/persist_keys.h"
+#include "daemon/retention.h"
+#include "daemon/services.h"
 #include "daemon/session_run.h"
+#include "daemon/store/store.h"
 #include "daemon/workers.h"
 #include "proto/base/bytes.h"
 
 #define TICK_MS 250u
-#define RETENTION_EVERY_MS 3600000u
+
+struct server {
+	const struct config *config; /* borrowed */
+	const struct log *log;       /* borrowed */
+	struct store *store;         /* owned */
+	struct crew *crew;           /* owned */
+	struct workers *workers;     /* owned */
+	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
+	uv_loop_t loop;
+	struct listen_fds passed; /* owned; until they are listeners */
+	struct listeners listeners;
+	uv_signal_t on_term, on_int;
+	uv_timer_t tick;
+	uv_async_t wake;
+	struct retention retention;
+	struct peers peers;
+	struct services services; /* what sessions may use */
+	uint64_t started_ms;      /* Unix time */
+	uint64_t started_mono_ms;
+	uint64_t stop_by_ms; /* loop time; 0 while running */
+	bool closing_handles;
+	int exit_status;
+};
 
 static bool is_stopping(const struct server *server)
 {
 	return server->stop_by_ms != 0;
 }
 
-/* ---- listening ---- */
-
-static void on_connection(uv_poll_t *poll, int status, int events);
-
-static void listener_resume(struct listener *listener)
-{
-	if (listener->polling || listener->fd < 0 || is_stopping(listener->server))
-		return;
-	listener->polling = true;
-	claim(uv_poll_start(&listener->poll, UV_READABLE, on_connection) == 0);
-}
-
-static void listener_pause(struct listener *listener)
-{
-	listener->polling = false;
-	(void)uv_poll_stop(&listener->poll);
-}
-
-/* One connection; false when there is none, or none can be taken for now. */
-static bool accept_one(struct listener *listener)
-{
-	struct server *server = listener->server;
-	if (server->peers.count >= server->config->connections) {
-		listener_pause(listener); /* resumed by the next tick */
-		return false;
-	}
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		peer_open(&server->peers, fd);
-		return true;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		log_line(server->log, LOG_WARNING, "accept", "%s; waiting",
-			 strerror(errno));
-		listener_pause(listener);
-	}
-	return errno == EINTR || errno == ECONNABORTED;
-}
-
-static void on_connection(uv_poll_t *poll, int status, int events)
-{
-	(void)events;
-	struct listener *listener = poll->data;
-	if (status < 0)
-		return;
-	while (accept_one(listener))
-		;
-}
-
-static int check_reachable(const struct address *address, struct error *error)
-{
-	bool loopback = false;
-	int code = address_is_loopback(address, &loopback, error);
-	if (code || loopback)
-		return code;
-	return error_set(
-		error, ERR_DENIED,
-		"%s: is not a loopback address; this version has neither tokens "
-		"nor TLS, so it listens on 127.0.0.1 or ::1 only (use an SSH tunnel "
-		"to reach it from elsewhere)",
-		address->url);
-}
-
-/* passed_fd: a socket that listens at url already, now the listener's; -1: none. */
-static int listener_open(struct listener *listener, const char *url, int passed_fd,
-			 struct error *error)
-{
-	struct server *server = listener->server;
-	int code = address_parse(url, &listener->address, error);
-	if (code == 0)
-		code = check_reachable(&listener->address, error);
-	if (code == 0 && passed_fd < 0)
-		code = address_listen(&listener->address, &listener->fd, error);
-	if (code)
-		return code;
-	listener->passed = passed_fd >= 0;
-	if (listener->passed)
-		listener->fd = passed_fd;
-	log_line(server->log, LOG_INFO, "listening", "%s", url);
-	claim(uv_poll_init(&server->loop, &listener->poll, listener->fd) == 0);
-	listener->poll.data = listener;
-	listener_resume(listener);
-	return 0;
-}
-
-static void on_listener_closed(uv_handle_t *handle)
-{
-	struct listener *listener = handle->data;
-	(void)close(listener->fd);
-	listener->fd = -1;
-}
-
-static void listeners_close(struct server *server)
-{
-	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++) {
-		struct listener *listener = &server->listeners[i];
-		if (listener->fd < 0 || uv_is_closing((uv_handle_t *)&listener->poll))
-			continue;
-		if (!listener->passed)
-			address_unlisten(&listener->address);
-		uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
-	}
-}
-
 /* ---- stopping ---- */
 
 static void close_handles(struct server *server)
 {
-	if (server->closing_handles || server->retention_running)
+	if (server->closing_handles || server->retention.running)
 		return;
 	server->closing_handles = true;
 	uv_close((uv_handle_t *)&server->on_term, NULL);
@@ -143,10 +64,11 @@ static void close_handles(struct server *server)
 	uv_close((uv_handle_t *)&server->wake, NULL);
 }
 
-static void on_no_peers(void *context)
+/* When the last connection is closed, or retention has run. */
+static void end_if_stopped(void *context)
 {
 	struct server *server = context;
-	if (is_stopping(server))
+	if (is_stopping(server) && !server->peers.first)
 		close_handles(server);
 }
 
@@ -157,10 +79,9 @@ static void begin_stop(struct server *server, const char *why)
 	log_line(server->log, LOG_INFO, "stopping", "%s; %" PRIu64 " requests may finish",
 		 why, figures.running);
 	notify_state("STOPPING=1");
-	listeners_close(server);
+	listeners_close(&server->listeners);
 	peers_stop(&server->peers);
-	if (!server->peers.first)
-		close_handles(server);
+	end_if_stopped(server);
 }
 
 static void on_stop_signal(uv_signal_t *handle, int number)
@@ -214,61 +135,16 @@ static void end_if_store_failed(struct server *server)
 	workers_interrupt(server->workers);
 }
 
-/* ---- retention ---- */
-
-static void expire(struct server *server)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	uint64_t count = 0;
-	struct error error = {0};
-	if (catalogue_expire(store_catalogue(server->store),
-			     now_ms - (int64_t)server->config->retention_ms, &count,
-			     &error))
-		log_line(server->log, LOG_WARNING, "retention", "%s", error.text);
-	else if (count)
-		log_line(server->log, LOG_INFO, "retention", "%" PRIu64 " %s expired",
-			 count, count == 1 ? "workflow" : "workflows");
-}
-
-static void on_retention_work(uv_work_t *work)
-{
-	expire(work->data);
-}
-
-static void on_retention_done(uv_work_t *work, int status)
-{
-	(void)status;
-	struct server *server = work->data;
-	server->retention_running = false;
-	if (is_stopping(server) && !server->peers.first)
-		close_handles(server);
-}
-
-static void retention_tick(struct server *server, uint64_t now_ms)
-{
-	if (server->config->retention_ms == 0 || server->retention_running ||
-	    is_stopping(server) || now_ms < server->retention_due_ms)
-		return;
-	server->retention_due_ms = now_ms + RETENTION_EVERY_MS;
-	server->retention_work.data = server;
-	server->retention_running = uv_queue_work(&server->loop, &server->retention_work,
-						  on_retention_work,
-						  on_retention_done) == 0;
-}
-
 static void on_tick(uv_timer_t *timer)
 {
 	struct server *server = timer->data;
-	uint64_t now_ms = uv_now(&server->loop);
 	peers_tick(&server->peers);
-	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
-		listener_resume(&server->listeners[i]);
-	if (is_stopping(server) && now_ms >= server->stop_by_ms)
+	listeners_tick(&server->listeners);
+	if (is_stopping(server) && uv_now(&server->loop) >= server->stop_by_ms)
 		workers_interrupt(server->workers);
 	end_if_store_failed(server);
-	retention_tick(server, now_ms);
+	if (!is_stopping(server))
+		retention_tick(&server->retention, &server->loop);
 }
 
 /* ---- running ---- */
@@ -281,10 +157,7 @@ static int open_store(struct server *server, struct error *error)
 		.on_note = on_store_note,
 		.context = server,
 	};
-	int code = store_open(&options, &server->store, error);
-	if (code == 0 && server->config->retention_ms)
-		expire(server);
-	return code;
+	return store_open(&options, &server->store, error);
 }
 
 static void start_handles(struct server *server)
@@ -302,40 +175,15 @@ static void start_handles(struct server *server)
 	claim(uv_signal_start(&server->on_int, on_stop_signal, SIGINT) == 0);
 }
 
-static int listen_passed(struct server *server, struct error *error)
-{
-	int code = 0;
-	for (size_t i = 0; code == 0 && i < server->passed.count; i++) {
-		struct listen_fd *item = &server->passed.items[i];
-		code = listener_open(&server->listeners[i], item->url, item->fd, error);
-		if (code == 0)
-			item->fd = -1;
-	}
-	return code;
-}
-
-/* What the service manager opened takes the place of what the configuration says. */
-static int listen_all(struct server *server, struct error *error)
-{
-	const struct config *config = server->config;
-	if (server->passed.count)
-		return listen_passed(server, error);
-	int code = 0;
-	for (size_t i = 0; code == 0 && i < config->listen_count; i++)
-		code = listener_open(&server->listeners[i], config->listen[i], -1, error);
-	return code;
-}
-
 static void run_loop(struct server *server)
 {
 	start_handles(server);
 	struct error error = {0};
-	if (listen_all(server, &error)) {
+	if (listeners_open(&server->listeners, &server->passed, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		server->exit_status = error_exit_status(error.code);
 		begin_stop(server, "cannot listen");
 	} else {
-		server->retention_due_ms = uv_now(&server->loop) + RETENTION_EVERY_MS;
 		log_line(server->log, LOG_INFO, "ready", "batond %s, data in %s",
 			 BATON_VERSION, server->config->data);
 		notify_state("READY=1");
@@ -398,7 +246,15 @@ static void wire(struct server *server)
 		.log = server->log,
 		.workers = server->workers,
 		.run = run_request,
-		.on_none = on_no_peers,
+		.on_none = end_if_stopped,
+		.context = server,
+	};
+	listeners_init(&server->listeners, &server->peers);
+	server->retention = (struct retention){
+		.store = server->store,
+		.log = server->log,
+		.time_ms = server->config->retention_ms,
+		.on_done = end_if_stopped,
 		.context = server,
 	};
 	server->services = (struct services){
@@ -418,8 +274,7 @@ static void server_fini(struct server *server)
 	crew_free(server->crew);
 	persist_keys_free(server->keys);
 	listen_fds_fini(&server->passed);
-	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
-		address_fini(&server->listeners[i].address);
+	listeners_fini(&server->listeners);
 }
 
 int server_run(const struct config *config)
@@ -429,10 +284,6 @@ int server_run(const struct config *config)
 	server->log = &config->log;
 	server->started_ms = clock_ms(CLOCK_REALTIME);
 	server->started_mono_ms = clock_ms(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++) {
-		server->listeners[i].server = server;
-		server->listeners[i].fd = -1;
-	}
 	struct error error = {0};
 	/* Writing says EPIPE, and EFBIG. */
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -447,6 +298,7 @@ int server_run(const struct config *config)
 	server->keys = persist_keys_new();
 	server->workers = workers_new((unsigned)config->sessions, on_task_ended, server);
 	wire(server);
+	retention_run(&server->retention);
 	run_loop(server);
 	server_fini(server);
 	if (server->exit_status == 0 && store_is_read_only(server->store))
