@@ -7,6 +7,7 @@ frame), not by name: ids are random, and a store that is made again gets the sam
 """
 
 import dataclasses
+import functools
 import itertools
 import random
 import shutil
@@ -246,22 +247,25 @@ def classes_of(store):
     return [("nothing", "nothing", ("nothing",)), *found]
 
 
-def all_classes(stores):
-    """{(kind, action): [(store, what does it)]}, in an order that is the same each time."""
-    classes = {}
-    for store in stores.values():
-        for kind, action, call in classes_of(store):
-            classes.setdefault((kind, action), []).append((store.name, call))
-    return dict(sorted(classes.items()))
+class Stores(dict):
+    """{name: store}"""
+
+    @functools.cached_property
+    def classes(self):
+        """{(kind, action): [(store, what does it)]}, in an order that is the same each time."""
+        classes = {}
+        for store in self.values():
+            for kind, action, call in classes_of(store):
+                classes.setdefault((kind, action), []).append((store.name, call))
+        return dict(sorted(classes.items()))
 
 
 def choose(stores, seed, number):
     """(kind, action, store, what does it): each class comes once in a round."""
-    classes = all_classes(stores)
-    round_, place = divmod(number, len(classes))
-    order = list(classes)
+    round_, place = divmod(number, len(stores.classes))
+    order = list(stores.classes)
     random.Random(f"{seed} round {round_}").shuffle(order)
-    ways = classes[order[place]]
+    ways = stores.classes[order[place]]
     weights = [WIDE_WEIGHT if store == "wide" else 1 for store, _ in ways]
     (way,) = random.Random(f"{seed} {number}").choices(ways, weights)
     return *order[place], *way

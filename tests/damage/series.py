@@ -10,6 +10,7 @@ import pprint
 import tempfile
 import traceback
 
+import damages
 import rules
 import store
 import trial
@@ -21,7 +22,7 @@ def stores_made(names=tuple(store.MAKERS)):
     """({name: store}, a folder for cases); both go in the end."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="damage-", dir=scratch_parent()))
     try:
-        stores = {name: store.MAKERS[name](folder / name) for name in names}
+        stores = damages.Stores({name: store.MAKERS[name](folder / name) for name in names})
         for one in stores.values():
             trial.learn(one, folder)
         yield stores, folder

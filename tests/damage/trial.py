@@ -8,17 +8,20 @@ import dataclasses
 import hashlib
 import json
 import os
+import random
+import select
 import shutil
 import signal
-
-from harness import Daemon, remove_tree
-from store import BATOND, PATIENCE, files_of, fingerprint, run_client
-import damages
-import store as making
 import subprocess
 
-NEW_TREE = {"new/file": "written after the damage", "new/bytes": making.random_bytes(20_000, "new"),
-            "new/link": making.Link("file")}
+import damages
+from harness import BATOND, PATIENCE, Daemon, Link, NotStarted, random_bytes, remove_tree
+from store import View, files_of, fingerprint, plant, run_client
+
+NEW_TREE = {"new/file": "written after the damage", "new/bytes": random_bytes(20_000, "new"),
+            "new/link": Link("file")}
+
+SETTLE_LOOKS = 500
 
 
 @dataclasses.dataclass
@@ -62,7 +65,6 @@ class Record:
     restart: Start = None
     restarted: list = dataclasses.field(default_factory=list)  # attaches
     lost: list = dataclasses.field(default_factory=list)  # vouched bytes that are gone
-    slowest: str = ""
 
 
 def last_line(text):
@@ -81,7 +83,7 @@ class Trial:
     def __init__(self, store, case, folder):
         self.store, self.case, self.folder = store, case, folder
         self.record, self.daemon, self.made = Record(), None, []
-        self.chosen = damages.random.Random(f"{case.seed} {case.number} trial")
+        self.chosen = random.Random(f"{case.seed} {case.number} trial")
 
     @property
     def data(self):
@@ -92,16 +94,10 @@ class Trial:
     def start(self):
         try:
             self.daemon = Daemon(self.folder)
-        except AssertionError as failed:
-            return Start(self.exit_status(), str(failed))
+        except NotStarted as refused:
+            (self.folder / "log").unlink()
+            return Start("hangs" if refused.status is None else refused.status, refused.log)
         return Start(None, "")
-
-    def exit_status(self):
-        """Of a daemon that did not start; Daemon kills one that does neither."""
-        done = subprocess.run([BATOND, "--data", self.data, "--listen",
-                               f"unix:{self.folder}/again.sock"], capture_output=True, check=False,
-                              timeout=PATIENCE)
-        return done.returncode
 
     def stop(self, start, signal_number):
         daemon = self.daemon
@@ -162,7 +158,7 @@ class Trial:
         into = self.folder / "attached"
         result = self.client("attach", "--quiet", *view.flags, into)
         right = result.status != 0 or fingerprint(into) == view.fingerprint
-        remove_tree(into)
+        shutil.rmtree(into, ignore_errors=True)
         return answer(f"attach of {view}", result, view.layers, right)
 
     def listing(self, view, verb, *flags):
@@ -200,20 +196,29 @@ class Trial:
                                            or expected is None or told == expected))
         return told
 
+    def settle(self):
+        """Waits until the unit index is there, so that what it knows is offered; a while."""
+        for _ in range(SETTLE_LOOKS):
+            result = self.client("status", "--json")
+            if result.status != 0 or result.json.get("index_state") == "ready":
+                return
+            select.select([], [], [], 0.002)
+
     def persist(self, workflow, source):
         """As a workflow of its own, and attaches it."""
         result = self.client("persist", "--quiet", "--workflow", workflow, "--job", "again",
                              "--root", source, ".")
         self.record.persists.append(answer(f"persist of {workflow}", result))
         if result.status == 0:
-            view = making.View("default", workflow, "", frozenset([workflow]), source,
+            view = View("default", workflow, "", frozenset([workflow]), source,
                                fingerprint(source))
             self.made.append(view)
             self.record.kept.append(self.attach(view))
 
     def persist_again(self):
         """What is new, what failed, and two that did not."""
-        new = making.plant(self.folder / "new", NEW_TREE)
+        self.settle()
+        new = plant(self.folder / "new", NEW_TREE)
         self.persist("after-the-damage", new)
         failed = [view for view, told in zip(self.store.views, self.record.attaches)
                   if told.status != 0]

@@ -58,6 +58,14 @@ class Result:
                 f"--- out\n{self.out[-4000:]!r}\n--- err\n{self.err.decode(errors='replace')[-4000:]}")
 
 
+class NotStarted(AssertionError):
+    """status: of its end; None: it did neither start nor end."""
+
+    def __init__(self, log, status):
+        super().__init__(f"the daemon did not start:\n{log}")
+        self.log, self.status = log, status
+
+
 class Daemon:
     """A batond with its data in `folder`, listening on a Unix socket there."""
 
@@ -93,8 +101,9 @@ class Daemon:
         path.unlink(missing_ok=True)
         if not started:
             self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"the daemon did not start:\n{self.read_log()}")
+            status = self.process.wait()
+            self.log_file.close()
+            raise NotStarted(self.read_log(), status if ready else None)
 
     def read_log(self):
         return (self.folder / "log").read_text(errors="replace")

@@ -25,7 +25,7 @@ class Damage(unittest.TestCase):
         cls.stores, cls.folder = made.__enter__()
         cls.addClassCleanup(made.__exit__, None, None, None)
         cls.numbers = {}
-        for number in range(len(damages.all_classes(cls.stores))):
+        for number in range(len(cls.stores.classes)):
             kind, action, *_ = damages.choose(cls.stores, SEED, number)
             cls.numbers[kind, action] = number
 
