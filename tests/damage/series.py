@@ -36,6 +36,19 @@ def one_case(stores, folder, seed, number):
     return case, *rules.verdict(case, stores[case.store], record)
 
 
+def numbers_of(stores, seed, only, first, count):
+    """The first `count` cases whose name has `only` in it."""
+    numbers, number = [], first
+    while len(numbers) < count:
+        kind, action, *_ = damages.choose(stores, seed, number)
+        if only in f"{kind}: {action}":
+            numbers.append(number)
+        elif number - first > 1000 * (count + 1):
+            raise SystemExit(f"no damage has {only} in its name")
+        number += 1
+    return numbers
+
+
 def repeat_command(seed, number):
     return f"./build.sh damage 1 {seed} --case {number}"
 
