@@ -1,7 +1,8 @@
 #include "daemon/retention.h"
 
 #include <inttypes.h>
-#include <time.h>
+
+#include "proto/base/clock.h"
 
 #define EVERY_MS 3600000u
 
@@ -9,13 +10,11 @@ void retention_run(const struct retention *retention)
 {
 	if (retention->time_ms == 0)
 		return;
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	uint64_t count = 0;
 	struct error error = {0};
 	if (catalogue_expire(store_catalogue(retention->store),
-			     now_ms - (int64_t)retention->time_ms, &count, &error))
+			     clock_wall_ms() - (int64_t)retention->time_ms, &count,
+			     &error))
 		log_line(retention->log, LOG_WARNING, "retention", "%s", error.text);
 	else if (count)
 		log_line(retention->log, LOG_INFO, "retention", "%" PRIu64 " %s expired",

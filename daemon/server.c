@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uv.h>
 
 #include "daemon/crew.h"
@@ -20,6 +19,7 @@
 #include "daemon/store/store.h"
 #include "daemon/workers.h"
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 
 #define TICK_MS 250u
 
@@ -192,13 +192,6 @@ static void run_loop(struct server *server)
 	claim(uv_loop_close(&server->loop) == 0);
 }
 
-static uint64_t clock_ms(clockid_t id)
-{
-	struct timespec now;
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- who knows whom ---- */
 
 static struct daemon_figures figures_of(void *context)
@@ -207,7 +200,7 @@ static struct daemon_figures figures_of(void *context)
 	struct workers_figures workers = workers_figures(server->workers);
 	return (struct daemon_figures){
 		.started_ms = server->started_ms,
-		.uptime_ms = clock_ms(CLOCK_MONOTONIC) - server->started_mono_ms,
+		.uptime_ms = clock_now_ms() - server->started_mono_ms,
 		.connections = server->peers.count,
 		.running = workers.running,
 		.waiting = workers.waiting,
@@ -282,8 +275,8 @@ int server_run(const struct config *config)
 	struct server *server = must_calloc(1, sizeof(*server));
 	server->config = config;
 	server->log = &config->log;
-	server->started_ms = clock_ms(CLOCK_REALTIME);
-	server->started_mono_ms = clock_ms(CLOCK_MONOTONIC);
+	server->started_ms = (uint64_t)clock_wall_ms();
+	server->started_mono_ms = clock_now_ms();
 	struct error error = {0};
 	/* Writing says EPIPE, and EFBIG. */
 	(void)signal(SIGPIPE, SIG_IGN);

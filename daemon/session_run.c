@@ -3,22 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "daemon/layer_message.h"
 #include "daemon/session.h"
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 
 /* How long a refused client may go on sending before the connection is cut: closing at
  * once would throw away the ERROR that it has not read yet. */
 #define LINGER_MS 2000
-
-static uint64_t mono_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static int run_verb(struct session *session, struct error *error)
 {
@@ -39,12 +32,12 @@ static int run_verb(struct session *session, struct error *error)
 static void linger(struct session *session)
 {
 	(void)shutdown(session->link.fd, SHUT_WR);
-	uint64_t until = mono_ms() + LINGER_MS;
+	uint64_t until = clock_now_ms() + LINGER_MS;
 	uint8_t dropped[4096];
 	struct error ignored = {0};
 	/* Of the next header some may be here already: that is not input to wait for. */
 	session->link.early_len = 0;
-	for (uint64_t now = mono_ms(); now < until; now = mono_ms()) {
+	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
 		if (link_wait(&session->link, (int)(until - now), &ignored) != 1)
 			return;
 		if (recv(session->link.fd, dropped, sizeof(dropped), MSG_DONTWAIT) == 0)
@@ -141,7 +134,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 		.local = call->local,
 		.arena = message_arena_new(),
 	};
-	uint64_t begin = mono_ms();
+	uint64_t begin = clock_now_ms();
 	link_init(&session.link, call->fd, wake_fd, call->label);
 	link_greeted(&session.link);
 	session.link.silence_ms = call->silence_ms;
@@ -155,7 +148,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 	code = code ? error.code : 0;
 	if (code && code != ERR_LOST)
 		send_error(&session, &error);
-	log_request(&session, code, &error, mono_ms() - begin);
+	log_request(&session, code, &error, clock_now_ms() - begin);
 	session.link.fd = -1; /* stays the connection's */
 	link_fini(&session.link);
 	message_arena_free(session.arena);

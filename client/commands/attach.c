@@ -15,6 +15,7 @@
 #include "client/view/session.h"
 #include "client/view/table.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 
 /* One try. */
 struct attach {
@@ -371,10 +372,11 @@ static bool goes_on(struct tries *tries, int err)
 	if (!connection_may_retry(err) || (err == ERR_UNREACHABLE && !tries->lost))
 		return false;
 	if (!tries->lost)
-		tries->deadline_ms = now_ms() + (uint64_t)tries->options->timeout_ms;
+		tries->deadline_ms =
+			clock_now_ms() + (uint64_t)tries->options->timeout_ms;
 	tries->lost = true;
 	struct error interrupted;
-	return now_ms() + tries->pause_ms < tries->deadline_ms &&
+	return clock_now_ms() + tries->pause_ms < tries->deadline_ms &&
 	       connection_pause(tries->pause_ms, &interrupted) == 0;
 }
 
@@ -403,7 +405,7 @@ int attach_run(const struct options *options, struct report *report, struct erro
 	struct tries tries = {
 		.options = options,
 		.report = report,
-		.started_ms = now_ms(),
+		.started_ms = clock_now_ms(),
 		.deadline_ms = connection_patience(options),
 	};
 	int err;

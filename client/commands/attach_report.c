@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/escape.h"
 
 #define LABEL_SIZE 1100u
@@ -52,7 +53,7 @@ static void attach_json(const struct view_session *session,
 	json_writer_unsigned(writer, "written_files", figures->counts.written);
 	json_writer_unsigned(writer, "unchanged_files", figures->counts.unchanged);
 	report_json_warnings(session->report);
-	json_writer_unsigned(writer, "elapsed_ms", now_ms() - figures->started_ms);
+	json_writer_unsigned(writer, "elapsed_ms", clock_now_ms() - figures->started_ms);
 }
 
 void attach_report(const struct options *options, const struct view_session *session,
@@ -79,7 +80,7 @@ void attach_report(const struct options *options, const struct view_session *ses
 		    human_count(figures->counts.written, written),
 		    human_count(figures->counts.unchanged, unchanged),
 		    human_size(session->connection.link.received_bytes, received),
-		    human_seconds(now_ms() - figures->started_ms, seconds));
+		    human_seconds(clock_now_ms() - figures->started_ms, seconds));
 	say_digest_and_layers(session);
 }
 

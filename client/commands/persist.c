@@ -13,6 +13,7 @@
 #include "client/tree/select_path.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/path/path.h"
 
 /* Tries of one persist, the first included: a daemon that dies each time is not helped by
@@ -84,7 +85,7 @@ static int prepare(struct persist *persist, struct error *error)
 static int reconnect(struct persist *persist, struct connection *connection, unsigned try,
 		     struct error *error)
 {
-	uint64_t deadline_ms = now_ms() + (uint64_t)persist->options->timeout_ms;
+	uint64_t deadline_ms = clock_now_ms() + (uint64_t)persist->options->timeout_ms;
 	uint32_t pause_ms = connection_retry_ms(connection, try);
 	report_note(persist->report, "%s; trying again", error->text);
 	connection_close(connection);
@@ -108,8 +109,8 @@ static bool goes_on(const struct persist *persist, int rc, unsigned try,
 	if (rc != ERR_BUSY)
 		return try + 1 < TRIES_MAX;
 	if (*busy_until_ms == 0)
-		*busy_until_ms = now_ms() + (uint64_t)persist->options->timeout_ms;
-	return now_ms() < *busy_until_ms;
+		*busy_until_ms = clock_now_ms() + (uint64_t)persist->options->timeout_ms;
+	return clock_now_ms() < *busy_until_ms;
 }
 
 static int try_often(struct persist *persist, struct connection *connection,
@@ -150,8 +151,9 @@ static int persist_online(struct persist *persist, struct error *error)
 	if (rc < 0)
 		return rc;
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
-	uint64_t deadline_ms =
-		options->timeout_given ? now_ms() + (uint64_t)options->timeout_ms : 0;
+	uint64_t deadline_ms = options->timeout_given
+				       ? clock_now_ms() + (uint64_t)options->timeout_ms
+				       : 0;
 	persist_record_open(persist);
 	rc = persist_connect(persist, deadline_ms, &connection, error);
 	if (rc < 0)
@@ -175,7 +177,7 @@ int persist_run(const struct options *options, struct report *report, struct err
 		.options = options,
 		.report = report,
 		.selection.root_fd = -1,
-		.started_ms = now_ms(),
+		.started_ms = clock_now_ms(),
 	};
 	int rc = prepare(&persist, error);
 	if (rc < 0)

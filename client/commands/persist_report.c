@@ -11,6 +11,7 @@
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/escape.h"
 
 static void write_text(struct json_writer *json, const char *name, struct text text)
@@ -95,7 +96,7 @@ static void write_object(const struct persist *persist,
 			     outcome->has_upload ? outcome->upload.skipped : 0);
 	json_writer_boolean(json, "again", outcome->again || committed->again);
 	report_json_warnings(persist->report);
-	json_writer_unsigned(json, "elapsed_ms", now_ms() - persist->started_ms);
+	json_writer_unsigned(json, "elapsed_ms", clock_now_ms() - persist->started_ms);
 }
 
 static void append(struct buffer *line, struct text text)
@@ -124,7 +125,7 @@ static void write_line(const struct persist *persist,
 	char *replaces AUTO_FREE = replaces_text(committed);
 	(void)human_things(layer->files, "file", files);
 	(void)human_size(layer->bytes, bytes);
-	(void)human_seconds(now_ms() - persist->started_ms, elapsed);
+	(void)human_seconds(clock_now_ms() - persist->started_ms, elapsed);
 	(void)human_size(committed->new_bytes, fresh);
 	(void)human_size(persist->sent_bytes, sent);
 	if (outcome->again)
@@ -241,7 +242,7 @@ static void report_dry(const struct dry_run *dry)
 		json_writer_unsigned(json, "skipped", dry->skipped);
 		report_json_warnings(report);
 		json_writer_unsigned(json, "elapsed_ms",
-				     now_ms() - dry->persist->started_ms);
+				     clock_now_ms() - dry->persist->started_ms);
 		return;
 	}
 	char files[HUMAN_TEXT_SIZE], directories[HUMAN_TEXT_SIZE];

@@ -28,7 +28,7 @@ struct persist {
 	struct text *identity_items; /* owned */
 	struct selection selection;
 	char *prefix;                        /* owned; clean; "": none */
-	uint64_t started_ms;                 /* now_ms() */
+	uint64_t started_ms;                 /* clock_now_ms() */
 	struct progress *progress;           /* owned */
 	struct record *record;               /* owned; NULL: none */
 	struct record_writer *record_writer; /* owned; of the next one; NULL: none */

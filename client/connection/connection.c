@@ -12,6 +12,7 @@
 #include "client/terminal/report.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/link/address.h"
 #include "proto/message/message.h"
 
@@ -206,7 +207,8 @@ bool connection_may_retry(int code)
 
 uint64_t connection_patience(const struct options *options)
 {
-	return options->timeout_given ? now_ms() + (uint64_t)options->timeout_ms : 0;
+	return options->timeout_given ? clock_now_ms() + (uint64_t)options->timeout_ms
+				      : 0;
 }
 
 /* Between half and all of pause_ms. */
@@ -231,9 +233,9 @@ uint32_t connection_retry_ms(struct connection *connection, unsigned try)
 
 int connection_pause(uint32_t pause_ms, struct error *error)
 {
-	uint64_t until = now_ms() + pause_ms;
+	uint64_t until = clock_now_ms() + pause_ms;
 	struct pollfd wake = {.fd = interrupts_fd(), .events = POLLIN};
-	for (uint64_t now = now_ms(); now < until; now = now_ms()) {
+	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
 		if (poll(&wake, 1, (int)(until - now)) > 0)
 			break;
 	}
@@ -262,7 +264,7 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 {
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
 	*ret_connection = connection;
-	uint64_t lost_until_ms = now_ms() + (uint64_t)options->timeout_ms;
+	uint64_t lost_until_ms = clock_now_ms() + (uint64_t)options->timeout_ms;
 	for (unsigned try = 0;; try++) {
 		int ret = try_servers(options, request, &connection, error);
 		if (ret == 0)
@@ -271,7 +273,7 @@ int connection_open(const struct options *options, uint64_t deadline_ms,
 		if (ret != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
 			deadline_ms = lost_until_ms;
 		uint32_t pause_ms = connection_retry_ms(&connection, try);
-		uint64_t now = now_ms();
+		uint64_t now = clock_now_ms();
 		if (!connection_may_retry(ret) || now + pause_ms >= deadline_ms)
 			return ret;
 		say_retrying(options, try, deadline_ms - now, error);

@@ -33,7 +33,7 @@ struct connection_request {
  * one round trip, not two. NULL: none yet. Without --server the usual places are tried
  * (server_list.h). ERR_UNREACHABLE names what was tried and how to start a daemon or name
  * another; ERR_VERSION both sides' versions.
- * deadline_ms (now_ms() clock): tries again until then when nobody listens; 0: one try.
+ * deadline_ms (clock_now_ms()): tries again until then when nobody listens; 0: one try.
  * A connection that is lost while it greets, or a daemon that is busy, is tried again for
  * options' timeout at least. On failure *ret_connection is closed.
  */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 
 struct heartbeat {
 	struct link *link; /* borrowed */
@@ -17,20 +18,10 @@ struct heartbeat {
 	bool stopping;
 };
 
-static struct timespec after_ms(uint64_t ms)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	uint64_t nanoseconds = (uint64_t)at.tv_nsec + ms % 1000 * 1000000;
-	at.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
-	at.tv_nsec = (long)(nanoseconds % 1000000000);
-	return at;
-}
-
 /* False when it is to stop. */
 static bool rest_locked(struct heartbeat *heartbeat)
 {
-	struct timespec until = after_ms(heartbeat->interval_ms);
+	struct timespec until = clock_moment_in(heartbeat->interval_ms);
 	int late = 0;
 	while (!heartbeat->stopping && late == 0)
 		late = pthread_cond_timedwait(&heartbeat->stop, &heartbeat->mutex,

@@ -8,21 +8,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/base/clock.h"
 #include "proto/base/error.h"
 
 static int wake_fd = -1;
 static volatile sig_atomic_t pending_signal;
-static int64_t pending_since_ms; /* the handler's alone; no other interrupts it */
-static unsigned second_after;    /* ms */
+static uint64_t pending_since_ms; /* the handler's alone; no other interrupts it */
+static unsigned second_after;     /* ms */
 static timer_t grace_timer;
 static struct itimerspec grace;
-
-static int64_t clock_ms(void)
-{
-	struct timespec now = {0};
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Wherever the program stands. */
 static void die_at_once(int number)
@@ -41,7 +35,7 @@ static void take_first(int number)
 {
 	uint64_t one = 1;
 	pending_signal = number;
-	pending_since_ms = clock_ms();
+	pending_since_ms = clock_now_ms();
 	(void)timer_settime(grace_timer, 0, &grace, NULL);
 	ssize_t written = write(wake_fd, &one, sizeof(one));
 	(void)written;
@@ -52,7 +46,7 @@ static void on_signal(int number)
 	int saved_errno = errno;
 	if (pending_signal == 0)
 		take_first(number);
-	else if (clock_ms() - pending_since_ms >= second_after)
+	else if (clock_now_ms() - pending_since_ms >= second_after)
 		die_at_once(number);
 	errno = saved_errno;
 }

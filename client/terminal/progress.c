@@ -12,6 +12,7 @@
 #include "client/terminal/report.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 
 #define QUIET_START_MS 500u
 #define REDRAW_MS 200u
@@ -44,7 +45,7 @@ static uint64_t since(uint64_t now, uint64_t before)
 static void show(struct progress *progress)
 {
 	atomic_store_explicit(&progress->shown, true, memory_order_relaxed);
-	uint64_t now = now_ms();
+	uint64_t now = clock_now_ms();
 	struct progress_figures figures = {
 		.verb = progress->verb,
 		.files = load(&progress->files),
@@ -72,21 +73,10 @@ static void show(struct progress *progress)
 		terminal_say("", line);
 }
 
-static struct timespec moment_in(unsigned ms)
-{
-	struct timespec at = {0};
-	(void)clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += ms / 1000;
-	at.tv_nsec += (long)(ms % 1000) * 1000000;
-	at.tv_sec += at.tv_nsec / 1000000000;
-	at.tv_nsec %= 1000000000;
-	return at;
-}
-
 /* Waits; false when it is over. */
 static bool wait_for_turn(struct progress *progress, unsigned ms)
 {
-	struct timespec until = moment_in(ms);
+	struct timespec until = clock_moment_in(ms);
 	(void)pthread_mutex_lock(&progress->lock);
 	int ret = 0;
 	while (!progress->ended && ret == 0)
@@ -119,7 +109,7 @@ struct progress *progress_new(const char *verb, bool enabled)
 	struct progress *progress = must_calloc(1, sizeof(*progress));
 	progress->verb = verb;
 	progress->redraws = is_terminal();
-	progress->last_ms = now_ms();
+	progress->last_ms = clock_now_ms();
 	pthread_condattr_t monotonic;
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

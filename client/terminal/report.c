@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/terminal/report_conflicts.h"
 #include "client/terminal/terminal.h"
@@ -54,13 +53,6 @@ void report_free(struct report *report)
 bool report_is_json(const struct report *report)
 {
 	return report->json;
-}
-
-uint64_t now_ms(void)
-{
-	struct timespec now = {0};
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* ---- sentences and lines ----------------------------------------------------------- */

@@ -68,7 +68,4 @@ int report_finish(struct report *report, int code, const struct error *error);
  */
 char *report_take_object(struct report *report, int code, const struct error *error);
 
-/* Milliseconds of the monotonic clock. */
-uint64_t now_ms(void);
-
 #endif

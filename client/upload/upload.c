@@ -12,6 +12,7 @@
 #include "client/upload/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/escape.h"
 
 /* How often the caller's thread makes the rows that can be made meanwhile. */
@@ -161,11 +162,7 @@ static void bring_about(struct upload *upload, bool (*has_come)(const struct upl
 /* Whether it has come so far, or failed; waits for that a while. */
 static bool comes_soon(struct upload *upload, bool (*has_come)(const struct upload *))
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ADVANCE_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
+	struct timespec until = clock_moment_in(ADVANCE_MS);
 	(void)pthread_mutex_lock(&upload->lock);
 	int timed_out = 0;
 	while (!timed_out && !upload->code && !has_come(upload))

@@ -4,6 +4,7 @@
 
 #include "daemon/store/catalogue_internal.h"
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 
 /* ---- settings -------------------------------------------------------------------- */
 
@@ -121,7 +122,7 @@ int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *r
 	struct query query AUTO(query_end) =
 		query_of(catalogue, "UPDATE workflows SET expired_ms = ?"
 				    " WHERE expired_ms IS NULL AND contact_ms < ?");
-	query_number(&query, catalogue_now_ms());
+	query_number(&query, clock_wall_ms());
 	query_number(&query, before_ms);
 	result = query_run(&query, error);
 	uint64_t count = (uint64_t)sqlite3_changes64(catalogue->database);

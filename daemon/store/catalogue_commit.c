@@ -4,6 +4,7 @@
 
 #include "daemon/store/id_set.h"
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 #include "proto/bounds.h"
 
 /* ---- what may be committed ------------------------------------------------------- */
@@ -140,7 +141,7 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 {
 	struct maker maker;
 	int64_t layer_id = 0;
-	int64_t now_ms = catalogue_now_ms();
+	int64_t now_ms = clock_wall_ms();
 	int result = find_maker(catalogue, commit->execution_id, &maker, error);
 	if (result == 0)
 		result = check_maker(&maker, error);
@@ -261,7 +262,7 @@ int catalogue_record_attach(struct catalogue *catalogue, const struct contact *c
 		result = add_attached(catalogue, contact->execution_id, layer_ids, count,
 				      &added, error);
 	if (result == 0)
-		result = catalogue_touch(catalogue, contact->workflow_id,
-					 catalogue_now_ms(), added > 0, error);
+		result = catalogue_touch(catalogue, contact->workflow_id, clock_wall_ms(),
+					 added > 0, error);
 	return result == 0 ? change_commit(&change, error) : result;
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "proto/base/bytes.h"
+#include "proto/base/clock.h"
 
 /* A contact is written down for itself only where the last one is older than this. */
 #define CONTACT_GRAIN_MS 60000
@@ -344,7 +345,7 @@ int catalogue_contact(struct catalogue *catalogue, const struct contact_request 
 		.catalogue = catalogue,
 		.request = request,
 		.identity = with_defaults(&request->identity),
-		.contact.now_ms = catalogue_now_ms(),
+		.contact.now_ms = clock_wall_ms(),
 	};
 	CATALOGUE_LOCKED(catalogue);
 	int result = contact_and_load(&caller, ret_history, error);

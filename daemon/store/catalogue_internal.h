@@ -60,8 +60,6 @@ int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error);
 /* Checkpoints the whole log into the database, both synced, and empties it. */
 int catalogue_checkpoint(struct catalogue *catalogue, struct error *error);
 
-int64_t catalogue_now_ms(void);
-
 /* A text's two arguments for "%.*s". */
 #define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
 

@@ -1,7 +1,6 @@
 #include "daemon/store/catalogue_internal.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "proto/base/bytes.h"
 
@@ -14,13 +13,6 @@ struct catalogue *catalogue_lock(struct catalogue *catalogue)
 void catalogue_unlock(struct catalogue **catalogue)
 {
 	claim(pthread_mutex_unlock(&(*catalogue)->mutex) == 0);
-}
-
-int64_t catalogue_now_ms(void)
-{
-	struct timespec now;
-	claim(clock_gettime(CLOCK_REALTIME, &now) == 0);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int refuse(struct catalogue *catalogue, struct error *error)

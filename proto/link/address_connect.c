@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "proto/base/cleanup.h"
-#include "proto/base/deadline.h"
+#include "proto/base/clock.h"
 #include "proto/link/address.h"
 #include "proto/link/address_inet.h"
 
@@ -41,10 +41,10 @@ static int wait_for(const struct attempt *attempt, int fd, int timeout_ms)
 		{.fd = fd, .events = POLLOUT},
 		{.fd = attempt->wake_fd, .events = POLLIN},
 	};
-	int64_t deadline = deadline_in(timeout_ms);
+	int64_t deadline = clock_deadline(timeout_ms);
 	int ready;
 	do {
-		ready = poll(polled, 2, deadline_left(deadline));
+		ready = poll(polled, 2, clock_left(deadline));
 	} while (ready < 0 && errno == EINTR);
 	if (ready < 0)
 		return unreachable(attempt, errno);
@@ -58,7 +58,7 @@ static int wait_for(const struct attempt *attempt, int fd, int timeout_ms)
 /* Waits for the end of a connect() that is under way. */
 static int await_connected(const struct attempt *attempt, int fd)
 {
-	int ret = wait_for(attempt, fd, deadline_left(attempt->deadline));
+	int ret = wait_for(attempt, fd, clock_left(attempt->deadline));
 	if (ret <= 0)
 		return ret < 0 ? ret : unreachable(attempt, ETIMEDOUT);
 	int failed = 0;
@@ -71,7 +71,7 @@ static int await_connected(const struct attempt *attempt, int fd)
 /* Waits a moment for a place in the daemon's queue. 0: try again. */
 static int await_place(const struct attempt *attempt)
 {
-	int left = deadline_left(attempt->deadline);
+	int left = clock_left(attempt->deadline);
 	if (left == 0)
 		return unreachable(attempt, ETIMEDOUT);
 	return wait_for(attempt, -1,
@@ -129,7 +129,7 @@ int address_connect(const struct address *address, int timeout_ms, int wake_fd,
 {
 	struct attempt attempt = {
 		.address = address,
-		.deadline = deadline_in(timeout_ms),
+		.deadline = clock_deadline(timeout_ms),
 		.wake_fd = wake_fd,
 		.error = error,
 	};

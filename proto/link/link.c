@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proto/base/deadline.h"
+#include "proto/base/clock.h"
 #include "proto/link/queue.h"
 #include "proto/link/wait.h"
 
@@ -90,11 +90,11 @@ int link_wait(struct link *link, int timeout_ms, struct error *error)
 		return ret;
 	if (link->early_len > 0)
 		return 1;
-	int64_t deadline = deadline_in(timeout_ms);
+	int64_t deadline = clock_deadline(timeout_ms);
 	bool again;
 	do {
 		again = false;
-		ret = wait_once(link, deadline_left(deadline), &again, error);
+		ret = wait_once(link, clock_left(deadline), &again, error);
 	} while (again);
 	return ret;
 }

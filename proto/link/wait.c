@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "proto/base/deadline.h"
+#include "proto/base/clock.h"
 
 int link_lost(const struct link *link, int error_number, struct error *error)
 {
@@ -20,10 +20,10 @@ int link_poll(struct link *link, short events, int timeout_ms, struct error *err
 		{.fd = link->fd, .events = events},
 		{.fd = link->wake_fd, .events = POLLIN}, /* ignored where it is -1 */
 	};
-	int64_t deadline = deadline_in(timeout_ms);
+	int64_t deadline = clock_deadline(timeout_ms);
 	int ready;
 	do {
-		ready = poll(polled, 2, deadline_left(deadline));
+		ready = poll(polled, 2, clock_left(deadline));
 	} while (ready < 0 && errno == EINTR);
 	if (ready < 0)
 		return link_lost(link, errno, error);

@@ -23,6 +23,7 @@
 #include "client/terminal/report.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/link/address.h"
 
 #define PATIENCE_MS 10000
@@ -317,7 +318,7 @@ static void a_busy_daemon_is_asked_again_until_the_deadline(void **state)
 {
 	struct stage *stage = *state;
 	listen_and(stage, (play *const[]){be_busy, hang_up, be_busy, greet, NULL});
-	assert_int_equal(open_connection(stage, now_ms() + PATIENCE_MS), 0);
+	assert_int_equal(open_connection(stage, clock_now_ms() + PATIENCE_MS), 0);
 }
 
 /* Somebody is there, so the timeout counts; where nobody listens there is one try. */
@@ -356,7 +357,8 @@ static void a_version_refused_names_both_sides(void **state)
 {
 	struct stage *stage = *state;
 	listen_and(stage, (play *const[]){refuse_version, NULL});
-	assert_int_equal(open_connection(stage, now_ms() + PATIENCE_MS), ERR_VERSION);
+	assert_int_equal(open_connection(stage, clock_now_ms() + PATIENCE_MS),
+			 ERR_VERSION);
 	assert_sentence(stage, "this daemon speaks versions 2 and 3");
 	assert_sentence(stage, "baton " BATON_VERSION ", which speaks version 1");
 }
@@ -398,7 +400,8 @@ static void something_else_that_listens_is_a_protocol_error(void **state)
 {
 	struct stage *stage = *state;
 	listen_and(stage, (play *const[]){answer_in_http, NULL});
-	assert_int_equal(open_connection(stage, now_ms() + PATIENCE_MS), ERR_PROTOCOL);
+	assert_int_equal(open_connection(stage, clock_now_ms() + PATIENCE_MS),
+			 ERR_PROTOCOL);
 	assert_sentence(stage, stage->url);
 }
 
@@ -455,7 +458,8 @@ static void a_signal_ends_every_wait(void **state)
 	assert_false(interrupts_pending());
 	assert_int_equal(raise(SIGTERM), 0);
 	assert_true(interrupts_pending());
-	assert_int_equal(open_connection(stage, now_ms() + PATIENCE_MS), ERR_INTERRUPTED);
+	assert_int_equal(open_connection(stage, clock_now_ms() + PATIENCE_MS),
+			 ERR_INTERRUPTED);
 	assert_int_equal(connection_pause(PATIENCE_MS, &stage->error), ERR_INTERRUPTED);
 }
 
