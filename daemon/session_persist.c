@@ -10,8 +10,8 @@
 
 #include "daemon/layer_message.h"
 #include "daemon/persist_keys.h"
-#include "daemon/persist_outcome.h"
 #include "daemon/session.h"
+#include "daemon/session_outcome.h"
 #include "daemon/session_view.h"
 #include "daemon/store/transaction.h"
 #include "daemon/unit_job.h"
@@ -371,7 +371,7 @@ static void add_outcome(struct persist *persist, int64_t layer_id,
 	struct error ignored = {0};
 	if (session_begin_silence(session, &ignored))
 		return;
-	if (persist_outcome(session, &persist->contact, layer_id, reply, &ignored))
+	if (session_outcome(session, &persist->contact, layer_id, reply, &ignored))
 		log_line(session->services->log, LOG_WARNING, "persist",
 			 "after layer %s: %s", session->layer, ignored.text);
 	session_end_silence(session);

@@ -1,19 +1,17 @@
 /*
- * What a committed layer means for its workspace: which layers it replaces, and what its
- * maker should be warned of (rules W4, W7).
+ * The words of COMMITTED for what a layer means for its workspace.
  */
-#ifndef BATON_DAEMON_PERSIST_OUTCOME_H
-#define BATON_DAEMON_PERSIST_OUTCOME_H
+#ifndef BATON_DAEMON_SESSION_OUTCOME_H
+#define BATON_DAEMON_SESSION_OUTCOME_H
 
 #include "daemon/session.h"
-#include "daemon/store/catalogue.h"
 
 /*
  * Looks at the workspace as it is now, in which the layer with database id layer_id is
  * new. Fills message->replaces and ->warnings (in the session's arena). A failure here
  * does not undo the commit: the caller only logs it.
  */
-int persist_outcome(struct session *session, const struct contact *contact,
+int session_outcome(struct session *session, const struct contact *contact,
 		    int64_t layer_id, struct msg_committed *message, struct error *error);
 
 #endif

@@ -1,0 +1,47 @@
+/*
+ * What a committed layer means for its workspace: which layers it replaced, whether it is
+ * late or stale, and the first conflict that is coming (rules W4, W7, W9). Facts only:
+ * who asked puts them into words. Any thread.
+ */
+#ifndef BATON_DAEMON_WORKSPACE_OUTCOME_H
+#define BATON_DAEMON_WORKSPACE_OUTCOME_H
+
+#include "daemon/store/catalogue.h"
+#include "daemon/store/store.h"
+#include "daemon/view/view.h"
+
+struct outcome {
+	struct catalogue_history now; /* owned; the workspace with the layer in it */
+	/* owned; what somebody sees who asks for everything in the layer's run */
+	struct view view;
+	uint32_t layer; /* position in now; what became of it is view.states[layer] */
+	uint32_t place; /* the same in view.layers; VIEW_NONE: out of sight */
+	/* owned; positions in now of those that left sight through it and no other: what
+	 * else was committed meanwhile is not its doing */
+	uint32_t *replaced;
+	size_t replaced_count;
+	/* From outcome_foresee. owned; the path of a conflict that an attach would meet;
+	 * NULL: none is known */
+	char *conflict_path;
+	size_t conflict_path_len;
+	uint32_t conflict_with; /* position in now of another layer in it */
+};
+
+/* The workspace as it is now, in which the layer with database id layer_id is new. `run`
+ * is the layer's. */
+int outcome_make(struct catalogue *catalogue, const struct contact *contact,
+		 const char *run, int64_t layer_id, struct outcome *ret_outcome,
+		 struct error *error);
+void outcome_fini(struct outcome *outcome); /* {0} is fine */
+
+/* Whether layers are in sight that come neither before nor after it: a conflict can come
+ * of no others. */
+bool outcome_has_concurrent(const struct outcome *outcome);
+
+/* Looks for such a conflict. That is a merge of what the layers have in common: it takes
+ * two layers of memory, and a core. When wake_fd becomes readable it gives up and knows
+ * of none; -1: it does not. */
+int outcome_foresee(struct store *store, struct outcome *outcome, int wake_fd,
+		    struct error *error);
+
+#endif
