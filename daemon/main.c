@@ -1,4 +1,5 @@
 /* batond: reads its configuration, serves or checks. */
+#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -22,6 +23,12 @@ static void on_damage(void *context, const char *sentence)
 	printf("damaged: %s\n", sentence);
 }
 
+static void on_note(void *context, const char *sentence)
+{
+	(void)context;
+	printf("note: %s\n", sentence);
+}
+
 static void on_progress(void *context, uint64_t done, uint64_t total)
 {
 	(void)context;
@@ -38,6 +45,8 @@ static int find_store(const char *data, struct error *error)
 	claim(asprintf(&format, "%s/format", data) > 0);
 	if (access(format, F_OK) == 0)
 		return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`", format);
 	return error_set(error, ERR_NOT_FOUND,
 			 "`%s`: holds no store; name the daemon's data directory with "
 			 "--data",
@@ -47,7 +56,8 @@ static int find_store(const char *data, struct error *error)
 static int check(const struct config *config, struct error *error)
 {
 	struct store *store = NULL;
-	struct store_options options = {.directory = config->data};
+	struct store_options options = {
+		.directory = config->data, .reads_only = true, .on_note = on_note};
 	int code = find_store(config->data, error);
 	if (code == 0)
 		code = store_open(&options, &store, error);

@@ -8,7 +8,7 @@
 
 void retention_run(const struct retention *retention)
 {
-	if (retention->time_ms == 0)
+	if (retention->time_ms == 0 || store_refusal(retention->store)->code)
 		return;
 	uint64_t count = 0;
 	struct error error = {0};

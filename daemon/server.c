@@ -157,7 +157,11 @@ static int open_store(struct server *server, struct error *error)
 		.on_note = on_store_note,
 		.context = server,
 	};
-	return store_open(&options, &server->store, error);
+	int code = store_open(&options, &server->store, error);
+	if (code == 0 && store_refusal(server->store)->code)
+		log_line(server->log, LOG_ERROR, "store", "%s",
+			 store_refusal(server->store)->text);
+	return code;
 }
 
 static void start_handles(struct server *server)

@@ -140,6 +140,8 @@ bool session_run(const struct services *services, const struct session_call *cal
 	session.link.silence_ms = call->silence_ms;
 	struct error error = {0};
 	int code = run_verb(&session, &error);
+	if (code)
+		code = store_not_found(session.services->store, &error);
 	session_end_silence(&session);
 	if (code == 0)
 		code = link_flush(&session.link, &error);

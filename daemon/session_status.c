@@ -26,6 +26,8 @@ int session_status(struct session *session, struct error *error)
 	if (code)
 		return code;
 	struct daemon_figures figures = services->figures(services->context);
+	const struct error *refusal = store_refusal(services->store);
+	const char *damage = refusal->code == ERR_DAMAGED ? refusal->text : "";
 	struct msg_status_reply reply = {
 		.software = text_of("batond " BATON_VERSION),
 		.version = PROTOCOL_VERSION,
@@ -46,6 +48,7 @@ int session_status(struct session *session, struct error *error)
 		.data = text_of(services->data),
 		.index_state = text_of(store.index_ready ? "ready" : "rebuilding"),
 		.read_only = store.read_only,
+		.damage = text_of(damage),
 	};
 	session_end_silence(session);
 	return link_send_control(&session->link, MSG_STATUS_REPLY, &reply, error);

@@ -77,6 +77,8 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 			error);
 	else
 		code = load_own(session, view, error);
+	if (code)
+		code = store_not_found(session->services->store, error);
 	if (is_nothing_allowed(attach, code)) {
 		error->code = 0;
 		return 0;
@@ -298,7 +300,9 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 		code = view_make(&ret_view->history.history, &request, &ret_view->view,
 				 error);
 	bool empty = code == 0 && ret_view->view.layer_count == 0;
-	if (empty && !session->request->attach.if_empty)
+	bool may_be_empty = session->request->attach.if_empty &&
+			    store_refusal(session->services->store)->code != ERR_DAMAGED;
+	if (empty && !may_be_empty)
 		return nothing(session, ret_view, error);
 	return code;
 }
@@ -374,8 +378,12 @@ static void add_warnings(struct session *session, const struct session_view *vie
 			 struct msg_view *message)
 {
 	const struct msg_attach *attach = &session->request->attach;
-	struct text *warnings = message_arena_take(session->arena, 4 * sizeof(*warnings));
+	struct text *warnings = message_arena_take(session->arena, 5 * sizeof(*warnings));
 	message->warnings.items = warnings;
+	const struct error *refusal = store_refusal(session->services->store);
+	if (refusal->code == ERR_DAMAGED)
+		warnings[message->warnings.count++] =
+			message_arena_copy(session->arena, refusal->text);
 	if (*view->contact.warning)
 		warnings[message->warnings.count++] =
 			message_arena_copy(session->arena, view->contact.warning);

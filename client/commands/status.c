@@ -36,6 +36,7 @@ static void write_json(struct json_writer *writer, const char *server,
 	json_writer_text_len(writer, "index_state", reply->index_state.at,
 			     reply->index_state.len);
 	json_writer_boolean(writer, "read_only", reply->read_only);
+	json_writer_text_len(writer, "damage", reply->damage.at, reply->damage.len);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		json_writer_unsigned(writer, numbers[i].name, numbers[i].value);
 }
@@ -77,6 +78,9 @@ static void print_store(struct report *report, const struct msg_status_reply *re
 	report_answer(report, "index       %.*s, %s", (int)reply->index_state.len,
 		      reply->index_state.at,
 		      human_things(reply->units_indexed, "unit", units));
+	if (reply->damage.len > 0)
+		report_answer(report, "damage      %s%.*s%s", colours.warn,
+			      (int)reply->damage.len, reply->damage.at, colours.plain);
 }
 
 static int answer(struct connection *connection, struct report *report,

@@ -20,6 +20,7 @@
 
 #include "daemon/history/history.h"
 #include "daemon/store/io.h"
+#include "daemon/store/stamp.h"
 #include "proto/base/error.h"
 #include "proto/manifest/manifest.h"
 #include "proto/message/message.h"
@@ -43,10 +44,20 @@ int catalogue_open(const struct io *io, const char *directory,
 /* A sentence where the catalogue is of an older schema and could not be brought to this
  * one, which the next open tries again; NULL where it is of this one. */
 const char *catalogue_not_upgraded(const struct catalogue *catalogue);
+/* Opens one that exists and changes nothing, not even its log: what is changed in memory
+ * is undone, and every change is refused. ERR_READ_ONLY, or as catalogue_refuse_changes()
+ * says. Errors as above. */
+int catalogue_open_to_read(const struct io *io, const char *directory,
+			   struct catalogue **ret_catalogue, struct error *error);
+/* Every change fails with this from now on. Before another thread knows the catalogue. */
+void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal);
 /* Checkpoints and closes. NULL is fine. */
 int catalogue_close(struct catalogue *catalogue, struct error *error);
 /* Whether a failed write has made it read-only. */
 bool catalogue_is_read_only(struct catalogue *catalogue);
+
+/* As it is now, without waiting for who changes it. */
+struct stamp_mark catalogue_mark(struct catalogue *catalogue);
 
 int64_t catalogue_setting(struct catalogue *catalogue, const char *name); /* 0: none */
 int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t value,

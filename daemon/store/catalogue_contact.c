@@ -292,26 +292,32 @@ static int make_contact(struct caller *caller, struct error *error)
 				   error);
 }
 
+/* Nothing is kept of one that only looks, nor, where no change is taken, of an attach
+ * that has no execution to remember. */
+static bool is_look(const struct caller *caller)
+{
+	return caller->request->kind == CONTACT_LOOK ||
+	       (caller->request->kind == CONTACT_ATTACH &&
+		caller->catalogue->refusal.code && caller->identity.job.len == 0);
+}
+
 /* Nothing is acknowledged to a persist before its layer is committed, and that commit
  * syncs this one too. */
 static int begin_contact(struct caller *caller, struct change *change,
 			 struct error *error)
 {
-	switch (caller->request->kind) {
-	case CONTACT_LOOK:
+	if (is_look(caller))
 		return change_try(change, caller->catalogue, error);
-	case CONTACT_PERSIST:
-		return change_begin_unsynced(change, caller->catalogue, error);
-	default:
-		return change_begin(change, caller->catalogue, error);
-	}
+	return caller->request->kind == CONTACT_PERSIST
+		       ? change_begin_unsynced(change, caller->catalogue, error)
+		       : change_begin(change, caller->catalogue, error);
 }
 
 static int contact_and_load(struct caller *caller, struct catalogue_history *ret_history,
 			    struct error *error)
 {
 	struct change change AUTO(change_end) = {0};
-	bool looks = caller->request->kind == CONTACT_LOOK;
+	bool looks = is_look(caller);
 	int result = begin_contact(caller, &change, error);
 	if (result == 0)
 		result = make_contact(caller, error);
@@ -322,7 +328,7 @@ static int contact_and_load(struct caller *caller, struct catalogue_history *ret
 	if (result == 0 && !looks)
 		result = change_commit(&change, error);
 	/* What an attach builds on, and may itself change nothing of, has to stay. */
-	if (result == 0 && caller->request->kind == CONTACT_ATTACH)
+	if (result == 0 && !looks && caller->request->kind == CONTACT_ATTACH)
 		result = catalogue_sync_locked(caller->catalogue, error);
 	if (result < 0)
 		return result;

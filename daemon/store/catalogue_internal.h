@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "daemon/store/catalogue.h"
+#include "daemon/store/stamp.h"
 #include "daemon/store/vfs.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -28,6 +29,11 @@ struct catalogue {
 	size_t cache_count;
 	bool has_unsynced;         /* a change was committed that no sync has followed */
 	struct error not_upgraded; /* why it is of an older schema; code 0: it is not */
+	bool frozen;               /* opened to read: the files stay as they are */
+	struct error refusal;      /* of every change; code 0: they are taken */
+	struct stamp_file stamp;
+	uint64_t store;           /* which catalogue; constant once it is open */
+	_Atomic uint64_t commits; /* durable changes that were counted */
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);
@@ -109,9 +115,10 @@ int row_blob(const struct query *query, int column, void *ret_data, size_t len,
 struct change {
 	struct catalogue *catalogue; /* borrowed; NULL: not begun, or over */
 	bool unsynced;
+	int64_t rows_before; /* changed by this connection before it began */
 };
 
-/* ERR_READ_ONLY after a failed write. */
+/* ERR_READ_ONLY after a failed write; what catalogue_refuse_changes() was given. */
 int change_begin(struct change *change, struct catalogue *catalogue, struct error *error);
 /* For a change whose commit need not be durable before the next one that is: that one's
  * sync is of the whole log. */
@@ -121,6 +128,8 @@ int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
 int catalogue_sync_locked(struct catalogue *catalogue, struct error *error);
 /* For a change that is never committed, which writes nothing: not refused. */
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error);
+/* A synced one that has changed a row counts as one more in `commits`, and is told to the
+ * stamp. */
 int change_commit(struct change *change, struct error *error);
 void change_end(struct change *change);
 

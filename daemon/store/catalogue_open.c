@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static void discard(struct catalogue **at)
 	for (size_t i = 0; i < catalogue->cache_count; i++)
 		(void)sqlite3_finalize(catalogue->cache[i].statement);
 	claim(sqlite3_close(catalogue->database) == SQLITE_OK);
+	stamp_close(&catalogue->stamp);
 	vfs_unregister(catalogue->vfs);
 	(void)pthread_mutex_destroy(&catalogue->mutex);
 	free(catalogue->cache);
@@ -97,49 +99,149 @@ static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
 			       "PRAGMA cache_spill=OFF;"
 			       "PRAGMA temp_store=MEMORY;";
 
+/* Closing is not to write what opening did not (SQLite would checkpoint and remove the
+ * log). */
+static int keep_log(struct catalogue *catalogue, struct error *error)
+{
+	int code = sqlite3_db_config(catalogue->database,
+				     SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
 static int open_database(struct catalogue *catalogue, struct error *error)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-		    SQLITE_OPEN_EXRESCODE;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	if (!catalogue->frozen)
+		flags |= SQLITE_OPEN_CREATE;
 	int code = sqlite3_open_v2(DATABASE_NAME, &catalogue->database, flags,
 				   vfs_name(catalogue->vfs));
 	if (code != SQLITE_OK)
 		return catalogue_failure(catalogue, code, error);
-	int result = catalogue_execute(catalogue, settings, error);
+	int result = catalogue->frozen ? keep_log(catalogue, error) : 0;
+	if (result == 0)
+		result = catalogue_execute(catalogue, settings, error);
 	if (result == 0)
 		result = catalogue_reserve_sums(catalogue, error);
-	if (result == 0)
+	/* One that is only read is in the mode that it is in: SQLite uses a log that lies
+	 * there. */
+	if (result == 0 && !catalogue->frozen)
 		result = use_wal(catalogue, error);
 	if (result == 0)
 		result = catalogue_check_schema(catalogue, error);
-	if (result == 0)
+	if (result == 0 && !catalogue->frozen)
 		result = catalogue_checkpoint(catalogue, error);
-	return result == 0 ? catalogue_upgrade(catalogue, error) : result;
+	if (result == 0 && !catalogue->frozen)
+		result = catalogue_upgrade(catalogue, error);
+	return result;
 }
 
-int catalogue_open(const struct io *io, const char *directory,
-		   struct catalogue **ret_catalogue, struct error *error)
+/* ---- which catalogue, and how far it has come ------------------------------------- */
+
+static int read_mark(struct catalogue *catalogue, struct error *error)
 {
-	int result = rewrite_wal(io, directory, error);
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT (SELECT value FROM settings WHERE name ="
+				    " 'store'), (SELECT value FROM settings WHERE name ="
+				    " 'commits')");
+	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
+	catalogue->store = (uint64_t)row_number(&query, 0);
+	atomic_store(&catalogue->commits, (uint64_t)row_number(&query, 1));
+	return 0;
+}
+
+/* A catalogue has no name before it is opened for the first time. */
+static int name_store(struct catalogue *catalogue, struct error *error)
+{
+	if (catalogue->store != 0)
+		return 0;
+	int64_t name = 0;
+	sqlite3_randomness(sizeof name, &name);
+	name = (name & INT64_MAX) | 1;
+	int result = catalogue_set_setting(catalogue, "store", name, error);
+	if (result == 0)
+		catalogue->store = (uint64_t)name;
+	return result;
+}
+
+/* Without a stamp the store is as safe as before there was one. */
+static void open_stamp(struct catalogue *catalogue, const struct io *io,
+		       const char *directory)
+{
+	struct error ignored;
+	struct stamp_mark mark = catalogue_mark(catalogue);
+	int fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return;
+	(void)stamp_open(io, fd, &mark, &catalogue->stamp, &ignored);
+	(void)io_close(io, fd);
+}
+
+struct stamp_mark catalogue_mark(struct catalogue *catalogue)
+{
+	return (struct stamp_mark){catalogue->store, atomic_load(&catalogue->commits)};
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
+static int open_any(const struct io *io, const char *directory, bool frozen,
+		    struct catalogue **ret_catalogue, struct error *error)
+{
 	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof *catalogue);
 	claim(pthread_mutex_init(&catalogue->mutex, NULL) == 0);
 	claim(asprintf(&catalogue->path, "%s/" DATABASE_NAME, directory) > 0);
-	result = vfs_register(io, directory, &catalogue->vfs, error);
+	catalogue->frozen = frozen;
+	catalogue->stamp.fd = -1;
+	int result = vfs_register(io, directory, &catalogue->vfs, error);
+	if (result == 0 && frozen)
+		vfs_freeze(catalogue->vfs);
 	if (result == 0)
 		vfs_verify_pages(catalogue->vfs);
 	if (result == 0)
 		result = open_database(catalogue, error);
 	if (result == 0)
+		result = read_mark(catalogue, error);
+	if (result == 0)
 		*ret_catalogue = take_ptr(&catalogue);
 	return result;
+}
+
+int catalogue_open(const struct io *io, const char *directory,
+		   struct catalogue **ret_catalogue, struct error *error)
+{
+	struct catalogue *catalogue AUTO(discard) = NULL;
+	int result = rewrite_wal(io, directory, error);
+	if (result == 0)
+		result = open_any(io, directory, false, &catalogue, error);
+	if (result == 0)
+		result = name_store(catalogue, error);
+	if (result < 0)
+		return result;
+	open_stamp(catalogue, io, directory);
+	*ret_catalogue = take_ptr(&catalogue);
+	return 0;
+}
+
+int catalogue_open_to_read(const struct io *io, const char *directory,
+			   struct catalogue **ret_catalogue, struct error *error)
+{
+	int result = open_any(io, directory, true, ret_catalogue, error);
+	if (result == 0)
+		(void)error_set(&(*ret_catalogue)->refusal, ERR_READ_ONLY,
+				"`%s`: opened for reading", (*ret_catalogue)->path);
+	return result;
+}
+
+void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal)
+{
+	catalogue->refusal = *refusal;
 }
 
 int catalogue_close(struct catalogue *catalogue, struct error *error)
 {
 	struct catalogue *closing AUTO(discard) = catalogue;
-	return closing ? catalogue_checkpoint(closing, error) : 0;
+	return closing && !closing->frozen ? catalogue_checkpoint(closing, error) : 0;
 }
 
 const char *catalogue_not_upgraded(const struct catalogue *catalogue)

@@ -1,5 +1,6 @@
 #include "daemon/store/catalogue_internal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "proto/base/bytes.h"
@@ -220,6 +221,10 @@ static int run(struct catalogue *catalogue, const char *sql, struct error *error
 
 int change_begin(struct change *change, struct catalogue *catalogue, struct error *error)
 {
+	if (catalogue->refusal.code)
+		*error = catalogue->refusal;
+	if (catalogue->refusal.code)
+		return error->code;
 	if (vfs_has_failed(catalogue->vfs))
 		return refuse(catalogue, error);
 	return change_try(change, catalogue, error);
@@ -228,9 +233,11 @@ int change_begin(struct change *change, struct catalogue *catalogue, struct erro
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error)
 {
 	int result = run(catalogue, "BEGIN IMMEDIATE", error);
-	if (result == 0)
-		change->catalogue = catalogue;
-	return result;
+	if (result < 0)
+		return result;
+	change->catalogue = catalogue;
+	change->rows_before = sqlite3_total_changes64(catalogue->database);
+	return 0;
 }
 
 /* SQLite obeys when it compiles this, so it cannot be a statement that is kept. */
@@ -262,13 +269,37 @@ static void change_over(struct change *change)
 	*change = (struct change){0};
 }
 
+/* Counts it where its commit will be durable: *ret_commits is the new number, or 0. */
+static int count(const struct change *change, int64_t *ret_commits, struct error *error)
+{
+	struct catalogue *catalogue = change->catalogue;
+	*ret_commits = 0;
+	if (change->unsynced ||
+	    sqlite3_total_changes64(catalogue->database) == change->rows_before)
+		return 0;
+	struct query query AUTO(query_end) = query_of(
+		catalogue, "INSERT INTO settings (name, value) VALUES ('commits', 1)"
+			   " ON CONFLICT (name) DO UPDATE SET value = value + 1"
+			   " RETURNING value");
+	return query_one(&query, ret_commits, error);
+}
+
 int change_commit(struct change *change, struct error *error)
 {
-	int result = run(change->catalogue, "COMMIT", error);
+	struct catalogue *catalogue = change->catalogue;
+	int64_t commits;
+	int result = count(change, &commits, error);
+	if (result == 0)
+		result = run(catalogue, "COMMIT", error);
 	if (result < 0)
 		return result;
-	change->catalogue->has_unsynced |= change->unsynced;
+	catalogue->has_unsynced |= change->unsynced;
 	change_over(change);
+	if (commits == 0)
+		return 0;
+	atomic_store(&catalogue->commits, (uint64_t)commits);
+	struct stamp_mark mark = {catalogue->store, (uint64_t)commits};
+	stamp_put(&catalogue->stamp, &mark);
 	return 0;
 }
 

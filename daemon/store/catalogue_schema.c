@@ -131,8 +131,11 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
 	int result = read_version(catalogue, &version, error);
 	if (result < 0)
 		return result;
-	if (version == 0)
+	if (version == 0 && !catalogue->frozen)
 		return make_schema(catalogue, error);
+	if (version == 0)
+		return error_set(error, ERR_DAMAGED, "`%s`: has no tables",
+				 catalogue->path);
 	if (version != SCHEMA_VERSION && version != SCHEMA_WITHOUT_SUMS)
 		return refuse_version(catalogue, version, error);
 	result = check_sums(catalogue, version, error);

@@ -156,6 +156,8 @@ int store_check(struct store *store, const struct check_options *options,
 	segment_reader_init(&check.reader, store->io);
 	segment_reader_init(&check.blocks, store->io);
 	segment_reader_init(&check.heads, store->io);
+	if (store->refusal.code)
+		(void)check_found(&check, store->refusal.text);
 	int err = catalogue_check(store->catalogue, error);
 	if (err == ERR_DAMAGED)
 		(void)check_found(&check, error->text);

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "daemon/store/segment_reader.h"
+#include "daemon/store/stamp.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -82,11 +83,44 @@ static int busy(const struct store *store, struct error *error)
 	struct error ignored;
 	(void)read_text(store, "lock", text, sizeof text, &ignored);
 	long pid = strtol(text, NULL, 10);
-	if (pid > 0)
+	/* A process that reads holds the lock without its id in it. */
+	if (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH))
 		return error_set(error, ERR_BUSY,
 				 "another batond (process %ld) uses `%s`", pid,
 				 store->directory);
 	return error_set(error, ERR_BUSY, "another batond uses `%s`", store->directory);
+}
+
+/* The id is for people: without it the lock is as good. */
+static int write_id(struct store *store, struct error *error)
+{
+	const struct io *io = store->io;
+	char text[FORMAT_ROOM];
+	int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	if (io_write_at(io, store->lock_fd, text, (size_t)len, 0) == 0 &&
+	    io->ftruncate(io->context, store->lock_fd, len) == 0)
+		return 0;
+	(void)local_error(store, "lock", "written", error);
+	if (error->code == ERR_NO_ROOM)
+		store_note(store, "%s", error->text);
+	return error->code == ERR_NO_ROOM ? 0 : error->code;
+}
+
+static int take_lock(struct store *store, int how, struct error *error)
+{
+	if (flock(store->lock_fd, how | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? busy(store, error)
+				    : local_error(store, "lock", "locked", error);
+}
+
+int recovery_lock_to_read(struct store *store, struct error *error)
+{
+	store->lock_fd =
+		io_open(store->io, store->directory_fd, "lock", O_RDONLY | O_NOFOLLOW, 0);
+	if (store->lock_fd < 0)
+		return errno == ENOENT ? 0 : local_error(store, "lock", "opened", error);
+	return take_lock(store, LOCK_SH, error);
 }
 
 int recovery_lock(struct store *store, struct error *error)
@@ -96,22 +130,19 @@ int recovery_lock(struct store *store, struct error *error)
 				 O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (store->lock_fd < 0)
 		return local_error(store, "lock", "opened", error);
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? busy(store, error)
-					    : local_error(store, "lock", "locked", error);
-	char text[FORMAT_ROOM];
-	int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	if (io->ftruncate(io->context, store->lock_fd, 0) < 0 ||
-	    io_write_at(io, store->lock_fd, text, (size_t)len, 0) < 0)
-		return local_error(store, "lock", "written", error);
-	return 0;
+	int err = take_lock(store, LOCK_EX, error);
+	return err ? err : write_id(store, error);
 }
 
-static bool has_catalogue(const struct store *store)
+/* 1, 0 where there is none or an empty file, <0 an error. */
+static int has_catalogue(const struct store *store, struct error *error)
 {
 	struct stat status;
-	return fstatat(store->directory_fd, "catalogue.db", &status, 0) == 0 &&
-	       status.st_size > 0;
+	if (fstatat(store->directory_fd, "catalogue.db", &status, AT_SYMLINK_NOFOLLOW) ==
+	    0)
+		return status.st_size > 0;
+	return errno == ENOENT ? 0
+			       : local_error(store, "catalogue.db", "looked at", error);
 }
 
 /* Whether a segment lies there, of whatever catalogue: 1, 0, <0 an error. */
@@ -122,23 +153,34 @@ static int has_segments(const struct store *store, struct error *error)
 	if (!dir)
 		return local_error(store, "segments", "listed", error);
 	const struct dirent *entry;
-	while ((entry = readdir(dir))) {
+	while ((errno = 0, entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
 			return 1;
 	}
-	return 0;
+	return errno == 0 ? 0 : local_error(store, "segments", "listed", error);
+}
+
+int recovery_has_witness(const struct store *store, struct error *error)
+{
+	struct stamp_mark mark = {0};
+	struct error ignored;
+	int found = stamp_read(store->io, store->directory_fd, &mark, &ignored);
+	return found > 0 && mark.commits > 0 ? 1 : has_segments(store, error);
 }
 
 /* To a new catalogue all segments would be files that it does not know. */
 static int check_catalogue(const struct store *store, struct error *error)
 {
-	int alone = has_catalogue(store) ? 0 : has_segments(store, error);
-	if (alone <= 0)
-		return alone;
+	int there = has_catalogue(store, error);
+	int missed = there == 0 ? recovery_has_witness(store, error) : 0;
+	if (there < 0 || missed <= 0)
+		return there < 0 ? there : missed;
 	return error_set(error, ERR_DAMAGED,
-			 "`%s/catalogue.db`: missing, though there are segments; put it "
+			 "`%s/catalogue.db`: missing, though there %s; put it "
 			 "back with its -wal, or give an empty directory with --data",
-			 store->directory);
+			 store->directory,
+			 has_segments(store, error) > 0 ? "are segments"
+							: "was one (`" STAMP_NAME "`)");
 }
 
 int recovery_check_format(struct store *store, struct error *error)
@@ -156,212 +198,17 @@ int recovery_check_format(struct store *store, struct error *error)
 				 "`%s`: a store of a newer format (%.*s) than this "
 				 "program knows",
 				 store->directory, (int)strcspn(text, "\n"), text);
-	if (found > 0 || has_catalogue(store))
+	int there = found > 0 ? 0 : has_catalogue(store, error);
+	if (there < 0)
+		return there;
+	if (found > 0 || there > 0)
 		return error_set(error, ERR_DAMAGED, "`%s/format`: %s", store->directory,
 				 found > 0 ? "does not say that this is a store"
 					   : "missing, though there is a catalogue");
+	if (store->options.reads_only)
+		return error_set(error, ERR_NOT_FOUND, "`%s`: holds no store",
+				 store->directory);
 	return write_text(store, "format", FORMAT_TEXT, error);
-}
-
-/* ---- segments ----------------------------------------------------------------- */
-
-/* Length of a segment file; -1 where there is none; -2 on an error. */
-static int64_t file_len(const struct store *store, const char *location,
-			struct error *error)
-{
-	int fd = io_open(store->io, store->segments_fd, location, O_RDONLY | O_NOFOLLOW,
-			 0);
-	if (fd < 0 && errno == ENOENT)
-		return -1;
-	int64_t len = fd < 0 ? -1 : store->io->size(store->io->context, fd);
-	if (len < 0)
-		(void)error_set_errno(error, ERR_LOCAL, errno,
-				      "segment `%s`: cannot be opened", location);
-	close_file(store, fd);
-	return len < 0 ? -2 : len;
-}
-
-static int cut_off(struct store *store, const struct segment_row *row,
-		   struct error *error)
-{
-	const struct io *io = store->io;
-	int fd = io_open(io, store->segments_fd, row->location, O_WRONLY | O_NOFOLLOW, 0);
-	bool cut = fd >= 0 && io->ftruncate(io->context, fd, (off_t)row->vouched) == 0;
-	int number = errno;
-	close_file(store, fd);
-	if (cut)
-		return 0;
-	return error_set_errno(error, ERR_LOCAL, number,
-			       "segment `%s`: cannot be cut off", row->location);
-}
-
-/* A file that came back (from a backup, from a mount) is what it was. */
-static enum segment_state state_of_file(struct store *store,
-					const struct segment_row *row)
-{
-	struct segment segment = {
-		.fd = io_open(store->io, store->segments_fd, row->location, O_RDONLY, 0)};
-	(void)snprintf(segment.location, sizeof segment.location, "%s", row->location);
-	struct buffer index AUTO(buffer_fini) = {0};
-	struct segment_footer footer;
-	struct error ignored;
-	bool sealed = segment.fd >= 0 &&
-		      segment_reader_index(store->io, &segment, row->vouched, &footer,
-					   &index, &ignored) == 0;
-	close_file(store, segment.fd);
-	return sealed ? SEGMENT_SEALED : SEGMENT_OPEN;
-}
-
-/* Compares one with its file; a changed state is told to the catalogue. */
-static int compare(struct store *store, struct segment_row *row, int64_t len,
-		   struct error *error)
-{
-	bool damaged = len < 0 || (uint64_t)len < row->vouched;
-	enum segment_state state = row->state;
-	if (damaged)
-		state = SEGMENT_DAMAGED;
-	else if (row->state == SEGMENT_DAMAGED)
-		state = state_of_file(store, row);
-	if (damaged && len < 0)
-		store_note(store,
-			   "segment `%s`: missing; `batond check` names its layers",
-			   row->location);
-	else if (damaged)
-		store_note(store,
-			   "segment `%s`: %" PRIu64 " bytes too short; `batond check` "
-			   "names its layers",
-			   row->location, row->vouched - (uint64_t)len);
-	if (state == row->state)
-		return 0;
-	row->state = state;
-	return catalogue_update_segment(store->catalogue, row, error);
-}
-
-struct survey {
-	struct segment_row *rows; /* owned */
-	int64_t *lens;            /* owned */
-	size_t count;
-	bool damaged;
-};
-
-static void survey_fini(struct survey *survey)
-{
-	free(survey->rows);
-	free(survey->lens);
-}
-
-static int survey_files(struct store *store, struct survey *survey, struct error *error)
-{
-	survey->lens = must_calloc(survey->count + 1, sizeof *survey->lens);
-	for (size_t i = 0; i < survey->count; i++) {
-		struct segment_row *row = &survey->rows[i];
-		survey->lens[i] = file_len(store, row->location, error);
-		if (survey->lens[i] == -2)
-			return error->code;
-		int err = compare(store, row, survey->lens[i], error);
-		if (err)
-			return err;
-		survey->damaged = survey->damaged || row->state == SEGMENT_DAMAGED;
-	}
-	return 0;
-}
-
-static int cut_all_off(struct store *store, const struct survey *survey,
-		       struct error *error)
-{
-	uint64_t bytes = 0;
-	for (size_t i = 0; i < survey->count; i++) {
-		const struct segment_row *row = &survey->rows[i];
-		if ((uint64_t)survey->lens[i] <= row->vouched)
-			continue;
-		int err = cut_off(store, row, error);
-		if (err)
-			return err;
-		bytes += (uint64_t)survey->lens[i] - row->vouched;
-	}
-	if (bytes > 0)
-		store_note(store,
-			   "recovery: %" PRIu64 " bytes of persists that were not "
-			   "acknowledged were dropped",
-			   bytes);
-	return 0;
-}
-
-/* The locations that the catalogue knows, for searching: a store has many segments. */
-struct known_files {
-	const char **names; /* owned; ascend, borrowed from a survey */
-	size_t count;
-};
-
-static void known_files_fini(struct known_files *known)
-{
-	free(known->names);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static struct known_files list_known(const struct survey *survey)
-{
-	struct known_files known = {
-		.names = must_calloc(survey->count + 1, sizeof *known.names),
-		.count = survey->count};
-	for (size_t i = 0; i < survey->count; i++)
-		known.names[i] = survey->rows[i].location;
-	qsort(known.names, known.count, sizeof *known.names, compare_names);
-	return known;
-}
-
-static bool is_known(const struct known_files *known, const char *name)
-{
-	return bsearch(&name, known->names, known->count, sizeof *known->names,
-		       compare_names) != NULL;
-}
-
-static int delete_unknown(struct store *store, const struct survey *survey,
-			  struct error *error)
-{
-	int fd = openat(store->segments_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return local_error(store, "segments", "listed", error);
-	struct known_files known AUTO(known_files_fini) = list_known(survey);
-	uint64_t count = 0;
-	const struct dirent *entry;
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || is_known(&known, entry->d_name))
-			continue;
-		if (store->io->unlink(store->io->context, store->segments_fd,
-				      entry->d_name) < 0)
-			return local_error(store, "segments", "cleared of unknown files",
-					   error);
-		count++;
-	}
-	if (count > 0)
-		store_note(store,
-			   "recovery: %" PRIu64 " segment files that the catalogue does "
-			   "not know were deleted",
-			   count);
-	return 0;
-}
-
-int recovery_segments(struct store *store, struct error *error)
-{
-	struct survey survey AUTO(survey_fini) = {0};
-	int err =
-		catalogue_segments(store->catalogue, &survey.rows, &survey.count, error);
-	if (!err)
-		err = survey_files(store, &survey, error);
-	if (err)
-		return err;
-	for (size_t i = 0; i < survey.count; i++)
-		segment_table_add(store->segments, &survey.rows[i]);
-	if (survey.damaged)
-		return 0;
-	err = cut_all_off(store, &survey, error);
-	return err ? err : delete_unknown(store, &survey, error);
 }
 
 /* ---- the clean mark ----------------------------------------------------------- */

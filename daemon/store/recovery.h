@@ -9,18 +9,28 @@
 #include <stdint.h>
 
 #include "daemon/store/store_state.h"
+#include "daemon/store/survey.h"
 #include "proto/base/error.h"
 
-/* Takes the lock and writes this process's id into it. ERR_BUSY names the other one. */
+/* Takes the lock and writes this process's id into it, where there is room for that.
+ * ERR_BUSY names the other one. */
 int recovery_lock(struct store *store, struct error *error);
+/* The same for one that only reads, beside others that do: the file stays as it is, and
+ * one that is missing is nobody's. */
+int recovery_lock_to_read(struct store *store, struct error *error);
 
 /* Checks `format`, or writes it into a directory that has no catalogue. ERR_VERSION,
- * ERR_DAMAGED (also for segments without a catalogue), ERR_LOCAL. */
+ * ERR_DAMAGED (also for segments or a stamp without a catalogue), ERR_LOCAL. */
 int recovery_check_format(struct store *store, struct error *error);
 
+/* Whether something lies there that can say more than the catalogue: 1, 0, ERR_LOCAL. */
+int recovery_has_witness(const struct store *store, struct error *error);
+
 /* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged;
- * fills the segment table. While any damage is known nothing is cut off or deleted. */
-int recovery_segments(struct store *store, struct error *error);
+ * fills the segment table. While any damage is known, and in a frozen store, nothing is
+ * cut off or deleted. */
+int recovery_segments(struct store *store, const struct survey *survey,
+		      struct error *error);
 
 /* Whether `clean` vouches for the unit index; it is gone from the disk afterwards. */
 int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error);

@@ -1,6 +1,7 @@
 -- The catalogue's schema, version 3. Times are Unix milliseconds.
 -- A set of layers: ascending ids, for each the varint of what it is more than the one
 -- before, from 0. Each is known here, or the catalogue is damaged.
+-- commits: changes that were made durable; store: the name of this catalogue; see FORMAT.md §1.
 -- clean_stop: the number that the file `clean` must hold; see FORMAT.md §1.
 CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 

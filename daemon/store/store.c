@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "daemon/store/forgotten.h"
 #include "daemon/store/index_rebuild.h"
 #include "daemon/store/recovery.h"
 #include "daemon/store/store_state.h"
@@ -17,57 +17,6 @@
 
 #define SEGMENT_LEN (128u * 1024u * 1024u)
 
-/* ---- what modules tell the store ---------------------------------------------- */
-
-int store_check_writable(struct store *store, struct error *error)
-{
-	if (!store_is_read_only(store))
-		return 0;
-	(void)error_set(error, ERR_READ_ONLY,
-			"the store is read-only after a failed write");
-	return store_fail(store, error);
-}
-
-int store_fail(struct store *store, struct error *error)
-{
-	bool failed_before = atomic_exchange(&store->failed, true);
-	if (!failed_before && store->options.on_failure)
-		store->options.on_failure(store->options.context, error->text);
-	return error->code;
-}
-
-int store_fail_if_broken(struct store *store, struct error *error)
-{
-	int close_errno = segment_table_close_errno(store->segments);
-	bool broken = catalogue_is_read_only(store->catalogue);
-	if (close_errno && !broken)
-		(void)error_set_errno(error, ERR_READ_ONLY, close_errno,
-				      "a segment could not be closed");
-	else if (broken && error->code == 0)
-		(void)error_set(error, ERR_READ_ONLY,
-				"the catalogue is read-only after a failed write");
-	if (close_errno || broken)
-		return store_fail(store, error);
-	return error->code;
-}
-
-void store_note(const struct store *store, const char *format, ...)
-{
-	if (!store->options.on_note)
-		return;
-	char text[ERROR_TEXT_SIZE + 128];
-	va_list arguments;
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	store->options.on_note(store->options.context, text);
-}
-
-bool store_is_read_only(struct store *store)
-{
-	return atomic_load(&store->failed) || catalogue_is_read_only(store->catalogue);
-}
-
 struct catalogue *store_catalogue(struct store *store)
 {
 	return store->catalogue;
@@ -75,17 +24,22 @@ struct catalogue *store_catalogue(struct store *store)
 
 /* ---- opening ------------------------------------------------------------------ */
 
+static int open_directory(const struct store *store, int at_fd, const char *path,
+			  int *ret_fd, struct error *error)
+{
+	*ret_fd = io_open(store->io, at_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (*ret_fd >= 0)
+		return 0;
+	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened", path);
+}
+
 static int make_directory(const struct store *store, int at_fd, const char *path,
 			  int *ret_fd, struct error *error)
 {
 	if (mkdirat(at_fd, path, 0700) < 0 && errno != EEXIST)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be created",
 				       path);
-	*ret_fd = io_open(store->io, at_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	if (*ret_fd < 0)
-		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
-				       path);
-	return 0;
+	return open_directory(store, at_fd, path, ret_fd, error);
 }
 
 /* Makes the name of a directory durable. */
@@ -147,6 +101,16 @@ static int open_directories(struct store *store, struct error *error)
 			       store->directory);
 }
 
+static int open_directories_to_read(struct store *store, struct error *error)
+{
+	int err = open_directory(store, AT_FDCWD, store->directory, &store->directory_fd,
+				 error);
+	if (err)
+		return err;
+	return open_directory(store, store->directory_fd, "segments", &store->segments_fd,
+			      error);
+}
+
 static int open_index(struct store *store, struct error *error)
 {
 	bool clean = false;
@@ -168,24 +132,71 @@ static int open_index(struct store *store, struct error *error)
 	return index_rebuild_start(store, &store->rebuild, error);
 }
 
+/* Opens the catalogue as it lies there and asks whether it has forgotten anything. */
+static int look(struct store *store, struct survey *survey, struct error *error)
+{
+	int err = catalogue_open_to_read(store->io, store->directory, &store->catalogue,
+					 error);
+	if (err)
+		return err;
+	store->frozen = true;
+	err = survey_take(store, survey, error);
+	if (err)
+		return err;
+	forgotten_look(store, survey, &store->refusal);
+	if (store->refusal.code)
+		catalogue_refuse_changes(store->catalogue, &store->refusal);
+	return 0;
+}
+
+static int thaw(struct store *store, struct error *error)
+{
+	store->frozen = false;
+	int err = catalogue_close(take_ptr(&store->catalogue), error);
+	if (err)
+		return err;
+	return catalogue_open(store->io, store->directory, &store->catalogue, error);
+}
+
+/* Nothing of the catalogue is changed before it is known to be whole. One that was not
+ * there before cannot have forgotten, and may have to be made. */
+static int open_catalogue(struct store *store, struct survey *survey, struct error *error)
+{
+	int witness = store->options.reads_only ? 1 : recovery_has_witness(store, error);
+	if (witness < 0)
+		return witness;
+	int err = witness ? look(store, survey, error)
+			  : catalogue_open(store->io, store->directory, &store->catalogue,
+					   error);
+	if (!err && !witness)
+		err = survey_take(store, survey, error);
+	if (!err && store->frozen && !store->options.reads_only && !store->refusal.code)
+		err = thaw(store, error);
+	return err;
+}
+
 static int open_parts(struct store *store, struct error *error)
 {
-	int err = open_directories(store, error);
+	bool reads_only = store->options.reads_only;
+	int err = reads_only ? open_directories_to_read(store, error)
+			     : open_directories(store, error);
 	if (!err)
-		err = recovery_lock(store, error);
+		err = reads_only ? recovery_lock_to_read(store, error)
+				 : recovery_lock(store, error);
 	if (!err)
 		err = recovery_check_format(store, error);
+	struct survey survey AUTO(survey_fini) = {0};
 	if (!err)
-		err = catalogue_open(store->io, store->directory, &store->catalogue,
-				     error);
+		err = open_catalogue(store, &survey, error);
 	if (err)
 		return err;
 	const char *not_upgraded = catalogue_not_upgraded(store->catalogue);
 	if (not_upgraded)
 		store_note(store, "%s", not_upgraded);
 	store->segments = segment_table_new(store->io, store->segments_fd);
-	err = recovery_segments(store, error);
-	return err ? err : open_index(store, error);
+	err = recovery_segments(store, &survey, error);
+	/* It serves reuse only, and is not looked at where nothing can be added. */
+	return err || store->frozen ? err : open_index(store, error);
 }
 
 /* ---- closing ------------------------------------------------------------------ */
@@ -213,7 +224,7 @@ static int close_parts(struct store *store, bool mark, struct error *error)
 	bool sound = store->catalogue && !store_is_read_only(store);
 	struct error other = {0};
 	int err = 0;
-	int closed = unit_index_close(store->units, &other);
+	int closed = store->units ? unit_index_close(store->units, &other) : 0;
 	if (closed)
 		store_note(store, "%s; it will be rebuilt", other.text);
 	if (segment_table_free(store->segments) != 0)
@@ -269,7 +280,7 @@ int store_figures(struct store *store, struct store_figures *ret_figures,
 		  struct error *error)
 {
 	struct store_figures figures = {
-		.units_indexed = unit_index_count(store->units),
+		.units_indexed = store->units ? unit_index_count(store->units) : 0,
 		.index_ready = index_rebuild_is_done(store->rebuild),
 		.read_only = store_is_read_only(store),
 	};
@@ -289,5 +300,6 @@ int store_figures(struct store *store, struct store_figures *ret_figures,
 void store_settle(struct store *store)
 {
 	index_rebuild_wait(store->rebuild);
-	unit_index_settle(store->units);
+	if (store->units)
+		unit_index_settle(store->units);
 }

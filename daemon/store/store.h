@@ -21,6 +21,7 @@ struct store_options {
 				* with its parents */
 	const struct io *io;   /* borrowed for the store's life; NULL: io_system */
 	uint64_t segment_len;  /* seal at this length; 0: 128 MiB */
+	bool reads_only;       /* changes nothing, not even what recovery would: check */
 	/* Told once, from any thread, when a failed write or sync has made the store
 	 * read-only: the daemon ends itself. */
 	void (*on_failure)(void *context, const char *sentence);
@@ -30,7 +31,8 @@ struct store_options {
 	void (*on_note)(void *context, const char *sentence);
 };
 
-/* Opens and recovers (FORMAT.md §1). ERR_BUSY "another batond (process N) uses DIR";
+/* Opens and recovers (FORMAT.md §1). A catalogue that has forgotten is opened all the
+ * same, to read from (store_refusal). ERR_BUSY "another batond (process N) uses DIR";
  * ERR_VERSION; ERR_DAMAGED; ERR_LOCAL. */
 int store_open(const struct store_options *options, struct store **ret_store,
 	       struct error *error);
@@ -40,6 +42,13 @@ int store_close(struct store *store, struct error *error);
 
 struct catalogue *store_catalogue(struct store *store); /* borrowed */
 bool store_is_read_only(struct store *store);
+/* Why no change is taken, though nothing has failed: ERR_DAMAGED, the catalogue has
+ * forgotten what was acknowledged (forgotten.h); code 0 where changes are taken. What can
+ * be read may lack something then. Borrowed; the same until store_close. */
+const struct error *store_refusal(const struct store *store);
+/* For what is not found: ERR_DAMAGED where the catalogue may only have forgotten it, else
+ * the error as it is. Returns its code. */
+int store_not_found(const struct store *store, struct error *error);
 
 struct store_figures {
 	struct catalogue_figures catalogue;

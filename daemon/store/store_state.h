@@ -29,6 +29,8 @@ struct store {
 	struct unit_index *units;       /* owned */
 	struct index_rebuild *rebuild;  /* owned; NULL where none was needed */
 	atomic_bool failed;
+	bool frozen;          /* the catalogue was opened to read: nothing is changed */
+	struct error refusal; /* why, where options do not say so; code 0 */
 };
 
 /* ERR_READ_ONLY once a write has failed, else 0. */

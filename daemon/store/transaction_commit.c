@@ -1,11 +1,12 @@
 /*
  * The commit, in its order: check what is new piece by piece while its blocks are written
- * (commit_pieces.c), write placement and root, sync, tell the catalogue, then the unit
- * index.
+ * (commit_pieces.c), write commit frame, placement and root, sync, tell the catalogue,
+ * then the unit index.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/commit_frame.h"
 #include "daemon/store/commit_state.h"
 #include "proto/base/cleanup.h"
 
@@ -30,6 +31,17 @@ static void list_segments(struct commit *commit)
 	const struct layer_place *base = &commit->transaction->base.place;
 	for (size_t i = 0; commit->any_taken && i < base->segment_count; i++)
 		(void)segment_list_put(&commit->segments, &base->segments[i]);
+}
+
+/* What a catalogue must remember in which this layer can be: see forgotten.h. */
+static int write_commit_frame(struct transaction *transaction, struct error *error)
+{
+	struct stamp_mark mark = catalogue_mark(transaction->store->catalogue);
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	commit_frame_encode(&encoded, &mark);
+	struct place ignored;
+	return transaction_put_single(transaction, FRAME_COMMIT, &encoded, &ignored,
+				      error);
 }
 
 static int write_placement_and_root(struct commit *commit,
@@ -116,6 +128,8 @@ static int commit_all(struct commit *commit, const struct transaction_commit *in
 	if (err)
 		return err;
 	err = commit_check_pieces(commit, error);
+	if (!err)
+		err = write_commit_frame(transaction, error);
 	if (!err)
 		err = write_placement_and_root(commit, input, error);
 	if (!err)

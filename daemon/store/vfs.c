@@ -32,7 +32,7 @@ static struct vfs *vfs_of(sqlite3_vfs *base)
 static int file_close(sqlite3_file *base)
 {
 	struct vfs_file *file = file_of(base);
-	if (io_close(file->vfs->io, take_fd(&file->fd)) < 0)
+	if (file->fd >= 0 && io_close(file->vfs->io, take_fd(&file->fd)) < 0)
 		return vfs_failed(file->vfs, SQLITE_IOERR_CLOSE);
 	return SQLITE_OK;
 }
@@ -99,7 +99,8 @@ static int file_sync(sqlite3_file *base, int flags)
 static int file_size(sqlite3_file *base, sqlite3_int64 *ret_size)
 {
 	const struct vfs_file *file = file_of(base);
-	int64_t size = file->vfs->io->size(file->vfs->io->context, file->fd);
+	const struct io *io = file->vfs->io;
+	int64_t size = file->fd < 0 ? 0 : io->size(io->context, file->fd);
 	if (size < 0)
 		return SQLITE_IOERR_FSTAT;
 	*ret_size = size;
@@ -159,8 +160,10 @@ static const sqlite3_io_methods file_methods = {
 
 /* ---- names ----------------------------------------------------------------------- */
 
-static int open_flags(int flags)
+static int open_flags(const struct vfs *vfs, int flags)
 {
+	if (vfs->frozen)
+		return O_RDONLY | O_NOFOLLOW;
 	int result = flags & SQLITE_OPEN_READWRITE ? O_RDWR : O_RDONLY;
 	if (flags & SQLITE_OPEN_CREATE)
 		result |= O_CREAT;
@@ -186,8 +189,9 @@ static int name_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *ret
 	*file = (struct vfs_file){.fd = -1};
 	if (!name)
 		return SQLITE_CANTOPEN;
-	int fd = io_open(vfs->io, vfs->dir_fd, name, open_flags(flags), 0600);
-	if (fd < 0)
+	int fd = io_open(vfs->io, vfs->dir_fd, name, open_flags(vfs, flags), 0600);
+	bool is_empty_log = vfs->frozen && flags & SQLITE_OPEN_WAL && errno == ENOENT;
+	if (fd < 0 && !is_empty_log)
 		return SQLITE_CANTOPEN;
 	*file = (struct vfs_file){
 		.base.pMethods = &file_methods,
@@ -342,6 +346,11 @@ void vfs_unregister(struct vfs *vfs)
 const char *vfs_name(const struct vfs *vfs)
 {
 	return vfs->name;
+}
+
+void vfs_freeze(struct vfs *vfs)
+{
+	vfs->frozen = true;
 }
 
 bool vfs_has_failed(const struct vfs *vfs)

@@ -47,6 +47,11 @@ bool vfs_has_page_sums(const struct vfs *vfs);
 /* Number of the page that was found damaged last, in the database or `in_log`; 0: none.
  */
 uint32_t vfs_damaged_page(const struct vfs *vfs, bool *ret_in_log);
+/* From now on nothing is changed: files are opened for reading, a log that is missing is
+ * an empty one, and every write, truncate, sync and removal is refused. SQLite is not
+ * told, so that a transaction may still change pages in memory and be undone. To be
+ * called before anything is opened. */
+void vfs_freeze(struct vfs *vfs);
 
 /* Whether a write, truncate or sync has failed; any thread. */
 bool vfs_has_failed(const struct vfs *vfs);

@@ -11,7 +11,7 @@ int vfs_failed(struct vfs *vfs, int code)
 
 bool vfs_refuses(const struct vfs *vfs)
 {
-	return atomic_load(&vfs->failed);
+	return vfs->frozen || atomic_load(&vfs->failed);
 }
 
 int vfs_read_bytes(const struct vfs_file *file, void *ret_data, size_t amount,
@@ -20,7 +20,7 @@ int vfs_read_bytes(const struct vfs_file *file, void *ret_data, size_t amount,
 	const struct io *io = file->vfs->io;
 	uint8_t *at = ret_data;
 	size_t left = amount;
-	while (left > 0) {
+	while (left > 0 && file->fd >= 0) {
 		ssize_t got = io->pread(io->context, file->fd, at, left, offset);
 		if (got < 0 && errno == EINTR)
 			continue;

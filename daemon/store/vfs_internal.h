@@ -20,6 +20,7 @@ struct vfs {
 	const struct io *io; /* borrowed */
 	int dir_fd;          /* owned */
 	atomic_bool failed;
+	bool frozen;
 	/* Of its one database, where pages are verified; for the thread that uses it. */
 	bool verifies, has_sums;
 	uint32_t damaged_page; /* found last; 0: none */
@@ -36,7 +37,7 @@ enum file_kind {
 struct vfs_file {
 	sqlite3_file base;
 	struct vfs *vfs; /* borrowed */
-	int fd;          /* owned */
+	int fd;          /* owned; -1: a log that is not there, in a frozen VFS */
 	enum file_kind kind;
 	bool name_synced;
 	bool big_endian; /* of a log: its sums */

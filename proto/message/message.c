@@ -208,6 +208,7 @@ static const struct message_field status_reply_fields[] = {
 	FIELD(msg_status_reply, data, STR, .len_max = STATUS_DATA_LEN_MAX),
 	FIELD(msg_status_reply, index_state, STR),
 	FIELD(msg_status_reply, read_only, BOOL),
+	FIELD(msg_status_reply, damage, SENTENCE),
 };
 TABLE(status_reply, msg_status_reply, "");
 

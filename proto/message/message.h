@@ -194,7 +194,7 @@ struct msg_status_reply {
 	uint64_t sessions, connections, waiting;
 	uint64_t namespaces, workflows, layers, segments;
 	uint64_t stored_bytes, free_bytes, units_indexed, rss_bytes;
-	struct text data, index_state;
+	struct text data, index_state, damage;
 	bool read_only;
 };
 

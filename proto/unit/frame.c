@@ -27,14 +27,14 @@ static int damaged(struct error *error, const char *why)
 /* Which rule of FORMAT.md §3 the header breaks; NULL if none. */
 static const char *header_fault(const struct frame_header *header)
 {
-	if (header->kind < FRAME_CONTENT || header->kind > FRAME_ROOT)
+	if (header->kind < FRAME_CONTENT || header->kind > FRAME_COMMIT)
 		return "of a kind that is not known";
 	if (header->codec > CODEC_ZSTD)
 		return "its codec is not known";
 	if (header->unit_count == 0 || header->unit_count > FRAME_UNITS_MAX)
 		return "no units, or too many";
 	if (header->kind >= FRAME_PLACEMENT && header->unit_count != 1)
-		return "a placement or a root is not alone in it";
+		return "a placement, a root or a commit is not alone in it";
 	if (header->raw_len < header->unit_count || header->raw_len > FRAME_RAW_MAX)
 		return "its raw length is out of bounds";
 	if (header->stored_len == 0 || header->stored_len > header->raw_len)

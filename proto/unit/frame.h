@@ -24,6 +24,7 @@ enum frame_kind {
 	FRAME_PIECE = 2,
 	FRAME_PLACEMENT = 3,
 	FRAME_ROOT = 4,
+	FRAME_COMMIT = 5,
 };
 
 struct frame_header {

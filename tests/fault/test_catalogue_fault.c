@@ -127,7 +127,8 @@ static void w1_goes_on_when_the_disk_has_room_again(void **state)
 		     step++)
 			result = story_step(&story, step);
 		failed = io_fault_has_failed(fault);
-		assert_int_equal(result, failed ? ERR_NO_ROOM : 0);
+		/* Of all that is written only the stamp is no change's failure. */
+		assert_true(result == 0 || (failed && result == ERR_NO_ROOM));
 		assert_false(catalogue_is_read_only(story.catalogue));
 		io_fault_fail(fault, IO_CALL_ANY, 0, false, 0);
 		visit_fini(&story.build);

@@ -188,6 +188,7 @@ static const struct msg_status_reply full_status_reply = {
 	.data = T("/var/lib/batond"),
 	.index_state = T("rebuilding"),
 	.read_only = true,
+	.damage = T("`/d/catalogue.db`: has forgotten what was acknowledged"),
 };
 static const struct msg_status_reply minimal_status_reply = {0};
 static const struct msg_empty no_fields = {0};

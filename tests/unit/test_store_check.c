@@ -192,7 +192,8 @@ static void check_without_read_data_reads_no_payload_of_contents(void **state)
 	assert_int_equal(figures.damaged, 0);
 	assert_int_equal(figures.layers, 1);
 	assert_int_equal(figures.segments, 1);
-	assert_int_equal(figures.units, 6 + 1 + 1 + 1 + 1);
+	/* Files, piece, block, commit, placement, root. */
+	assert_int_equal(figures.units, 6 + 1 + 1 + 1 + 1 + 1);
 }
 
 /* ---- moving ------------------------------------------------------------------- */

@@ -1,0 +1,232 @@
+#include "daemon/store/forgotten.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/store/commit_frame.h"
+#include "daemon/store/segment_reader.h"
+#include "daemon/store/stamp.h"
+#include "proto/base/cleanup.h"
+
+#define WINDOW_LEN (64u * 1024u)
+#define WITNESS_SIZE 128u
+
+/* Who remembers most. */
+struct look {
+	const struct store *store; /* borrowed */
+	struct segment_reader reader;
+	struct stamp_mark own; /* the catalogue's */
+	uint64_t furthest;
+	uint64_t foreign; /* the name of another catalogue; 0: there is none */
+	char witness[WITNESS_SIZE];
+	bool unsure;
+};
+
+static void look_fini(struct look *look)
+{
+	segment_reader_fini(&look->reader);
+}
+
+/* `at_its_place`: not found by a search, which may find a frame in somebody's file. */
+static void weigh(struct look *look, const struct stamp_mark *mark, bool at_its_place,
+		  const char *witness)
+{
+	bool same = mark->store == look->own.store;
+	bool foreign = !same && mark->store != 0 && look->own.store != 0;
+	if (look->foreign || (!same && !at_its_place) ||
+	    (!foreign && mark->commits <= look->furthest))
+		return;
+	if (foreign)
+		look->foreign = mark->store;
+	look->furthest = mark->commits;
+	(void)snprintf(look->witness, sizeof look->witness, "%s", witness);
+}
+
+/* ---- frames ---------------------------------------------------------------------- */
+
+/* What cannot be read now may say anything. */
+static bool is_unsure(int err)
+{
+	return err != 0 && err != ERR_DAMAGED;
+}
+
+static void read_commit(struct look *look, const struct segment *segment, uint64_t offset,
+			bool at_its_place)
+{
+	struct segment_reader *reader = &look->reader;
+	struct stamp_mark mark;
+	struct error error;
+	int err =
+		segment_reader_load_single(reader, segment, offset, FRAME_COMMIT, &error);
+	if (!err)
+		err = commit_frame_decode(reader->raw, reader->header.raw_len, &mark,
+					  &error);
+	look->unsure = look->unsure || is_unsure(err);
+	char witness[WITNESS_SIZE];
+	(void)snprintf(witness, sizeof witness, "segment `%s` at %" PRIu64,
+		       segment->location, offset);
+	if (!err)
+		weigh(look, &mark, at_its_place, witness);
+}
+
+static bool is_commit_header(const uint8_t *at, size_t len)
+{
+	struct frame_header header;
+	struct error ignored;
+	return len >= FRAME_HEADER_LEN &&
+	       frame_header_decode(at, &header, &ignored) == 0 &&
+	       header.kind == FRAME_COMMIT;
+}
+
+/* Behind a broken frame nothing tells where the next one begins, and what looks like one
+ * is not believed to tell its length: each place is tried. */
+static void search(struct look *look, const struct segment *segment, uint64_t offset,
+		   uint64_t end)
+{
+	uint8_t *window AUTO_FREE = must_alloc(WINDOW_LEN);
+	size_t len = WINDOW_LEN;
+	for (; len == WINDOW_LEN; offset += len - (FRAME_HEADER_LEN - 1)) {
+		len = end - offset < WINDOW_LEN ? (size_t)(end - offset) : WINDOW_LEN;
+		if (io_read_at(look->store->io, segment->fd, window, len, offset) < 0) {
+			look->unsure = true;
+			return;
+		}
+		const uint8_t *window_end = window + len;
+		for (const uint8_t *at = window;
+		     (at = memmem(at, (size_t)(window_end - at), "BTFR", 4)); at++) {
+			if (is_commit_header(at, (size_t)(window_end - at)))
+				read_commit(look, segment,
+					    offset + (uint64_t)(at - window), false);
+		}
+	}
+}
+
+/* Frames lie one behind the other from `offset` on, unless the tail is torn. */
+static void read_frames(struct look *look, const struct segment *segment, uint64_t offset,
+			uint64_t end)
+{
+	struct segment_reader *reader = &look->reader;
+	struct error error;
+	while (offset < end) {
+		int err = segment_reader_head(reader, segment, offset, end, &error);
+		if (err == ERR_LOCAL)
+			look->unsure = true;
+		if (err == ERR_LOCAL)
+			return;
+		if (err) {
+			search(look, segment, offset, end);
+			return;
+		}
+		struct frame_header header = reader->header;
+		if (header.kind == FRAME_COMMIT)
+			read_commit(look, segment, offset, true);
+		offset += frame_len(&header);
+	}
+}
+
+/* ---- files ----------------------------------------------------------------------- */
+
+/* Opens a file of whatever kind, for reading only. */
+static bool open_file(struct look *look, const char *name, struct segment *ret_segment)
+{
+	const struct store *store = look->store;
+	*ret_segment = (struct segment){
+		.fd = io_open(store->io, store->segments_fd, name,
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0)};
+	(void)snprintf(ret_segment->location, sizeof ret_segment->location, "%s", name);
+	if (ret_segment->fd >= 0)
+		return true;
+	look->unsure = true;
+	return false;
+}
+
+static void close_file(struct look *look, struct segment *segment)
+{
+	segment_reader_forget(&look->reader);
+	(void)io_close(look->store->io, segment->fd);
+}
+
+static void read_excess(struct look *look, const struct survey *survey, size_t row)
+{
+	struct segment segment;
+	if (!open_file(look, survey->rows[row].location, &segment))
+		return;
+	read_frames(look, &segment, survey->rows[row].vouched,
+		    (uint64_t)survey->lens[row]);
+	close_file(look, &segment);
+}
+
+static void read_unknown(struct look *look, const char *name)
+{
+	const struct io *io = look->store->io;
+	struct segment segment;
+	if (!open_file(look, name, &segment))
+		return;
+	int64_t len = io->size(io->context, segment.fd);
+	if (len < 0)
+		look->unsure = true;
+	if (len > (int64_t)SEGMENT_HEADER_LEN)
+		read_frames(look, &segment, SEGMENT_HEADER_LEN, (uint64_t)len);
+	close_file(look, &segment);
+}
+
+/* One that is not there, or that nobody can read, says nothing. */
+static void read_stamp(struct look *look)
+{
+	const struct store *store = look->store;
+	struct stamp_mark mark = {0};
+	struct error error;
+	int found = stamp_read(store->io, store->directory_fd, &mark, &error);
+	if (found > 0)
+		weigh(look, &mark, true, "`" STAMP_NAME "`");
+	else if (found < 0)
+		store_note(store, "%s", error.text);
+	else if (look->own.commits > 0)
+		store_note(store, "`" STAMP_NAME "`: missing, or damaged; the segments "
+				  "must tell whether the catalogue is whole");
+	look->unsure = found < 0;
+}
+
+/* ---- the verdict ------------------------------------------------------------------ */
+
+#define WAY_OUT                                                                          \
+	"nothing is changed any more; put back the catalogue.db and catalogue.db-wal "   \
+	"that belong to these segments, or give an empty directory with --data"
+
+static void judge(const struct look *look, struct error *ret_refusal)
+{
+	const char *directory = look->store->directory;
+	*ret_refusal = (struct error){0};
+	if (look->foreign)
+		(void)error_set(ret_refusal, ERR_DAMAGED,
+				"`%s/catalogue.db`: is another store's (%016" PRIx64
+				", but %s is of %016" PRIx64 "); " WAY_OUT,
+				directory, look->own.store, look->witness, look->foreign);
+	else if (look->furthest > look->own.commits)
+		(void)error_set(ret_refusal, ERR_DAMAGED,
+				"`%s/catalogue.db`: has forgotten what was acknowledged: "
+				"its last change is number %" PRIu64
+				", %s knows of number %" PRIu64 "; " WAY_OUT,
+				directory, look->own.commits, look->witness,
+				look->furthest);
+}
+
+void forgotten_look(struct store *store, struct survey *survey, struct error *ret_refusal)
+{
+	struct look look AUTO(look_fini) = {
+		.store = store,
+		.own = catalogue_mark(store->catalogue),
+	};
+	look.furthest = look.own.commits;
+	segment_reader_init(&look.reader, store->io);
+	read_stamp(&look);
+	for (size_t i = 0; i < survey->count; i++)
+		if (survey_excess(survey, i) > 0)
+			read_excess(&look, survey, i);
+	for (size_t i = 0; i < survey->unknown_count; i++)
+		read_unknown(&look, survey->unknown[i]);
+	survey->unsure = look.unsure;
+	judge(&look, ret_refusal);
+}

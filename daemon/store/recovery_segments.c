@@ -1,0 +1,163 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/store/recovery.h"
+#include "daemon/store/segment_reader.h"
+#include "proto/base/cleanup.h"
+
+/* ---- what is vouched for -------------------------------------------------------- */
+
+/* A file that came back (from a backup, from a mount) is what it was. */
+static enum segment_state state_of_file(struct store *store,
+					const struct segment_row *row)
+{
+	struct segment segment = {.fd = io_open(store->io, store->segments_fd,
+						row->location, O_RDONLY | O_NOFOLLOW, 0)};
+	(void)snprintf(segment.location, sizeof segment.location, "%s", row->location);
+	struct buffer index AUTO(buffer_fini) = {0};
+	struct segment_footer footer;
+	struct error ignored;
+	bool sealed = segment.fd >= 0 &&
+		      segment_reader_index(store->io, &segment, row->vouched, &footer,
+					   &index, &ignored) == 0;
+	if (segment.fd >= 0)
+		(void)io_close(store->io, segment.fd);
+	return sealed ? SEGMENT_SEALED : SEGMENT_OPEN;
+}
+
+static void note_damage(const struct store *store, const struct segment_row *row,
+			int64_t len)
+{
+	if (len < 0)
+		store_note(store,
+			   "segment `%s`: missing; `batond check` names its layers",
+			   row->location);
+	else
+		store_note(store,
+			   "segment `%s`: %" PRIu64 " bytes too short; `batond check` "
+			   "names its layers",
+			   row->location, row->vouched - (uint64_t)len);
+}
+
+/* Compares one with its file; a changed state is told to the catalogue, if that takes
+ * changes. */
+static int compare(struct store *store, struct segment_row *row, int64_t len,
+		   struct error *error)
+{
+	bool damaged = len < 0 || (uint64_t)len < row->vouched;
+	enum segment_state state = row->state;
+	if (damaged)
+		state = SEGMENT_DAMAGED;
+	else if (row->state == SEGMENT_DAMAGED)
+		state = state_of_file(store, row);
+	if (damaged)
+		note_damage(store, row, len);
+	if (state == row->state)
+		return 0;
+	row->state = state;
+	if (store->frozen)
+		return 0;
+	return catalogue_update_segment(store->catalogue, row, error);
+}
+
+static int compare_all(struct store *store, const struct survey *survey,
+		       bool *ret_damaged, struct error *error)
+{
+	*ret_damaged = false;
+	for (size_t i = 0; i < survey->count; i++) {
+		struct segment_row *row = &survey->rows[i];
+		int err = compare(store, row, survey->lens[i], error);
+		if (err)
+			return err;
+		*ret_damaged = *ret_damaged || row->state == SEGMENT_DAMAGED;
+		segment_table_add(store->segments, row);
+	}
+	return 0;
+}
+
+/* ---- what is not ---------------------------------------------------------------- */
+
+static int cut_off(struct store *store, const struct segment_row *row,
+		   struct error *error)
+{
+	const struct io *io = store->io;
+	int fd = io_open(io, store->segments_fd, row->location, O_WRONLY | O_NOFOLLOW, 0);
+	bool cut = fd >= 0 && io->ftruncate(io->context, fd, (off_t)row->vouched) == 0;
+	int number = errno;
+	if (fd >= 0)
+		(void)io_close(io, fd);
+	if (cut)
+		return 0;
+	return error_set_errno(error, ERR_LOCAL, number,
+			       "segment `%s`: cannot be cut off", row->location);
+}
+
+static int cut_all_off(struct store *store, const struct survey *survey,
+		       struct error *error)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < survey->count; i++) {
+		uint64_t excess = survey_excess(survey, i);
+		int err = excess ? cut_off(store, &survey->rows[i], error) : 0;
+		if (err)
+			return err;
+		bytes += excess;
+	}
+	if (bytes > 0)
+		store_note(store,
+			   "recovery: %" PRIu64 " bytes of persists that were not "
+			   "acknowledged were dropped",
+			   bytes);
+	return 0;
+}
+
+static int delete_unknown(struct store *store, const struct survey *survey,
+			  struct error *error)
+{
+	const struct io *io = store->io;
+	for (size_t i = 0; i < survey->unknown_count; i++) {
+		if (io->unlink(io->context, store->segments_fd, survey->unknown[i]) < 0)
+			return error_set_errno(
+				error, ERR_LOCAL, errno,
+				"`%s/segments`: cannot be cleared of unknown files",
+				store->directory);
+	}
+	if (survey->unknown_count > 0)
+		store_note(store,
+			   "recovery: %zu segment files that the catalogue does not know "
+			   "were deleted",
+			   survey->unknown_count);
+	return 0;
+}
+
+static void note_excess(const struct store *store, const struct survey *survey)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < survey->count; i++)
+		bytes += survey_excess(survey, i);
+	if (bytes > 0 || survey->unknown_count > 0)
+		store_note(store,
+			   "%" PRIu64 " bytes and %zu files in segments/ are not known "
+			   "to the catalogue, %s",
+			   bytes, survey->unknown_count,
+			   store->refusal.code == ERR_DAMAGED ? "and stay as they are"
+			   : survey->unsure ? "cannot all be read, and stay as they are"
+					    : "of persists that were not acknowledged");
+}
+
+int recovery_segments(struct store *store, const struct survey *survey,
+		      struct error *error)
+{
+	bool damaged;
+	int err = compare_all(store, survey, &damaged, error);
+	if (err)
+		return err;
+	if (store->frozen || survey->unsure)
+		note_excess(store, survey);
+	if (damaged || store->frozen || survey->unsure)
+		return 0;
+	err = cut_all_off(store, survey, error);
+	return err ? err : delete_unknown(store, survey, error);
+}

@@ -1,0 +1,32 @@
+/*
+ * The segments that the catalogue knows, beside the files that lie in segments/. For
+ * store_open, before anything is changed; one thread.
+ */
+#ifndef BATON_STORE_SURVEY_H
+#define BATON_STORE_SURVEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/store_state.h"
+#include "proto/base/error.h"
+
+struct survey {
+	struct segment_row *rows; /* owned; ascending by id */
+	size_t count;
+	int64_t *lens;  /* owned; of the rows' files in bytes; -1: there is none */
+	char **unknown; /* owned; names of files that no row has */
+	size_t unknown_count, unknown_room;
+	/* Whether what is not vouched for could not all be read: it has to stay. */
+	bool unsure;
+};
+
+/* Asks store->catalogue and the directory. ERR_DAMAGED, ERR_LOCAL. */
+int survey_take(struct store *store, struct survey *ret_survey, struct error *error);
+void survey_fini(struct survey *survey);
+
+/* Bytes of the row's file that are not vouched for. */
+uint64_t survey_excess(const struct survey *survey, size_t row);
+
+#endif
