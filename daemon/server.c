@@ -7,17 +7,17 @@
 #include <string.h>
 #include <uv.h>
 
-#include "daemon/crew.h"
-#include "daemon/listen_fds.h"
-#include "daemon/listener.h"
-#include "daemon/notify.h"
-#include "daemon/peer.h"
-#include "daemon/persist_keys.h"
-#include "daemon/retention.h"
-#include "daemon/services.h"
-#include "daemon/session_run.h"
+#include "daemon/loop/crew.h"
+#include "daemon/loop/listener.h"
+#include "daemon/loop/peer.h"
+#include "daemon/loop/workers.h"
+#include "daemon/service/listen_fds.h"
+#include "daemon/service/notify.h"
+#include "daemon/session/persist_keys.h"
+#include "daemon/session/run.h"
+#include "daemon/session/services.h"
 #include "daemon/store/store.h"
-#include "daemon/workers.h"
+#include "daemon/upkeep/retention.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 

@@ -11,7 +11,7 @@
 #ifndef BATON_DAEMON_SERVER_H
 #define BATON_DAEMON_SERVER_H
 
-#include "daemon/config.h"
+#include "daemon/service/config.h"
 
 /* Opens the store, listens, runs until told to stop, closes everything. Returns the exit
  * status; errors were logged. */

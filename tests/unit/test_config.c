@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/config.h"
+#include "daemon/service/config.h"
 
 static int read_config(struct config *config, struct error *error,
 		       const char *const *flags)

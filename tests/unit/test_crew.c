@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/crew.h"
-#include "daemon/persist_keys.h"
+#include "daemon/loop/crew.h"
+#include "daemon/session/persist_keys.h"
 #include "proto/base/cleanup.h"
 
 struct counting_job {

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/workers.h"
+#include "daemon/loop/workers.h"
 #include "proto/base/bytes.h"
 
 #define RUNS_MAX 1000u

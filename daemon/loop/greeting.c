@@ -1,0 +1,82 @@
+#include "daemon/loop/greeting.h"
+
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+
+static bool lists(const struct text_list *list, const char *word)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (text_is(list->items[i], word))
+			return true;
+	}
+	return false;
+}
+
+static int check_hello(const struct msg_hello *hello, struct error *error)
+{
+	bool common = false;
+	for (size_t i = 0; i < hello->versions.count; i++)
+		common = common || hello->versions.items[i] == PROTOCOL_VERSION;
+	if (!common)
+		return error_set(
+			error, ERR_VERSION,
+			"this daemon (batond %s) speaks protocol version %u only; "
+			"use a baton of the same release",
+			BATON_VERSION, PROTOCOL_VERSION);
+	if (!lists(&hello->hashes, "xxh3-128") || !lists(&hello->hashes, "sha256") ||
+	    !lists(&hello->codecs, "zstd"))
+		return error_set(
+			error, ERR_VERSION,
+			"this daemon needs a client with the hashes xxh3-128 and "
+			"sha256 and the codec zstd");
+	return 0;
+}
+
+int greeting_check(const uint8_t *payload, uint32_t len, struct error *error)
+{
+	AUTO(message_memory_fini) struct message_memory memory = {0};
+	struct msg_hello hello;
+	int code = message_decode(&memory, MSG_HELLO, payload, len, &hello, error);
+	return code ? code : check_hello(&hello, error);
+}
+
+struct msg_welcome greeting_welcome(uint64_t keepalive_ms, uint64_t silence_ms)
+{
+#define WORD(word)                                                                       \
+	{                                                                                \
+		.at = (word), .len = sizeof(word) - 1                                    \
+	}
+	static struct text hashes[] = {WORD("xxh3-128"), WORD("sha256")};
+	static struct text codecs[] = {WORD("zstd")};
+#undef WORD
+	return (struct msg_welcome){
+		.version = PROTOCOL_VERSION,
+		.software = text_of("batond " BATON_VERSION),
+		.hashes = {.items = hashes, .count = 2},
+		.codecs = {.items = codecs, .count = 1},
+		.ask_window = ASK_WINDOW_UNITS,
+		.keepalive_ms = keepalive_ms,
+		.silence_ms = silence_ms,
+	};
+}
+
+bool greeting_is_http(const uint8_t first[4])
+{
+	static const char methods[][5] = {"GET ", "POST", "PUT ", "HEAD", "OPTI",
+					  "DELE", "CONN", "PRI ", "PATC"};
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		if (memcmp(first, methods[i], 4) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct text greeting_http_answer(void)
+{
+	return text_of(
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+		"Connection: close\r\n\r\n"
+		"This is batond. It does not speak HTTP; use the baton command.\n");
+}

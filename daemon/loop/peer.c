@@ -1,0 +1,427 @@
+#include "daemon/loop/peer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/loop/greeting.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/link/header.h"
+#include "proto/message/message.h"
+
+/* How long a refused peer may go on sending before the connection is cut. */
+#define LINGER_MS 2000u
+#define KEEPALIVE_MS 5000u
+
+static void name_peer(struct peer *peer)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un local;
+	} address = {0};
+	socklen_t len = sizeof(address);
+	char host[INET6_ADDRSTRLEN] = "?";
+	struct ucred who = {0};
+	socklen_t who_len = sizeof(who);
+	if (getpeername(peer->fd, &address.any, &len) < 0)
+		address.any.sa_family = AF_UNSPEC;
+	if (address.any.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
+		snprintf(peer->label, sizeof(peer->label), "tcp %s:%u", host,
+			 (unsigned)ntohs(address.v4.sin_port));
+	} else if (address.any.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
+		snprintf(peer->label, sizeof(peer->label), "tcp [%s]:%u", host,
+			 (unsigned)ntohs(address.v6.sin6_port));
+	} else {
+		peer->local = true;
+	}
+	if (peer->local &&
+	    getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
+		snprintf(peer->label, sizeof(peer->label), "unix uid %u",
+			 (unsigned)who.uid);
+}
+
+/* ---- sending a little without waiting ---- */
+
+/* A whole small message, or false: then the connection is of no more use. */
+static bool send_now(struct peer *peer, uint16_t type, const void *message)
+{
+	AUTO(buffer_fini) struct buffer out = {0};
+	struct header_bytes header = {{0}};
+	buffer_put(&out, &header, sizeof header);
+	message_encode(&out, type, message);
+	header = header_encode(type, out.len - sizeof header);
+	memcpy(out.at, &header, sizeof header);
+	ssize_t sent = send(peer->fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent == (ssize_t)out.len;
+}
+
+/* ---- closing ---- */
+
+static void remember(struct peers *peers, struct peer *peer)
+{
+	peer->peers = peers;
+	peer->next = peers->first;
+	if (peer->next)
+		peer->next->previous = peer;
+	peers->first = peer;
+	peers->count++;
+}
+
+static void forget(struct peer *peer)
+{
+	struct peers *peers = peer->peers;
+	if (peer->previous)
+		peer->previous->next = peer->next;
+	else
+		peers->first = peer->next;
+	if (peer->next)
+		peer->next->previous = peer->previous;
+	peers->count--;
+	if (!peers->first)
+		peers->on_none(peers->context);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct peer *peer = handle->data;
+	(void)close(peer->fd);
+	request_free(peer->request);
+	free(peer->payload);
+	voice_fini(&peer->voice);
+	forget(peer);
+	free(peer);
+}
+
+static void peer_close(struct peer *peer)
+{
+	claim(peer->state != PEER_GIVEN);
+	if (peer->state == PEER_CLOSING)
+		return;
+	peer->state = PEER_CLOSING;
+	uv_close((uv_handle_t *)&peer->poll, on_closed);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+/* Everything was said. */
+static void leave(struct peer *peer)
+{
+	(void)shutdown(peer->fd, SHUT_WR);
+	peer->state = PEER_LEAVING;
+	peer->deadline_ms = uv_now(peer->peers->loop) + LINGER_MS;
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+static void drop_input(struct peer *peer)
+{
+	uint8_t dropped[4096];
+	ssize_t got = recv(peer->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		peer_close(peer);
+}
+
+static void refuse(struct peer *peer, const struct error *error)
+{
+	const char *verb = peer->request ? request_verb(peer->request) : NULL;
+	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
+				     LOG_TEXT("request", verb),
+				     LOG_TEXT("error", error_name(error->code))};
+	log_event(peer->peers->log, LOG_WARNING, "refused", error->text, fields, 3);
+	struct msg_error refusal = {
+		.code = error_to_wire(error->code),
+		.exit = (uint64_t)error_exit_status(error->code),
+		.message = text_of(error->text),
+		.retry_ms = error->code == ERR_BUSY ? 1000 : 0,
+	};
+	(void)send_now(peer, MSG_ERROR, &refusal);
+	leave(peer);
+}
+
+static void answer_http(struct peer *peer)
+{
+	struct text answer = greeting_http_answer();
+	(void)send(peer->fd, answer.at, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	log_line(peer->peers->log, LOG_INFO, "refused", "%s: an HTTP client",
+		 peer->label);
+	leave(peer);
+}
+
+static bool welcome(struct peer *peer)
+{
+	struct msg_welcome message =
+		greeting_welcome(KEEPALIVE_MS, peer->peers->config->silence_ms);
+	return send_now(peer, MSG_WELCOME, &message);
+}
+
+/* ---- reading ---- */
+
+static void expect_message(struct peer *peer, enum peer_state state, uint64_t patience_ms)
+{
+	peer->state = state;
+	peer->header_len = 0;
+	free(take_ptr(&peer->payload));
+	peer->payload_len = 0;
+	peer->deadline_ms = uv_now(peer->peers->loop) + patience_ms;
+}
+
+static void on_greeting(struct peer *peer, uint16_t type)
+{
+	struct error error = {0};
+	int code =
+		type == MSG_HELLO
+			? greeting_check(peer->payload, peer->payload_len, &error)
+			: error_set(&error, ERR_PROTOCOL,
+				    "a connection begins with HELLO; this does not look "
+				    "like a Baton client");
+	if (code)
+		refuse(peer, &error);
+	else if (!welcome(peer))
+		peer_close(peer);
+	else
+		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
+}
+
+static struct text lane_of(const struct request *request)
+{
+	const struct msg_identity *identity = request_identity(request);
+	return identity && identity->namespace.len ? identity->namespace
+						   : text_of("default");
+}
+
+static void on_request(struct peer *peer, uint16_t type)
+{
+	struct error error = {0};
+	int code = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
+				  &peer->request, &error);
+	if (code) {
+		refuse(peer, &error);
+		return;
+	}
+	(void)uv_poll_stop(&peer->poll);
+	peer->request->arrival = ++peer->peers->arrivals;
+	peer->state = PEER_GIVEN;
+	voice_set_silent(&peer->voice, true);
+	peer->said_ms = uv_now(peer->peers->loop);
+	peer->deadline_ms = peer->said_ms + peer->peers->config->queue_wait_ms;
+	peer->task =
+		(struct task){.run = peer->peers->run, .lane = lane_of(peer->request)};
+	workers_submit(peer->peers->workers, &peer->task);
+}
+
+static int check_header(const struct peer *peer, const struct header *header,
+			struct error *error)
+{
+	uint32_t room = peer->state == PEER_GREETING ? HELLO_LEN_MAX : CONTROL_LEN_MAX;
+	if (header->len > room)
+		return error_set(
+			error, ERR_PROTOCOL,
+			peer->state == PEER_GREETING
+				? "the first message is not a HELLO of at most %u "
+				  "bytes; this does not look like a Baton client"
+				: "a request is longer than %u bytes",
+			room);
+	if (!header->is_a_message)
+		return error_set(error, ERR_PROTOCOL, "this is not a message");
+	if (peer->state == PEER_IDLE && !message_type_name(header->type) &&
+	    header->critical)
+		return error_set(error, ERR_PROTOCOL,
+				 "message type %u is not known here and is critical",
+				 header->type);
+	return 0;
+}
+
+/* A header is complete: makes room for its payload. */
+static bool on_header(struct peer *peer)
+{
+	struct error error = {0};
+	if (peer->state == PEER_GREETING && greeting_is_http(peer->header)) {
+		answer_http(peer);
+		return false;
+	}
+	struct header header = header_decode(peer->header);
+	if (check_header(peer, &header, &error)) {
+		refuse(peer, &error);
+		return false;
+	}
+	peer->payload_room = header.len;
+	peer->payload = must_alloc(peer->payload_room ? peer->payload_room : 1);
+	peer->payload_len = 0;
+	return true;
+}
+
+static void on_message(struct peer *peer)
+{
+	uint16_t type = header_decode(peer->header).type;
+	if (peer->state == PEER_GREETING)
+		on_greeting(peer, type);
+	else if (!message_type_name(type) || type == MSG_KEEPALIVE)
+		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
+	else
+		on_request(peer, type);
+}
+
+/* Reads what is there, never beyond the message. False: nothing more for now. */
+static bool read_some(struct peer *peer)
+{
+	bool in_header = peer->header_len < WIRE_HEADER_LEN;
+	uint8_t *at = in_header ? peer->header + peer->header_len
+				: peer->payload + peer->payload_len;
+	size_t wanted = in_header ? WIRE_HEADER_LEN - peer->header_len
+				  : peer->payload_room - peer->payload_len;
+	ssize_t got = wanted ? recv(peer->fd, at, wanted, MSG_DONTWAIT) : 0;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got < 0 || (got == 0 && wanted)) {
+		peer_close(peer);
+		return false;
+	}
+	if (in_header)
+		peer->header_len += (size_t)got;
+	else
+		peer->payload_len += (uint32_t)got;
+	if (in_header && peer->header_len == WIRE_HEADER_LEN && !on_header(peer))
+		return false;
+	bool whole = peer->header_len == WIRE_HEADER_LEN && peer->payload &&
+		     peer->payload_len == peer->payload_room;
+	if (!whole)
+		return true;
+	bool greets = peer->state == PEER_GREETING;
+	on_message(peer);
+	/* A request mostly comes with its HELLO. For more than that the loop comes by
+	 * again: whoever sends and sends must not have it for himself. */
+	return greets && peer->state == PEER_IDLE;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct peer *peer = poll->data;
+	if (status < 0 || !(events & (UV_READABLE | UV_DISCONNECT))) {
+		peer_close(peer);
+		return;
+	}
+	if (peer->state == PEER_LEAVING)
+		drop_input(peer);
+	else
+		while (read_some(peer))
+			;
+}
+
+void peer_open(struct peers *peers, int fd)
+{
+	struct peer *peer = must_calloc(1, sizeof(*peer));
+	peer->fd = fd;
+	/* The kernel may have no room for one more watch: then this peer is not served.
+	 */
+	if (uv_poll_init(peers->loop, &peer->poll, fd) != 0) {
+		(void)close(fd);
+		free(peer);
+		return;
+	}
+	voice_init(&peer->voice);
+	name_peer(peer);
+	remember(peers, peer);
+	peer->poll.data = peer;
+	expect_message(peer, PEER_GREETING, peers->config->hello_ms);
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+void peer_return(struct peer *peer)
+{
+	claim(peer->state == PEER_GIVEN);
+	request_free(take_ptr(&peer->request));
+	peer->state = PEER_IDLE;
+	if (!peer->keep || peer->peers->stopping) {
+		peer_close(peer);
+		return;
+	}
+	expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+/* ---- patience ---- */
+
+static void on_long_wait(struct peer *peer)
+{
+	peer->deadline_ms = UINT64_MAX;
+	if (!workers_withdraw(peer->peers->workers, &peer->task))
+		return; /* a worker has it by now */
+	const struct config *config = peer->peers->config;
+	struct error error = {0};
+	(void)error_set(
+		&error, ERR_BUSY,
+		"the daemon is busy: %llu requests are running and this one waited "
+		"%.3g s; try again in a second",
+		(unsigned long long)config->sessions,
+		(double)config->queue_wait_ms / 1000.0);
+	peer->state = PEER_IDLE;
+	refuse(peer, &error);
+}
+
+static void on_impatience(struct peer *peer)
+{
+	struct error error = {0};
+	if (peer->state == PEER_GIVEN) {
+		on_long_wait(peer);
+	} else if (peer->state == PEER_GREETING) {
+		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %.3g s",
+				(double)peer->peers->config->hello_ms / 1000.0);
+		refuse(peer, &error);
+	} else {
+		peer_close(peer);
+	}
+}
+
+static void tick(struct peer *peer, uint64_t now_ms)
+{
+	if (peer->state == PEER_CLOSING)
+		return;
+	if (peer->state == PEER_GIVEN && now_ms - peer->said_ms >= KEEPALIVE_MS &&
+	    voice_keep_alive(&peer->voice, peer->fd))
+		peer->said_ms = now_ms;
+	if (now_ms >= peer->deadline_ms)
+		on_impatience(peer);
+}
+
+void peers_tick(struct peers *peers)
+{
+	uint64_t now_ms = uv_now(peers->loop);
+	for (struct peer *peer = peers->first, *next; peer; peer = next) {
+		next = peer->next;
+		tick(peer, now_ms);
+	}
+}
+
+/* ---- stopping ---- */
+
+static void dismiss(struct peer *peer)
+{
+	struct error error = {0};
+	(void)error_set(&error, ERR_SHUTDOWN, "the daemon is shutting down");
+	if (peer->state == PEER_GIVEN &&
+	    workers_withdraw(peer->peers->workers, &peer->task)) {
+		peer->state = PEER_IDLE;
+		refuse(peer, &error);
+	} else if (peer->state != PEER_GIVEN) {
+		peer_close(peer);
+	}
+}
+
+void peers_stop(struct peers *peers)
+{
+	peers->stopping = true;
+	for (struct peer *peer = peers->first, *next; peer; peer = next) {
+		next = peer->next;
+		dismiss(peer);
+	}
+}

@@ -1,0 +1,93 @@
+/*
+ * A connection, and who owns it.
+ *
+ *   GREETING  the loop reads a HELLO: at most 4 KiB and 10 seconds (batond --hello)
+ *   IDLE      the loop reads a request
+ *   GIVEN     a request waits for a worker, or a worker owns the socket; while the worker
+ *             has nothing to say the loop says KEEPALIVE in its place
+ *   LEAVING   it was sent away; the loop drops what it still sends, for up to 2 seconds:
+ *             closing at once would reset a TCP connection and lose the ERROR
+ *   CLOSING   the loop is closing its handle
+ *
+ * All functions belong to the loop's thread. Which daemon it is, and what its requests
+ * do, is not known here: struct peers says who runs them.
+ */
+#ifndef BATON_DAEMON_LOOP_PEER_H
+#define BATON_DAEMON_LOOP_PEER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/loop/request.h"
+#include "daemon/loop/voice.h"
+#include "daemon/loop/workers.h"
+#include "daemon/service/config.h"
+#include "daemon/service/log.h"
+#include "proto/bounds.h"
+
+enum peer_state {
+	PEER_GREETING,
+	PEER_IDLE,
+	PEER_GIVEN,
+	PEER_LEAVING,
+	PEER_CLOSING,
+};
+
+#define PEER_LABEL_SIZE 80u
+
+/* All connections, and what they share. */
+struct peers {
+	uv_loop_t *loop;             /* borrowed */
+	const struct config *config; /* borrowed */
+	const struct log *log;       /* borrowed */
+	struct workers *workers;     /* borrowed */
+	/* Runs peer->request on a worker's thread, and sets peer->keep. */
+	void (*run)(struct task *task, int wake_fd);
+	/* The last connection is closed. */
+	void (*on_none)(void *context);
+	void *context;
+	struct peer *first;
+	_Atomic uint64_t count;
+	uint64_t arrivals; /* requests given to the workers so far */
+	bool stopping;     /* no connection is to carry another request */
+};
+
+struct peer {
+	struct peers *peers;          /* borrowed */
+	struct peer *previous, *next; /* of all peers */
+	struct task task;             /* its request's */
+	int fd;                       /* owned */
+	uv_poll_t poll;
+	enum peer_state state;
+	uint64_t deadline_ms; /* loop time at which patience ends; GIVEN: of waiting for a
+				 worker */
+	uint64_t said_ms;     /* loop time of the last KEEPALIVE */
+	uint8_t header[WIRE_HEADER_LEN];
+	size_t header_len;
+	uint8_t *payload; /* owned; of payload_room bytes */
+	uint32_t payload_len, payload_room;
+	struct request *request; /* owned; GIVEN */
+	bool keep; /* set by the worker: the connection may carry another request */
+	struct voice voice;
+	bool local;                  /* a Unix socket */
+	char label[PEER_LABEL_SIZE]; /* "unix uid 0", "tcp 127.0.0.1:4711" */
+};
+
+static inline struct peer *peer_of(struct task *task)
+{
+	return (struct peer *)((char *)task - offsetof(struct peer, task));
+}
+
+/* Takes ownership of fd and begins to read. */
+void peer_open(struct peers *peers, int fd);
+/* A worker has ended its request: closes, or reads the next one. */
+void peer_return(struct peer *peer);
+/* Ends waiting: what has not begun is refused, what runs may finish. */
+void peers_stop(struct peers *peers);
+/* Deadlines and KEEPALIVEs; called a few times a second. */
+void peers_tick(struct peers *peers);
+
+#endif

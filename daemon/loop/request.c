@@ -1,0 +1,91 @@
+#include "daemon/loop/request.h"
+
+#include <stdlib.h>
+
+#include "proto/base/bytes.h"
+
+static void *request_body(struct request *request)
+{
+	switch (request->type) {
+	case MSG_PERSIST:
+		return &request->persist;
+	case MSG_ATTACH:
+		return &request->attach;
+	case MSG_LOG:
+		return &request->log;
+	case MSG_STATUS:
+		return &request->status;
+	default:
+		return NULL;
+	}
+}
+
+int request_decode(uint16_t type, uint8_t *payload, uint32_t len,
+		   struct request **ret_request, struct error *error)
+{
+	struct request *request = must_calloc(1, sizeof(*request));
+	request->type = type;
+	request->payload = payload;
+	void *body = request_body(request);
+	int code =
+		body ? message_decode(&request->memory, type, payload, len, body, error)
+		     : error_set(error, ERR_PROTOCOL,
+				 "%s does not begin a request; PERSIST, ATTACH, LOG "
+				 "and STATUS do",
+				 message_type_name(type));
+	if (code) {
+		request_free(request);
+		return code;
+	}
+	*ret_request = request;
+	return 0;
+}
+
+void request_free(struct request *request)
+{
+	if (!request)
+		return;
+	message_memory_fini(&request->memory);
+	free(request->payload);
+	free(request);
+}
+
+const struct msg_identity *request_identity(const struct request *request)
+{
+	switch (request->type) {
+	case MSG_PERSIST:
+		return &request->persist.identity;
+	case MSG_ATTACH:
+		return &request->attach.identity;
+	case MSG_LOG:
+		return &request->log.identity;
+	default:
+		return NULL;
+	}
+}
+
+struct text request_from_workflow(const struct request *request)
+{
+	switch (request->type) {
+	case MSG_ATTACH:
+		return request->attach.from_workflow;
+	case MSG_LOG:
+		return request->log.from_workflow;
+	default:
+		return text_of(NULL);
+	}
+}
+
+const char *request_verb(const struct request *request)
+{
+	switch (request->type) {
+	case MSG_PERSIST:
+		return "persist";
+	case MSG_ATTACH:
+		return text_is(request->attach.purpose, "look") ? "look" : "attach";
+	case MSG_LOG:
+		return "log";
+	default:
+		return "status";
+	}
+}

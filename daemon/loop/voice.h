@@ -1,0 +1,26 @@
+/*
+ * Who speaks on a connection whose request is running: the session, or, while that has
+ * nothing to say, the loop, which says KEEPALIVE in its place. Any thread.
+ */
+#ifndef BATON_DAEMON_LOOP_VOICE_H
+#define BATON_DAEMON_LOOP_VOICE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct voice {
+	pthread_mutex_t mutex; /* guards silent, and sending while silent */
+	bool silent;           /* the session says nothing for a while */
+};
+
+void voice_init(struct voice *voice);
+void voice_fini(struct voice *voice);
+
+/* From the session: false returns when the loop has said its last for now. */
+void voice_set_silent(struct voice *voice, bool silent);
+
+/* From the loop: sends a KEEPALIVE to fd if the session is silent; false: it is not. Does
+ * not wait: where there is no room the other side has bytes to read and needs none. */
+bool voice_keep_alive(struct voice *voice, int fd);
+
+#endif

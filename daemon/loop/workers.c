@@ -1,0 +1,270 @@
+#include "daemon/loop/workers.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+
+/* Sessions need little: SQLite and msgpack-c are the deepest callees. */
+#define WORKER_STACK_SIZE (512u * 1024u)
+
+/* Tasks that wait, first come first served. */
+struct lane {
+	struct lane *next; /* in the ring; the last one's is the first */
+	char *name;        /* owned */
+	struct task *first, **last;
+};
+
+struct worker {
+	struct workers *workers; /* borrowed */
+	uv_thread_t thread;
+	int wake_fd; /* owned; readable: stop waiting */
+};
+
+struct workers {
+	void (*on_ended)(void *context);
+	void *context;
+	uv_mutex_t mutex; /* guards all below; held for a few instructions only */
+	uv_cond_t work;
+	struct lane *turn; /* the lane before the one whose turn it is; NULL: none */
+	struct task *ended;
+	struct worker *threads; /* owned; thread_max of them, thread_count in use */
+	unsigned thread_max, thread_count, idle_count;
+	uint64_t running, waiting;
+	bool stopping, interrupted;
+};
+
+/* ---- lanes ---- */
+
+static struct lane *lane_find(struct workers *workers, struct text name)
+{
+	struct lane *lane = workers->turn;
+	for (bool first = true; lane && (first || lane != workers->turn);
+	     lane = lane->next, first = false) {
+		if (text_is(name, lane->name))
+			return lane;
+	}
+	return NULL;
+}
+
+static struct lane *lane_new(struct workers *workers, struct text name)
+{
+	struct lane *lane = must_calloc(1, sizeof(*lane));
+	lane->name = must_memdup(name.at, name.len);
+	lane->last = &lane->first;
+	lane->next = workers->turn ? workers->turn->next : lane;
+	if (workers->turn)
+		workers->turn->next = lane;
+	workers->turn = lane;
+	return lane;
+}
+
+/* Takes the lane behind `before` out of the ring. */
+static void lane_remove(struct workers *workers, struct lane *before)
+{
+	struct lane *lane = before->next;
+	if (lane == before) {
+		workers->turn = NULL;
+	} else {
+		before->next = lane->next;
+		if (workers->turn == lane)
+			workers->turn = before;
+	}
+	free(lane->name);
+	free(lane);
+}
+
+static struct task *take_locked(struct workers *workers)
+{
+	if (!workers->turn)
+		return NULL;
+	struct lane *lane = workers->turn->next;
+	struct task *task = lane->first;
+	lane->first = task->next;
+	if (lane->first) {
+		workers->turn = lane;
+	} else {
+		lane_remove(workers, workers->turn);
+	}
+	workers->waiting--;
+	return task;
+}
+
+static bool withdraw_locked(struct workers *workers, struct lane *before,
+			    struct task *task)
+{
+	struct lane *lane = before->next;
+	struct task **at = &lane->first;
+	while (*at && *at != task)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = task->next;
+	if (!*at)
+		lane->last = at;
+	if (!lane->first)
+		lane_remove(workers, before);
+	workers->waiting--;
+	return true;
+}
+
+/* ---- threads ---- */
+
+static struct task *wait_for_work(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
+	uv_mutex_lock(&workers->mutex);
+	struct task *task = NULL;
+	workers->idle_count++;
+	while (!workers->stopping && !(task = take_locked(workers)))
+		uv_cond_wait(&workers->work, &workers->mutex);
+	workers->idle_count--;
+	if (task)
+		workers->running++;
+	uv_mutex_unlock(&workers->mutex);
+	return task;
+}
+
+/* A task's own wake-up (a superseded persist) must not end the next task. */
+static void reset_wake_locked(const struct worker *worker)
+{
+	eventfd_t count;
+	(void)eventfd_read(worker->wake_fd, &count);
+	if (worker->workers->interrupted)
+		(void)eventfd_write(worker->wake_fd, 1);
+}
+
+/* Tells of the end before anybody can take the task: after the last one the loop closes
+ * its handles, and what wakes it would then be gone. */
+static void end_work(struct worker *worker, struct task *task)
+{
+	struct workers *workers = worker->workers;
+	uv_mutex_lock(&workers->mutex);
+	reset_wake_locked(worker);
+	task->next = workers->ended;
+	workers->ended = task;
+	workers->running--;
+	workers->on_ended(workers->context);
+	uv_mutex_unlock(&workers->mutex);
+}
+
+static void worker_thread(void *context)
+{
+	struct worker *worker = context;
+	for (struct task *task; (task = wait_for_work(worker));) {
+		task->run(task, worker->wake_fd);
+		end_work(worker, task);
+	}
+}
+
+static void start_thread_locked(struct workers *workers)
+{
+	struct worker *worker = &workers->threads[workers->thread_count];
+	worker->workers = workers;
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake_fd < 0)
+		return; /* the task waits for one of the other workers */
+	uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE,
+				       .stack_size = WORKER_STACK_SIZE};
+	if (workers->interrupted)
+		(void)eventfd_write(worker->wake_fd, 1);
+	if (uv_thread_create_ex(&worker->thread, &options, worker_thread, worker) == 0)
+		workers->thread_count++;
+	else
+		(void)close(worker->wake_fd);
+}
+
+struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context),
+			    void *context)
+{
+	struct workers *workers = must_calloc(1, sizeof(*workers));
+	workers->on_ended = on_ended;
+	workers->context = context;
+	workers->thread_max = thread_max;
+	workers->threads = must_calloc(thread_max, sizeof(*workers->threads));
+	claim(uv_mutex_init(&workers->mutex) == 0);
+	claim(uv_cond_init(&workers->work) == 0);
+	return workers;
+}
+
+void workers_free(struct workers *workers)
+{
+	if (!workers)
+		return;
+	uv_mutex_lock(&workers->mutex);
+	claim(!workers->turn && workers->running == 0 && !workers->ended);
+	workers->stopping = true;
+	uv_cond_broadcast(&workers->work);
+	uv_mutex_unlock(&workers->mutex);
+	for (unsigned i = 0; i < workers->thread_count; i++) {
+		uv_thread_join(&workers->threads[i].thread);
+		(void)close(workers->threads[i].wake_fd);
+	}
+	uv_cond_destroy(&workers->work);
+	uv_mutex_destroy(&workers->mutex);
+	free(workers->threads);
+	free(workers);
+}
+
+void workers_submit(struct workers *workers, struct task *task)
+{
+	uv_mutex_lock(&workers->mutex);
+	struct lane *lane = lane_find(workers, task->lane);
+	if (!lane)
+		lane = lane_new(workers, task->lane);
+	task->next = NULL;
+	*lane->last = task;
+	lane->last = &task->next;
+	workers->waiting++;
+	if (workers->idle_count < workers->waiting &&
+	    workers->thread_count < workers->thread_max)
+		start_thread_locked(workers);
+	uv_cond_signal(&workers->work);
+	uv_mutex_unlock(&workers->mutex);
+}
+
+bool workers_withdraw(struct workers *workers, struct task *task)
+{
+	uv_mutex_lock(&workers->mutex);
+	bool found = false;
+	struct lane *before = workers->turn;
+	for (bool first = true; before && !found && (first || before != workers->turn);
+	     first = false) {
+		struct lane *next = before->next;
+		found = withdraw_locked(workers, before, task);
+		before = next;
+	}
+	uv_mutex_unlock(&workers->mutex);
+	return found;
+}
+
+struct task *workers_take_ended(struct workers *workers)
+{
+	uv_mutex_lock(&workers->mutex);
+	struct task *task = workers->ended;
+	if (task)
+		workers->ended = task->next;
+	uv_mutex_unlock(&workers->mutex);
+	return task;
+}
+
+void workers_interrupt(struct workers *workers)
+{
+	uv_mutex_lock(&workers->mutex);
+	workers->interrupted = true;
+	for (unsigned i = 0; i < workers->thread_count; i++)
+		(void)eventfd_write(workers->threads[i].wake_fd, 1);
+	uv_mutex_unlock(&workers->mutex);
+}
+
+struct workers_figures workers_figures(struct workers *workers)
+{
+	uv_mutex_lock(&workers->mutex);
+	struct workers_figures figures = {.running = workers->running,
+					  .waiting = workers->waiting};
+	uv_mutex_unlock(&workers->mutex);
+	return figures;
+}

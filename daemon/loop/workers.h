@@ -1,0 +1,50 @@
+/*
+ * The workers: threads that run tasks, one each, in straight-line code. Tasks wait in
+ * lanes; a free worker takes from the lanes in turn, so that a lane with many tasks does
+ * not keep others waiting. Who a task is of, and what it does, is not known here.
+ *
+ * Threads are started as they are needed, up to the given number, and stay.
+ */
+#ifndef BATON_DAEMON_LOOP_WORKERS_H
+#define BATON_DAEMON_LOOP_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/text.h"
+
+struct workers;
+
+/* Embedded in the caller's own struct; alive until it was withdrawn, or taken when it had
+ * ended. */
+struct task {
+	/* On a worker's thread. wake_fd, an eventfd, is the worker's: readable means that
+	 * every wait is to end. */
+	void (*run)(struct task *task, int wake_fd);
+	struct text lane;  /* borrowed while the task waits */
+	struct task *next; /* the workers' */
+};
+
+/* on_ended: from a worker's thread, after each task, to have workers_take_ended called;
+ * it must not call the workers. */
+struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context),
+			    void *context);
+/* Ends and joins the threads: nothing may run or wait. */
+void workers_free(struct workers *workers);
+
+/* From the loop: the task waits for a worker. */
+void workers_submit(struct workers *workers, struct task *task);
+/* From the loop: takes it back; false when a worker has it already. */
+bool workers_withdraw(struct workers *workers, struct task *task);
+/* From the loop: a task that has ended, or NULL. */
+struct task *workers_take_ended(struct workers *workers);
+
+/* Every worker's wake_fd is readable from now on. */
+void workers_interrupt(struct workers *workers);
+
+struct workers_figures {
+	uint64_t running, waiting;
+};
+struct workers_figures workers_figures(struct workers *workers);
+
+#endif

@@ -1,0 +1,462 @@
+/*
+ * Attach, in the order of PROTOCOL.md §6: VIEW, ROWS, ROWS_END (once they are wanted,
+ * where the client holds them), then rounds of WANT and FRAMEs, then ATTACHED and
+ * RECORDED.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/history/names.h"
+#include "daemon/session/layer_message.h"
+#include "daemon/session/session.h"
+#include "daemon/session/view.h"
+#include "daemon/workspace/frame_plan.h"
+#include "daemon/workspace/tree.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/unit/codec.h"
+
+/* Rows gather up to this size; one more row is at most PIECE_ALONE_MAX. */
+#define ROWS_LEN_TARGET (256u * 1024u)
+#define ROWS_HEADER_LEN 12u
+
+struct attach {
+	struct session *session;   /* borrowed */
+	struct session_view *view; /* borrowed */
+	struct tree *tree;         /* owned */
+	struct frame_plan *plan;   /* owned */
+	struct codec *codec;       /* owned; NULL: rows go as they are */
+	struct buffer rows, packed;
+	uint32_t row_count;
+	char *previous; /* owned; path of the row before in this message */
+	size_t previous_len;
+	struct totals totals;
+	uint64_t conflicts;
+	bool held; /* the client has the rows; they were not sent */
+};
+
+static void attach_fini(struct attach *attach)
+{
+	tree_free(attach->tree);
+	frame_plan_free(attach->plan);
+	codec_free(attach->codec);
+	buffer_fini(&attach->rows);
+	buffer_fini(&attach->packed);
+	free(attach->previous);
+}
+
+/* ---- ROWS ---- */
+
+static int send_rows(struct attach *attach, struct error *error)
+{
+	if (attach->row_count == 0)
+		return 0;
+	enum codec_id used = CODEC_RAW;
+	size_t len = attach->rows.len;
+	const uint8_t *payload = attach->rows.at;
+	if (attach->codec) {
+		buffer_clear(&attach->packed);
+		buffer_reserve(&attach->packed, len);
+		int code = codec_pack(attach->codec, attach->rows.at, attach->rows.len,
+				      attach->packed.at, len, &used, &len, error);
+		if (code)
+			return code;
+		payload = attach->packed.at;
+	}
+	AUTO(buffer_fini) struct buffer head = {0};
+	buffer_put_u8(&head, (uint8_t)used);
+	buffer_put_u8(&head, 0);
+	buffer_put_u16(&head, 0);
+	buffer_put_u32(&head, (uint32_t)attach->rows.len);
+	buffer_put_u32(&head, attach->row_count);
+	struct iovec pieces[] = {
+		{.iov_base = head.at, .iov_len = head.len},
+		{.iov_base = (void *)(uintptr_t)payload, .iov_len = len}};
+	attach->row_count = 0;
+	attach->previous_len = 0;
+	int code = link_send(&attach->session->link, MSG_ROWS, pieces, 2, error);
+	buffer_clear(&attach->rows);
+	return code;
+}
+
+static void put_row(struct attach *attach, const struct merged_row *merged)
+{
+	const struct row *row = &merged->row;
+	buffer_put_varint(&attach->rows, merged->source);
+	buffer_put_u8(&attach->rows, merged->conflict ? 3 : 0);
+	if (merged->conflict)
+		attach->conflicts++;
+	row_encode(&attach->rows, attach->previous, attach->previous_len, row, NULL);
+	if (merged->conflict) {
+		buffer_put_varint(&attach->rows, merged->conflict_source_count);
+		for (size_t i = 0; i < merged->conflict_source_count; i++)
+			buffer_put_varint(&attach->rows, merged->conflict_sources[i]);
+	}
+	memcpy(attach->previous, row->path, row->path_len);
+	attach->previous_len = row->path_len;
+	attach->row_count++;
+	totals_add_row(&attach->totals, row);
+}
+
+static int plan_units(struct attach *attach, const struct merged_row *merged,
+		      struct error *error)
+{
+	for (size_t i = 0; i < merged->row.unit_count; i++) {
+		struct frame_place place;
+		int code = tree_place(attach->tree, merged, i, &place, error);
+		if (code)
+			return code;
+		frame_plan_add(attach->plan, &place);
+	}
+	return 0;
+}
+
+/* Whether there are conflicts that nothing resolves; marked ones end no attach. */
+static bool is_in_conflict(const struct attach *attach)
+{
+	return attach->view->options.merge.on_conflict == ON_CONFLICT_ERROR &&
+	       merge_conflict_count(tree_merge(attach->tree)) > 0;
+}
+
+/* Up to a message's worth of rows: 1 there are more, 0 that was the end. */
+static int gather_rows(struct attach *attach, struct error *error)
+{
+	int code = 1;
+	struct merged_row merged;
+	while (attach->rows.len < ROWS_LEN_TARGET &&
+	       (code = tree_next(attach->tree, &merged, error)) == 1) {
+		/* Once an attach is sure to fail, only its conflicts are of interest. */
+		if (is_in_conflict(attach))
+			continue;
+		if (attach->totals.units + merged.row.unit_count > LAYER_UNITS_MAX)
+			return error_set(
+				error, ERR_LIMIT,
+				"this view has more than %u units; narrow it with "
+				"--only, --exclude or --from",
+				LAYER_UNITS_MAX);
+		int planned = plan_units(attach, &merged, error);
+		if (planned)
+			return planned;
+		put_row(attach, &merged);
+	}
+	return code;
+}
+
+static int stream_rows(struct attach *attach, struct error *error)
+{
+	struct crew *crew = attach->session->services->crew;
+	int code = 1;
+	while (code == 1) {
+		int silent = session_begin_silence(attach->session, error);
+		if (silent)
+			return silent;
+		crew_enter(crew);
+		code = gather_rows(attach, error);
+		crew_leave(crew);
+		session_end_silence(attach->session);
+		int sent = code < 0 ? 0 : send_rows(attach, error);
+		if (sent)
+			return sent;
+	}
+	return code;
+}
+
+/* ---- what ends an attach before its first frame ---- */
+
+static void describe_conflict(struct attach *attach,
+			      const struct merge_conflict *conflict,
+			      struct msg_conflict *message)
+{
+	struct message_arena *arena = attach->session->arena;
+	message->path = (struct text){
+		.at = message_arena_string(
+			arena, (struct text){conflict->path, conflict->path_len}),
+		.len = conflict->path_len};
+	message->layers.count = conflict->source_count;
+	message->layers.items =
+		message_arena_take(arena, conflict->source_count * sizeof(struct text));
+	for (size_t i = 0; i < conflict->source_count; i++) {
+		uint32_t layer = attach->view->view.layers[conflict->sources[i]].layer;
+		message->layers.items[i] =
+			layer_message_id(arena, &attach->view->history.records[layer]);
+	}
+}
+
+/* Conflicts whose paths are very long are left to the count. */
+static size_t conflicts_that_fit(const struct merge_conflict *conflicts, size_t count)
+{
+	size_t len = 0, fit = 0;
+	while (fit < count) {
+		len += conflicts[fit].path_len +
+		       conflicts[fit].source_count * LAYER_ID_TEXT_SIZE + 64;
+		if (len > CONTROL_LEN_MAX / 2)
+			break;
+		fit++;
+	}
+	return fit;
+}
+
+static const struct history_execution *maker_of(const struct attach *attach,
+						uint32_t source)
+{
+	const struct history *history = &attach->view->history.history;
+	uint32_t layer = attach->view->view.layers[source].layer;
+	return &history->executions[history->layers[layer].execution];
+}
+
+/* A job's name alone chooses nothing where shards of one job disagree. */
+static bool is_between_shards(const struct attach *attach,
+			      const struct merge_conflict *conflict)
+{
+	for (size_t i = 0; i < conflict->source_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(maker_of(attach, conflict->sources[i])->job,
+				   maker_of(attach, conflict->sources[k])->job) == 0)
+				return true;
+	return false;
+}
+
+static int conflict_error(struct attach *attach, struct error *error)
+{
+	size_t count = 0;
+	const struct merge *merge = tree_merge(attach->tree);
+	const struct merge_conflict *conflicts = merge_conflicts(merge, &count);
+	struct msg_error *details = &attach->session->details;
+	uint64_t all = merge_conflict_count(merge);
+	size_t fit = conflicts_that_fit(conflicts, count);
+	details->conflict_count = all;
+	details->conflicts.count = fit;
+	details->conflicts.items = message_arena_take(
+		attach->session->arena, (fit + 1) * sizeof(*details->conflicts.items));
+	for (size_t i = 0; i < fit; i++)
+		describe_conflict(attach, &conflicts[i], &details->conflicts.items[i]);
+	char who[400] = "";
+	size_t len = 0;
+	for (size_t i = 0; i < conflicts[0].source_count && len < sizeof(who); i++) {
+		uint32_t layer = attach->view->view.layers[conflicts[0].sources[i]].layer;
+		char label[128], id[LAYER_ID_TEXT_SIZE];
+		execution_label(maker_of(attach, conflicts[0].sources[i]), label,
+				sizeof(label));
+		layer_id_text(attach->view->history.records[layer].name, id);
+		len += (size_t)snprintf(who + len, sizeof(who) - len, "%s`%s` (layer %s)",
+					i ? " and " : "", label, id);
+	}
+	char more[64] = "";
+	if (all > 1)
+		snprintf(more, sizeof(more), ", and %llu more %s",
+			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
+	bool shards = is_between_shards(attach, &conflicts[0]);
+	return error_set(
+		error, ERR_CONFLICT,
+		"concurrent jobs persisted different content at `%.*s`: %s%s; choose "
+		"with --prefer %s, --on-conflict first|last%s, or keep all with --by-job",
+		(int)(conflicts[0].path_len > 200 ? 200 : conflicts[0].path_len),
+		conflicts[0].path, who, more, shards ? "JOB/SHARD" : "JOB",
+		shards ? "" : " or --from JOB");
+}
+
+static int check_rows(struct attach *attach, struct error *error)
+{
+	if (attach->tree && is_in_conflict(attach))
+		return conflict_error(attach, error);
+	const struct msg_attach *request = &attach->session->request->attach;
+	bool nothing = totals_rows(&attach->totals) == 0;
+	if (nothing && attach->view->filtered && !request->if_empty)
+		return error_set(
+			error, ERR_EMPTY,
+			"nothing in this view matches --only and --exclude; "
+			"`baton ls` shows what it holds, --if-empty=ok allows that");
+	return 0;
+}
+
+static int send_rows_end(struct attach *attach, struct error *error)
+{
+	struct msg_rows_end message = {
+		.files = attach->totals.files,
+		.directories = attach->totals.directories,
+		.symlinks = attach->totals.symlinks,
+		.bytes = attach->totals.bytes,
+		.units = attach->totals.units,
+		.conflicts = attach->conflicts,
+	};
+	attach->session->files = attach->totals.files;
+	attach->session->bytes = attach->totals.bytes;
+	return link_send_control(&attach->session->link, MSG_ROWS_END, &message, error);
+}
+
+/* ---- WANT and FRAME ---- */
+
+static int send_frames(struct attach *attach, struct error *error)
+{
+	struct frame_place place;
+	frame_plan_begin(attach->plan);
+	while (frame_plan_next(attach->plan, &place)) {
+		int code = link_send_file(&attach->session->link, MSG_FRAME,
+					  segment_fd(place.segment), place.offset,
+					  place.len, error);
+		if (code)
+			return code;
+	}
+	struct msg_empty end = {0};
+	return link_send_control(&attach->session->link, MSG_FRAMES_END, &end, error);
+}
+
+static int on_want(struct attach *attach, const struct link_message *message,
+		   struct error *error)
+{
+	struct reader in = reader_of(message->payload, message->len);
+	uint8_t last = reader_u8(&in);
+	uint32_t zero = reader_u8(&in);
+	zero |= reader_u16(&in);
+	uint64_t first = reader_u64(&in);
+	if (in.failed || last > 1 || zero || first % 8)
+		return error_set(error, ERR_PROTOCOL, "WANT: is malformed");
+	if (!frame_plan_want(attach->plan, first, in.at, in.left))
+		return error_set(error, ERR_PROTOCOL,
+				 "WANT: asks for units that ROWS did not mention");
+	return last ? send_frames(attach, error) : 0;
+}
+
+static int record(struct attach *attach, struct error *error)
+{
+	struct session *session = attach->session;
+	const struct session_view *view = attach->view;
+	bool look = text_is(session->request->attach.purpose, "look");
+	if (look || view->contact.execution_id == 0 || view->view.layer_count == 0)
+		return 0;
+	int64_t *ids =
+		message_arena_take(session->arena, view->view.layer_count * sizeof(*ids));
+	for (size_t i = 0; i < view->view.layer_count; i++)
+		ids[i] = view->history.records[view->view.layers[i].layer].id;
+	int code = session_begin_silence(session, error);
+	if (code)
+		return code;
+	code = catalogue_record_attach(store_catalogue(session->services->store),
+				       &view->contact, ids, view->view.layer_count,
+				       error);
+	session_end_silence(session);
+	return code;
+}
+
+static int on_attached(struct attach *attach, const struct link_message *message,
+		       struct error *error)
+{
+	AUTO(message_memory_fini) struct message_memory memory = {0};
+	struct msg_attached attached;
+	int code = message_decode(&memory, MSG_ATTACHED, message->payload, message->len,
+				  &attached, error);
+	if (code == 0)
+		code = record(attach, error);
+	struct msg_empty recorded = {0};
+	return code ? code
+		    : link_send_control(&attach->session->link, MSG_RECORDED, &recorded,
+					error);
+}
+
+/* What follows VIEW, up to ROWS_END. */
+static int send_tree(struct attach *attach, struct error *error)
+{
+	int code = attach->tree ? stream_rows(attach, error) : 0;
+	if (code == 0)
+		code = check_rows(attach, error);
+	if (code == 0 && attach->tree)
+		tree_keep_pins(attach->tree);
+	return code ? code : send_rows_end(attach, error);
+}
+
+static int on_want_rows(struct attach *attach, struct error *error)
+{
+	if (!attach->held)
+		return error_set(error, ERR_PROTOCOL,
+				 "WANT_ROWS: they were sent already");
+	attach->held = false;
+	return send_tree(attach, error);
+}
+
+/* Answers until ATTACHED: 0 then. */
+static int serve(struct attach *attach, struct error *error)
+{
+	bool look = text_is(attach->session->request->attach.purpose, "look");
+	bool attached = false;
+	int code = 0;
+	while (code == 0 && !attached) {
+		struct link_message message = {0};
+		code = link_receive(&attach->session->link, &message, 0, error);
+		if (code == ERR_LOST && look)
+			return 0; /* who only looks may leave when it has seen enough */
+		if (code)
+			return code;
+		attached = message.type == MSG_ATTACHED;
+		if (message.type == MSG_WANT)
+			code = on_want(attach, &message, error);
+		else if (message.type == MSG_WANT_ROWS)
+			code = on_want_rows(attach, error);
+		else if (attached)
+			code = on_attached(attach, &message, error);
+		else
+			code = error_set(error, ERR_PROTOCOL,
+					 "%s does not belong into an attach",
+					 message_type_name(message.type));
+		free(message.payload);
+	}
+	return code;
+}
+
+static int open_tree(struct attach *attach, struct error *error)
+{
+	struct session *session = attach->session;
+	const struct session_view *view = attach->view;
+	int code = session_begin_silence(session, error);
+	if (code)
+		return code;
+	code = tree_open(session->services->store, &view->history, &view->view,
+			 &view->options, &attach->tree, error);
+	session_end_silence(session);
+	return code;
+}
+
+static bool is_held(const struct msg_attach *request, const struct digest *tag)
+{
+	for (size_t i = 0; i < request->holds.count; i++)
+		if (memcmp(request->holds.items[i].at, tag->bytes, SHA256_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* The root of each layer has been read by now: one that is missing is noticed (W8). */
+static int send_view(struct attach *attach, struct error *error)
+{
+	const struct msg_attach *request = &attach->session->request->attach;
+	if (!attach->tree)
+		return session_view_send(attach->session, attach->view, NULL, false,
+					 error);
+	struct digest tag = tree_tag(attach->tree, &request->only, &request->exclude);
+	attach->held = is_held(request, &tag);
+	return session_view_send(attach->session, attach->view, &tag, attach->held,
+				 error);
+}
+
+static int attach_view(struct session *session, struct session_view *view,
+		       struct error *error)
+{
+	AUTO(attach_fini) struct attach attach = {.session = session, .view = view};
+	attach.previous = must_alloc(PATH_LEN_MAX);
+	attach.plan = frame_plan_new();
+	if (!session->local)
+		attach.codec = codec_new(1);
+	int code = view->view.layer_count ? open_tree(&attach, error) : 0;
+	if (code == 0)
+		code = send_view(&attach, error);
+	if (code == 0 && !attach.held)
+		code = send_tree(&attach, error);
+	return code ? code : serve(&attach, error);
+}
+
+int session_attach(struct session *session, struct error *error)
+{
+	AUTO(session_view_fini) struct session_view view = {0};
+	int code = session_view_make(session, &view, error);
+	session_end_silence(session);
+	return code ? code : attach_view(session, &view, error);
+}

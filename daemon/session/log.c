@@ -1,0 +1,127 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/history/names.h"
+#include "daemon/session/layer_message.h"
+#include "daemon/session/session.h"
+#include "daemon/view/view.h"
+#include "proto/base/cleanup.h"
+
+#define REASON_SIZE 1000u
+
+static int load_history(struct session *session, struct catalogue_history *history,
+			struct error *error)
+{
+	const struct msg_log *log = &session->request->log;
+	struct catalogue *catalogue = store_catalogue(session->services->store);
+	if (log->from_workflow.len)
+		return catalogue_workflow_history(catalogue, log->identity.namespace,
+						  log->from_workflow, history, error);
+	struct contact contact;
+	const struct contact_request look = contact_of(&log->identity, CONTACT_LOOK);
+	int code = catalogue_contact(catalogue, &look, &contact, history, error);
+	if (code == 0 && contact.workflow_id == 0)
+		return error_set(
+			error, ERR_NOT_FOUND,
+			"workflow `%s` is unknown here: nothing was persisted "
+			"under that name",
+			message_arena_string(session->arena, log->identity.workflow));
+	return code;
+}
+
+static const char *state_name(uint8_t state)
+{
+	switch (state) {
+	case LAYER_REPLACED:
+		return "replaced";
+	case LAYER_LATE:
+		return "late";
+	case LAYER_STALE:
+		return "stale";
+	default:
+		return "visible";
+	}
+}
+
+/* Why a layer is out of sight, as one sentence. */
+static struct text reason_of(struct session *session,
+			     const struct catalogue_history *history,
+			     const struct view *view, uint32_t layer)
+{
+	char *text = message_arena_take(session->arena, REASON_SIZE);
+	uint8_t state = view->states[layer];
+	uint32_t cause = view->reasons[layer];
+	if (state == LAYER_STALE) {
+		view_stale_sentence(&history->history, view, layer, text, REASON_SIZE);
+	} else if ((state == LAYER_REPLACED || state == LAYER_LATE) &&
+		   cause != VIEW_NONE) {
+		char label[600], id[LAYER_ID_TEXT_SIZE];
+		const struct history_layer *by = &history->history.layers[cause];
+		execution_label(&history->history.executions[by->execution], label,
+				sizeof(label));
+		layer_id_text(history->records[cause].name, id);
+		snprintf(text, REASON_SIZE, "%s by layer %s of %s",
+			 state == LAYER_LATE ? "committed after it was replaced"
+					     : "replaced",
+			 id, label);
+	}
+	return text_of(text);
+}
+
+static void describe(struct session *session, const struct catalogue_history *history,
+		     const struct view *view, uint32_t layer, struct msg_layer *message)
+{
+	layer_message(session->arena, history, layer, message);
+	message->state = text_of(state_name(view->states[layer]));
+	message->reason = reason_of(session, history, view, layer);
+}
+
+/* The view's layers in order, then, with all, the others in commit order. */
+static struct msg_layer_list list_layers(struct session *session,
+					 const struct catalogue_history *history,
+					 const struct view *view)
+{
+	size_t room = history->history.layer_count + 1;
+	struct msg_layer_list list = {
+		.items = message_arena_take(session->arena, room * sizeof(*list.items))};
+	bool *listed = message_arena_take(session->arena, room * sizeof(*listed));
+	for (uint32_t i = 0; i < view->layer_count; i++) {
+		struct msg_layer *message = &list.items[list.count++];
+		describe(session, history, view, view->layers[i].layer, message);
+		layer_message_after(session->arena, history, view, i, message);
+		listed[view->layers[i].layer] = true;
+	}
+	for (uint32_t i = 0; session->request->log.all && i < room - 1; i++) {
+		bool shown = !listed[i] && view->states[i] != LAYER_HIDDEN;
+		if (shown)
+			describe(session, history, view, i, &list.items[list.count++]);
+	}
+	return list;
+}
+
+int session_log(struct session *session, struct error *error)
+{
+	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
+	int code = load_history(session, &history, error);
+	if (code)
+		return code;
+	struct view_request request = {.execution = VIEW_NONE, .layer = VIEW_NONE};
+	AUTO(view_fini) struct view view = {0};
+	code = view_make(&history.history, &request, &view, error);
+	if (code)
+		return code;
+	struct msg_layer_list layers = list_layers(session, &history, &view);
+	session_end_silence(session);
+	size_t first = 0;
+	do {
+		size_t count = layer_message_batch(&layers, first);
+		struct msg_log_reply reply = {
+			.layers = {.items = layers.items + first, .count = count},
+			.parent = text_of(history.parent),
+			.more = first + count < layers.count,
+		};
+		code = link_send_control(&session->link, MSG_LOG_REPLY, &reply, error);
+		first += count;
+	} while (code == 0 && first < layers.count);
+	return code;
+}

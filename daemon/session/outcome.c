@@ -1,0 +1,120 @@
+#include "daemon/session/outcome.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "daemon/history/names.h"
+#include "daemon/session/layer_message.h"
+#include "daemon/workspace/outcome.h"
+#include "proto/base/cleanup.h"
+
+#define WARNING_SIZE 1000u
+#define WARNINGS_MAX 3u
+#define LABEL_SIZE 600u
+#define PATH_SHOWN_MAX 200u /* bytes */
+
+static void list_replaced(struct session *session, const struct outcome *outcome,
+			  struct msg_committed *message)
+{
+	message->replaces.items = message_arena_take(
+		session->arena, (outcome->replaced_count + 1) * sizeof(struct text));
+	for (size_t i = 0; i < outcome->replaced_count; i++)
+		message->replaces.items[message->replaces.count++] = layer_message_id(
+			session->arena, &outcome->now.records[outcome->replaced[i]]);
+}
+
+static void warn(struct session *session, struct msg_committed *message,
+		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void warn(struct session *session, struct msg_committed *message,
+		 const char *format, ...)
+{
+	char sentence[WARNING_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(sentence, sizeof sentence, format, arguments);
+	va_end(arguments);
+	message->warnings.items[message->warnings.count++] =
+		message_arena_copy(session->arena, sentence);
+}
+
+static const char *label_of(const struct outcome *outcome, uint32_t layer,
+			    char ret_label[LABEL_SIZE])
+{
+	const struct history *history = &outcome->now.history;
+	execution_label(&history->executions[history->layers[layer].execution], ret_label,
+			LABEL_SIZE);
+	return ret_label;
+}
+
+static void warn_if_late(struct session *session, const struct outcome *outcome,
+			 struct msg_committed *message)
+{
+	char label[LABEL_SIZE];
+	if (outcome->view.states[outcome->layer] == LAYER_LATE)
+		warn(session, message,
+		     "a later execution of this job has persisted already: what `%s` "
+		     "persisted now stays out of every view (`baton log --all` lists it)",
+		     label_of(outcome, outcome->layer, label));
+}
+
+/* Rule W9: what it was built on was replaced while it was made. */
+static void warn_if_stale(struct session *session, const struct outcome *outcome,
+			  struct msg_committed *message)
+{
+	char sentence[WARNING_SIZE];
+	if (outcome->view.states[outcome->layer] != LAYER_STALE)
+		return;
+	view_stale_sentence(&outcome->now.history, &outcome->view, outcome->layer,
+			    sentence, sizeof sentence);
+	warn(session, message, "%s", sentence);
+}
+
+static void warn_of_conflict(struct session *session, const struct outcome *outcome,
+			     struct msg_committed *message)
+{
+	char label[LABEL_SIZE];
+	size_t len = outcome->conflict_path_len;
+	warn(session, message,
+	     "`%.*s` was also persisted by `%s`, with other content and without either "
+	     "having seen the other: an attach of both will fail until one is chosen "
+	     "(--prefer, --on-conflict, --from, --by-job)",
+	     (int)(len > PATH_SHOWN_MAX ? PATH_SHOWN_MAX : len), outcome->conflict_path,
+	     label_of(outcome, outcome->conflict_with, label));
+}
+
+/* Rule W7: a persist that already sees a conflict coming warns. */
+static int warn_if_conflicting(struct session *session, struct outcome *outcome,
+			       struct msg_committed *message, struct error *error)
+{
+	const struct services *services = session->services;
+	if (!outcome_has_concurrent(outcome))
+		return 0;
+	/* One permit for all of it: so as many merges as there are cores have their
+	 * layers in memory, however many persists end at once. */
+	crew_enter(services->crew);
+	int code = outcome_foresee(services->store, outcome, session->wake_fd, error);
+	crew_leave(services->crew);
+	if (code == 0 && outcome->conflict_path)
+		warn_of_conflict(session, outcome, message);
+	return code;
+}
+
+int session_outcome(struct session *session, const struct contact *contact,
+		    int64_t layer_id, struct msg_committed *message, struct error *error)
+{
+	struct outcome outcome AUTO(outcome_fini) = {0};
+	struct text run = session->request->persist.identity.run;
+	message->warnings.items =
+		message_arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
+	int code = outcome_make(
+		store_catalogue(session->services->store), contact,
+		message_arena_string(session->arena, run.len ? run : text_of("1")),
+		layer_id, &outcome, error);
+	if (code)
+		return code;
+	warn_if_late(session, &outcome, message);
+	warn_if_stale(session, &outcome, message);
+	list_replaced(session, &outcome, message);
+	return warn_if_conflicting(session, &outcome, message, error);
+}

@@ -1,0 +1,158 @@
+#include "daemon/session/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/session/layer_message.h"
+#include "daemon/session/session.h"
+#include "proto/base/bytes.h"
+#include "proto/base/clock.h"
+
+/* How long a refused client may go on sending before the connection is cut: closing at
+ * once would throw away the ERROR that it has not read yet. */
+#define LINGER_MS 2000
+
+static int run_verb(struct session *session, struct error *error)
+{
+	switch (session->request->type) {
+	case MSG_PERSIST:
+		return session_persist(session, error);
+	case MSG_ATTACH:
+		return session_attach(session, error);
+	case MSG_LOG:
+		return session_log(session, error);
+	default:
+		return session_status(session, error);
+	}
+}
+
+/* ---- the end of a request ---- */
+
+static void linger(struct session *session)
+{
+	(void)shutdown(session->link.fd, SHUT_WR);
+	uint64_t until = clock_now_ms() + LINGER_MS;
+	uint8_t dropped[4096];
+	struct error ignored = {0};
+	/* Of the next header some may be here already: that is not input to wait for. */
+	session->link.early_len = 0;
+	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
+		if (link_wait(&session->link, (int)(until - now), &ignored) != 1)
+			return;
+		if (recv(session->link.fd, dropped, sizeof(dropped), MSG_DONTWAIT) == 0)
+			return;
+	}
+}
+
+static void send_error(struct session *session, const struct error *error)
+{
+	struct msg_error message = session->details;
+	message.code = error_to_wire(error->code);
+	message.exit = (uint64_t)error_exit_status(error->code);
+	message.message = text_of(error->text);
+	struct error ignored = {0};
+	session->link.wake_fd = -1;
+	session->link.silence_ms = LINGER_MS;
+	if (link_send_control(&session->link, MSG_ERROR, &message, &ignored) == 0)
+		linger(session);
+}
+
+/* What the client said to end the request is not ours to say back to it. */
+static void explain_farewell(struct error *error)
+{
+	struct error told = *error;
+	(void)error_set(error, ERR_LOST, "the client gave up: %s (%s)", told.text,
+			error_name(told.code));
+}
+
+/* The link speaks of the peer, to whom this goes. Interrupted waits are the daemon's
+ * stopping, unless the verb said otherwise. */
+static void explain(const struct session *session, struct error *error)
+{
+	if (session->link.last_error.len)
+		explain_farewell(error);
+	else if (error->code == ERR_INTERRUPTED)
+		(void)error_set(error, ERR_SHUTDOWN,
+				"the daemon is shutting down; try again when it is back");
+	else if (error->code == ERR_TIMEOUT)
+		(void)error_set(error, ERR_TIMEOUT,
+				"the daemon heard nothing from this client for %.3g s "
+				"and waits no longer (batond --silence)",
+				session->link.silence_ms / 1000.0);
+}
+
+/* Every text of an identity is at most NAME_LEN_MAX bytes. */
+static const char *field_text(struct session *session, struct text text)
+{
+	return message_arena_string(session->arena, text);
+}
+
+static void log_request(struct session *session, int code, const struct error *error,
+			uint64_t elapsed_ms)
+{
+	static const struct msg_identity nobody;
+	const struct msg_identity *identity = request_identity(session->request);
+	if (!identity)
+		identity = &nobody;
+	const struct text other = request_from_workflow(session->request);
+	struct log_field fields[] = {
+		LOG_TEXT("peer", session->link.peer),
+		LOG_TEXT("namespace", field_text(session, identity->namespace)),
+		LOG_TEXT("workflow", field_text(session, identity->workflow)),
+		LOG_TEXT("from_workflow", field_text(session, other)),
+		LOG_TEXT("run", field_text(session, identity->run)),
+		LOG_TEXT("job", field_text(session, identity->job)),
+		LOG_TEXT("shard", field_text(session, identity->shard)),
+		LOG_TEXT("attempt", field_text(session, identity->attempt)),
+		LOG_TEXT("layer", session->layer),
+		LOG_NUMBER("files", session->files),
+		LOG_NUMBER("bytes", session->bytes),
+		LOG_NUMBER("new_bytes", session->new_bytes),
+		LOG_NUMBER("received", session->link.received_bytes),
+		LOG_NUMBER("sent", session->link.sent_bytes),
+		LOG_NUMBER("ms", elapsed_ms),
+		LOG_TEXT("result", code ? error_name(code) : "ok"),
+	};
+	bool unexpected = code == ERR_INTERNAL || code == ERR_DAMAGED ||
+			  code == ERR_READ_ONLY;
+	enum log_level level = unexpected             ? LOG_ERROR
+			       : code == ERR_PROTOCOL ? LOG_WARNING
+						      : LOG_INFO;
+	log_event(session->services->log, level, request_verb(session->request),
+		  code ? error->text : NULL, fields, sizeof(fields) / sizeof(*fields));
+}
+
+bool session_run(const struct services *services, const struct session_call *call,
+		 int wake_fd)
+{
+	struct session session = {
+		.services = services,
+		.request = call->request,
+		.voice = call->voice,
+		.wake_fd = wake_fd,
+		.local = call->local,
+		.arena = message_arena_new(),
+	};
+	uint64_t begin = clock_now_ms();
+	link_init(&session.link, call->fd, wake_fd, call->label);
+	link_greeted(&session.link);
+	session.link.silence_ms = call->silence_ms;
+	struct error error = {0};
+	int code = run_verb(&session, &error);
+	if (code)
+		code = store_not_found(session.services->store, &error);
+	session_end_silence(&session);
+	if (code == 0)
+		code = link_flush(&session.link, &error);
+	if (code)
+		explain(&session, &error);
+	code = code ? error.code : 0;
+	if (code && code != ERR_LOST)
+		send_error(&session, &error);
+	log_request(&session, code, &error, clock_now_ms() - begin);
+	session.link.fd = -1; /* stays the connection's */
+	link_fini(&session.link);
+	message_arena_free(session.arena);
+	return code == 0;
+}

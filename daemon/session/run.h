@@ -1,0 +1,30 @@
+/*
+ * Running a request: from the message that began it to its last word and its line in the
+ * log.
+ */
+#ifndef BATON_DAEMON_SESSION_RUN_H
+#define BATON_DAEMON_SESSION_RUN_H
+
+#include <stdbool.h>
+
+#include "daemon/loop/request.h"
+#include "daemon/loop/voice.h"
+#include "daemon/session/services.h"
+
+/* The connection that a request came on. All is borrowed. */
+struct session_call {
+	struct request *request;
+	struct voice *voice; /* silent */
+	int fd;              /* greeted, non-blocking */
+	const char *label;   /* of the other side, for the log */
+	bool local;          /* a Unix socket */
+	int silence_ms;      /* as in struct link */
+};
+
+/* Runs the request to its end, sends an ERROR if it fails, writes one line to the log.
+ * Every wait ends when wake_fd becomes readable. Returns whether the connection may carry
+ * another request. */
+bool session_run(const struct services *services, const struct session_call *call,
+		 int wake_fd);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * All that a request may use of the daemon, whichever front end it came in by. Nothing in
+ * here knows a socket or a message. Any thread.
+ */
+#ifndef BATON_DAEMON_SESSION_SERVICES_H
+#define BATON_DAEMON_SESSION_SERVICES_H
+
+#include <stdint.h>
+
+#include "daemon/loop/crew.h"
+#include "daemon/service/log.h"
+#include "daemon/session/persist_keys.h"
+#include "daemon/store/store.h"
+
+/* What the daemon knows of itself. */
+struct daemon_figures {
+	uint64_t started_ms; /* Unix time */
+	uint64_t uptime_ms;
+	uint64_t connections;
+	uint64_t running, waiting; /* requests */
+};
+
+struct services {
+	struct store *store;       /* borrowed */
+	struct crew *crew;         /* borrowed */
+	struct persist_keys *keys; /* borrowed; running persists (rule W2) */
+	const struct log *log;     /* borrowed */
+	const char *data;          /* borrowed; the data directory's name */
+	struct daemon_figures (*figures)(void *context);
+	void *context;
+};
+
+#endif

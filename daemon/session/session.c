@@ -1,0 +1,14 @@
+#include "daemon/session/session.h"
+
+int session_begin_silence(struct session *session, struct error *error)
+{
+	int code = link_flush(&session->link, error);
+	if (code == 0)
+		voice_set_silent(session->voice, true);
+	return code;
+}
+
+void session_end_silence(struct session *session)
+{
+	voice_set_silent(session->voice, false);
+}

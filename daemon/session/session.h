@@ -1,0 +1,47 @@
+/*
+ * A session: one request on a worker thread, in straight-line code (PROTOCOL.md §5, §6).
+ * The program counter is the state; back-pressure is the kernel's. run.h begins and ends
+ * it; what follows here is what its verbs share.
+ */
+#ifndef BATON_DAEMON_SESSION_SESSION_H
+#define BATON_DAEMON_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/loop/request.h"
+#include "daemon/loop/voice.h"
+#include "daemon/session/services.h"
+#include "daemon/store/catalogue.h"
+#include "proto/link/link.h"
+
+struct session {
+	const struct services *services; /* borrowed */
+	struct request *request;         /* borrowed */
+	struct voice *voice;             /* borrowed */
+	struct link link;
+	int wake_fd; /* borrowed; readable: the session is to end */
+	bool local;  /* a Unix socket: compressing for it does not pay */
+	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end.
+	 */
+	struct msg_error details;
+	struct message_arena
+		*arena; /* owned: texts of messages, for the session's length */
+	/* For the log. */
+	char layer[LAYER_ID_TEXT_SIZE];
+	uint64_t files, bytes, new_bytes;
+};
+
+/* The verbs. A return of 0 means that the client has all it asked for. */
+int session_persist(struct session *session, struct error *error);
+int session_attach(struct session *session, struct error *error);
+int session_log(struct session *session, struct error *error);
+int session_status(struct session *session, struct error *error);
+
+/* While nothing can be said: a merge, a long sync, a wait for another session. The loop
+ * says KEEPALIVE meanwhile; nothing may be sent. Whatever is queued is sent before. A
+ * session begins in silence: each verb ends it when it has its first answer. */
+int session_begin_silence(struct session *session, struct error *error);
+void session_end_silence(struct session *session);
+
+#endif
