@@ -17,6 +17,7 @@
 #include "daemon/session/run.h"
 #include "daemon/session/services.h"
 #include "daemon/store/store.h"
+#include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
@@ -37,6 +38,7 @@ struct server {
 	uv_timer_t tick;
 	uv_async_t wake;
 	struct retention retention;
+	struct rest rest;
 	struct peers peers;
 	struct services services; /* what sessions may use */
 	uint64_t started_ms;      /* Unix time */
@@ -145,6 +147,7 @@ static void on_tick(uv_timer_t *timer)
 	end_if_store_failed(server);
 	if (!is_stopping(server))
 		retention_tick(&server->retention, &server->loop);
+	rest_tick(&server->rest, uv_now(&server->loop));
 }
 
 /* ---- running ---- */
@@ -161,6 +164,16 @@ static int open_store(struct server *server, struct error *error)
 	if (code == 0 && store_refusal(server->store)->code)
 		log_line(server->log, LOG_ERROR, "store", "%s",
 			 store_refusal(server->store)->text);
+	return code;
+}
+
+static int start_crew(struct server *server, struct error *error)
+{
+	int code = crew_new(0, &server->crew, error);
+	if (code == 0 && crew_threads(server->crew) == 0)
+		log_line(server->log, LOG_WARNING, "start",
+			 "no thread for the crew could be started; each session does "
+			 "its work itself");
 	return code;
 }
 
@@ -254,6 +267,7 @@ static void wire(struct server *server)
 		.on_done = end_if_stopped,
 		.context = server,
 	};
+	server->rest = (struct rest){.crew = server->crew, .workers = server->workers};
 	server->services = (struct services){
 		.store = server->store,
 		.crew = server->crew,
@@ -285,13 +299,14 @@ int server_run(const struct config *config)
 	/* Writing says EPIPE, and EFBIG. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if (listen_fds_take(&server->passed, &error) || open_store(server, &error)) {
+	if (listen_fds_take(&server->passed, &error) || start_crew(server, &error) ||
+	    open_store(server, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
+		crew_free(server->crew);
 		listen_fds_fini(&server->passed);
 		free(server);
 		return error_exit_status(error.code);
 	}
-	server->crew = crew_new(0);
 	server->keys = persist_keys_new();
 	server->workers = workers_new((unsigned)config->sessions, on_task_ended, server);
 	wire(server);

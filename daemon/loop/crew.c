@@ -1,7 +1,9 @@
 #include "daemon/loop/crew.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
@@ -9,12 +11,14 @@
 #include "proto/bounds.h"
 
 #define CREW_THREADS_MAX 64u
+/* zstd and SHA-256 are the deepest callees. */
+#define CREW_STACK_SIZE (512u * 1024u)
 
 /* What a job needs to run. */
 struct tools {
 	struct tools *next;
 	struct codec *codec; /* owned */
-	uint8_t *raw;        /* owned; FRAME_RAW_MAX bytes */
+	uint8_t *raw;        /* owned; FRAME_RAW_MAX bytes, pages of its own */
 };
 
 struct crew {
@@ -23,25 +27,51 @@ struct crew {
 	pthread_cond_t done;   /* some job is done */
 	struct crew_job *first, **last;
 	unsigned permits;    /* free ones */
-	struct tools *spare; /* owned; of crew_run(), no more than permits */
+	unsigned permit_max; /* and tools, at most */
+	struct tools *spare; /* owned */
+	unsigned tools_made; /* at least 1 */
 	unsigned thread_count;
 	bool stopping;
 	pthread_t threads[CREW_THREADS_MAX];
 };
 
+/* NULL: no memory. */
 static struct tools *tools_new(void)
 {
+	uint8_t *raw = mmap(NULL, FRAME_RAW_MAX, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (raw == MAP_FAILED)
+		return NULL;
 	struct tools *tools = must_calloc(1, sizeof(*tools));
 	tools->codec = codec_new(1);
-	tools->raw = must_alloc(FRAME_RAW_MAX);
+	tools->raw = raw;
 	return tools;
 }
 
 static void tools_free(struct tools *tools)
 {
-	free(tools->raw);
+	(void)munmap(tools->raw, FRAME_RAW_MAX);
 	codec_free(tools->codec);
 	free(tools);
+}
+
+/* For who holds a permit. Where no more can be had it waits for those of another: one set
+ * is always there, and whoever has it needs nothing more. */
+static struct tools *take_tools_locked(struct crew *crew)
+{
+	struct tools *tools = NULL;
+	while (!tools && !crew->spare) {
+		tools = crew->tools_made < crew->permit_max ? tools_new() : NULL;
+		if (tools)
+			crew->tools_made++;
+		else
+			pthread_cond_wait(&crew->done, &crew->mutex);
+	}
+	if (tools)
+		return tools;
+	tools = crew->spare;
+	crew->spare = tools->next;
+	return tools;
 }
 
 /* Takes a job and a permit, or NULL at the end. */
@@ -68,20 +98,26 @@ static void give_permit_locked(struct crew *crew)
 		pthread_cond_signal(&crew->work);
 }
 
+/* With a permit; the mutex is free while the job runs. */
+static void run_locked(struct crew *crew, struct crew_job *job)
+{
+	struct tools *tools = take_tools_locked(crew);
+	pthread_mutex_unlock(&crew->mutex);
+	job->run(job, tools->codec, tools->raw);
+	pthread_mutex_lock(&crew->mutex);
+	tools->next = crew->spare;
+	crew->spare = tools;
+	job->done = true;
+	give_permit_locked(crew);
+}
+
 static void *crew_thread(void *context)
 {
 	struct crew *crew = context;
-	struct tools *tools = tools_new();
 	pthread_mutex_lock(&crew->mutex);
-	for (struct crew_job *job; (job = take_job_locked(crew));) {
-		pthread_mutex_unlock(&crew->mutex);
-		job->run(job, tools->codec, tools->raw);
-		pthread_mutex_lock(&crew->mutex);
-		job->done = true;
-		give_permit_locked(crew);
-	}
+	for (struct crew_job *job; (job = take_job_locked(crew));)
+		run_locked(crew, job);
 	pthread_mutex_unlock(&crew->mutex);
-	tools_free(tools);
 	return NULL;
 }
 
@@ -91,18 +127,36 @@ static unsigned core_count(void)
 	return cores < CREW_THREADS_MAX ? cores : CREW_THREADS_MAX;
 }
 
-struct crew *crew_new(unsigned threads)
+/* As many of the threads as can be had. */
+static void start_threads(struct crew *crew)
 {
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, CREW_STACK_SIZE);
+	while (crew->thread_count < crew->permit_max &&
+	       pthread_create(&crew->threads[crew->thread_count], &attributes,
+			      crew_thread, crew) == 0)
+		crew->thread_count++;
+	pthread_attr_destroy(&attributes);
+}
+
+int crew_new(unsigned threads, struct crew **ret_crew, struct error *error)
+{
+	struct tools *tools = tools_new();
+	if (!tools)
+		return error_set_errno(error, ERR_NO_MEMORY, errno,
+				       "no buffer to decompress into");
 	struct crew *crew = must_calloc(1, sizeof(*crew));
 	pthread_mutex_init(&crew->mutex, NULL);
 	pthread_cond_init(&crew->work, NULL);
 	pthread_cond_init(&crew->done, NULL);
 	crew->last = &crew->first;
-	crew->thread_count = threads ? threads : core_count();
-	crew->permits = crew->thread_count;
-	for (unsigned i = 0; i < crew->thread_count; i++)
-		claim(pthread_create(&crew->threads[i], NULL, crew_thread, crew) == 0);
-	return crew;
+	crew->permits = crew->permit_max = threads ? threads : core_count();
+	crew->spare = tools;
+	crew->tools_made = 1;
+	start_threads(crew);
+	*ret_crew = crew;
+	return 0;
 }
 
 void crew_free(struct crew *crew)
@@ -126,8 +180,17 @@ void crew_free(struct crew *crew)
 	free(crew);
 }
 
+unsigned crew_threads(const struct crew *crew)
+{
+	return crew->thread_count;
+}
+
 void crew_submit(struct crew *crew, struct crew_job *job)
 {
+	if (crew->thread_count == 0) {
+		crew_run(crew, job);
+		return;
+	}
 	job->next = NULL;
 	job->done = false;
 	pthread_mutex_lock(&crew->mutex);
@@ -153,12 +216,17 @@ void crew_wait(struct crew *crew, struct crew_job *job)
 	pthread_mutex_unlock(&crew->mutex);
 }
 
-void crew_enter(struct crew *crew)
+static void enter_locked(struct crew *crew)
 {
-	pthread_mutex_lock(&crew->mutex);
 	while (crew->permits == 0)
 		pthread_cond_wait(&crew->done, &crew->mutex);
 	crew->permits--;
+}
+
+void crew_enter(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->mutex);
+	enter_locked(crew);
 	pthread_mutex_unlock(&crew->mutex);
 }
 
@@ -171,19 +239,17 @@ void crew_leave(struct crew *crew)
 
 void crew_run(struct crew *crew, struct crew_job *job)
 {
-	crew_enter(crew);
 	pthread_mutex_lock(&crew->mutex);
-	struct tools *tools = crew->spare;
-	if (tools)
-		crew->spare = tools->next;
+	job->done = false;
+	enter_locked(crew);
+	run_locked(crew, job);
 	pthread_mutex_unlock(&crew->mutex);
-	if (!tools)
-		tools = tools_new();
-	job->run(job, tools->codec, tools->raw);
-	job->done = true;
+}
+
+void crew_give_back(struct crew *crew)
+{
 	pthread_mutex_lock(&crew->mutex);
-	tools->next = crew->spare;
-	crew->spare = tools;
-	give_permit_locked(crew);
+	for (struct tools *tools = crew->spare; tools; tools = tools->next)
+		(void)madvise(tools->raw, FRAME_RAW_MAX, MADV_DONTNEED);
 	pthread_mutex_unlock(&crew->mutex);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/error.h"
 #include "proto/unit/codec.h"
 
 struct crew;
@@ -23,10 +24,13 @@ struct crew_job {
 	bool done;             /* the crew's; see crew_is_done() */
 };
 
-/* threads: 0 for as many as parallel_cores(). Never fails but by abort. */
-struct crew *crew_new(unsigned threads);
+/* threads: 0 for as many as parallel_cores(). Where not all can be had there are fewer,
+ * and where there is none a job runs on the thread that submits it. ERR_NO_MEMORY. */
+int crew_new(unsigned threads, struct crew **ret_crew, struct error *error);
 /* All jobs must have been waited for. */
 void crew_free(struct crew *crew);
+
+unsigned crew_threads(const struct crew *crew); /* how many there are */
 
 void crew_submit(struct crew *crew, struct crew_job *job);
 bool crew_is_done(struct crew *crew, struct crew_job *job);
@@ -39,5 +43,8 @@ void crew_run(struct crew *crew, struct crew_job *job);
 /* A permit for busy work on the caller's own thread. */
 void crew_enter(struct crew *crew);
 void crew_leave(struct crew *crew);
+
+/* Gives the system the pages of what no job is using: for a daemon at rest. */
+void crew_give_back(struct crew *crew);
 
 #endif

@@ -33,7 +33,7 @@ struct workers {
 	struct task *ended;
 	struct worker *threads; /* owned; thread_max of them, thread_count in use */
 	unsigned thread_max, thread_count, idle_count;
-	uint64_t running, waiting;
+	uint64_t running, waiting, ended_count;
 	bool stopping, interrupted;
 };
 
@@ -147,6 +147,7 @@ static void end_work(struct worker *worker, struct task *task)
 	task->next = workers->ended;
 	workers->ended = task;
 	workers->running--;
+	workers->ended_count++;
 	workers->on_ended(workers->context);
 	uv_mutex_unlock(&workers->mutex);
 }
@@ -264,7 +265,8 @@ struct workers_figures workers_figures(struct workers *workers)
 {
 	uv_mutex_lock(&workers->mutex);
 	struct workers_figures figures = {.running = workers->running,
-					  .waiting = workers->waiting};
+					  .waiting = workers->waiting,
+					  .ended = workers->ended_count};
 	uv_mutex_unlock(&workers->mutex);
 	return figures;
 }

@@ -44,6 +44,7 @@ void workers_interrupt(struct workers *workers);
 
 struct workers_figures {
 	uint64_t running, waiting;
+	uint64_t ended; /* so far */
 };
 struct workers_figures workers_figures(struct workers *workers);
 

@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import socket
+import time
 import unittest
 
 import client
@@ -376,6 +377,7 @@ class Memory(ConcurrencyScenario):
     """The bounds of CONTRIBUTING.md, "The daemon's memory"."""
 
     USED = 13 * MIB
+    REST = 10 * MIB  # where the unit index knows no more than 40,000 units
     PERSIST, UNIT = 4 * MIB, 120
     ATTACH, MENTION, LAYER = MIB, 4, 3 * MIB // 4
 
@@ -386,7 +388,20 @@ class Memory(ConcurrencyScenario):
             peak = max(peak, client.status(asking)["rss_bytes"])
         return peak
 
-    def test_8_persists_of_5000_files_at_once(self):
+    def anonymous(self):
+        """Not by asking the daemon: it is at rest as long as nobody does."""
+        with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status
+                        if line.startswith("RssAnon:"))
+
+    def assert_comes_to_rest(self, bound):
+        """F12. Some seconds after the last request it gives back what sessions left behind."""
+        patience = time.monotonic() + PATIENCE
+        while (now := self.anonymous()) > bound and time.monotonic() < patience:
+            time.sleep(0.05)
+        self.assertLess(now, bound)
+
+    def test_8_persists_of_5000_files_at_once_and_the_rest_behind_them(self):
         roots = [self.tree({f"{n // 100}/{n}": f"{job} {n} ".encode() * (n % 97 + 1) +
                             random_bytes(n % 4001, job * 5000 + n) for n in range(5000)})
                  for job in range(8)]
@@ -402,6 +417,7 @@ class Memory(ConcurrencyScenario):
                         os.cpu_count() * (self.ATTACH + 16 * self.LAYER))
         for process in again:
             self.outcome(process)
+        self.assert_comes_to_rest(self.REST)
         self.assert_clean_end(16)
 
     def test_4_attaches_of_16_layers_at_once(self):

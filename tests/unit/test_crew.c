@@ -1,5 +1,7 @@
 /* The crew's jobs and permits, and the keys of running persists (rule W2). */
 #include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +19,43 @@
 #include "daemon/loop/crew.h"
 #include "daemon/session/persist_keys.h"
 #include "proto/base/cleanup.h"
+
+/* ---- what the system gives ---- */
+
+static unsigned threads_left = UINT_MAX, maps_left = UINT_MAX;
+static _Atomic unsigned maps_refused;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *context);
+void *__real_mmap64(void *at, size_t len, int protection, int flags, int fd,
+		    off_t offset);
+void *__wrap_mmap64(void *at, size_t len, int protection, int flags, int fd,
+		    off_t offset);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *context)
+{
+	if (threads_left == 0)
+		return EAGAIN;
+	threads_left--;
+	return __real_pthread_create(thread, attributes, start, context);
+}
+
+/* Under the crew's mutex, but for the first. */
+void *__wrap_mmap64(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+{
+	if (maps_left == 0) {
+		maps_refused++;
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	maps_left--;
+	return __real_mmap64(at, len, protection, flags, fd, offset);
+}
+
+/* ---- the crew ---- */
 
 struct counting_job {
 	struct crew_job job;
@@ -35,11 +75,19 @@ static void count(struct crew_job *job, struct codec *codec, uint8_t *raw)
 	--*self->busy;
 }
 
-static void every_job_runs_once_and_no_more_than_the_threads_at_a_time(void **state)
+static struct crew *crew_of(unsigned threads)
 {
-	(void)state;
+	struct crew *crew = NULL;
+	struct error error = {0};
+	assert_int_equal(crew_new(threads, &crew, &error), 0);
+	assert_int_equal(crew_threads(crew), threads);
+	return crew;
+}
+
+/* How many of them ran at the same time. */
+static unsigned run_200_jobs(struct crew *crew)
+{
 	_Atomic unsigned busy = 0, most = 0, runs = 0;
-	struct crew *crew = crew_new(3);
 	struct counting_job jobs[200];
 	for (size_t i = 0; i < 200; i++) {
 		jobs[i] = (struct counting_job){
@@ -51,7 +99,91 @@ static void every_job_runs_once_and_no_more_than_the_threads_at_a_time(void **st
 		assert_true(crew_is_done(crew, &jobs[i].job));
 	}
 	assert_int_equal(runs, 200);
-	assert_in_range(most, 1, 3);
+	return most;
+}
+
+static void every_job_runs_once_and_no_more_than_the_threads_at_a_time(void **state)
+{
+	(void)state;
+	struct crew *crew = crew_of(3);
+	assert_in_range(run_200_jobs(crew), 1, 3);
+	crew_free(crew);
+}
+
+/* F13: a daemon that gets fewer threads than it has cores works with those. */
+static void with_fewer_threads_all_jobs_are_done(void **state)
+{
+	(void)state;
+	for (unsigned threads = 0; threads < 3; threads++) {
+		threads_left = threads;
+		struct crew *crew = NULL;
+		struct error error = {0};
+		assert_int_equal(crew_new(3, &crew, &error), 0);
+		threads_left = UINT_MAX;
+		assert_int_equal(crew_threads(crew), threads);
+		assert_in_range(run_200_jobs(crew), 1, 3);
+		crew_enter(crew);
+		crew_leave(crew);
+		crew_free(crew);
+	}
+}
+
+struct patient_job {
+	struct crew_job job;
+	_Atomic bool *may_end;
+};
+
+static void await_leave(struct crew_job *job, struct codec *codec, uint8_t *raw)
+{
+	(void)codec;
+	(void)raw;
+	while (!*((struct patient_job *)job)->may_end)
+		sched_yield();
+}
+
+/* F13: one set is always there, and goes from one to the next. */
+static void with_memory_for_one_buffer_all_jobs_are_done(void **state)
+{
+	(void)state;
+	_Atomic bool may_end = false;
+	struct patient_job jobs[3];
+	maps_left = 1;
+	maps_refused = 0;
+	struct crew *crew = crew_of(3);
+	for (size_t i = 0; i < 3; i++) {
+		jobs[i] =
+			(struct patient_job){.job.run = await_leave, .may_end = &may_end};
+		crew_submit(crew, &jobs[i].job);
+	}
+	while (maps_refused < 2)
+		sched_yield();
+	may_end = true;
+	for (size_t i = 0; i < 3; i++)
+		crew_wait(crew, &jobs[i].job);
+	assert_int_equal(run_200_jobs(crew), 1);
+	maps_left = UINT_MAX;
+	crew_free(crew);
+}
+
+static void without_any_buffer_there_is_no_crew(void **state)
+{
+	(void)state;
+	struct crew *crew = NULL;
+	struct error error = {0};
+	maps_left = 0;
+	assert_int_equal(crew_new(1, &crew, &error), ERR_NO_MEMORY);
+	maps_left = UINT_MAX;
+	assert_null(crew);
+}
+
+static void what_is_given_back_can_be_used_again(void **state)
+{
+	(void)state;
+	struct crew *crew = crew_of(2);
+	crew_give_back(crew);
+	(void)run_200_jobs(crew);
+	crew_give_back(crew);
+	(void)run_200_jobs(crew);
 	crew_free(crew);
 }
 
@@ -79,7 +211,9 @@ static void threads_are_as_many_as_the_process_may_use(void **state)
 	CPU_SET(first, &one);
 	unsigned before = threads_of_this_process();
 	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
-	struct crew *crew = crew_new(0);
+	struct crew *crew = NULL;
+	struct error error = {0};
+	assert_int_equal(crew_new(0, &crew, &error), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
 	assert_int_equal(threads_of_this_process() - before, 1);
 	crew_free(crew);
@@ -89,7 +223,7 @@ static void a_job_can_run_on_the_callers_own_thread(void **state)
 {
 	(void)state;
 	_Atomic unsigned busy = 0, most = 0, runs = 0;
-	struct crew *crew = crew_new(1);
+	struct crew *crew = crew_of(1);
 	struct counting_job job = {
 		.job.run = count, .busy = &busy, .most = &most, .runs = &runs};
 	for (unsigned i = 1; i <= 3; i++) {
@@ -107,7 +241,7 @@ static void who_entered_takes_a_place_of_the_crew(void **state)
 {
 	(void)state;
 	_Atomic unsigned busy = 0, most = 0, runs = 0;
-	struct crew *crew = crew_new(1);
+	struct crew *crew = crew_of(1);
 	struct counting_job job = {
 		.job.run = count, .busy = &busy, .most = &most, .runs = &runs};
 	crew_enter(crew);
@@ -201,6 +335,10 @@ int main(void)
 		cmocka_unit_test(
 			every_job_runs_once_and_no_more_than_the_threads_at_a_time),
 		cmocka_unit_test(threads_are_as_many_as_the_process_may_use),
+		cmocka_unit_test(with_fewer_threads_all_jobs_are_done),
+		cmocka_unit_test(with_memory_for_one_buffer_all_jobs_are_done),
+		cmocka_unit_test(without_any_buffer_there_is_no_crew),
+		cmocka_unit_test(what_is_given_back_can_be_used_again),
 		cmocka_unit_test(a_job_can_run_on_the_callers_own_thread),
 		cmocka_unit_test(who_entered_takes_a_place_of_the_crew),
 		cmocka_unit_test(w2_a_newer_session_ends_an_older_one_and_waits_for_it),
