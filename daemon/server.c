@@ -317,7 +317,7 @@ int server_run(const struct config *config)
 		server->exit_status = 1;
 	if (store_close(server->store, &error) && server->exit_status == 0) {
 		log_line(server->log, LOG_ERROR, "stop", "%s", error.text);
-		server->exit_status = 1;
+		server->exit_status = error_exit_status(error.code);
 	}
 	int status = server->exit_status;
 	log_line(server->log, LOG_INFO, "stopped", "status %d", status);
