@@ -15,7 +15,10 @@ _Static_assert(sizeof(struct entry) <= 64, "compact");
 
 void tree_init(struct tree *tree)
 {
-	*tree = (struct tree){.blocks = must_calloc(BLOCKS_MAX, sizeof *tree->blocks)};
+	*tree = (struct tree){
+		.blocks = must_calloc(BLOCKS_MAX, sizeof *tree->blocks),
+		.strings.block_len = STRINGS_BLOCK_LEN,
+	};
 	struct error unused;
 	uint32_t root;
 	claim(tree_add(tree, TREE_ROOT, "", 0, &root, &unused) == 0 && root == TREE_ROOT);
@@ -32,34 +35,13 @@ void tree_fini(struct tree *tree)
 	for (uint32_t i = 0; i < tree->count; i += BLOCK_ENTRIES)
 		free(tree->blocks[i / BLOCK_ENTRIES]);
 	free(tree->blocks);
-	for (size_t i = 0; i < tree->strings.count; i++)
-		free(tree->strings.blocks[i]);
-	free(tree->strings.blocks);
+	arena_fini(&tree->strings);
 	*tree = (struct tree){0};
-}
-
-static char *strings_room(struct string_arena *strings, size_t len)
-{
-	if (!strings->at || len > strings->left) {
-		strings->blocks = must_realloc(
-			strings->blocks, (strings->count + 1) * sizeof *strings->blocks);
-		strings->at = must_alloc(STRINGS_BLOCK_LEN);
-		strings->left = STRINGS_BLOCK_LEN;
-		strings->blocks[strings->count++] = strings->at;
-	}
-	char *room = strings->at;
-	strings->at += len;
-	strings->left -= len;
-	return room;
 }
 
 const char *tree_text(struct tree *tree, const char *text, size_t len)
 {
-	claim(len < STRINGS_BLOCK_LEN);
-	char *room = strings_room(&tree->strings, len + 1);
-	memcpy(room, text, len);
-	room[len] = '\0';
-	return room;
+	return arena_text(&tree->strings, (struct text){text, len});
 }
 
 int tree_add(struct tree *tree, uint32_t parent, const char *name, size_t name_len,
@@ -74,7 +56,7 @@ int tree_add(struct tree *tree, uint32_t parent, const char *name, size_t name_l
 	struct entry **block = &tree->blocks[tree->count / BLOCK_ENTRIES];
 	if (!*block)
 		*block = must_calloc(BLOCK_ENTRIES, sizeof **block);
-	char *copy = strings_room(&tree->strings, name_len);
+	char *copy = arena_bytes(&tree->strings, name_len);
 	memcpy(copy, name, name_len);
 	(*block)[tree->count % BLOCK_ENTRIES] = (struct entry){
 		.name = copy,

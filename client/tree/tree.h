@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/arena.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/manifest/manifest.h"
@@ -53,12 +54,7 @@ struct entry {
 struct tree {
 	struct entry **blocks; /* owned */
 	uint32_t count;
-	struct string_arena {
-		char **blocks; /* owned */
-		size_t count;
-		char *at; /* borrowed: free room in the last block */
-		size_t left;
-	} strings;
+	struct arena strings;
 };
 
 void tree_init(struct tree *tree);

@@ -168,14 +168,14 @@ static void describe_conflict(struct attach *attach,
 			      const struct merge_conflict *conflict,
 			      struct msg_conflict *message)
 {
-	struct message_arena *arena = attach->session->arena;
-	message->path = (struct text){
-		.at = message_arena_string(
-			arena, (struct text){conflict->path, conflict->path_len}),
-		.len = conflict->path_len};
+	struct arena *arena = attach->session->arena;
+	message->path =
+		(struct text){.at = arena_text(arena, (struct text){conflict->path,
+								    conflict->path_len}),
+			      .len = conflict->path_len};
 	message->layers.count = conflict->source_count;
 	message->layers.items =
-		message_arena_take(arena, conflict->source_count * sizeof(struct text));
+		arena_take(arena, conflict->source_count * sizeof(struct text));
 	for (size_t i = 0; i < conflict->source_count; i++) {
 		uint32_t layer = attach->view->view.layers[conflict->sources[i]].layer;
 		message->layers.items[i] =
@@ -227,7 +227,7 @@ static int conflict_error(struct attach *attach, struct error *error)
 	size_t fit = conflicts_that_fit(conflicts, count);
 	details->conflict_count = all;
 	details->conflicts.count = fit;
-	details->conflicts.items = message_arena_take(
+	details->conflicts.items = arena_take(
 		attach->session->arena, (fit + 1) * sizeof(*details->conflicts.items));
 	for (size_t i = 0; i < fit; i++)
 		describe_conflict(attach, &conflicts[i], &details->conflicts.items[i]);
@@ -325,8 +325,7 @@ static int record(struct attach *attach, struct error *error)
 	bool look = text_is(session->request->attach.purpose, "look");
 	if (look || view->contact.execution_id == 0 || view->view.layer_count == 0)
 		return 0;
-	int64_t *ids =
-		message_arena_take(session->arena, view->view.layer_count * sizeof(*ids));
+	int64_t *ids = arena_take(session->arena, view->view.layer_count * sizeof(*ids));
 	for (size_t i = 0; i < view->view.layer_count; i++)
 		ids[i] = view->history.records[view->view.layers[i].layer].id;
 	int code = session_begin_silence(session, error);

@@ -11,76 +11,9 @@
 #define LAYER_OBJECTS 36u
 #define LAYER_FIXED_LEN 512u
 
-struct message_arena {
-	struct arena_block *blocks; /* owned */
-};
-
-struct arena_block {
-	struct arena_block *next;
-	size_t used, room;
-	max_align_t data[];
-};
-
-#define ARENA_BLOCK_SIZE 8192u
-
-struct message_arena *message_arena_new(void)
+struct text layer_message_id(struct arena *arena, const struct layer_record *record)
 {
-	return must_calloc(1, sizeof(struct message_arena));
-}
-
-void message_arena_free(struct message_arena *arena)
-{
-	for (struct arena_block *block = arena->blocks, *next; block; block = next) {
-		next = block->next;
-		free(block);
-	}
-	free(arena);
-}
-
-void *message_arena_take(struct message_arena *arena, size_t size)
-{
-	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) *
-	       sizeof(max_align_t);
-	struct arena_block *block = arena->blocks;
-	if (!block || block->room - block->used < size) {
-		size_t room = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
-		block = must_calloc(1, sizeof(*block) + room);
-		block->room = room;
-		block->next = arena->blocks;
-		arena->blocks = block;
-	}
-	void *at = (uint8_t *)block->data + block->used;
-	block->used += size;
-	return at;
-}
-
-const char *message_arena_string(struct message_arena *arena, struct text text)
-{
-	char *copy = message_arena_take(arena, text.len + 1);
-	if (text.len)
-		memcpy(copy, text.at, text.len);
-	return copy;
-}
-
-const char *const *message_arena_strings(struct message_arena *arena,
-					 const struct text_list *list)
-{
-	const char **strings =
-		message_arena_take(arena, (list->count + 1) * sizeof(*strings));
-	for (size_t i = 0; i < list->count; i++)
-		strings[i] = message_arena_string(arena, list->items[i]);
-	return strings;
-}
-
-struct text message_arena_copy(struct message_arena *arena, const char *string)
-{
-	return text_of(message_arena_string(arena, text_of(string)));
-}
-
-struct text layer_message_id(struct message_arena *arena,
-			     const struct layer_record *record)
-{
-	char *id = message_arena_take(arena, LAYER_ID_TEXT_SIZE);
+	char *id = arena_take(arena, LAYER_ID_TEXT_SIZE);
 	layer_id_text(record->name, id);
 	return text_of(id);
 }
@@ -109,7 +42,7 @@ struct contact_request contact_of(const struct msg_identity *identity,
 	};
 }
 
-void layer_message(struct message_arena *arena, const struct catalogue_history *history,
+void layer_message(struct arena *arena, const struct catalogue_history *history,
 		   uint32_t position, struct msg_layer *ret_layer)
 {
 	const struct layer_record *record = &history->records[position];
@@ -131,14 +64,14 @@ void layer_message(struct message_arena *arena, const struct catalogue_history *
 	};
 }
 
-void layer_message_after(struct message_arena *arena,
-			 const struct catalogue_history *history, const struct view *view,
-			 uint32_t position, struct msg_layer *layer)
+void layer_message_after(struct arena *arena, const struct catalogue_history *history,
+			 const struct view *view, uint32_t position,
+			 struct msg_layer *layer)
 {
 	const struct view_layer *view_layer = &view->layers[position];
 	layer->after.count = view_layer->after_count;
-	layer->after.items = message_arena_take(arena, (view_layer->after_count + 1) *
-							       sizeof(struct text));
+	layer->after.items =
+		arena_take(arena, (view_layer->after_count + 1) * sizeof(struct text));
 	for (size_t i = 0; i < view_layer->after_count; i++) {
 		uint32_t before = view->layers[view_layer->after[i]].layer;
 		layer->after.items[i] =

@@ -21,11 +21,10 @@ static int load_history(struct session *session, struct catalogue_history *histo
 	const struct contact_request look = contact_of(&log->identity, CONTACT_LOOK);
 	int code = catalogue_contact(catalogue, &look, &contact, history, error);
 	if (code == 0 && contact.workflow_id == 0)
-		return error_set(
-			error, ERR_NOT_FOUND,
-			"workflow `%s` is unknown here: nothing was persisted "
-			"under that name",
-			message_arena_string(session->arena, log->identity.workflow));
+		return error_set(error, ERR_NOT_FOUND,
+				 "workflow `%s` is unknown here: nothing was persisted "
+				 "under that name",
+				 arena_text(session->arena, log->identity.workflow));
 	return code;
 }
 
@@ -48,7 +47,7 @@ static struct text reason_of(struct session *session,
 			     const struct catalogue_history *history,
 			     const struct view *view, uint32_t layer)
 {
-	char *text = message_arena_take(session->arena, REASON_SIZE);
+	char *text = arena_take(session->arena, REASON_SIZE);
 	uint8_t state = view->states[layer];
 	uint32_t cause = view->reasons[layer];
 	if (state == LAYER_STALE) {
@@ -83,8 +82,8 @@ static struct msg_layer_list list_layers(struct session *session,
 {
 	size_t room = history->history.layer_count + 1;
 	struct msg_layer_list list = {
-		.items = message_arena_take(session->arena, room * sizeof(*list.items))};
-	bool *listed = message_arena_take(session->arena, room * sizeof(*listed));
+		.items = arena_take(session->arena, room * sizeof(*list.items))};
+	bool *listed = arena_take(session->arena, room * sizeof(*listed));
 	for (uint32_t i = 0; i < view->layer_count; i++) {
 		struct msg_layer *message = &list.items[list.count++];
 		describe(session, history, view, view->layers[i].layer, message);

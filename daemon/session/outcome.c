@@ -16,7 +16,7 @@
 static void list_replaced(struct session *session, const struct outcome *outcome,
 			  struct msg_committed *message)
 {
-	message->replaces.items = message_arena_take(
+	message->replaces.items = arena_take(
 		session->arena, (outcome->replaced_count + 1) * sizeof(struct text));
 	for (size_t i = 0; i < outcome->replaced_count; i++)
 		message->replaces.items[message->replaces.count++] = layer_message_id(
@@ -35,7 +35,7 @@ static void warn(struct session *session, struct msg_committed *message,
 	(void)vsnprintf(sentence, sizeof sentence, format, arguments);
 	va_end(arguments);
 	message->warnings.items[message->warnings.count++] =
-		message_arena_copy(session->arena, sentence);
+		arena_copy(session->arena, sentence);
 }
 
 static const char *label_of(const struct outcome *outcome, uint32_t layer,
@@ -106,10 +106,10 @@ int session_outcome(struct session *session, const struct contact *contact,
 	struct outcome outcome AUTO(outcome_fini) = {0};
 	struct text run = session->request->persist.identity.run;
 	message->warnings.items =
-		message_arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
+		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
 	int code = outcome_make(
 		store_catalogue(session->services->store), contact,
-		message_arena_string(session->arena, run.len ? run : text_of("1")),
+		arena_text(session->arena, run.len ? run : text_of("1")),
 		layer_id, &outcome, error);
 	if (code)
 		return code;

@@ -93,8 +93,7 @@ static void describe_record(struct persist *persist, const struct layer_record *
 {
 	const struct msg_identity *identity =
 		&persist->session->request->persist.identity;
-	struct digest *digest =
-		message_arena_take(persist->session->arena, sizeof(*digest));
+	struct digest *digest = arena_take(persist->session->arena, sizeof(*digest));
 	*digest = record->digest;
 	*layer = (struct msg_layer){
 		.layer = layer_message_id(persist->session->arena, record),

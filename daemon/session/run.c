@@ -7,6 +7,7 @@
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
 #include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
 
 /* How long a refused client may go on sending before the connection is cut: closing at
@@ -85,7 +86,7 @@ static void explain(const struct session *session, struct error *error)
 /* Every text of an identity is at most NAME_LEN_MAX bytes. */
 static const char *field_text(struct session *session, struct text text)
 {
-	return message_arena_string(session->arena, text);
+	return arena_text(session->arena, text);
 }
 
 static void log_request(struct session *session, int code, const struct error *error,
@@ -126,13 +127,14 @@ static void log_request(struct session *session, int code, const struct error *e
 bool session_run(const struct services *services, const struct session_call *call,
 		 int wake_fd)
 {
+	AUTO(arena_fini) struct arena arena = {0};
 	struct session session = {
 		.services = services,
 		.request = call->request,
 		.voice = call->voice,
 		.wake_fd = wake_fd,
 		.local = call->local,
-		.arena = message_arena_new(),
+		.arena = &arena,
 	};
 	uint64_t begin = clock_now_ms();
 	link_init(&session.link, call->fd, wake_fd, call->label);
@@ -153,6 +155,5 @@ bool session_run(const struct services *services, const struct session_call *cal
 	log_request(&session, code, &error, clock_now_ms() - begin);
 	session.link.fd = -1; /* stays the connection's */
 	link_fini(&session.link);
-	message_arena_free(session.arena);
 	return code == 0;
 }

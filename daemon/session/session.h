@@ -13,6 +13,7 @@
 #include "daemon/loop/voice.h"
 #include "daemon/session/services.h"
 #include "daemon/store/catalogue.h"
+#include "proto/base/arena.h"
 #include "proto/link/link.h"
 
 struct session {
@@ -25,8 +26,7 @@ struct session {
 	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end.
 	 */
 	struct msg_error details;
-	struct message_arena
-		*arena; /* owned: texts of messages, for the session's length */
+	struct arena *arena; /* borrowed: texts of messages, for the session's length */
 	/* For the log. */
 	char layer[LAYER_ID_TEXT_SIZE];
 	uint64_t files, bytes, new_bytes;

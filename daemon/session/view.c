@@ -97,16 +97,16 @@ static void make_request(struct session *session, const struct session_view *vie
 	bool other = attach->from_workflow.len > 0;
 	struct text run = attach->identity.run.len ? attach->identity.run : text_of("1");
 	*request = (struct view_request){
-		.run = other ? NULL : message_arena_string(session->arena, run),
+		.run = other ? NULL : arena_text(session->arena, run),
 		.execution = other ? VIEW_NONE : view->history.own_execution,
 		.job = other || attach->identity.job.len == 0
 			       ? NULL
-			       : message_arena_string(session->arena,
+			       : arena_text(session->arena,
 						      attach->identity.job),
 		.has_needs = !other && attach->identity.has_needs,
-		.needs = message_arena_strings(session->arena, &attach->identity.needs),
+		.needs = arena_strings(session->arena, &attach->identity.needs),
 		.need_count = other ? 0 : attach->identity.needs.count,
-		.from = message_arena_strings(session->arena, &attach->from),
+		.from = arena_strings(session->arena, &attach->from),
 		.from_count = attach->from.count,
 		.layer = layer,
 		.stale_keep = text_is(attach->stale, "keep"),
@@ -157,7 +157,7 @@ static int make_options(struct session *session, struct session_view *view,
 	view->options.filter.exclude.basename_anywhere = true;
 	view->options.by_job = attach->by_job;
 	view->options.merge = (struct merge_options){
-		.prefer = message_arena_strings(session->arena, &attach->prefer),
+		.prefer = arena_strings(session->arena, &attach->prefer),
 		.prefer_count = attach->prefer.count,
 		.on_conflict = (enum on_conflict)on_conflict,
 	};
@@ -203,7 +203,7 @@ static void say_unknown_needs(struct session *session, const struct session_view
 	const struct text_list *needs = &session->request->attach.identity.needs;
 	bool has_comma = false;
 	for (size_t i = 0; i < view->view.unknown_need_count; i++) {
-		const char *name = message_arena_string(
+		const char *name = arena_text(
 			session->arena, needs->items[view->view.unknown_needs[i]]);
 		say(sentence, "%s `%s`", i ? "," : "; the daemon never heard of the job",
 		    name);
@@ -237,7 +237,7 @@ static struct unknown say_unknown(struct session *session,
 {
 	struct unknown unknown = {0};
 	for (size_t i = 0; i < names->count; i++) {
-		const char *name = message_arena_string(session->arena, names->items[i]);
+		const char *name = arena_text(session->arena, names->items[i]);
 		bool is_shard = names == &session->request->attach.prefer;
 		if (is_heard_of(view, name, is_shard))
 			continue;
@@ -254,7 +254,7 @@ static int nothing(struct session *session, const struct session_view *view,
 	const struct msg_attach *attach = &session->request->attach;
 	bool other = attach->from_workflow.len > 0;
 	const char *workflow =
-		message_arena_string(session->arena, other ? attach->from_workflow
+		arena_text(session->arena, other ? attach->from_workflow
 							   : attach->identity.workflow);
 	bool unknown = !other && view->contact.workflow_id == 0;
 	struct sentence sentence = {0};
@@ -269,7 +269,7 @@ static int nothing(struct session *session, const struct session_view *view,
 		    workflow);
 	for (size_t i = 0; i < attach->from.count; i++)
 		say(&sentence, "%s `%s`", i ? "," : " from",
-		    message_arena_string(session->arena, attach->from.items[i]));
+		    arena_text(session->arena, attach->from.items[i]));
 	say_unknown_needs(session, view, &sentence);
 	if (!unknown) {
 		struct unknown from = say_unknown(session, view, &attach->from,
@@ -320,7 +320,7 @@ static struct msg_layer_list describe_layers(struct session *session,
 					     const struct session_view *view)
 {
 	struct msg_layer_list list = {.count = view->view.layer_count};
-	list.items = message_arena_take(session->arena,
+	list.items = arena_take(session->arena,
 					(list.count + 1) * sizeof(*list.items));
 	for (uint32_t i = 0; i < list.count; i++) {
 		layer_message(session->arena, &view->history, view->view.layers[i].layer,
@@ -335,10 +335,10 @@ static struct msg_layer_list describe_stale(struct session *session,
 					    const struct session_view *view)
 {
 	struct msg_layer_list list = {.count = view->view.stale_count};
-	list.items = message_arena_take(session->arena,
+	list.items = arena_take(session->arena,
 					(list.count + 1) * sizeof(*list.items));
 	for (size_t i = 0; i < list.count; i++) {
-		char *reason = message_arena_take(session->arena, SENTENCE_SIZE);
+		char *reason = arena_take(session->arena, SENTENCE_SIZE);
 		layer_message(session->arena, &view->history, view->view.stale[i],
 			      &list.items[i]);
 		view_stale_sentence(&view->history.history, &view->view,
@@ -371,22 +371,22 @@ static void warn_unknown(struct session *session, const struct session_view *vie
 	say(&sentence, ": the daemon never heard of that in this workflow");
 	say_no_list(unknown.has_comma, option, &sentence);
 	warnings[message->warnings.count++] =
-		message_arena_copy(session->arena, sentence.text);
+		arena_copy(session->arena, sentence.text);
 }
 
 static void add_warnings(struct session *session, const struct session_view *view,
 			 struct msg_view *message)
 {
 	const struct msg_attach *attach = &session->request->attach;
-	struct text *warnings = message_arena_take(session->arena, 5 * sizeof(*warnings));
+	struct text *warnings = arena_take(session->arena, 5 * sizeof(*warnings));
 	message->warnings.items = warnings;
 	const struct error *refusal = store_refusal(session->services->store);
 	if (refusal->code == ERR_DAMAGED)
 		warnings[message->warnings.count++] =
-			message_arena_copy(session->arena, refusal->text);
+			arena_copy(session->arena, refusal->text);
 	if (*view->contact.warning)
 		warnings[message->warnings.count++] =
-			message_arena_copy(session->arena, view->contact.warning);
+			arena_copy(session->arena, view->contact.warning);
 	if (all_layers_are_empty(view))
 		warnings[message->warnings.count++] =
 			text_of("every layer of this view is empty");
@@ -396,7 +396,7 @@ static void add_warnings(struct session *session, const struct session_view *vie
 	warn_unknown(session, view, &attach->prefer, "--prefer", message, warnings);
 	const struct text_list *needs = &attach->identity.needs;
 	message->unknown_needs.count = view->view.unknown_need_count;
-	message->unknown_needs.items = message_arena_take(
+	message->unknown_needs.items = arena_take(
 		session->arena, (needs->count + 1) * sizeof(struct text));
 	for (size_t i = 0; i < view->view.unknown_need_count; i++)
 		message->unknown_needs.items[i] =

@@ -21,6 +21,7 @@
 #include "daemon/history/history.h"
 #include "daemon/store/io.h"
 #include "daemon/store/stamp.h"
+#include "proto/base/arena.h"
 #include "proto/base/error.h"
 #include "proto/manifest/manifest.h"
 #include "proto/message/message.h"
@@ -149,7 +150,7 @@ struct catalogue_history {
 	int64_t *execution_ids;
 	uint32_t own_execution; /* position of contact.execution_id, or VIEW_NONE */
 	char *parent;           /* the workflow that it retries, or NULL; owned */
-	void *memory;           /* owned: one arena for all of the above */
+	struct arena memory;    /* of all of the above */
 };
 void catalogue_history_fini(struct catalogue_history *history);
 

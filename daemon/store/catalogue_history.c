@@ -79,11 +79,11 @@ static void add_execution(struct loader *loader, const struct query *query, bool
 	struct history_execution *execution =
 		arena_list_add(memory, &loader->executions, sizeof *execution);
 	*execution = (struct history_execution){
-		.run = arena_text(memory, row_text(query, 2)),
+		.run = arena_string(memory, row_text(query, 2)),
 		.run_heard = (uint64_t)row_number(query, 3),
-		.job = arena_text(memory, row_text(query, 4)),
-		.shard = arena_text(memory, row_text(query, 5)),
-		.attempt = arena_text(memory, row_text(query, 6)),
+		.job = arena_string(memory, row_text(query, 4)),
+		.shard = arena_string(memory, row_text(query, 5)),
+		.attempt = arena_string(memory, row_text(query, 6)),
 		.inherited = !is_own,
 		.heard = (uint64_t)id,
 	};
@@ -171,11 +171,11 @@ int loader_add_layer(struct loader *loader, const struct query *query, bool inhe
 	if (result < 0)
 		return result;
 	struct arena *memory = &loader->memory;
-	record.workflow = arena_text(memory, row_text(query, COLUMN_WORKFLOW));
-	record.run = arena_text(memory, row_text(query, COLUMN_RUN));
-	record.job = arena_text(memory, row_text(query, COLUMN_JOB));
-	record.shard = arena_text(memory, row_text(query, COLUMN_SHARD));
-	record.attempt = arena_text(memory, row_text(query, COLUMN_ATTEMPT));
+	record.workflow = arena_string(memory, row_text(query, COLUMN_WORKFLOW));
+	record.run = arena_string(memory, row_text(query, COLUMN_RUN));
+	record.job = arena_string(memory, row_text(query, COLUMN_JOB));
+	record.shard = arena_string(memory, row_text(query, COLUMN_SHARD));
+	record.attempt = arena_string(memory, row_text(query, COLUMN_ATTEMPT));
 	record.inherited = inherited;
 	*(struct layer_record *)arena_list_add(memory, &loader->records, sizeof record) =
 		record;
@@ -248,7 +248,7 @@ static int load_needs(struct loader *loader, struct error *error)
 		struct history_execution *execution = &executions[owner];
 		const char **need =
 			add_item(loader, &items, execution->need_count++, sizeof *need);
-		*need = arena_text(&loader->memory, row_text(&query, 1));
+		*need = arena_string(&loader->memory, row_text(&query, 1));
 		execution->needs = items.items;
 	}
 	return result;
@@ -263,7 +263,7 @@ static int load_parent(struct loader *loader, char **ret_parent, struct error *e
 			 " WHERE workflows.id = ?");
 	query_number(&query, loader->workflow_id);
 	int result = query_next(&query, error);
-	*ret_parent = result == 1 ? arena_text(&loader->memory, row_text(&query, 0))
+	*ret_parent = result == 1 ? arena_string(&loader->memory, row_text(&query, 0))
 				  : NULL;
 	return result < 0 ? result : 0;
 }
@@ -284,8 +284,7 @@ static int load(struct loader *loader, struct error *error)
 
 void catalogue_history_fini(struct catalogue_history *history)
 {
-	struct arena memory = {.blocks = history->memory};
-	arena_fini(&memory);
+	arena_fini(&history->memory);
 	*history = (struct catalogue_history){.own_execution = VIEW_NONE};
 }
 
@@ -311,7 +310,8 @@ int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t exe
 		.execution_ids = loader.ids.items,
 		.own_execution = execution_position(&loader, execution_id),
 		.parent = parent,
-		.memory = take_ptr(&loader.memory.blocks),
+		.memory = loader.memory,
 	};
+	loader.memory = (struct arena){0}; /* the history's now */
 	return 0;
 }

@@ -6,8 +6,8 @@
 #ifndef BATON_STORE_CATALOGUE_LOADER_H
 #define BATON_STORE_CATALOGUE_LOADER_H
 
-#include "daemon/store/catalogue_arena.h"
 #include "daemon/store/catalogue_internal.h"
+#include "proto/base/arena.h"
 
 /* Which execution of the history stands for the one that made a layer. */
 struct maker {
