@@ -20,6 +20,8 @@ import subprocess
 import tempfile
 import unittest
 
+import xxhash
+
 from proxy import Proxy
 
 BUILD = pathlib.Path(os.environ.get("BATON_BUILD", "build"))
@@ -27,6 +29,7 @@ BATON = BUILD / "client" / "baton"
 # Where baton has its libraries inside, valgrind sees neither them nor what is allocated.
 SHARED_BATON = next(path for path in (BUILD / "client" / "baton-shared", BATON) if path.exists())
 BATOND = BUILD / "daemon" / "batond"
+PAGE_LEN, PAGE_SUM_LEN = 4096, 8  # of the catalogue
 PATIENCE = 60  # seconds until a process that hangs is a failure; never waited for
 
 
@@ -162,7 +165,7 @@ class Daemon:
     def catalogue(self):
         """The catalogue of a daemon that does not run, to be closed by the caller."""
         assert self.process is None, "the daemon holds its catalogue alone"
-        return contextlib.closing(sqlite3.connect(self.data / "catalogue.db"))
+        return open_catalogue(self.data / "catalogue.db")
 
     def expire(self, workflow):
         """Makes a workflow older than any retention; the daemon is started again."""
@@ -176,6 +179,21 @@ class Daemon:
     def restart(self):
         self.stop()
         self.start()
+
+
+@contextlib.contextmanager
+def open_catalogue(path):
+    """A connection; what it changed has right sums in the end (FORMAT.md §5)."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        yield database
+    data = bytearray(path.read_bytes())
+    if data[20:21] != bytes([PAGE_SUM_LEN]):
+        return
+    for number, at in enumerate(range(0, len(data), PAGE_LEN), 1):
+        end = at + PAGE_LEN - PAGE_SUM_LEN
+        data[end:at + PAGE_LEN] = (xxhash.xxh3_64_intdigest(data[at:end])
+                                   ^ number).to_bytes(PAGE_SUM_LEN, "little")
+    path.write_bytes(data)
 
 
 def is_sanitized():

@@ -1,6 +1,5 @@
 """batond itself: listening, its log, its configuration, its end, `batond check`."""
 
-import contextlib
 import json
 import os
 import re
@@ -8,10 +7,9 @@ import resource
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 
-from harness import BATOND, PATIENCE, Scenario, contents, random_bytes
+from harness import BATOND, PATIENCE, Scenario, contents, open_catalogue, random_bytes
 from proxy import Hold
 from wire import HELLO, Code, Connection, Link, Lost, Refused, Type, encode_map, open_socket
 
@@ -127,15 +125,15 @@ class Starting(DaemonScenario):
         data = self.missing()
         shutil.copytree(self.daemon.data, data)
         self.daemon.start()
-        with contextlib.closing(sqlite3.connect(data / "catalogue.db")) as database:
+        with open_catalogue(data / "catalogue.db") as database:
             database.executescript(script)
         return data
 
     def test_a_catalogue_of_another_schema_is_refused(self):
         self.persist("a", {"a": "1"})
         for script, says in (
-                ("PRAGMA user_version=1", "has schema 1, this batond knows 2; an older"),
-                ("PRAGMA user_version=3", "has schema 3, this batond knows 2; a newer"),
+                ("PRAGMA user_version=1", "has schema 1, this batond knows 3; an older"),
+                ("PRAGMA user_version=4", "has schema 4, this batond knows 3; a newer"),
                 ("PRAGMA user_version=-1", "an older"),
                 ("ALTER TABLE workflows DROP COLUMN expired_ms",
                  "not made with `CREATE TABLE workflows (…)`"),
