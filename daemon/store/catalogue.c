@@ -37,24 +37,31 @@ int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t
 
 /* ---- segments -------------------------------------------------------------------- */
 
-static int segment_row_of(const struct query *query, struct segment_row *ret_row,
+/* A plain name: another would reach out of the directory. */
+static bool is_location(const char *location)
+{
+	return location[0] != '.' && !strchr(location, '/') &&
+	       strlen(location) < sizeof((struct segment_row *)NULL)->location;
+}
+
+static int segment_row_of(struct query *query, struct segment_row *ret_row,
 			  struct error *error)
 {
 	struct segment_row row = {
-		.namespace_id = row_number(query, 1),
-		.vouched = (uint64_t)row_number(query, 2),
-		.state = (enum segment_state)row_number(query, 4),
+		.namespace_id = row_id(query, 1),
+		.vouched = row_offset(query, 2),
+		.state = (enum segment_state)row_ordinal(query, 4),
 	};
-	const char *location = row_text(query, 3);
-	if (strlen(location) >= sizeof row.location)
-		return error_set(error, ERR_DAMAGED,
-				 "`%s`: a segment's location is too long",
-				 query->catalogue->path);
+	row_blob(query, 0, row.id.bytes, SEGMENT_ID_LEN);
+	const char *location = row_name(query, 3);
+	int result = row_check(query, error);
+	if (result < 0)
+		return result;
+	if (row.state > SEGMENT_DAMAGED || !is_location(location))
+		return catalogue_contradiction(query->catalogue, error);
 	memcpy(row.location, location, strlen(location) + 1);
-	int result = row_blob(query, 0, row.id.bytes, SEGMENT_ID_LEN, error);
-	if (result == 0)
-		*ret_row = row;
-	return result;
+	*ret_row = row;
+	return 0;
 }
 
 int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_rows,
@@ -76,6 +83,9 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 		result = segment_row_of(&query, &rows[count], error);
 		if (result < 0)
 			return result;
+		if (count > 0 && memcmp(rows[count - 1].id.bytes, rows[count].id.bytes,
+					SEGMENT_ID_LEN) >= 0)
+			return catalogue_contradiction(catalogue, error);
 		count++;
 	}
 	if (result < 0)
@@ -142,7 +152,8 @@ int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret
 	struct query query AUTO(query_end) = query_of(
 		catalogue, "SELECT (SELECT count(*) FROM namespaces),"
 			   " (SELECT count(*) FROM workflows WHERE expired_ms IS NULL),"
-			   " (SELECT count(*) FROM layers), count(*), sum(vouched)"
+			   " (SELECT count(*) FROM layers), count(*),"
+			   " CAST(total(vouched) AS INTEGER)"
 			   " FROM segments");
 	int result = query_next(&query, error);
 	if (result < 0)
@@ -152,7 +163,7 @@ int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret
 		.workflows = (uint64_t)row_number(&query, 1),
 		.layers = (uint64_t)row_number(&query, 2),
 		.segments = (uint64_t)row_number(&query, 3),
-		.vouched_bytes = (uint64_t)row_number(&query, 4),
+		.vouched_bytes = row_amount(&query, 4),
 	};
-	return 0;
+	return row_check(&query, error);
 }

@@ -132,11 +132,45 @@ static int check_references(struct catalogue *catalogue, struct error *error)
 			 catalogue->path, row_text(&query, 0), row_text(&query, 2));
 }
 
+/* ---- what is loaded for sessions ----------------------------------------------------
+ */
+
+static int list_workflows(struct catalogue *catalogue, struct buffer *ids,
+			  struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		catalogue, "SELECT id, name, contact_ms, created_ms FROM workflows");
+	int result;
+	while ((result = query_next(&query, error)) == 1) {
+		int64_t id = row_id(&query, 0);
+		buffer_put(ids, &id, sizeof id);
+		(void)row_name(&query, 1);
+		(void)row_time(&query, 2);
+		(void)row_time(&query, 3);
+	}
+	return result < 0 ? result : row_check(&query, error);
+}
+
+/* Each row of a history is looked at when it is loaded. */
+static int check_histories(struct catalogue *catalogue, struct error *error)
+{
+	struct buffer ids AUTO(buffer_fini) = {0};
+	int result = list_workflows(catalogue, &ids, error);
+	const int64_t *id = (const int64_t *)(const void *)ids.at;
+	for (size_t i = 0; result == 0 && i < ids.len / sizeof *id; i++) {
+		struct catalogue_history history AUTO(catalogue_history_fini) = {0};
+		result = catalogue_load(catalogue, id[i], 0, &history, error);
+	}
+	return result;
+}
+
 int catalogue_check(struct catalogue *catalogue, struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
 	int result = check_sums(catalogue, error);
 	if (result == 0)
 		result = check_trees(catalogue, error);
-	return result == 0 ? check_references(catalogue, error) : result;
+	if (result == 0)
+		result = check_references(catalogue, error);
+	return result == 0 ? check_histories(catalogue, error) : result;
 }

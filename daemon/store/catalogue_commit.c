@@ -32,16 +32,15 @@ static int find_maker(struct catalogue *catalogue, int64_t execution_id,
 	if (result < 0)
 		return result;
 	if (result == 0)
-		return error_set(error, ERR_INTERNAL, "execution %lld: unknown",
-				 (long long)execution_id);
+		return catalogue_contradiction(catalogue, error);
 	*ret_maker = (struct maker){
-		.workflow_id = row_number(&query, 0),
-		.expired_ms = row_number(&query, 1),
+		.workflow_id = row_id(&query, 0),
+		.expired_ms = row_is_null(&query, 1) ? 0 : row_time(&query, 1),
 		.layers = row_number(&query, 3),
 	};
 	(void)snprintf(ret_maker->name, sizeof ret_maker->name, "%s",
-		       row_text(&query, 2));
-	return 0;
+		       row_name(&query, 2));
+	return row_check(&query, error);
 }
 
 static int check_maker(const struct maker *maker, struct error *error)
@@ -187,7 +186,8 @@ static int commit_new(struct catalogue *catalogue, const struct layer_commit *co
 					   ret_record, error);
 	if (result < 0)
 		return result;
-	claim(result == 1);
+	if (result == 0)
+		return catalogue_contradiction(catalogue, error);
 	result = change_commit(&change, error);
 	if (result == 0)
 		catalogue->has_unsynced = false; /* its sync was of all before it, too */
@@ -226,6 +226,9 @@ static int load_attached(struct catalogue *catalogue, int64_t execution_id, int6
 	struct reader set = {0};
 	if (result == 1)
 		set = row_bytes(&query, 0);
+	result = row_check(&query, error);
+	if (result < 0)
+		return result;
 	*ret_added = id_set_unite(set, ids, count, ret_set);
 	return *ret_added == SIZE_MAX ? catalogue_bad_set(catalogue, error) : 0;
 }
@@ -242,6 +245,9 @@ static int add_attached(struct catalogue *catalogue, int64_t execution_id,
 				   error);
 	if (result < 0 || *ret_added == 0)
 		return result;
+	if (set.len > VALUE_LEN_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "this job has attached as many layers as can be kept");
 	struct query query AUTO(query_end) =
 		query_of(catalogue, "UPDATE executions SET attached = ? WHERE id = ?");
 	query_blob(&query, set.at, set.len);

@@ -63,10 +63,13 @@ int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 	*ret_row = (struct workflow_row){.namespace_id = namespace_id};
 	if (result == 0)
 		return 0;
-	ret_row->id = row_number(&query, 0);
-	ret_row->parent = row_number(&query, 1);
-	ret_row->expired_ms = row_number(&query, 2);
-	return 0;
+	ret_row->id = row_id(&query, 0);
+	ret_row->parent = row_id_or_none(&query, 1);
+	ret_row->expired_ms = row_is_null(&query, 2) ? 0 : row_time(&query, 2);
+	result = row_check(&query, error);
+	if (result == 0 && ret_row->parent >= ret_row->id)
+		return catalogue_contradiction(catalogue, error);
+	return result;
 }
 
 static int make_workflow(struct caller *caller, int64_t parent_id, struct error *error)
@@ -134,10 +137,15 @@ static int fixed_parent_name(struct caller *caller, const struct workflow_row *w
 		query_of(caller->catalogue, "SELECT name FROM workflows WHERE id = ?");
 	query_number(&query, workflow->parent);
 	int result = query_next(&query, error);
+	if (result == 0)
+		return catalogue_contradiction(caller->catalogue, error);
 	if (result < 0)
 		return result;
-	*ret_name = must_strdup(row_text(&query, 0));
-	return 0;
+	const char *name = row_name(&query, 0);
+	result = row_check(&query, error);
+	if (result == 0)
+		*ret_name = must_strdup(name);
+	return result;
 }
 
 /* A parent that was only detected gives way to what was fixed; one given by hand does
@@ -161,7 +169,9 @@ static int check_parent(struct caller *caller, const struct workflow_row *workfl
 	if (identity->retry_none && !workflow->parent)
 		return 0;
 	char *parent AUTO_FREE = NULL;
-	int result = fixed_parent_name(caller, workflow, &parent, error);
+	int result = workflow->parent
+			     ? fixed_parent_name(caller, workflow, &parent, error)
+			     : 0;
 	if (result < 0)
 		return result;
 	struct text given = identity->retry_none ? text_of("none") : identity->retry_of;

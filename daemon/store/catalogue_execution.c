@@ -36,12 +36,12 @@ static int find(struct catalogue *catalogue, int64_t workflow_id,
 	if (result <= 0)
 		return result;
 	*ret_known = (struct known){
-		.id = row_number(&query, 0),
+		.id = row_id(&query, 0),
 		.has_execution = !row_is_null(&query, 1),
 		.same_execution = text_is(identity->execution, row_text(&query, 1)),
-		.has_needs = row_number(&query, 2) != 0,
+		.has_needs = row_flag(&query, 2),
 	};
-	return 0;
+	return row_check(&query, error);
 }
 
 /* The order of runs is that of their first executions, over all workflows, so that a

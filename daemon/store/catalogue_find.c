@@ -96,11 +96,17 @@ static int find_one(struct catalogue *catalogue, int64_t namespace_id, struct te
 	if (result == 0)
 		return error_set(error, ERR_NOT_FOUND, "layer `%.*s`: unknown",
 				 WORDS(id));
-	if (row_is_null(&query, 1))
-		return catalogue_expired(text_of(row_text(&query, 2)),
-					 row_number(&query, 3), error);
-	*ret_layer = row_number(&query, 0);
-	*ret_workflow = row_number(&query, 1);
+	bool is_expired = row_is_null(&query, 1);
+	struct text workflow = text_of(row_name(&query, 2));
+	int64_t expired_ms = is_expired ? row_time(&query, 3) : 0;
+	int64_t workflow_id = is_expired ? 0 : row_id(&query, 1);
+	*ret_layer = row_id(&query, 0);
+	*ret_workflow = workflow_id;
+	result = row_check(&query, error);
+	if (result < 0)
+		return result;
+	if (is_expired)
+		return catalogue_expired(workflow, expired_ms, error);
 	result = query_next(&query, error);
 	if (result == 1 && !row_is_null(&query, 1))
 		return error_set(
@@ -136,6 +142,8 @@ int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
 	if (result < 0)
 		return result;
 	*ret_position = record_position(ret_history, layer_id);
-	claim(*ret_position != VIEW_NONE);
-	return 0;
+	if (*ret_position != VIEW_NONE)
+		return 0;
+	catalogue_history_fini(ret_history);
+	return catalogue_contradiction(catalogue, error);
 }

@@ -42,13 +42,6 @@ uint32_t loader_maker(const struct loader *loader, int64_t id)
 	return at == VIEW_NONE ? at : ((struct maker *)loader->makers.items)[at].position;
 }
 
-int loader_contradiction(const struct loader *loader, struct error *error)
-{
-	return error_set(error, ERR_DAMAGED,
-			 "`%s`: rows name others that are not there; see `batond check`",
-			 loader->catalogue->path);
-}
-
 static void keep_set(struct loader *loader, struct arena_list *list, struct reader bytes)
 {
 	struct stored_set *set = arena_list_add(&loader->memory, list, sizeof *set);
@@ -71,19 +64,19 @@ static void add_maker(struct loader *loader, int64_t id)
 	maker->position = (uint32_t)loader->executions.count;
 }
 
-static void add_execution(struct loader *loader, const struct query *query, bool is_own)
+static void add_execution(struct loader *loader, struct query *query, bool is_own)
 {
 	struct arena *memory = &loader->memory;
-	int64_t id = row_number(query, 0);
+	int64_t id = row_id(query, 0);
 	*(int64_t *)arena_list_add(memory, &loader->ids, sizeof(int64_t)) = id;
 	struct history_execution *execution =
 		arena_list_add(memory, &loader->executions, sizeof *execution);
 	*execution = (struct history_execution){
-		.run = arena_string(memory, row_text(query, 2)),
-		.run_heard = (uint64_t)row_number(query, 3),
-		.job = arena_string(memory, row_text(query, 4)),
-		.shard = arena_string(memory, row_text(query, 5)),
-		.attempt = arena_string(memory, row_text(query, 6)),
+		.run = arena_string(memory, row_name(query, 2)),
+		.run_heard = row_amount(query, 3),
+		.job = arena_string(memory, row_name(query, 4)),
+		.shard = arena_string(memory, row_label(query, 5)),
+		.attempt = arena_string(memory, row_name(query, 6)),
 		.inherited = !is_own,
 		.heard = (uint64_t)id,
 	};
@@ -98,13 +91,17 @@ static int load_executions(struct loader *loader, struct error *error)
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
 		bool is_own = row_is_null(&query, 1);
-		add_maker(loader, row_number(&query, is_own ? 0 : 1));
+		int64_t made_by = row_id(&query, is_own ? 0 : 1);
+		if (!is_own && made_by >= row_id(&query, 0))
+			return catalogue_contradiction(loader->catalogue, error);
+		add_maker(loader, made_by);
 		add_execution(loader, &query, is_own);
 		struct history_execution *executions = loader->executions.items;
-		executions[loader->executions.count - 1].has_needs =
-			row_number(&query, 7) != 0;
+		executions[loader->executions.count - 1].has_needs = row_flag(&query, 7);
 		keep_set(loader, &loader->attached, row_bytes(&query, 8));
 	}
+	if (result == 0)
+		result = row_check(&query, error);
 	loader->own_count = loader->executions.count;
 	if (loader->makers.count > 0)
 		qsort(loader->makers.items, loader->makers.count, sizeof(struct maker),
@@ -121,14 +118,14 @@ static int add_foreign_maker(struct loader *loader, int64_t id, struct error *er
 	query_number(&query, id);
 	int result = query_next(&query, error);
 	if (result == 0)
-		return loader_contradiction(loader, error);
+		return catalogue_contradiction(loader->catalogue, error);
 	if (result < 0)
 		return result;
 	add_maker(loader, id);
 	add_execution(loader, &query, false);
 	struct history_execution *executions = loader->executions.items;
 	executions[loader->executions.count - 1].fact = true;
-	return 0;
+	return row_check(&query, error);
 }
 
 static int load_foreign_makers(struct loader *loader, struct error *error)
@@ -163,7 +160,7 @@ static int place_makers(struct loader *loader, struct error *error)
 
 /* ---- layers ---------------------------------------------------------------------- */
 
-int loader_add_layer(struct loader *loader, const struct query *query, bool inherited,
+int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 		     bool shadow, struct error *error)
 {
 	struct layer_record record;
@@ -171,11 +168,11 @@ int loader_add_layer(struct loader *loader, const struct query *query, bool inhe
 	if (result < 0)
 		return result;
 	struct arena *memory = &loader->memory;
-	record.workflow = arena_string(memory, row_text(query, COLUMN_WORKFLOW));
-	record.run = arena_string(memory, row_text(query, COLUMN_RUN));
-	record.job = arena_string(memory, row_text(query, COLUMN_JOB));
-	record.shard = arena_string(memory, row_text(query, COLUMN_SHARD));
-	record.attempt = arena_string(memory, row_text(query, COLUMN_ATTEMPT));
+	record.workflow = arena_string(memory, record.workflow);
+	record.run = arena_string(memory, record.run);
+	record.job = arena_string(memory, record.job);
+	record.shard = arena_string(memory, record.shard);
+	record.attempt = arena_string(memory, record.attempt);
 	record.inherited = inherited;
 	*(struct layer_record *)arena_list_add(memory, &loader->records, sizeof record) =
 		record;
@@ -193,6 +190,13 @@ int loader_add_layer(struct loader *loader, const struct query *query, bool inhe
 	return 0;
 }
 
+/* Strictly, so that each is there once, and is found. */
+static bool ascends(const struct arena_list *ids)
+{
+	const int64_t *id = ids->items;
+	return ids->count < 2 || id[ids->count - 2] < id[ids->count - 1];
+}
+
 /* The layers that belong to the workflow. */
 static int load_seen(struct loader *loader, struct error *error)
 {
@@ -203,7 +207,7 @@ static int load_seen(struct loader *loader, struct error *error)
 		"  JOIN layers ON layers.execution = executions.id WHERE workflow = ?1"
 		" UNION ALL SELECT layer, 1 FROM inherited_layers WHERE workflow = ?1)"
 		" SELECT " LAYER_COLUMNS ", inherited, bases"
-		" FROM seen JOIN layers ON layers.id = seen.id" LAYER_JOIN
+		" FROM seen LEFT JOIN layers ON layers.id = seen.id" LAYER_JOIN
 		" ORDER BY layers.id");
 	query_number(&query, loader->workflow_id);
 	int result;
@@ -212,10 +216,12 @@ static int load_seen(struct loader *loader, struct error *error)
 		result = loader_add_layer(loader, &query, inherited, false, error);
 		if (result < 0)
 			return result;
+		if (!ascends(&loader->layer_ids))
+			return catalogue_contradiction(loader->catalogue, error);
 		keep_set(loader, &loader->bases,
 			 row_bytes(&query, LAYER_COLUMN_COUNT + 1));
 	}
-	return result;
+	return result < 0 ? result : row_check(&query, error);
 }
 
 /* ---- needs ----------------------------------------------------------------------- */
@@ -244,14 +250,14 @@ static int load_needs(struct loader *loader, struct error *error)
 	while ((result = query_next(&query, error)) == 1) {
 		uint32_t owner = execution_position(loader, row_number(&query, 0));
 		if (owner == VIEW_NONE)
-			return loader_contradiction(loader, error);
+			return catalogue_contradiction(loader->catalogue, error);
 		struct history_execution *execution = &executions[owner];
 		const char **need =
 			add_item(loader, &items, execution->need_count++, sizeof *need);
-		*need = arena_string(&loader->memory, row_text(&query, 1));
+		*need = arena_string(&loader->memory, row_name(&query, 1));
 		execution->needs = items.items;
 	}
-	return result;
+	return result < 0 ? result : row_check(&query, error);
 }
 
 static int load_parent(struct loader *loader, char **ret_parent, struct error *error)
@@ -259,13 +265,13 @@ static int load_parent(struct loader *loader, char **ret_parent, struct error *e
 	struct query query AUTO(query_end) =
 		query_of(loader->catalogue,
 			 "SELECT parent.name FROM workflows"
-			 " JOIN workflows AS parent ON parent.id = workflows.parent"
-			 " WHERE workflows.id = ?");
+			 " LEFT JOIN workflows AS parent ON parent.id = workflows.parent"
+			 " WHERE workflows.id = ? AND workflows.parent NOT NULL");
 	query_number(&query, loader->workflow_id);
 	int result = query_next(&query, error);
-	*ret_parent = result == 1 ? arena_string(&loader->memory, row_text(&query, 0))
+	*ret_parent = result == 1 ? arena_string(&loader->memory, row_name(&query, 0))
 				  : NULL;
-	return result < 0 ? result : 0;
+	return result < 0 ? result : row_check(&query, error);
 }
 
 /* ---- the whole ------------------------------------------------------------------- */

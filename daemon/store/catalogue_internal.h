@@ -27,6 +27,7 @@ struct catalogue {
 	sqlite3 *database;              /* owned */
 	struct cached_statement *cache; /* owned */
 	size_t cache_count;
+	bool syncs_commits;        /* as SQLite was told last */
 	bool has_unsynced;         /* a change was committed that no sync has followed */
 	struct error not_upgraded; /* why it is of an older schema; code 0: it is not */
 	bool frozen;               /* opened to read: the files stay as they are */
@@ -50,6 +51,8 @@ int catalogue_execute(struct catalogue *catalogue, const char *sql, struct error
  * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
 int catalogue_failure(struct catalogue *catalogue, int code, struct error *error);
 
+/* ERR_DAMAGED: a row names another that is not there, or cannot be. */
+int catalogue_contradiction(const struct catalogue *catalogue, struct error *error);
 /* ERR_DAMAGED: what should be a set of layers (id_set.h) is none. */
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
@@ -66,6 +69,10 @@ int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error);
 /* Checkpoints the whole log into the database, both synced, and empties it. */
 int catalogue_checkpoint(struct catalogue *catalogue, struct error *error);
 
+/* The longest text or blob that batond writes: a set of half a million layers. Whatever
+ * the file says, no more memory is taken for one. */
+#define VALUE_LEN_MAX (1024 * 1024)
+
 /* A text's two arguments for "%.*s". */
 #define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
 
@@ -81,6 +88,7 @@ struct query {
 	sqlite3_stmt *statement;
 	int bound;
 	int code;
+	int bent; /* the first column that row_check() tells, from 1 on; 0: none */
 };
 
 /* sql must be a string literal: it is found again by its address. */
@@ -99,15 +107,36 @@ int query_run(struct query *query, struct error *error);
 /* The first row's first column; 0 and *ret_number = 0 where there is no row or NULL. */
 int query_one(struct query *query, int64_t *ret_number, struct error *error);
 
-/* Columns of the current row. */
+/* Columns of the current row, as they are. */
 int64_t row_number(const struct query *query, int column);
 bool row_is_null(const struct query *query, int column);
 const char *row_text(const struct query *query, int column); /* borrowed; "" for NULL */
-/* A blob, borrowed until the next query_next or query_end. */
-struct reader row_bytes(const struct query *query, int column);
-/* Copies a blob of exactly this length. ERR_DAMAGED for another. */
-int row_blob(const struct query *query, int column, void *ret_data, size_t len,
-	     struct error *error);
+
+/*
+ * The same for what batond wrote, which is not believed: each gives something that is
+ * harmless for a column that holds what batond never writes there, and row_check() tells
+ * the first of these, of any row so far. ERR_DAMAGED.
+ */
+int row_check(const struct query *query, struct error *error);
+uint64_t row_amount(struct query *query, int column);    /* not negative */
+int64_t row_id(struct query *query, int column);         /* from 1 on */
+int64_t row_id_or_none(struct query *query, int column); /* NULL is 0 */
+uint32_t row_ordinal(struct query *query, int column);   /* 1 … UINT32_MAX */
+bool row_flag(struct query *query, int column);          /* 0 or 1 */
+/* Unix milliseconds, up to the year 9999. */
+#define ROW_TIME_MAX 253402300799999
+int64_t row_time(struct query *query, int column);
+/* Bytes into a segment, or of one: some TiB, so that nothing that is added overflows. */
+#define ROW_OFFSET_MAX ((int64_t)1 << 44)
+uint64_t row_offset(struct query *query, int column);
+/* A text as peers may give them: clean, at most NAME_LEN_MAX bytes; a name is not empty.
+ * Borrowed until the next query_next or query_end. */
+const char *row_label(struct query *query, int column);
+const char *row_name(struct query *query, int column);
+/* A blob, borrowed as long. */
+struct reader row_bytes(struct query *query, int column);
+/* Copies a blob of exactly this length. */
+void row_blob(struct query *query, int column, void *ret_data, size_t len);
 
 /* ---- transactions ---------------------------------------------------------------- */
 
@@ -172,14 +201,15 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t no
 		    bool always, struct error *error);
 
 /* The columns of a layer's record in a SELECT that names layers, its maker's executions
- * row, and that one's workflows row; read by layer_record_of. */
+ * row, and that one's workflows row; read by layer_record_of. A row that is not there is
+ * told, instead of taking the layer with it. */
 #define LAYER_COLUMNS                                                                    \
 	"layers.id, layers.name, layers.execution, sequence, digest, content, files,"    \
 	" directories, symlinks, bytes, units, new_bytes, stored_bytes,"                 \
 	" layers.created_ms, workflows.name, run, job, shard, attempt"
 #define LAYER_JOIN                                                                       \
-	" JOIN executions ON executions.id = layers.execution"                           \
-	" JOIN workflows ON workflows.id = executions.workflow"
+	" LEFT JOIN executions ON executions.id = layers.execution"                      \
+	" LEFT JOIN workflows ON workflows.id = executions.workflow"
 enum layer_column {
 	COLUMN_ID,
 	COLUMN_NAME,
@@ -202,8 +232,8 @@ enum layer_column {
 	COLUMN_ATTEMPT,
 	LAYER_COLUMN_COUNT,
 };
-/* The record of the current row, its texts NULL. */
-int layer_record_of(const struct query *query, struct layer_record *ret_record,
+/* The record of the current row, its texts borrowed from it. */
+int layer_record_of(struct query *query, struct layer_record *ret_record,
 		    struct error *error);
 /* catalogue_find_key with the mutex held. */
 int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,

@@ -12,29 +12,46 @@ void layer_id_text(const uint8_t name[LAYER_ID_LEN], char ret_text[LAYER_ID_TEXT
 
 /* ---- records --------------------------------------------------------------------- */
 
-int layer_record_of(const struct query *query, struct layer_record *ret_record,
+/* A record's texts are not const, because most are owned. */
+static char *text_of_row(struct query *query, int column, bool may_be_empty)
+{
+	const char *text = may_be_empty ? row_label(query, column)
+					: row_name(query, column);
+	return (char *)(uintptr_t)text;
+}
+
+static struct totals totals_of(struct query *query)
+{
+	return (struct totals){
+		.files = row_amount(query, COLUMN_FILES),
+		.directories = row_amount(query, COLUMN_DIRECTORIES),
+		.symlinks = row_amount(query, COLUMN_SYMLINKS),
+		.bytes = row_amount(query, COLUMN_BYTES),
+		.units = row_amount(query, COLUMN_UNITS),
+	};
+}
+
+int layer_record_of(struct query *query, struct layer_record *ret_record,
 		    struct error *error)
 {
 	struct layer_record record = {
-		.id = row_number(query, COLUMN_ID),
-		.execution_id = row_number(query, COLUMN_EXECUTION),
-		.sequence = (uint32_t)row_number(query, COLUMN_SEQUENCE),
-		.totals = {.files = (uint64_t)row_number(query, COLUMN_FILES),
-			   .directories = (uint64_t)row_number(query, COLUMN_DIRECTORIES),
-			   .symlinks = (uint64_t)row_number(query, COLUMN_SYMLINKS),
-			   .bytes = (uint64_t)row_number(query, COLUMN_BYTES),
-			   .units = (uint64_t)row_number(query, COLUMN_UNITS)},
-		.new_bytes = (uint64_t)row_number(query, COLUMN_NEW_BYTES),
-		.stored_bytes = (uint64_t)row_number(query, COLUMN_STORED_BYTES),
-		.created_ms = row_number(query, COLUMN_CREATED_MS),
+		.id = row_id(query, COLUMN_ID),
+		.execution_id = row_id(query, COLUMN_EXECUTION),
+		.workflow = text_of_row(query, COLUMN_WORKFLOW, false),
+		.run = text_of_row(query, COLUMN_RUN, false),
+		.job = text_of_row(query, COLUMN_JOB, false),
+		.shard = text_of_row(query, COLUMN_SHARD, true),
+		.attempt = text_of_row(query, COLUMN_ATTEMPT, false),
+		.sequence = row_ordinal(query, COLUMN_SEQUENCE),
+		.totals = totals_of(query),
+		.new_bytes = row_amount(query, COLUMN_NEW_BYTES),
+		.stored_bytes = row_amount(query, COLUMN_STORED_BYTES),
+		.created_ms = row_time(query, COLUMN_CREATED_MS),
 	};
-	int result = row_blob(query, COLUMN_NAME, record.name, LAYER_ID_LEN, error);
-	if (result == 0)
-		result = row_blob(query, COLUMN_DIGEST, record.digest.bytes, SHA256_LEN,
-				  error);
-	if (result == 0)
-		result = row_blob(query, COLUMN_CONTENT, record.content.bytes, SHA256_LEN,
-				  error);
+	row_blob(query, COLUMN_NAME, record.name, LAYER_ID_LEN);
+	row_blob(query, COLUMN_DIGEST, record.digest.bytes, SHA256_LEN);
+	row_blob(query, COLUMN_CONTENT, record.content.bytes, SHA256_LEN);
+	int result = row_check(query, error);
 	if (result == 0)
 		*ret_record = record;
 	return result;
@@ -53,6 +70,8 @@ int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
 	if (result <= 0)
 		return result;
 	result = layer_record_of(&query, ret_record, error);
+	ret_record->workflow = ret_record->run = ret_record->job = NULL;
+	ret_record->shard = ret_record->attempt = NULL;
 	return result < 0 ? result : 1;
 }
 
@@ -76,15 +95,17 @@ int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
 	if (result == 0)
 		return error_set(error, ERR_NOT_FOUND, "layer number %lld: unknown",
 				 (long long)layer_id);
+	struct layer_record record;
 	if (result == 1)
-		result = layer_record_of(&query, ret_record, error);
+		result = layer_record_of(&query, &record, error);
 	if (result < 0)
 		return result;
-	ret_record->workflow = must_strdup(row_text(&query, COLUMN_WORKFLOW));
-	ret_record->run = must_strdup(row_text(&query, COLUMN_RUN));
-	ret_record->job = must_strdup(row_text(&query, COLUMN_JOB));
-	ret_record->shard = must_strdup(row_text(&query, COLUMN_SHARD));
-	ret_record->attempt = must_strdup(row_text(&query, COLUMN_ATTEMPT));
+	record.workflow = must_strdup(record.workflow);
+	record.run = must_strdup(record.run);
+	record.job = must_strdup(record.job);
+	record.shard = must_strdup(record.shard);
+	record.attempt = must_strdup(record.attempt);
+	*ret_record = record;
 	return 0;
 }
 
@@ -107,7 +128,7 @@ int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *
 	struct buffer ids AUTO(buffer_fini) = {0};
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
-		int64_t id = row_number(&query, 0);
+		int64_t id = row_id(&query, 0);
 		buffer_put(&ids, &id, sizeof id);
 	}
 	if (result < 0)
@@ -132,14 +153,11 @@ static int load_places(struct catalogue *catalogue, int64_t layer_id,
 	if (result == 0)
 		return error_set(error, ERR_NOT_FOUND, "layer number %lld: unknown",
 				 (long long)layer_id);
-	ret_place->root.offset = (uint64_t)row_number(&query, 1);
-	ret_place->placement.offset = (uint64_t)row_number(&query, 3);
-	result =
-		row_blob(&query, 0, ret_place->root.segment.bytes, SEGMENT_ID_LEN, error);
-	if (result < 0)
-		return result;
-	return row_blob(&query, 2, ret_place->placement.segment.bytes, SEGMENT_ID_LEN,
-			error);
+	ret_place->root.offset = row_offset(&query, 1);
+	ret_place->placement.offset = row_offset(&query, 3);
+	row_blob(&query, 0, ret_place->root.segment.bytes, SEGMENT_ID_LEN);
+	row_blob(&query, 2, ret_place->placement.segment.bytes, SEGMENT_ID_LEN);
+	return row_check(&query, error);
 }
 
 static int load_segments(struct catalogue *catalogue, int64_t layer_id,
@@ -152,12 +170,10 @@ static int load_segments(struct catalogue *catalogue, int64_t layer_id,
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
 		struct segment_id id;
-		result = row_blob(&query, 0, id.bytes, SEGMENT_ID_LEN, error);
-		if (result < 0)
-			return result;
+		row_blob(&query, 0, id.bytes, SEGMENT_ID_LEN);
 		buffer_put(segments, id.bytes, SEGMENT_ID_LEN);
 	}
-	return result;
+	return result < 0 ? result : row_check(&query, error);
 }
 
 int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,

@@ -45,10 +45,8 @@ uint32_t loader_position(const struct arena_list *list, size_t count, size_t ite
 /* Position of the execution that stands for this one; VIEW_NONE: not loaded. */
 uint32_t loader_maker(const struct loader *loader, int64_t execution_id);
 /* Adds the layer of the current row; its maker is placed later. */
-int loader_add_layer(struct loader *loader, const struct query *query, bool inherited,
+int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 		     bool shadow, struct error *error);
-/* ERR_DAMAGED: a row names another that is not there. */
-int loader_contradiction(const struct loader *loader, struct error *error);
 
 /* Fills attached and bases, and adds the layers of other workflows that these name. */
 int loader_load_sets(struct loader *loader, struct error *error);

@@ -117,6 +117,7 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 				   vfs_name(catalogue->vfs));
 	if (code != SQLITE_OK)
 		return catalogue_failure(catalogue, code, error);
+	(void)sqlite3_limit(catalogue->database, SQLITE_LIMIT_LENGTH, VALUE_LEN_MAX);
 	int result = catalogue->frozen ? keep_log(catalogue, error) : 0;
 	if (result == 0)
 		result = catalogue_execute(catalogue, settings, error);

@@ -48,6 +48,9 @@ int catalogue_failure(struct catalogue *catalogue, int code, struct error *error
 		return error_set(error, ERR_NO_MEMORY, "`%s`: out of memory", path);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_CONSTRAINT: /* what is written agrees with what batond writes */
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
 		return error_set(error, ERR_DAMAGED, "`%s`: %s", path, why);
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
@@ -69,6 +72,13 @@ int catalogue_checkpoint(struct catalogue *catalogue, struct error *error)
 	int code = sqlite3_wal_checkpoint_v2(catalogue->database, NULL,
 					     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
+int catalogue_contradiction(const struct catalogue *catalogue, struct error *error)
+{
+	return error_set(error, ERR_DAMAGED,
+			 "`%s`: rows contradict each other; see `batond check`",
+			 catalogue->path);
 }
 
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error)
@@ -175,59 +185,12 @@ int query_one(struct query *query, int64_t *ret_number, struct error *error)
 	return 0;
 }
 
-int64_t row_number(const struct query *query, int column)
-{
-	return sqlite3_column_int64(query->statement, column);
-}
-
-bool row_is_null(const struct query *query, int column)
-{
-	return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
-}
-
-const char *row_text(const struct query *query, int column)
-{
-	const unsigned char *text = sqlite3_column_text(query->statement, column);
-	return text ? (const char *)text : "";
-}
-
-struct reader row_bytes(const struct query *query, int column)
-{
-	const void *data = sqlite3_column_blob(query->statement, column);
-	int len = sqlite3_column_bytes(query->statement, column);
-	return reader_of(data, data && len > 0 ? (size_t)len : 0);
-}
-
-int row_blob(const struct query *query, int column, void *ret_data, size_t len,
-	     struct error *error)
-{
-	const void *data = sqlite3_column_blob(query->statement, column);
-	if (!data || (size_t)sqlite3_column_bytes(query->statement, column) != len)
-		return error_set(error, ERR_DAMAGED,
-				 "`%s`: column `%s` does not hold %zu bytes",
-				 query->catalogue->path,
-				 sqlite3_column_name(query->statement, column), len);
-	memcpy(ret_data, data, len);
-	return 0;
-}
-
 /* ---- transactions ---------------------------------------------------------------- */
 
 static int run(struct catalogue *catalogue, const char *sql, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(catalogue, sql);
 	return query_run(&query, error);
-}
-
-int change_begin(struct change *change, struct catalogue *catalogue, struct error *error)
-{
-	if (catalogue->refusal.code)
-		*error = catalogue->refusal;
-	if (catalogue->refusal.code)
-		return error->code;
-	if (vfs_has_failed(catalogue->vfs))
-		return refuse(catalogue, error);
-	return change_try(change, catalogue, error);
 }
 
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error)
@@ -240,33 +203,45 @@ int change_try(struct change *change, struct catalogue *catalogue, struct error 
 	return 0;
 }
 
-/* SQLite obeys when it compiles this, so it cannot be a statement that is kept. */
+/* SQLite obeys when it compiles this, so it cannot be a statement that is kept. Where it
+ * fails, which reading the file may, what was asked for is asked again by the next
+ * change.
+ */
 static int set_synchronous(struct catalogue *catalogue, bool full, struct error *error)
 {
+	if (catalogue->syncs_commits == full)
+		return 0;
 	const char *sql = full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
-	int code = sqlite3_exec(catalogue->database, sql, NULL, NULL, NULL);
-	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+	int result = catalogue_execute(catalogue, sql, error);
+	if (result == 0)
+		catalogue->syncs_commits = full;
+	return result;
+}
+
+static int begin(struct change *change, struct catalogue *catalogue, bool full,
+		 struct error *error)
+{
+	if (catalogue->refusal.code)
+		*error = catalogue->refusal;
+	if (catalogue->refusal.code)
+		return error->code;
+	if (vfs_has_failed(catalogue->vfs))
+		return refuse(catalogue, error);
+	int result = set_synchronous(catalogue, full, error);
+	return result == 0 ? change_try(change, catalogue, error) : result;
+}
+
+int change_begin(struct change *change, struct catalogue *catalogue, struct error *error)
+{
+	return begin(change, catalogue, true, error);
 }
 
 int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
 			  struct error *error)
 {
-	int result = set_synchronous(catalogue, false, error);
-	if (result < 0)
-		return result;
-	result = change_begin(change, catalogue, error);
-	if (result == 0)
-		change->unsynced = true;
-	else
-		claim(set_synchronous(catalogue, true, &(struct error){0}) == 0);
+	int result = begin(change, catalogue, false, error);
+	change->unsynced = result == 0;
 	return result;
-}
-
-static void change_over(struct change *change)
-{
-	if (change->unsynced)
-		claim(set_synchronous(change->catalogue, true, &(struct error){0}) == 0);
-	*change = (struct change){0};
 }
 
 /* Counts it where its commit will be durable: *ret_commits is the new number, or 0. */
@@ -294,7 +269,7 @@ int change_commit(struct change *change, struct error *error)
 	if (result < 0)
 		return result;
 	catalogue->has_unsynced |= change->unsynced;
-	change_over(change);
+	*change = (struct change){0};
 	if (commits == 0)
 		return 0;
 	atomic_store(&catalogue->commits, (uint64_t)commits);
@@ -324,5 +299,5 @@ void change_end(struct change *change)
 	struct error ignored;
 	if (change->catalogue && !sqlite3_get_autocommit(change->catalogue->database))
 		(void)run(change->catalogue, "ROLLBACK", &ignored);
-	change_over(change);
+	*change = (struct change){0};
 }

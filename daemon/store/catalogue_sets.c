@@ -15,7 +15,7 @@ static int load_fact(struct loader *loader, int64_t id, struct error *error)
 	query_number(&query, id);
 	int result = query_next(&query, error);
 	if (result == 0)
-		return loader_contradiction(loader, error);
+		return catalogue_contradiction(loader->catalogue, error);
 	return result < 0 ? result : loader_add_layer(loader, &query, true, true, error);
 }
 
@@ -90,6 +90,16 @@ static bool same_set(const struct stored_set *a, const struct stored_set *b)
 	       (a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);
 }
 
+/* A layer is built on earlier ones alone; positions ascend. */
+static int check_bases(const struct loader *loader, size_t at, struct error *error)
+{
+	const struct history_layer *layer =
+		&((struct history_layer *)loader->layers.items)[at];
+	if (layer->base_count == 0 || layer->bases[layer->base_count - 1] < at)
+		return 0;
+	return catalogue_contradiction(loader->catalogue, error);
+}
+
 /* Mostly a layer's bases are all that its execution has attached: one list for both. */
 static int resolve_bases(struct loader *loader, size_t at, struct error *error)
 {
@@ -104,9 +114,10 @@ static int resolve_bases(struct loader *loader, size_t at, struct error *error)
 			&((struct history_execution *)loader->executions.items)[maker];
 		layer->bases = execution->attached;
 		layer->base_count = execution->attached_count;
-		return 0;
+		return check_bases(loader, at, error);
 	}
-	return resolve(loader, set, &layer->bases, &layer->base_count, error);
+	int result = resolve(loader, set, &layer->bases, &layer->base_count, error);
+	return result == 0 ? check_bases(loader, at, error) : result;
 }
 
 static int resolve_all(struct loader *loader, struct error *error)
@@ -132,6 +143,6 @@ int loader_load_sets(struct loader *loader, struct error *error)
 	if (result == 0)
 		result = resolve_all(loader, error);
 	return result == 0 && loader->facts.count > 0
-		       ? loader_contradiction(loader, error)
+		       ? catalogue_contradiction(loader->catalogue, error)
 		       : result;
 }

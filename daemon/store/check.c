@@ -141,6 +141,10 @@ static int check_layers(struct check *check, struct error *error)
 	int64_t *ids AUTO_FREE = NULL;
 	size_t count;
 	int err = catalogue_layer_ids(check->store->catalogue, &ids, &count, error);
+	if (err == ERR_DAMAGED) {
+		(void)check_found(check, error->text);
+		return 0;
+	}
 	if (err)
 		return err;
 	check->figures.layers = count;

@@ -235,11 +235,19 @@ static int load_block(struct layer_reader *reader, struct error *error)
 	return err;
 }
 
+static int more_units(const struct layer_reader *reader, struct error *error)
+{
+	(void)error_set(error, ERR_DAMAGED, "piece %zu: more units than its root says",
+			reader->next_piece - 1);
+	return layer_map_error(&reader->map, error);
+}
+
 int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 		       struct frame_place *ret_place, struct error *error)
 {
-	claim(reader->next_piece > 0 && mention >= reader->first_mention &&
-	      mention < reader->next_mention);
+	claim(reader->next_piece > 0 && mention >= reader->first_mention);
+	if (mention >= reader->next_mention)
+		return more_units(reader, error);
 	int err = load_block(reader, error);
 	if (err)
 		return err;

@@ -67,6 +67,15 @@ static uint32_t position_below(struct reader *in, uint64_t bound)
 	return in->failed ? 0 : (uint32_t)value;
 }
 
+/* Where a frame begins, and can end. */
+static uint64_t frame_offset(struct reader *in)
+{
+	uint64_t offset = reader_varint(in);
+	if (offset >= INT64_MAX - FRAME_LEN_MAX)
+		in->failed = true;
+	return offset;
+}
+
 /* A count of entries that take at least entry_len bytes each. */
 static size_t plausible_count(struct reader *in, size_t entry_len)
 {
@@ -125,10 +134,10 @@ int placement_decode(const void *bytes, size_t len, size_t piece_count,
 	for (size_t i = 0; i < count; i++) {
 		struct piece_place *piece = &placement.pieces[i];
 		piece->segment = position_below(&in, placement.segments.count);
-		piece->offset = reader_varint(&in);
+		piece->offset = frame_offset(&in);
 		piece->unit = position_below(&in, FRAME_UNITS_MAX);
 		piece->block_segment = position_below(&in, placement.segments.count);
-		piece->block_offset = reader_varint(&in);
+		piece->block_offset = frame_offset(&in);
 	}
 	if (in.failed || in.left > 0)
 		return error_set(error, ERR_DAMAGED, "placement: malformed");
@@ -206,7 +215,7 @@ static void decode_frames(struct reader *in, struct block *block)
 	for (size_t i = 0; i < count; i++) {
 		struct block_frame *frame = &block->frames[i];
 		frame->segment = position_below(in, block->segments.count);
-		frame->offset = reader_varint(in);
+		frame->offset = frame_offset(in);
 		frame->len = position_below(in, FRAME_LEN_MAX + 1);
 		if (frame->len <= FRAME_HEADER_LEN)
 			in->failed = true;

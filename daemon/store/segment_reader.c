@@ -56,6 +56,13 @@ static int read_failed(struct error *error)
 	return error_set_errno(error, ERR_LOCAL, errno, "cannot be read");
 }
 
+/* Bytes from there to the end, where a frame can begin there at all: 0 where it cannot.
+ * An offset is what another frame, or the catalogue, says. */
+static uint64_t room_at(uint64_t offset, uint64_t end)
+{
+	return offset < end && offset < INT64_MAX - FRAME_LEN_MAX ? end - offset : 0;
+}
+
 /* Makes reader->bytes hold the first len bytes of the frame. */
 static int extend(struct segment_reader *reader, const struct segment *segment,
 		  uint64_t offset, size_t len, struct error *error)
@@ -74,7 +81,7 @@ static int extend(struct segment_reader *reader, const struct segment *segment,
 static int read_head(struct segment_reader *reader, const struct segment *segment,
 		     uint64_t offset, uint64_t end, struct error *error)
 {
-	uint64_t room = offset < end ? end - offset : 0;
+	uint64_t room = room_at(offset, end);
 	if (room < FRAME_HEADER_LEN)
 		return error_set(error, ERR_DAMAGED, "no frame fits there");
 	size_t first = room < FIRST_READ_LEN ? (size_t)room : FIRST_READ_LEN;
@@ -119,7 +126,7 @@ int segment_reader_peek(struct segment_reader *reader, const struct segment *seg
 			struct unit_name *ret_name, struct error *error)
 {
 	uint8_t header[FRAME_HEADER_LEN], entry[FRAME_ENTRY_LEN];
-	uint64_t room = spot->offset < spot->end ? spot->end - spot->offset : 0;
+	uint64_t room = room_at(spot->offset, spot->end);
 	if (room < FRAME_HEADER_LEN)
 		return error_set(error, ERR_DAMAGED, "no frame fits there");
 	if (io_read_at(reader->io, segment->fd, header, sizeof header, spot->offset) < 0)

@@ -57,7 +57,7 @@ int catalogue_file_try(const char *directory, const char *sql)
 			   NULL, NULL, NULL) == SQLITE_OK);
 	(void)sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
 	int code = sqlite3_exec(database, sql, NULL, NULL, NULL);
-	if (code != SQLITE_OK && code != SQLITE_CONSTRAINT)
+	if (code != SQLITE_OK && code != SQLITE_CONSTRAINT && code != SQLITE_MISMATCH)
 		(void)fprintf(stderr, "%s: %s\n", sql, sqlite3_errmsg(database));
 	claim(sqlite3_close(database) == SQLITE_OK);
 	vfs_unregister(vfs);
