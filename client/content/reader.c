@@ -51,7 +51,7 @@ static void show_read(struct worker *worker, uint64_t len)
 static void show_file(struct worker *worker)
 {
 	struct upload *upload = worker->upload;
-	show_read(worker, (uint64_t)worker->source.stamp.size);
+	show_read(worker, worker->source.state.size);
 	if (!tree_entry(upload->tree, worker->source.entry)->is_known)
 		progress_add(upload->request->progress, 1, 0);
 }
@@ -66,7 +66,7 @@ static void accept(struct worker *worker, bool is_prefix)
 	struct revisit revisit = {
 		.entry = source->entry,
 		.attempt = source->attempt,
-		.stamp = source->stamp,
+		.state = source->state,
 	};
 	bool racy = source->racy && !is_prefix;
 	show_file(worker);
@@ -126,7 +126,7 @@ static int read_again(struct worker *worker, bool was_whole, struct error *error
 
 static bool is_large(const struct source *source)
 {
-	return source->stamp.size > UNIT_WHOLE_MAX;
+	return source->state.size > UNIT_WHOLE_MAX;
 }
 
 static bool wants_prefix(const struct worker *worker)
@@ -138,7 +138,7 @@ static bool wants_prefix(const struct worker *worker)
 static int read_whole(struct worker *worker, struct batch *batch, struct error *error)
 {
 	struct source *source = &worker->source;
-	size_t size = (size_t)source->stamp.size;
+	size_t size = (size_t)source->state.size;
 	size_t got;
 	int rc = source_read(worker, 0, batch->data + batch->len, size, &got, error);
 	if (rc < 0)
@@ -160,7 +160,7 @@ static int read_whole(struct worker *worker, struct batch *batch, struct error *
 static int read_large(struct worker *worker, struct batch *batch, struct error *error)
 {
 	struct source *source = &worker->source;
-	uint64_t size = (uint64_t)source->stamp.size;
+	uint64_t size = source->state.size;
 	uint64_t left = size - source->at;
 	size_t want = left < UNIT_LEN_MAX ? (size_t)left : UNIT_LEN_MAX;
 	size_t got;
@@ -234,7 +234,7 @@ static bool fits(const struct source *source, const struct batch *batch)
 {
 	if (batch->len == 0 && batch->count == 0)
 		return true;
-	return !is_large(source) && batch->len + (size_t)source->stamp.size <=
+	return !is_large(source) && batch->len + (size_t)source->state.size <=
 					    FRAME_RAW_TARGET + FRAME_RAW_TARGET / 2;
 }
 

@@ -1,11 +1,13 @@
 /* What is left when everything was read: files whose change time proved nothing, units
  * that were believed to be equal. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include "client/upload/internal.h"
 #include "proto/base/cleanup.h"
+
+/* Some ticks of the clock; it may jump. */
+#define SETTLE_MS_MAX 50
 
 /* ---- rule T3 at the end ---- */
 
@@ -47,15 +49,15 @@ int upload_give_up(struct upload *upload, uint32_t number, struct error *error)
 		path, UPLOAD_READ_AGAIN + 1);
 }
 
-/* Two grains of the clock, so that a write from now on changes the change time. */
-static int wait_for_clock(const struct upload *upload, struct error *error)
+/* So that a write from now on changes the change time, where that is not kept in whole
+ * seconds. Who waited for one file has mostly waited for all. */
+static int wait_for_clock(struct upload *upload, const struct stamp *stamp,
+			  struct error *error)
 {
-	struct pollfd wake = {.fd = upload->request->link->wake_fd, .events = POLLIN};
-	long grains_ms = 2 * upload->grain_ns / 1000000 + 1;
-	int ready = poll(&wake, 1, (int)grains_ms);
-	if (ready > 0)
-		return error_set(error, ERR_INTERRUPTED, "interrupted");
-	return 0;
+	if (stamp_is_settled(stamp))
+		return 0;
+	(void)stamp_settle(stamp, upload->request->link->wake_fd, SETTLE_MS_MAX);
+	return upload_check(upload, error);
 }
 
 static void visit_again(struct upload *upload, const struct revisit *revisit)
@@ -69,17 +71,20 @@ static void visit_again(struct upload *upload, const struct revisit *revisit)
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
-/* Its metadata as first read is put back: opening notes what is there now. */
+/* Its metadata as first read is put back: opening notes what is there now. Where the
+ * change time still proves nothing, the stat record does not get it. */
 static int look_again(struct worker *worker, const struct revisit *revisit,
 		      struct error *error)
 {
 	struct upload *upload = worker->upload;
 	struct entry *entry = tree_entry(upload->tree, revisit->entry);
 	struct entry before = *entry;
-	int rc = source_open(worker, revisit->entry, revisit->attempt, error);
+	int rc = wait_for_clock(upload, &revisit->state.stamp, error);
+	if (rc == 0)
+		rc = source_open(worker, revisit->entry, revisit->attempt, error);
 	if (rc < 0 || worker->source.fd < 0)
 		return rc;
-	bool same = stamp_equal(&worker->source.stamp, &revisit->stamp);
+	bool same = source_state_equal(&worker->source.state, &revisit->state);
 	entry->mode = before.mode;
 	entry->seconds = before.seconds;
 	entry->nanoseconds = before.nanoseconds;
@@ -89,7 +94,7 @@ static int look_again(struct worker *worker, const struct revisit *revisit,
 	bool may_grow = upload->request->if_changed == IF_CHANGED_PREFIX &&
 			revisit->attempt == UPLOAD_READ_AGAIN;
 	int matches = same || may_grow ? source_matches(worker, error) : 0;
-	if (same && matches > 0)
+	if (same && matches > 0 && !worker->source.racy)
 		source_trust(upload, &worker->source);
 	source_close(&worker->source);
 	if (matches != 0)
@@ -105,7 +110,7 @@ int upload_look_again(struct worker *worker, struct error *error)
 	struct upload *upload = worker->upload;
 	struct revisit_list list = upload->racy;
 	upload->racy = (struct revisit_list){0};
-	int rc = list.count > 0 ? wait_for_clock(upload, error) : 0;
+	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < list.count; i++)
 		rc = look_again(worker, &list.items[i], error);
 	free(list.items);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/files/beneath.h"
@@ -12,9 +11,6 @@
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
-/* A change time without nanoseconds is that of a file system that counts whole seconds,
- * or two of them. */
-#define COARSE_SECONDS 2
 /* However a larger file is cut, its row has too many units. */
 #define SIZE_MAX_CUT ((off_t)ROW_UNITS_MAX * CHUNK_MAX)
 
@@ -57,42 +53,19 @@ static int directory_of(struct worker *worker, uint32_t entry)
 	return worker->directory;
 }
 
-static struct stamp stamp_of(const struct stat *status)
+static struct source_state state_of(const struct stat *status)
 {
-	return (struct stamp){
+	return (struct source_state){
 		.device = status->st_dev,
-		.inode = status->st_ino,
-		.size = status->st_size,
-		.modified = status->st_mtim,
-		.changed = status->st_ctim,
+		.size = (uint64_t)status->st_size,
+		.stamp = stamp_of(status),
 	};
 }
 
-static bool time_equal(const struct timespec *a, const struct timespec *b)
+bool source_state_equal(const struct source_state *a, const struct source_state *b)
 {
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-bool stamp_equal(const struct stamp *a, const struct stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       time_equal(&a->modified, &b->modified) &&
-	       time_equal(&a->changed, &b->changed);
-}
-
-static int64_t nanoseconds_of(const struct timespec *time)
-{
-	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
-/* Whether a write at this moment could leave the change time as it is. */
-static bool is_within_grain(const struct upload *upload, const struct timespec *changed)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	int64_t grain = changed->tv_nsec ? upload->grain_ns
-					 : (int64_t)COARSE_SECONDS * 1000000000;
-	return nanoseconds_of(changed) >= nanoseconds_of(&now) - 2 * grain;
+	return a->device == b->device && a->size == b->size &&
+	       stamp_equal(&a->stamp, &b->stamp);
 }
 
 int source_open(struct worker *worker, uint32_t number, unsigned attempt,
@@ -121,6 +94,7 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 		return fail(upload, number, ENXIO, error);
 	if (status.st_size > SIZE_MAX_CUT)
 		return source_too_large(upload, number, error);
+	struct source_state state = state_of(&status);
 	entry->mode = status.st_mode & 0777;
 	entry->seconds = status.st_mtim.tv_sec;
 	entry->nanoseconds = (uint32_t)status.st_mtim.tv_nsec;
@@ -132,8 +106,8 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 		.fd = take_fd(&fd),
 		.entry = number,
 		.attempt = attempt,
-		.stamp = stamp_of(&status),
-		.racy = is_within_grain(upload, &status.st_ctim),
+		.state = state,
+		.racy = !stamp_is_settled(&state.stamp),
 		.is_plain = status.st_dev == upload->device && !(status.st_mode & 07000),
 	};
 	if (upload->request->on_opened) {
@@ -148,8 +122,8 @@ bool source_unchanged(const struct source *source)
 	struct stat status;
 	if (fstat(source->fd, &status) < 0)
 		return false;
-	struct stamp now = stamp_of(&status);
-	return stamp_equal(&now, &source->stamp);
+	struct source_state now = state_of(&status);
+	return source_state_equal(&now, &source->state);
 }
 
 int source_read(struct worker *worker, uint64_t offset, void *data, size_t len,
@@ -166,7 +140,7 @@ int source_read(struct worker *worker, uint64_t offset, void *data, size_t len,
 			return fail(worker->upload, source->entry, errno, error);
 		done += (size_t)got;
 		/* a regular file gives less only at its end */
-		if (got == 0 || offset + done >= (uint64_t)source->stamp.size)
+		if (got == 0 || offset + done >= source->state.size)
 			break;
 	}
 	*ret_len = done;
@@ -194,8 +168,8 @@ void source_finish(struct worker *worker)
 void source_trust(struct upload *upload, const struct source *source)
 {
 	struct entry *entry = tree_entry(upload->tree, source->entry);
-	entry->inode = source->stamp.inode;
-	entry->changed_ns = source->is_plain ? nanoseconds_of(&source->stamp.changed) : 0;
+	entry->inode = source->state.stamp.inode;
+	entry->changed_ns = source->is_plain ? source->state.stamp.changed_ns : 0;
 }
 
 int source_matches(struct worker *worker, struct error *error)

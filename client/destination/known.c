@@ -1,6 +1,5 @@
 /* The stat record of DIR: what need not be read, and what is to be remembered. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,15 +163,15 @@ static bool is_plain(const struct materialise *m, uint32_t entry, const struct s
 
 static void note(struct materialise *m, uint32_t entry, const struct stat *stat)
 {
-	struct record_stamp stamp = record_stamp_of(stat);
+	struct stamp stamp = stamp_of(stat);
 	m->notes[entry] = (struct record_note){.inode = stamp.inode,
 					       .changed_ns = stamp.changed_ns};
 }
 
 bool known_can_prove(const struct materialise *m, uint32_t entry, const struct stat *stat)
 {
-	struct record_stamp stamp = record_stamp_of(stat);
-	return is_plain(m, entry, stat) && record_is_settled(&stamp);
+	struct stamp stamp = stamp_of(stat);
+	return is_plain(m, entry, stat) && stamp_is_settled(&stamp);
 }
 
 void known_note_kept(struct materialise *m, uint32_t entry, const struct stat *stat)
@@ -211,30 +210,19 @@ static bool is_worth_settling(const struct materialise *m)
 	return cost >= m->options.settle_from;
 }
 
-static void wait_until_settled(const struct record_stamp *latest)
-{
-	struct pollfd poll_fd = {.fd = interrupts_fd(), .events = POLLIN};
-	int left_ms = SETTLE_MS_MAX;
-	int wait_ms;
-	while ((wait_ms = record_settle_ms(latest)) > 0 && wait_ms <= left_ms &&
-	       poll(&poll_fd, 1, wait_ms) == 0)
-		left_ms -= wait_ms;
-}
-
 /* Nobody has seen what was made until it is published: from two grains of the clock on no
  * write can leave its change time as it is. What is younger then proves nothing. */
 void known_settle(struct materialise *m)
 {
-	struct record_stamp stamp = {.changed_ns = m->latest_ns};
+	struct stamp stamp = {.changed_ns = m->latest_ns};
 	if (!m->notes || !m->latest_ns)
 		return;
-	if (is_worth_settling(m))
-		wait_until_settled(&stamp);
-	if (record_is_settled(&stamp))
+	int wait_ms = is_worth_settling(m) ? SETTLE_MS_MAX : 0;
+	if (stamp_settle(&stamp, interrupts_fd(), wait_ms))
 		return;
 	for (uint32_t entry = 0; entry < m->table->entry_count; entry++) {
 		stamp.changed_ns = m->notes[entry].changed_ns;
-		if (place_of(m, entry) == PLACE_NEW && !record_is_settled(&stamp))
+		if (place_of(m, entry) == PLACE_NEW && !stamp_is_settled(&stamp))
 			m->notes[entry].changed_ns = 0;
 	}
 }

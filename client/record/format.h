@@ -67,7 +67,6 @@ const uint8_t *record_bytes(const struct record *record, size_t *ret_len);
 size_t record_flags_at(const struct record *record, uint32_t entry);
 
 /* Nanoseconds since 1970. */
-int64_t record_now_ns(clockid_t clock);
 
 /* 0, or -1 and errno: a file system whose times prove nothing (ENOTSUP), no folder that
  * could be named. */

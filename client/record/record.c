@@ -63,14 +63,14 @@ static bool read_header(const uint8_t *bytes, size_t len, struct record_header *
 static bool header_holds(const struct record_header *header, const uint8_t *bytes,
 			 size_t len)
 {
-	return header->written_ns <= record_now_ns(CLOCK_REALTIME) &&
+	return header->written_ns <= stamp_now_ns(CLOCK_REALTIME) &&
 	       header->checksum ==
 		       xxh64_of(bytes + RECORD_CHECKED_AT, len - RECORD_CHECKED_AT);
 }
 
 /* ---- entries ---- */
 
-static void read_stamp(struct reader *in, struct record_stamp *stamp)
+static void read_stamp(struct reader *in, struct stamp *stamp)
 {
 	stamp->inode = reader_u64(in);
 	stamp->modified.seconds = (int64_t)reader_u64(in);
@@ -444,4 +444,16 @@ uint32_t record_find(const struct record *record, const char *path, size_t len)
 		len -= step;
 	}
 	return found;
+}
+
+bool record_entry_holds(const struct record *record, const struct record_entry *entry,
+			const struct stat *status)
+{
+	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
+	struct stamp now = stamp_of(status);
+	return entry->trusted && (status->st_mode & S_IFMT) == types[entry->type] &&
+	       (status->st_mode & 07777) == entry->mode &&
+	       status->st_dev == record->header.device &&
+	       (entry->type != ROW_FILE || (uint64_t)status->st_size == entry->size) &&
+	       stamp_equal(&now, &entry->stamp);
 }

@@ -63,6 +63,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "client/files/stamp.h"
 #include "proto/base/bytes.h"
 #include "proto/manifest/manifest.h"
 #include "proto/unit/digest.h"
@@ -79,13 +80,6 @@
 /* Of one unit of a file, encoded. */
 #define RECORD_UNIT_LEN (XXH128_LEN + 4u + SHA256_LEN)
 
-/* What stat says of one path, as far as the record looks at it. */
-struct record_stamp {
-	uint64_t inode;
-	struct row_time modified;
-	int64_t changed_ns;
-};
-
 struct record_entry {
 	const char *name; /* borrowed, no NUL behind it */
 	size_t name_len;
@@ -94,7 +88,7 @@ struct record_entry {
 	bool trusted, in_base, in_view;
 	bool listed;   /* directories */
 	uint16_t mode; /* 07777 */
-	struct record_stamp stamp;
+	struct stamp stamp;
 	uint64_t size; /* files */
 	uint32_t unit_count;
 	const uint8_t *units; /* borrowed; RECORD_UNIT_LEN each */
@@ -167,14 +161,6 @@ void record_path(const struct record *record, uint32_t entry, struct buffer *out
 /* The entry with this path below the directory; RECORD_NONE. */
 uint32_t record_find(const struct record *record, const char *path, size_t len);
 
-/* ---- stamps ---- */
-struct record_stamp record_stamp_of(const struct stat *status);
-bool record_stamp_equal(const struct record_stamp *a, const struct record_stamp *b);
-/* Whether a write at this moment would give another change time: the entry's bytes, read
- * from now on, are what the stamp stands for. */
-bool record_is_settled(const struct record_stamp *stamp);
-/* Milliseconds until it is; 0: now. At most some 2000. */
-int record_settle_ms(const struct record_stamp *stamp);
 /* Whether a path that looks so holds what the entry says: all of it equal, and trusted.
  */
 bool record_entry_holds(const struct record *record, const struct record_entry *entry,

@@ -53,7 +53,7 @@ static void flush(struct record_writer *writer)
 		writer->number = EFBIG;
 }
 
-static void put_stamp(struct buffer *out, const struct record_stamp *stamp)
+static void put_stamp(struct buffer *out, const struct stamp *stamp)
 {
 	buffer_put_u64(out, stamp->inode);
 	buffer_put_u64(out, (uint64_t)stamp->modified.seconds);
@@ -207,7 +207,7 @@ static bool stands(const struct record_entry *known, const struct record_entry *
 		return false;
 	return entry->type == ROW_DIRECTORY ||
 	       (known->trusted && entry->trusted &&
-		record_stamp_equal(&known->stamp, &entry->stamp));
+		stamp_equal(&known->stamp, &entry->stamp));
 }
 
 static bool is_in_view(struct record_writer *writer, uint32_t same,

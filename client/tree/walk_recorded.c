@@ -36,12 +36,12 @@ void walk_recorded_keep(struct entry *entry, uint32_t number,
 
 void walk_recorded_note(struct entry *entry, const struct stat *status, dev_t device)
 {
-	struct record_stamp stamp = record_stamp_of(status);
+	struct stamp stamp = stamp_of(status);
 	entry->mode = status->st_mode & 0777;
 	entry->seconds = stamp.modified.seconds;
 	entry->nanoseconds = stamp.modified.nanoseconds;
 	entry->inode = stamp.inode;
 	if (status->st_dev == device && (status->st_mode & 07000) == 0 &&
-	    record_is_settled(&stamp))
+	    stamp_is_settled(&stamp))
 		entry->changed_ns = stamp.changed_ns;
 }

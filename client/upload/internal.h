@@ -22,6 +22,7 @@
 
 #include "client/content/chunk.h"
 #include "client/content/units.h"
+#include "client/files/stamp.h"
 #include "client/upload/upload.h"
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
@@ -69,19 +70,18 @@ struct parcel {
 	uint32_t units[];
 };
 
-/* A file's identity and state at one moment, as far as rule T3 looks at it. */
-struct stamp {
+/* What a file was at one moment, as far as rule T3 looks at it. */
+struct source_state {
 	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
+	uint64_t size;
+	struct stamp stamp;
 };
 
 /* A file to be read again, or looked at again. */
 struct revisit {
 	uint32_t entry;
 	unsigned attempt; /* from 0 */
-	struct stamp stamp;
+	struct source_state state;
 };
 
 struct revisit_list {
@@ -121,7 +121,6 @@ struct upload {
 	struct base_rows base_rows;
 	dev_t device;         /* of the root */
 	uint32_t batch_units; /* UPLOAD_BATCH_UNITS, or less where the window is small */
-	long grain_ns;        /* of the clock that stamps files */
 
 	pthread_mutex_t send_lock;
 	pthread_mutex_t lock;
@@ -157,8 +156,8 @@ struct source {
 	int fd; /* owned; -1: none */
 	uint32_t entry;
 	unsigned attempt;
-	struct stamp stamp; /* when it was opened */
-	bool racy;          /* its change time was within the clock's grain */
+	struct source_state state; /* when it was opened */
+	bool racy;                 /* its stamp was not settled then */
 	bool is_plain;      /* on the root's device, without setuid and the like */
 	uint64_t at;        /* bytes read and cut */
 	uint64_t shown;     /* bytes counted as progress */
@@ -282,7 +281,7 @@ void source_finish(struct worker *worker);
 /* What was read is what the stamp stands for: the stat record may say so. */
 void source_trust(struct upload *upload, const struct source *source);
 void source_close(struct source *source);
-bool stamp_equal(const struct stamp *a, const struct stamp *b);
+bool source_state_equal(const struct source_state *a, const struct source_state *b);
 /* Whether the first `size` bytes of the entry's file are still its units; 1, 0 or <0. */
 int source_matches(struct worker *worker, struct error *error);
 

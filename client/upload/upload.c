@@ -275,8 +275,6 @@ static int conduct(struct worker *own, struct error *error)
 static void upload_init(struct upload *upload, const struct upload_request *request,
 			struct upload_result *result)
 {
-	struct timespec grain = {.tv_nsec = 4000000};
-	(void)clock_getres(CLOCK_REALTIME_COARSE, &grain);
 	*upload = (struct upload){
 		.request = request,
 		.result = result,
@@ -285,7 +283,6 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 		.batch_units = request->ask_window < UPLOAD_BATCH_UNITS
 				       ? request->ask_window
 				       : UPLOAD_BATCH_UNITS,
-		.grain_ns = grain.tv_nsec,
 		.unmade = UPLOAD_BATCHES,
 	};
 	(void)pthread_mutex_init(&upload->send_lock, NULL);

@@ -14,8 +14,8 @@ static inline void let_the_clock_move(void)
 {
 	struct stat stat = {0};
 	(void)clock_gettime(CLOCK_REALTIME, &stat.st_ctim);
-	struct record_stamp stamp = record_stamp_of(&stat);
-	while (!record_is_settled(&stamp))
+	struct stamp stamp = stamp_of(&stat);
+	while (!stamp_is_settled(&stamp))
 		;
 }
 

@@ -204,8 +204,8 @@ static void each_field_comes_back(void **state)
 	assert_int_equal(file.unit_count, 2);
 	assert_int_equal(record_unit(&file, 1).key.len, 20);
 	assert_int_equal(record_unit(&file, 1).sha.bytes[2], 9);
-	struct record_stamp stamp = named("", ROW_FILE).entry.stamp;
-	assert_true(record_stamp_equal(&file.stamp, &stamp));
+	struct stamp stamp = named("", ROW_FILE).entry.stamp;
+	assert_true(stamp_equal(&file.stamp, &stamp));
 	struct record_entry link = record_get(record, 2);
 	assert_int_equal(link.target_len, 2);
 	assert_memory_equal(link.target, "to", 2);
@@ -619,7 +619,7 @@ static void a_view_with_an_entry_that_is_not_trusted_is_none(void **state)
 	struct fixture *fixture = *state;
 	struct record_addition file = named("f", ROW_FILE);
 	file.entry.trusted = false;
-	file.entry.stamp = (struct record_stamp){0};
+	file.entry.stamp = (struct stamp){0};
 	struct record_base base = some_base();
 	base.aligned = true;
 	file.entry.in_base = true;
@@ -686,7 +686,7 @@ static void the_same_entries_get_another_view(void **state)
 		assert_int_equal(is.in_view, at >= 2 && at <= 4);
 		assert_true(was.listed == is.listed && was.in_base == is.in_base &&
 			    was.age == is.age && was.type == is.type);
-		assert_true(record_stamp_equal(&was.stamp, &is.stamp));
+		assert_true(stamp_equal(&was.stamp, &is.stamp));
 	}
 	record_close(before);
 	record_close(record);
@@ -706,7 +706,7 @@ static struct record *record_f(const struct fixture *fixture)
 	struct record_addition file = named("f", ROW_FILE);
 	file.entry.mode = status.st_mode & 07777;
 	file.entry.size = (uint64_t)status.st_size;
-	file.entry.stamp = record_stamp_of(&status);
+	file.entry.stamp = stamp_of(&status);
 	file.units = &unit;
 	file.unit_count = 1;
 	record_writer_add(writer, 1, &file);
@@ -728,11 +728,11 @@ static bool scout_sees_f(const struct fixture *fixture, const struct record *rec
 static void let_the_clock_move(const struct fixture *fixture)
 {
 	struct stat status;
-	struct record_stamp stamp;
+	struct stamp stamp;
 	do {
 		assert_int_equal(fstatat(fixture->root.fd, "f", &status, 0), 0);
-		stamp = record_stamp_of(&status);
-	} while (!record_is_settled(&stamp));
+		stamp = stamp_of(&status);
+	} while (!stamp_is_settled(&stamp));
 }
 
 static void put_time_back(const struct fixture *fixture, const struct stat *before)
@@ -825,28 +825,6 @@ static void each_difference_counts(void **state)
 	record_close(record);
 }
 
-static void what_is_young_is_not_settled(void **state)
-{
-	(void)state;
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	struct stat status = {.st_ctim = now};
-	struct record_stamp stamp = record_stamp_of(&status);
-	assert_false(record_is_settled(&stamp));
-	assert_true(record_settle_ms(&stamp) > 0);
-	status.st_ctim.tv_sec += 100; /* the clock was set back */
-	stamp = record_stamp_of(&status);
-	assert_false(record_is_settled(&stamp));
-	status.st_ctim.tv_sec -= 200;
-	stamp = record_stamp_of(&status);
-	assert_true(record_is_settled(&stamp));
-	assert_int_equal(record_settle_ms(&stamp), 0);
-	/* a file system that counts whole seconds */
-	status.st_ctim = (struct timespec){.tv_sec = now.tv_sec - 1};
-	stamp = record_stamp_of(&status);
-	assert_false(record_is_settled(&stamp));
-}
-
 #define RECORD_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -883,7 +861,6 @@ int main(void)
 		RECORD_TEST(a_replaced_inode_is_seen),
 		RECORD_TEST(a_reused_inode_is_seen),
 		RECORD_TEST(each_difference_counts),
-		RECORD_TEST(what_is_young_is_not_settled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

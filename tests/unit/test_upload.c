@@ -13,6 +13,23 @@
 #include "tests/unit/moving_clock.h"
 #include "tests/unit/scratch_tree.h"
 
+/* ---- a file system that keeps whole seconds ---- */
+
+static time_t changed_always; /* every file's change time; 0: as it is */
+
+int __real_fstat64(int fd, struct stat *ret_status);
+int __wrap_fstat64(int fd, struct stat *ret_status);
+
+int __wrap_fstat64(int fd, struct stat *ret_status)
+{
+	int failed = __real_fstat64(fd, ret_status);
+	if (!failed && changed_always)
+		ret_status->st_ctim = (struct timespec){.tv_sec = changed_always};
+	return failed;
+}
+
+/* ---- an upload and its daemon ---- */
+
 struct fixture {
 	struct scratch scratch;
 	struct options options;
@@ -538,6 +555,37 @@ static void t3_a_change_within_the_clocks_grain_is_found_at_the_end(void **state
 	assert_true(has_text(fixture, "fresh", "LATER"));
 }
 
+static const struct entry *entry_named(const struct fixture *fixture, const char *name)
+{
+	for (uint32_t i = 1; i < fixture->result.tree.count; i++) {
+		const struct entry *entry = tree_entry(&fixture->result.tree, i);
+		if (entry->name_len == strlen(name) &&
+		    memcmp(entry->name, name, entry->name_len) == 0)
+			return entry;
+	}
+	fail_msg("there is no entry %s", name);
+	return NULL;
+}
+
+/* Of a file that was just made there is nothing to be seen, neither at first nor when it
+ * is looked at again, where the file system keeps whole seconds: a write that is still to
+ * come could leave its time as it is. */
+static void t3_what_proves_nothing_when_it_is_looked_at_again_is_not_trusted(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "young", "young");
+	assert_int_equal(upload(fixture), 0);
+	assert_int_not_equal(entry_named(fixture, "young")->changed_ns, 0);
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	/* a slow machine does not make it old */
+	changed_always = now.tv_sec + 3600;
+	assert_int_equal(upload(fixture), 0);
+	changed_always = 0;
+	assert_true(has_text(fixture, "young", "young"));
+	assert_int_equal(entry_named(fixture, "young")->changed_ns, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -582,6 +630,7 @@ int main(void)
 		TEST(t3_prefix_of_a_large_file),
 		TEST(t3_a_file_that_vanishes_is_an_error_with_its_name),
 		TEST(t3_a_change_within_the_clocks_grain_is_found_at_the_end),
+		TEST(t3_what_proves_nothing_when_it_is_looked_at_again_is_not_trusted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

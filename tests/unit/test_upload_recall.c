@@ -148,8 +148,8 @@ static void let_the_clock_move(void)
 	struct timespec now;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	struct stat status = {.st_ctim = now};
-	struct record_stamp stamp = record_stamp_of(&status);
-	while (!record_is_settled(&stamp))
+	struct stamp stamp = stamp_of(&status);
+	while (!stamp_is_settled(&stamp))
 		;
 }
 
