@@ -46,15 +46,27 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r\033[K");
 }
 
-/* A mistyped --data is not to become an empty store without damage. */
+/* 1: the file is in the directory; 0: it is not; <0: an error. */
+static int is_there(const char *data, const char *name, struct error *error)
+{
+	AUTO_FREE char *path = NULL;
+	claim(asprintf(&path, "%s/%s", data, name) > 0);
+	if (access(path, F_OK) == 0)
+		return 1;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return error_set_errno(error, ERR_LOCAL, errno, "`%s`", path);
+}
+
+/* A mistyped --data is not to become an empty store without damage, and a store that lost
+ * its `format` is one. */
 static int find_store(const char *data, struct error *error)
 {
-	AUTO_FREE char *format = NULL;
-	claim(asprintf(&format, "%s/format", data) > 0);
-	if (access(format, F_OK) == 0)
-		return 0;
-	if (errno != ENOENT && errno != ENOTDIR)
-		return error_set_errno(error, ERR_LOCAL, errno, "`%s`", format);
+	int found = is_there(data, "format", error);
+	if (found == 0)
+		found = is_there(data, "catalogue.db", error);
+	if (found)
+		return found < 0 ? found : 0;
 	return error_set(error, ERR_NOT_FOUND,
 			 "`%s`: holds no store; name the daemon's data directory with "
 			 "--data",

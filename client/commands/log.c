@@ -175,14 +175,18 @@ static void begin(struct listing *listing, const struct msg_log_reply *first)
 			    workflow_of(listing->options), (int)first->parent.len,
 			    first->parent.at);
 	}
+	for (size_t i = 0; i < first->warnings.count; i++)
+		report_warning(listing->report, "%.*s", (int)first->warnings.items[i].len,
+			       first->warnings.items[i].at);
 }
 
 static void end(struct listing *listing)
 {
 	struct json_writer *writer = report_json(listing->report);
-	if (writer)
+	if (writer) {
 		json_writer_array_end(writer);
-	else if (listing->layers == 0)
+		report_json_warnings(listing->report);
+	} else if (listing->layers == 0)
 		report_note(listing->report, "%s has no %slayers",
 			    workflow_of(listing->options),
 			    listing->options->all ? "" : "visible ");

@@ -98,6 +98,14 @@ static struct msg_layer_list list_layers(struct session *session,
 	return list;
 }
 
+/* Where the catalogue has forgotten something, layers may be missing without a trace. */
+static struct text_list warnings_of(const struct session *session, struct text *room)
+{
+	const struct error *refusal = store_refusal(session->services->store);
+	*room = text_of(refusal->text);
+	return (struct text_list){room, refusal->code == ERR_DAMAGED ? 1 : 0};
+}
+
 int session_log(struct session *session, struct error *error)
 {
 	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
@@ -111,12 +119,15 @@ int session_log(struct session *session, struct error *error)
 		return code;
 	struct msg_layer_list layers = list_layers(session, &history, &view);
 	session_end_silence(session);
+	struct text warning;
+	struct text_list warnings = warnings_of(session, &warning);
 	size_t first = 0;
 	do {
 		size_t count = layer_message_batch(&layers, first);
 		struct msg_log_reply reply = {
 			.layers = {.items = layers.items + first, .count = count},
 			.parent = text_of(history.parent),
+			.warnings = first == 0 ? warnings : (struct text_list){0},
 			.more = first + count < layers.count,
 		};
 		code = link_send_control(&session->link, MSG_LOG_REPLY, &reply, error);

@@ -184,6 +184,7 @@ TABLE(log, msg_log, "");
 static const struct message_field log_reply_fields[] = {
 	FIELD(msg_log_reply, layers, MAP, .list = true, .map = &layer_table),
 	FIELD(msg_log_reply, parent, STR),
+	FIELD(msg_log_reply, warnings, SENTENCE, .list = true),
 	FIELD(msg_log_reply, more, BOOL),
 };
 TABLE(log_reply, msg_log_reply, "");

@@ -185,6 +185,7 @@ struct msg_log {
 struct msg_log_reply {
 	struct msg_layer_list layers;
 	struct text parent;
+	struct text_list warnings;
 	bool more;
 };
 

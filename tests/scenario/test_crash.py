@@ -189,6 +189,62 @@ class DaemonDies(Crash):
         self.assertLess(again["new_bytes"], 10_000)
 
 
+class TheCatalogueHasForgotten(Scenario):
+    """Killed, and the end of the catalogue's log is gone: a layer that was acknowledged."""
+
+    SAYS = "has forgotten what was acknowledged"
+
+    def setUp(self):
+        super().setUp()
+        self.persist("a", {"x": "old"})
+        self.daemon.restart()
+        self.persist("b", {"y": "new"})
+        self.persist("a", {"z": ""}, workflow="v")
+        self.daemon.kill()
+        log = self.daemon.data / "catalogue.db-wal"
+        log.write_bytes(log.read_bytes()[:4000])
+        self.daemon.start()
+
+    def test_log_and_ls_warn_that_layers_may_be_missing(self):
+        for verb in ("log", "ls"):
+            with self.subTest(verb=verb):
+                listed = self.baton(verb, "--json")
+                self.assertEqual([layer["job"] for layer in listed.json["layers"]], ["a"])
+                self.assertIn(self.SAYS, " ".join(listed.json["warnings"]))
+                self.assertIn(self.SAYS.encode(), self.baton(verb).err)
+
+    def test_a_sound_store_warns_of_nothing(self):
+        other = self.start_daemon("sound")
+        self.baton("persist", "--server", other.url, "--root", self.tree({"x": ""}), ".", job="a")
+        listed = self.baton("log", "--json", "--server", other.url)
+        self.assertEqual(listed.json["warnings"], [])
+        self.assertEqual(self.baton("log", "--server", other.url).err, b"")
+
+    def test_what_is_not_found_and_what_would_change_is_refused(self):
+        self.refused("log", workflow="v", status=6, says=self.SAYS)
+        self.refused("attach", self.missing(), job="c", status=6, says=self.SAYS)
+        self.refused("persist", "--root", self.tree({"x": ""}), ".", job="c", status=6,
+                     says=self.SAYS)
+
+
+class AStoreWithoutItsFormat(Scenario):
+    def test_it_is_damaged_and_not_absent(self):
+        self.persist("a", {"x": ""})
+        self.daemon.stop()
+        format_file = self.daemon.data / "format"
+        kept = format_file.read_bytes()
+        format_file.unlink()
+        status, _, err = self.daemon.check()
+        self.assertEqual(status, 6, err)
+        self.assertIn("format`: missing", err)
+        (self.daemon.data / "catalogue.db").rename(self.folder / "catalogue.db")
+        status, _, err = self.daemon.check()
+        self.assertEqual(status, 3, err)
+        (self.folder / "catalogue.db").rename(self.daemon.data / "catalogue.db")
+        format_file.write_bytes(kept)
+        self.daemon.start()
+
+
 class ClientDies(Crash):
     def test_a_persist_that_is_killed_ends_its_session_and_leaves_nothing(self):
         root = self.tree(FILES)

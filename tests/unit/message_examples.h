@@ -165,6 +165,7 @@ static const struct msg_log minimal_log = {.identity = {.workflow = T("w")}};
 static const struct msg_log_reply full_log_reply = {
 	.layers = LIST(two_layers),
 	.parent = T("4700"),
+	.warnings = LIST(some_warnings),
 	.more = true,
 };
 static const struct msg_log_reply minimal_log_reply = {0};
