@@ -35,6 +35,8 @@ static int load_facts(struct loader *loader, struct error *error)
 	for (size_t i = 0; result == 0 && i < loader->facts.count; i++)
 		if (i == 0 || facts[i] != facts[i - 1])
 			result = load_fact(loader, facts[i], error);
+	if (result < 0)
+		return result;
 	size_t count = loader->layers.count;
 	struct stored_set *sets = arena_take(&loader->memory, count * sizeof *sets);
 	const struct stored_set *seen = loader->bases.items;
@@ -48,7 +50,7 @@ static int load_facts(struct loader *loader, struct error *error)
 			sets[i] = *seen++;
 	loader->bases.items = sets;
 	loader->facts.count = 0;
-	return result;
+	return 0;
 }
 
 /* ---- sets of layers -------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "daemon/store/store_state.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/catalogue_file.h"
 #include "tests/harness/scratch.h"
 #include "tests/harness/store_tree.h"
 
@@ -305,6 +306,87 @@ static void a_unit_that_is_not_where_the_index_says_is_not_offered(void **state)
 	assert_ok(tree_verify(fixture->store, second.id, &tree, &fixture->error));
 }
 
+/* ---- a catalogue that says what cannot be ---------------------------------------- */
+
+/* Of the first layer; the second one is of another segment. */
+static const char *const bent_layers[] = {
+	"UPDATE layers SET root_offset = -1 WHERE id = 1",
+	"UPDATE layers SET root_offset = 0 WHERE id = 1",
+	"UPDATE layers SET root_offset = 9223372036854775807 WHERE id = 1",
+	"UPDATE layers SET root_offset = 17592186044416 WHERE id = 1",
+	"UPDATE layers SET placement_offset = 4294967295 WHERE id = 1",
+	"UPDATE layers SET placement_offset = root_offset WHERE id = 1",
+	"UPDATE layers SET root_segment = zeroblob(16) WHERE id = 1",
+	"UPDATE layers SET placement_segment = x'00' WHERE id = 1",
+	"UPDATE layers SET digest = zeroblob(32) WHERE id = 1",
+	"UPDATE layers SET digest = (SELECT digest FROM layers WHERE id = 2) WHERE id = "
+	"1",
+	"DELETE FROM layer_segments WHERE layer = 1",
+	"UPDATE OR REPLACE layer_segments SET segment = zeroblob(16) WHERE layer = 1",
+	"UPDATE layers SET execution = 999 WHERE id = 1",
+};
+
+/* In a store of its own. */
+static void bend_one_layer(const char *sql, const struct tree *tree,
+			   const struct tree *other)
+{
+	struct fixture fixture = {.directory = scratch_new()};
+	open_store(&fixture, 4096);
+	assert_int_equal(persist(&fixture, 1, tree, NULL).id, 1);
+	assert_int_equal(persist(&fixture, 2, other, NULL).id, 2);
+	assert_int_equal(check(&fixture, NULL, 0), 0);
+	close_store(&fixture);
+	catalogue_file_run(fixture.directory, sql);
+	open_store(&fixture, 4096);
+	if (tree_verify(fixture.store, 1, tree, &fixture.error) != ERR_DAMAGED)
+		fail_msg("%s: %s", sql, fixture.error.text);
+	assert_int_equal(tree_verify(fixture.store, 2, other, &fixture.error), 0);
+	assert_true(check(&fixture, NULL, 0) > 0);
+	close_store(&fixture);
+	scratch_free(fixture.directory);
+}
+
+static void a_bent_row_refuses_its_layer_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
+	struct tree other AUTO(tree_fini) = tree_new(20, 500, 1000);
+	for (size_t i = 0; i < sizeof bent_layers / sizeof *bent_layers; i++)
+		bend_one_layer(bent_layers[i], &tree, &other);
+	open_store(fixture, 0);
+}
+
+/* What recovery cuts off and deletes goes by these rows. */
+static void a_bent_segment_refuses_the_store(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const bent[] = {
+		"UPDATE segments SET location = '../catalogue.db'",
+		"UPDATE segments SET location = ''",
+		"UPDATE segments SET vouched = -1",
+		"UPDATE segments SET vouched = 9223372036854775807",
+		"UPDATE segments SET state = 4",
+		"UPDATE segments SET state = 'open'",
+		"UPDATE OR REPLACE segments SET segment = x'00'",
+	};
+	struct tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
+	open_store(fixture, 0);
+	(void)persist(fixture, 1, &tree, NULL);
+	close_store(fixture);
+	size_t len;
+	uint8_t *sound AUTO_FREE =
+		catalogue_file_read(fixture->directory, CATALOGUE_FILE, &len);
+	for (size_t i = 0; i < sizeof bent / sizeof *bent; i++) {
+		struct store_options options = {.directory = fixture->directory};
+		catalogue_file_run(fixture->directory, bent[i]);
+		assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
+				 ERR_DAMAGED);
+		catalogue_file_write(fixture->directory, CATALOGUE_FILE, sound, len, 0);
+	}
+	open_store(fixture, 0);
+	assert_ok(tree_verify(fixture->store, 1, &tree, &fixture->error));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -315,6 +397,8 @@ int main(void)
 		TEST(a_running_attach_does_not_notice_a_move),
 		TEST(a_segment_that_is_written_is_not_moved),
 		TEST(a_unit_that_is_not_where_the_index_says_is_not_offered),
+		TEST(a_bent_row_refuses_its_layer_alone),
+		TEST(a_bent_segment_refuses_the_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
