@@ -30,6 +30,9 @@ static int open_root(struct materialise *m, struct error *error)
 	if (lstat(m->options.directory, &stat) == 0)
 		return error_set(error, ERR_LOCAL,
 				 "`%s`: a symbolic link that leads nowhere", m->shown);
+	if (errno != ENOENT)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
+				       m->shown);
 	m->missing = true;
 	return 0;
 }

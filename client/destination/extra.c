@@ -50,12 +50,13 @@ static bool has_name(const struct names *names, const char *name)
 					   sizeof *names->items, compare_names);
 }
 
+/* What cannot be looked at may be one, and is no file to be removed. */
 static bool is_directory(int fd, const struct dirent *found)
 {
 	struct stat stat;
 	if (found->d_type != DT_UNKNOWN)
 		return found->d_type == DT_DIR;
-	return fstatat(fd, found->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(fd, found->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0 ||
 	       S_ISDIR(stat.st_mode);
 }
 
@@ -111,7 +112,7 @@ static int holds_excluded(const struct glob_set *exclude, struct buffer *path, i
 	size_t len = path->len;
 	struct dirent *found;
 	int holds = stream ? 0 : -1;
-	while (holds == 0 && (found = readdir(stream)) != NULL) {
+	while (holds == 0 && (errno = 0, found = readdir(stream)) != NULL) {
 		if (is_dots(found->d_name))
 			continue;
 		bool is_dir = is_directory(dirfd(stream), found);
@@ -124,7 +125,7 @@ static int holds_excluded(const struct glob_set *exclude, struct buffer *path, i
 					       found->d_name);
 		path->len = len;
 	}
-	return holds;
+	return holds == 0 && errno != 0 ? -1 : holds;
 }
 
 static int each_in(struct extras *extras, DIR *stream, bool in_view, struct error *error);
@@ -170,7 +171,7 @@ static int each_in(struct extras *extras, DIR *stream, bool in_view, struct erro
 	size_t len = extras->path.len;
 	struct dirent *found;
 	int err = 0;
-	while (!err && (found = readdir(stream)) != NULL) {
+	while (!err && (errno = 0, found = readdir(stream)) != NULL) {
 		const char *name = found->d_name;
 		if (is_dots(name) || (in_view && has_name(&extras->names, name)))
 			continue;
@@ -190,7 +191,7 @@ static int each_in(struct extras *extras, DIR *stream, bool in_view, struct erro
 		err = on_found(extras, &extra, error);
 		extras->path.len = len;
 	}
-	return err;
+	return !err && errno != 0 ? extra_error(extras, error) : err;
 }
 
 static int each_extra_in(struct extras *extras, uint32_t directory, struct error *error)

@@ -38,10 +38,11 @@ static int is_empty_directory(int parent_fd, const char *name)
 		return -1;
 	}
 	struct dirent *found;
+	errno = 0;
 	while ((found = readdir(directory)) != NULL)
 		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0)
 			return 0;
-	return 1;
+	return errno == 0 ? 1 : -1;
 }
 
 /* A directory lies where a file or a link belongs. */
@@ -206,11 +207,11 @@ static bool root_is_empty(struct materialise *m)
 		return false;
 	}
 	struct dirent *found;
-	while ((found = readdir(directory)) != NULL)
+	while ((errno = 0, found = readdir(directory)) != NULL)
 		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0 &&
 		    !stage_is_one(dirfd(directory), found->d_name))
 			return false;
-	return true;
+	return errno == 0;
 }
 
 int plan_directory(struct materialise *m, struct error *error)

@@ -88,10 +88,10 @@ static int remove_below(struct removal *removal, int directory_fd, int depth)
 		return -1;
 	}
 	struct dirent *found;
-	while ((found = readdir(directory)) != NULL)
+	while ((errno = 0, found = readdir(directory)) != NULL)
 		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0)
 			remove_one(removal, dirfd(directory), found, depth);
-	return 0;
+	return errno == 0 ? 0 : -1;
 }
 
 int remove_tree_contents(int directory_fd)

@@ -31,14 +31,16 @@ static int open_directory(int directory_fd, const char *name)
 		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Whether the name still stands for what fd holds. */
-static bool is_there(int directory_fd, const char *name, int fd)
+/* Whether the name still stands for what fd holds: 1, 0, -1 and errno. */
+static int is_there(int directory_fd, const char *name, int fd)
 {
 	struct stat by_fd;
 	struct stat by_name;
-	return fstat(fd, &by_fd) == 0 &&
-	       fstatat(directory_fd, name, &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev;
+	if (fstat(fd, &by_fd) != 0)
+		return -1;
+	if (fstatat(directory_fd, name, &by_name, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : -1;
+	return by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev;
 }
 
 /* 0; 1: try another name; -1: errno. Between mkdir and flock another attach may take this
@@ -57,8 +59,9 @@ static int try_make(struct stage *stage, int directory_fd, const char *prefix)
 		return errno == ENOENT ? 1 : -1;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
 		return 1;
-	if (!is_there(directory_fd, stage->name, fd))
-		return 1;
+	int there = is_there(directory_fd, stage->name, fd);
+	if (there <= 0)
+		return there < 0 ? -1 : 1;
 	stage->fd = take_fd(&fd);
 	return 0;
 }
