@@ -42,9 +42,10 @@ struct catalogue;
  * anything is answered. ERR_VERSION for a newer schema, ERR_DAMAGED, ERR_LOCAL. */
 int catalogue_open(const struct io *io, const char *directory,
 		   struct catalogue **ret_catalogue, struct error *error);
-/* A sentence where the catalogue is of an older schema and could not be brought to this
- * one, which the next open tries again; NULL where it is of this one. */
-const char *catalogue_not_upgraded(const struct catalogue *catalogue);
+/* A sentence where opening could not do all that it should, for want of room or because
+ * the catalogue is of an older schema and cannot be brought to this one; the next open
+ * tries again. NULL where there is nothing to say. */
+const char *catalogue_unfinished(const struct catalogue *catalogue);
 /* Opens one that exists and changes nothing, not even its log: what is changed in memory
  * is undone, and every change is refused. ERR_READ_ONLY, or as catalogue_refuse_changes()
  * says. Errors as above. */
@@ -52,7 +53,7 @@ int catalogue_open_to_read(const struct io *io, const char *directory,
 			   struct catalogue **ret_catalogue, struct error *error);
 /* Every change fails with this from now on. Before another thread knows the catalogue. */
 void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal);
-/* Checkpoints and closes. NULL is fine. */
+/* Checkpoints, where there is room for it, and closes. NULL is fine. */
 int catalogue_close(struct catalogue *catalogue, struct error *error);
 /* Whether a failed write has made it read-only. */
 bool catalogue_is_read_only(struct catalogue *catalogue);

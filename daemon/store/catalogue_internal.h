@@ -29,7 +29,7 @@ struct catalogue {
 	size_t cache_count;
 	bool syncs_commits;        /* as SQLite was told last */
 	bool has_unsynced;         /* a change was committed that no sync has followed */
-	struct error not_upgraded; /* why it is of an older schema; code 0: it is not */
+	struct error unfinished; /* what opening could not do; code 0: nothing */
 	bool frozen;               /* opened to read: the files stay as they are */
 	struct error refusal;      /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
@@ -61,7 +61,7 @@ int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
  * one that catalogue_upgrade() knows is taken. */
 int catalogue_check_schema(struct catalogue *catalogue, struct error *error);
 /* Brings an older schema to this one. Where that fails the catalogue goes on as it was,
- * and not_upgraded says why; an error only after a failed write or sync. */
+ * and unfinished says why; an error only after a failed write or sync. */
 int catalogue_upgrade(struct catalogue *catalogue, struct error *error);
 /* Asks SQLite for room for the sums of pages, in a database that is new or vacuumed. Not
  * to be followed by PRAGMA page_size, which takes it back. */

@@ -108,6 +108,17 @@ static int keep_log(struct catalogue *catalogue, struct error *error)
 	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
 }
 
+/* What found no room is done later: the log is synced, and what is in it is read from
+ * there. */
+static int put_off(struct catalogue *catalogue, int result, const struct error *error)
+{
+	if (result != ERR_NO_ROOM)
+		return result;
+	if (catalogue->unfinished.code == 0)
+		catalogue->unfinished = *error;
+	return 0;
+}
+
 static int open_database(struct catalogue *catalogue, struct error *error)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -130,7 +141,8 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 	if (result == 0)
 		result = catalogue_check_schema(catalogue, error);
 	if (result == 0 && !catalogue->frozen)
-		result = catalogue_checkpoint(catalogue, error);
+		result = put_off(catalogue, catalogue_checkpoint(catalogue, error),
+				 error);
 	if (result == 0 && !catalogue->frozen)
 		result = catalogue_upgrade(catalogue, error);
 	return result;
@@ -216,7 +228,7 @@ int catalogue_open(const struct io *io, const char *directory,
 	if (result == 0)
 		result = open_any(io, directory, false, &catalogue, error);
 	if (result == 0)
-		result = name_store(catalogue, error);
+		result = put_off(catalogue, name_store(catalogue, error), error);
 	if (result < 0)
 		return result;
 	open_stamp(catalogue, io, directory);
@@ -242,12 +254,14 @@ void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *r
 int catalogue_close(struct catalogue *catalogue, struct error *error)
 {
 	struct catalogue *closing AUTO(discard) = catalogue;
-	return closing && !closing->frozen ? catalogue_checkpoint(closing, error) : 0;
+	int result = closing && !closing->frozen ? catalogue_checkpoint(closing, error)
+						 : 0;
+	return result == ERR_NO_ROOM ? 0 : result;
 }
 
-const char *catalogue_not_upgraded(const struct catalogue *catalogue)
+const char *catalogue_unfinished(const struct catalogue *catalogue)
 {
-	return catalogue->not_upgraded.code ? catalogue->not_upgraded.text : NULL;
+	return catalogue->unfinished.code ? catalogue->unfinished.text : NULL;
 }
 
 bool catalogue_is_read_only(struct catalogue *catalogue)

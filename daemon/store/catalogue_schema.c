@@ -192,7 +192,7 @@ int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
 		*error = why;
 		return why.code;
 	}
-	(void)error_set(&catalogue->not_upgraded, why.code,
+	(void)error_set(&catalogue->unfinished, why.code,
 			"%s; the catalogue stays without checksums until the next start",
 			why.text);
 	return 0;

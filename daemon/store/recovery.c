@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include "daemon/store/stamp.h"
 #include "proto/base/bytes.h"
@@ -68,11 +67,13 @@ static int write_text(const struct store *store, const char *name, const char *t
 	int number = errno;
 	bool closed = io_close(io, fd) == 0;
 	errno = written ? errno : number;
-	if (!written || !closed ||
-	    io->rename(io->context, store->directory_fd, temporary, name) < 0 ||
-	    io->fsync(io->context, store->directory_fd) < 0)
-		return local_error(store, name, "written", error);
-	return 0;
+	if (written && closed &&
+	    io->rename(io->context, store->directory_fd, temporary, name) == 0 &&
+	    io->fsync(io->context, store->directory_fd) == 0)
+		return 0;
+	int err = local_error(store, name, "written", error);
+	(void)io->unlink(io->context, store->directory_fd, temporary);
+	return err;
 }
 
 /* ---- lock and format ---------------------------------------------------------- */
@@ -137,12 +138,15 @@ int recovery_lock(struct store *store, struct error *error)
 /* 1, 0 where there is none or an empty file, <0 an error. */
 static int has_catalogue(const struct store *store, struct error *error)
 {
-	struct stat status;
-	if (fstatat(store->directory_fd, "catalogue.db", &status, AT_SYMLINK_NOFOLLOW) ==
-	    0)
-		return status.st_size > 0;
-	return errno == ENOENT ? 0
-			       : local_error(store, "catalogue.db", "looked at", error);
+	const struct io *io = store->io;
+	int fd = io_open(io, store->directory_fd, "catalogue.db", O_RDONLY | O_NOFOLLOW,
+			 0);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	int64_t size = fd < 0 ? -1 : io->size(io->context, fd);
+	int err = size < 0 ? local_error(store, "catalogue.db", "looked at", error) : 0;
+	close_file(store, fd);
+	return err ? err : size > 0;
 }
 
 /* Whether a segment lies there, of whatever catalogue: 1, 0, <0 an error. */

@@ -9,7 +9,8 @@
 
 /* ---- what is vouched for -------------------------------------------------------- */
 
-/* A file that came back (from a backup, from a mount) is what it was. */
+/* A file that came back (from a backup, from a mount) is what it was, if it can be read.
+ */
 static enum segment_state state_of_file(struct store *store,
 					const struct segment_row *row)
 {
@@ -19,12 +20,14 @@ static enum segment_state state_of_file(struct store *store,
 	struct buffer index AUTO(buffer_fini) = {0};
 	struct segment_footer footer;
 	struct error ignored;
-	bool sealed = segment.fd >= 0 &&
-		      segment_reader_index(store->io, &segment, row->vouched, &footer,
-					   &index, &ignored) == 0;
-	if (segment.fd >= 0)
-		(void)io_close(store->io, segment.fd);
-	return sealed ? SEGMENT_SEALED : SEGMENT_OPEN;
+	if (segment.fd < 0)
+		return SEGMENT_DAMAGED;
+	int err = segment_reader_index(store->io, &segment, row->vouched, &footer, &index,
+				       &ignored);
+	(void)io_close(store->io, segment.fd);
+	if (err == ERR_LOCAL)
+		return SEGMENT_DAMAGED;
+	return err ? SEGMENT_OPEN : SEGMENT_SEALED;
 }
 
 static void note_damage(const struct store *store, const struct segment_row *row,
@@ -59,7 +62,9 @@ static int compare(struct store *store, struct segment_row *row, int64_t len,
 	row->state = state;
 	if (store->frozen)
 		return 0;
-	return catalogue_update_segment(store->catalogue, row, error);
+	int err = catalogue_update_segment(store->catalogue, row, error);
+	/* The next start comes to the same. */
+	return err == ERR_NO_ROOM ? 0 : err;
 }
 
 static int compare_all(struct store *store, const struct survey *survey,

@@ -48,7 +48,7 @@ static bool sync_name(const struct store *store, int directory_fd)
 	int parent = io_open(store->io, directory_fd, "..", O_RDONLY | O_DIRECTORY, 0);
 	/* A parent that may not be read was not made by us. */
 	if (parent < 0)
-		return true;
+		return errno == EACCES;
 	bool synced = store->io->fsync(store->io->context, parent) == 0;
 	(void)io_close(store->io, parent);
 	return synced;
@@ -119,6 +119,9 @@ static int open_index(struct store *store, struct error *error)
 	if (!err)
 		err = unit_index_open(store->io, store->directory, clean, &store->units,
 				      &empty, error);
+	char fault[ERROR_TEXT_SIZE];
+	if (!err && unit_index_is_broken(store->units, fault, sizeof fault))
+		store_note(store, "%s; nothing is reused until the next start", fault);
 	if (err || !empty)
 		return err;
 	size_t count;
@@ -149,13 +152,31 @@ static int look(struct store *store, struct survey *survey, struct error *error)
 	return 0;
 }
 
+/* Where there is no room even for writing the log over itself it is only read, until the
+ * next start. */
+static int stay_frozen(struct store *store, struct error *error)
+{
+	(void)error_set(&store->refusal, ERR_NO_ROOM,
+			"%s; nothing is changed until batond is started with room on the "
+			"disk",
+			error->text);
+	int err = catalogue_open_to_read(store->io, store->directory, &store->catalogue,
+					 error);
+	if (!err)
+		catalogue_refuse_changes(store->catalogue, &store->refusal);
+	return err;
+}
+
 static int thaw(struct store *store, struct error *error)
 {
-	store->frozen = false;
 	int err = catalogue_close(take_ptr(&store->catalogue), error);
-	if (err)
-		return err;
-	return catalogue_open(store->io, store->directory, &store->catalogue, error);
+	if (!err)
+		err = catalogue_open(store->io, store->directory, &store->catalogue,
+				     error);
+	if (err == ERR_NO_ROOM)
+		return stay_frozen(store, error);
+	store->frozen = false;
+	return err;
 }
 
 /* Nothing of the catalogue is changed before it is known to be whole. One that was not
@@ -190,9 +211,9 @@ static int open_parts(struct store *store, struct error *error)
 		err = open_catalogue(store, &survey, error);
 	if (err)
 		return err;
-	const char *not_upgraded = catalogue_not_upgraded(store->catalogue);
-	if (not_upgraded)
-		store_note(store, "%s", not_upgraded);
+	const char *unfinished = catalogue_unfinished(store->catalogue);
+	if (unfinished)
+		store_note(store, "%s", unfinished);
 	store->segments = segment_table_new(store->io, store->segments_fd);
 	err = recovery_segments(store, &survey, error);
 	/* It serves reuse only, and is not looked at where nothing can be added. */
@@ -216,6 +237,15 @@ static void close_fd(const struct store *store, int fd)
 		(void)io_close(store->io, fd);
 }
 
+/* Without room for it the index is rebuilt at the next start: nothing is lost. */
+static int put_clean_mark(struct store *store, struct error *error)
+{
+	int err = recovery_put_clean_mark(store, error);
+	if (err == ERR_NO_ROOM)
+		store_note(store, "%s; the unit index will be rebuilt", error->text);
+	return err == ERR_NO_ROOM ? 0 : err;
+}
+
 /* Closes index, segments, catalogue, in that order, with the clean mark between where all
  * went well. */
 static int close_parts(struct store *store, bool mark, struct error *error)
@@ -230,7 +260,7 @@ static int close_parts(struct store *store, bool mark, struct error *error)
 	if (segment_table_free(store->segments) != 0)
 		sound = false;
 	if (mark && sound && indexed && !closed)
-		keep_first(&err, error, recovery_put_clean_mark(store, &other), &other);
+		keep_first(&err, error, put_clean_mark(store, &other), &other);
 	if (store->catalogue)
 		keep_first(&err, error, catalogue_close(store->catalogue, &other),
 			   &other);

@@ -152,11 +152,10 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 		close_connection(database);
 		remove_file(database);
 	}
+	/* A full disk, say: what is derived is no reason not to start. */
 	if (!kept && !open_connection(database))
-		return error_set(error, ERR_LOCAL,
-				 "unit index: `%s` cannot be opened: %s", DATABASE_NAME,
-				 sqlite3_errmsg(database->connection));
-	*ret_empty = !kept;
+		break_with(database, "`" DATABASE_NAME "` cannot be opened");
+	*ret_empty = !kept && !database->fault[0];
 	*ret_database = take_ptr(&database);
 	return 0;
 }

@@ -20,7 +20,8 @@
 struct unit_database;
 
 /* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing
- * was kept. ERR_LOCAL. */
+ * was kept, and it can be filled. A file that cannot be opened is out of use from the
+ * start, which is no error (unit_database_fault). ERR_LOCAL for the directory. */
 int unit_database_open(const struct io *io, const char *directory, bool trusted,
 		       struct unit_database **ret_database, bool *ret_empty,
 		       struct error *error);

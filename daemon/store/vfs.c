@@ -225,7 +225,8 @@ static int name_access(sqlite3_vfs *base, const char *name, int flags, int *ret_
 	int mode = flags == SQLITE_ACCESS_READWRITE ? O_RDWR : O_RDONLY;
 	int fd = io_open(vfs->io, vfs->dir_fd, name, mode | O_NOFOLLOW, 0);
 	if (fd < 0)
-		return errno == ENOENT || flags != SQLITE_ACCESS_EXISTS
+		return errno == ENOENT ||
+				       (errno == EACCES && flags != SQLITE_ACCESS_EXISTS)
 			       ? SQLITE_OK
 			       : SQLITE_IOERR_ACCESS;
 	int64_t size = vfs->io->size(vfs->io->context, fd);

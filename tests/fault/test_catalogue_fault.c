@@ -240,7 +240,7 @@ static bool upgrade_and_fail(struct injection injection)
 		      injection.error_number);
 	story.io = io_fault_table(fault);
 	if (story_open(&story) == 0 && injection.error_number == ENOSPC)
-		assert_true(catalogue_not_upgraded(story.catalogue) ||
+		assert_true(catalogue_unfinished(story.catalogue) ||
 			    !io_fault_has_failed(fault));
 	story_end(&story);
 	bool failed = io_fault_has_failed(fault);

@@ -229,16 +229,44 @@ class AFullStore(Scenario):
         subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
         self.baton("persist", "--root", root, ".", job="b")
 
+    def fill(self, place):
+        filler = place / "filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        return filler
+
+    def test_a_daemon_that_is_started_on_a_full_disk_serves_what_it_holds(self):
+        place = self.folder / "daemon" / "data"
+        place.mkdir(parents=True)
+        mount(self, place, "size=4m,mode=700")
+        for number in range(5):
+            self.persist(f"a{number}", {"a": f"fits {number}"}, workflow=f"w{number}")
+        for stop in (self.daemon.kill, self.daemon.stop, self.daemon.stop):
+            stop()
+            for derived in ("units.db", "stamp"):  # is to be made anew
+                (place / derived).unlink(missing_ok=True)
+            filler = self.fill(place)
+            self.daemon.start()
+            for number in range(5):
+                into = self.attach(None, workflow=f"w{number}")[1]
+                self.assertEqual(contents(into), {"a": f"fits {number}"})
+            root = self.tree({"big": random_bytes(5_000_000)})
+            self.refused("persist", "--root", root, ".", job="b", status=8,
+                         says="the daemon at ")
+            self.assertEqual(self.daemon.stop(), 0)
+            status, out, err = self.daemon.check("--read-data")
+            self.assertEqual((status, err), (0, ""), out)
+            self.daemon.start()
+            filler.unlink()
+            self.persist("b", {"b": "with room again"}, workflow=f"after {stop.__name__}")
 
     def test_a_full_disk_under_the_store_fails_an_attach_that_teaches(self):
         place = self.folder / "daemon" / "data"
         place.mkdir(parents=True)
         mount(self, place, "size=4m,mode=700")
         self.persist("a", {"a": "fits"})
-        filler = place / "filler"
-        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
+        filler = self.fill(place)
         into = self.missing()
         self.refused("attach", into, job="b", status=8,
                      says=(f"the daemon at {self.daemon.url}: `{place}/", "no room"))

@@ -282,7 +282,7 @@ static void an_older_catalogue_gets_sums(void **state)
 	assert_false(page_has_sums(aged));
 	struct catalogue_fixture fixture = {.directory = rot.directory};
 	fixture_open(&fixture);
-	assert_null(catalogue_not_upgraded(fixture.catalogue));
+	assert_null(catalogue_unfinished(fixture.catalogue));
 	struct buffer shown AUTO(buffer_fini) = {0};
 	assert_int_equal(show_all(fixture.catalogue, &shown, &fixture.error), 0);
 	assert_int_equal(shown.len, rot.shown.len);

@@ -3,7 +3,7 @@
  * bent or cut, or an older one was put back. Either all that was acknowledged is there,
  * or the store says that it has forgotten, and changes nothing (rule L14).
  */
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,114 +13,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "daemon/store/stamp.h"
 #include "daemon/store/store_state.h"
-#include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"
-#include "tests/harness/store_tree.h"
 
-#define PERSISTS 6u
 #define FLIPS 60u
-/* Every persist fills a segment of its own but for a few bytes: several are sealed. */
-#define SEGMENT_LEN 9000u
 
-/* The store that all tests damage copies of: killed behind its last persist. */
-struct killed {
-	char *directory; /* owned */
-	char *earlier;   /* owned; a copy of it, behind half of its persists */
-	char *other;     /* owned; another store, with as many */
-	struct tree trees[PERSISTS];
-	int64_t layers[PERSISTS];
-};
+#define assert_ok(expression)                                                            \
+	do {                                                                             \
+		int err_ = (expression);                                                 \
+		if (err_)                                                                \
+			fail_msg("%s: %s", #expression, error.text);                     \
+	} while (0)
 
-/* ---- directories ------------------------------------------------------------------ */
-
-static const char *const folders[] = {"", "/segments"};
-
-static char *path_of(const char *directory, const char *folder, const char *name)
+static int setup(void **state)
 {
-	char *path = NULL;
-	claim(asprintf(&path, "%s%s/%s", directory, folder, name) > 0);
-	return path;
+	*state = killed_new();
+	return 0;
 }
 
-static struct buffer read_file(const char *directory, const char *folder,
-			       const char *name)
+static int teardown(void **state)
 {
-	char *path AUTO_FREE = path_of(directory, folder, name);
-	int fd AUTO_FD = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	assert_true(fd >= 0 && fstat(fd, &status) == 0);
-	struct buffer bytes = {0};
-	buffer_reserve(&bytes, (size_t)status.st_size + 1);
-	assert_int_equal(read(fd, bytes.at, (size_t)status.st_size), status.st_size);
-	bytes.len = (size_t)status.st_size;
-	return bytes;
-}
-
-static void write_file(const char *directory, const char *folder, const char *name,
-		       const struct buffer *bytes)
-{
-	char *path AUTO_FREE = path_of(directory, folder, name);
-	int fd AUTO_FD = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes->at, bytes->len), bytes->len);
+	killed_free(*state);
+	return 0;
 }
 
 static void remove_file(const char *directory, const char *name)
 {
-	char *path AUTO_FREE = path_of(directory, "", name);
+	char *path AUTO_FREE = killed_path(directory, "", name);
 	assert_int_equal(unlink(path), 0);
-}
-
-typedef void on_file(const char *directory, const char *folder, const char *name,
-		     void *context);
-
-static int name_of_file(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.' && entry->d_type == DT_REG;
-}
-
-static void for_each_file(const char *directory, on_file *call, void *context)
-{
-	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-		char *path AUTO_FREE = path_of(directory, folders[i], "");
-		struct dirent **entries = NULL;
-		int count = scandir(path, &entries, name_of_file, alphasort);
-		for (int n = 0; n < count; n++) {
-			call(directory, folders[i], entries[n]->d_name, context);
-			free(entries[n]);
-		}
-		free(entries);
-	}
-}
-
-static void copy_file(const char *directory, const char *folder, const char *name,
-		      void *context)
-{
-	struct buffer bytes AUTO(buffer_fini) = read_file(directory, folder, name);
-	write_file(context, folder, name, &bytes);
-}
-
-static char *new_directory(void)
-{
-	char *directory = scratch_new();
-	char *segments AUTO_FREE = path_of(directory, "", "segments");
-	assert_int_equal(mkdir(segments, 0700), 0);
-	return directory;
-}
-
-static char *copy_of(const char *directory)
-{
-	char *copy = new_directory();
-	for_each_file(directory, copy_file, copy);
-	return copy;
 }
 
 /* Names, times, bytes: two looks are equal if nothing was changed in between. The lock is
@@ -129,12 +56,12 @@ static void look_at_file(const char *directory, const char *folder, const char *
 			 void *context)
 {
 	struct buffer *seen = context;
-	char *path AUTO_FREE = path_of(directory, folder, name);
+	char *path AUTO_FREE = killed_path(directory, folder, name);
 	struct stat status;
 	assert_int_equal(stat(path, &status), 0);
 	buffer_put(seen, path, strlen(path));
 	buffer_put(seen, &status.st_mtim, sizeof status.st_mtim);
-	struct buffer bytes AUTO(buffer_fini) = read_file(directory, folder, name);
+	struct buffer bytes AUTO(buffer_fini) = killed_read(directory, folder, name);
 	buffer_put_u64(seen, bytes.len);
 	buffer_put(seen, bytes.at, bytes.len);
 }
@@ -146,10 +73,10 @@ static void look_at_all_but_lock(const char *directory, const char *folder,
 		look_at_file(directory, folder, name, context);
 }
 
-static struct buffer look_at(const char *directory, on_file *call)
+static struct buffer look_at(const char *directory, killed_on_file *call)
 {
 	struct buffer seen = {0};
-	for_each_file(directory, call, &seen);
+	killed_each_file(directory, call, &seen);
 	return seen;
 }
 
@@ -160,91 +87,6 @@ static void assert_same(const struct buffer *before, const struct buffer *after,
 		fail_msg("%s: something was changed", what);
 }
 
-/* ---- a store that is killed ---------------------------------------------------------
- */
-
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, error.text);                     \
-	} while (0)
-
-static void persist(struct store *store, struct killed *killed, uint32_t number)
-{
-	struct error error;
-	struct layer_record record;
-	char workflow[16];
-	(void)snprintf(workflow, sizeof workflow, "w%u", number);
-	struct tree_persist input = {.who = {.workflow = workflow, .job = "build"},
-				     .key = number + 1,
-				     .tree = &killed->trees[number]};
-	assert_ok(tree_persist(store, &input, &record, NULL, &error));
-	killed->layers[number] = record.id;
-}
-
-/* The process ends in the middle of everything, as by kill -9. */
-static void persist_and_die(struct killed *killed, const char *directory, char *halfway,
-			    int report)
-{
-	struct store_options options = {.directory = directory,
-					.segment_len = SEGMENT_LEN};
-	struct store *store;
-	struct error error;
-	assert_ok(store_open(&options, &store, &error));
-	for (uint32_t i = 0; i < PERSISTS; i++) {
-		if (i == PERSISTS / 2)
-			for_each_file(directory, copy_file, halfway);
-		persist(store, killed, i);
-	}
-	(void)!write(report, killed->layers, sizeof killed->layers);
-	_exit(0);
-}
-
-static void run_and_kill(struct killed *killed, const char *directory, char *halfway)
-{
-	int pipes[2];
-	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0)
-		persist_and_die(killed, directory, halfway, pipes[1]);
-	(void)close(pipes[1]);
-	assert_int_equal(read(pipes[0], killed->layers, sizeof killed->layers),
-			 sizeof killed->layers);
-	(void)close(pipes[0]);
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-}
-
-static int setup(void **state)
-{
-	struct killed *killed = must_calloc(1, sizeof *killed);
-	for (uint32_t i = 0; i < PERSISTS; i++)
-		killed->trees[i] = tree_new(20, 1000 * i, 400);
-	killed->directory = scratch_new();
-	killed->earlier = new_directory();
-	killed->other = scratch_new();
-	char *halfway AUTO(scratch_fini) = new_directory();
-	run_and_kill(killed, killed->other, halfway);
-	run_and_kill(killed, killed->directory, killed->earlier);
-	*state = killed;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct killed *killed = *state;
-	for (uint32_t i = 0; i < PERSISTS; i++)
-		tree_fini(&killed->trees[i]);
-	scratch_free(killed->directory);
-	scratch_free(killed->earlier);
-	scratch_free(killed->other);
-	free(killed);
-	return 0;
-}
-
 /* ---- what may become of it ----------------------------------------------------------
  */
 
@@ -252,7 +94,7 @@ static void assert_all_there(const struct killed *killed, struct store *store,
 			     const char *what)
 {
 	struct error error;
-	for (uint32_t i = 0; i < PERSISTS; i++)
+	for (uint32_t i = 0; i < KILLED_PERSISTS; i++)
 		if (tree_verify(store, killed->layers[i], &killed->trees[i], &error))
 			fail_msg("%s: layer %u: %s", what, i, error.text);
 }
@@ -281,7 +123,7 @@ static uint32_t count_whole(const struct killed *killed, struct store *store)
 	size_t count;
 	assert_ok(catalogue_layer_ids(store_catalogue(store), &ids, &count, &error));
 	uint32_t whole = 0;
-	for (uint32_t i = 0; i < PERSISTS; i++)
+	for (uint32_t i = 0; i < KILLED_PERSISTS; i++)
 		if (tree_verify(store, killed->layers[i], &killed->trees[i], &error) == 0)
 			whole++;
 	assert_int_equal(whole, count);
@@ -308,7 +150,7 @@ static enum verdict judge(const struct killed *killed, const char *directory,
 	assert_same(&untouched, &checked, what);
 
 	struct store_options options = {.directory = directory,
-					.segment_len = SEGMENT_LEN};
+					.segment_len = KILLED_SEGMENT_LEN};
 	struct buffer before AUTO(buffer_fini) = look_at(directory, look_at_all_but_lock);
 	int opened = store_open(&options, &store, &error);
 	assert_int_equal(opened, looked);
@@ -333,13 +175,119 @@ static enum verdict judge(const struct killed *killed, const char *directory,
 	return verdict;
 }
 
+/* ---- who looks changes nothing
+ * --------------------------------------------------------- */
+
+/* Each call that could change something fails the test: times and directories too. */
+static int reading_open(void *context, int dir_fd, const char *path, int flags,
+			mode_t mode)
+{
+	assert_int_equal(flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND), O_RDONLY);
+	return io_system.open(context, dir_fd, path, flags, mode);
+}
+
+static const struct io *reading_only(void)
+{
+	static struct io table;
+	table = (struct io){
+		.open = reading_open,
+		.close = io_system.close,
+		.pread = io_system.pread,
+		.size = io_system.size,
+	};
+	return &table;
+}
+
+static uint64_t check_reading_only(const char *directory)
+{
+	struct error error;
+	struct store *store;
+	struct store_options options = {
+		.directory = directory, .io = reading_only(), .reads_only = true};
+	uint64_t damaged = 0;
+	assert_ok(store_open(&options, &store, &error));
+	assert_ok(tree_check(store, &damaged, NULL, 0, &error));
+	assert_ok(store_close(store, &error));
+	return damaged;
+}
+
+static void check_calls_nothing_that_changes(void **state)
+{
+	const struct killed *killed = *state;
+	char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
+	char *segments AUTO_FREE = killed_path(copy, "", "segments");
+	assert_int_equal(chmod(segments, 0500) | chmod(copy, 0500), 0);
+	assert_int_equal(check_reading_only(copy), 0);
+	assert_int_equal(chmod(copy, 0700), 0);
+	remove_file(copy, "lock");
+	assert_int_equal(check_reading_only(copy), 0);
+	remove_file(copy, "catalogue.db-wal");
+	assert_int_equal(check_reading_only(copy), 1);
+	assert_int_equal(chmod(segments, 0700), 0);
+}
+
+/* ---- what cannot be looked at is not missing
+ * --------------------------------------------- */
+
+static int failing_errno;
+static bool fails_open; /* else the question for its size */
+static int catalogue_fd = -1;
+
+static int failing_open(void *context, int dir_fd, const char *path, int flags,
+			mode_t mode)
+{
+	bool is_catalogue = strcmp(path, "catalogue.db") == 0;
+	if (is_catalogue && fails_open) {
+		errno = failing_errno;
+		return -1;
+	}
+	int fd = io_system.open(context, dir_fd, path, flags, mode);
+	if (is_catalogue)
+		catalogue_fd = fd;
+	return fd;
+}
+
+static int64_t failing_size(void *context, int fd)
+{
+	if (fd != catalogue_fd || fails_open)
+		return io_system.size(context, fd);
+	errno = failing_errno;
+	return -1;
+}
+
+static void a_catalogue_that_cannot_be_looked_at_is_not_missing(void **state)
+{
+	const struct killed *killed = *state;
+	static const int numbers[] = {EIO, EACCES, EMFILE, ELOOP, ENOENT};
+	struct io io = io_system;
+	io.open = failing_open;
+	io.size = failing_size;
+	for (size_t i = 0; i < 2 * sizeof numbers / sizeof *numbers; i++) {
+		failing_errno = numbers[i / 2];
+		fails_open = i % 2;
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
+		struct buffer before AUTO(buffer_fini) =
+			look_at(copy, look_at_all_but_lock);
+		struct store_options options = {.directory = copy, .io = &io};
+		struct store *store;
+		struct error error;
+		bool missing = fails_open && failing_errno == ENOENT;
+		assert_int_equal(store_open(&options, &store, &error),
+				 missing ? ERR_DAMAGED : ERR_LOCAL);
+		assert_int_equal(strstr(error.text, "missing") != NULL, missing);
+		struct buffer after AUTO(buffer_fini) =
+			look_at(copy, look_at_all_but_lock);
+		assert_same(&before, &after, "not looked at");
+	}
+}
+
 /* ---- damage to the log ----------------------------------------------------------------
  */
 
 static void the_store_that_was_killed_is_whole(void **state)
 {
 	const struct killed *killed = *state;
-	char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+	char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 	assert_int_equal(judge(killed, copy, "as it was"), WHOLE);
 	assert_int_equal(judge(killed, copy, "once more"), WHOLE);
 }
@@ -349,7 +297,7 @@ static void a_flipped_bit_of_the_log_is_damage(void **state)
 {
 	const struct killed *killed = *state;
 	struct buffer log AUTO(buffer_fini) =
-		read_file(killed->directory, "", "catalogue.db-wal");
+		killed_read(killed->directory, "", "catalogue.db-wal");
 	size_t frames = (log.len - 32) / (24 + 4096);
 	assert_true(frames > FLIPS / 3);
 	for (size_t i = 0; i < FLIPS; i++) {
@@ -358,9 +306,9 @@ static void a_flipped_bit_of_the_log_is_damage(void **state)
 		size_t at = places[i % 3];
 		char what[64];
 		(void)snprintf(what, sizeof what, "bit of byte %zu", at);
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		log.at[at] ^= (uint8_t)(1u << i % 8);
-		write_file(copy, "", "catalogue.db-wal", &log);
+		killed_write(copy, "", "catalogue.db-wal", &log);
 		log.at[at] ^= (uint8_t)(1u << i % 8);
 		assert_int_equal(judge(killed, copy, what), FORGETFUL);
 	}
@@ -370,17 +318,17 @@ static void a_log_that_is_cut_short_is_damage(void **state)
 {
 	const struct killed *killed = *state;
 	struct buffer log AUTO(buffer_fini) =
-		read_file(killed->directory, "", "catalogue.db-wal");
+		killed_read(killed->directory, "", "catalogue.db-wal");
 	size_t whole = log.len;
 	for (size_t i = 1; i <= 20; i++) {
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		log.len = whole - 1 - (whole - 1) * (i - 1) / 20;
 		char what[64];
 		(void)snprintf(what, sizeof what, "a log of %zu bytes", log.len);
-		write_file(copy, "", "catalogue.db-wal", &log);
+		killed_write(copy, "", "catalogue.db-wal", &log);
 		assert_int_equal(judge(killed, copy, what), FORGETFUL);
 	}
-	char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+	char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 	remove_file(copy, "catalogue.db-wal");
 	assert_int_equal(judge(killed, copy, "no log"), FORGETFUL);
 }
@@ -390,13 +338,13 @@ static void an_older_catalogue_is_damage(void **state)
 {
 	const struct killed *killed = *state;
 	for (int stamps = 0; stamps < 3; stamps++) {
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
-		copy_file(killed->earlier, "", "catalogue.db", copy);
-		copy_file(killed->earlier, "", "catalogue.db-wal", copy);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
+		killed_copy_file(killed->earlier, "", "catalogue.db", copy);
+		killed_copy_file(killed->earlier, "", "catalogue.db-wal", copy);
 		if (stamps == 0)
 			remove_file(copy, STAMP_NAME);
 		if (stamps == 1)
-			copy_file(killed->earlier, "", STAMP_NAME, copy);
+			killed_copy_file(killed->earlier, "", STAMP_NAME, copy);
 		assert_int_equal(judge(killed, copy, "older"), FORGETFUL);
 	}
 }
@@ -405,9 +353,9 @@ static void the_catalogue_of_another_store_is_damage(void **state)
 {
 	const struct killed *killed = *state;
 	for (int stamped = 0; stamped < 2; stamped++) {
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
-		copy_file(killed->other, "", "catalogue.db", copy);
-		copy_file(killed->other, "", "catalogue.db-wal", copy);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
+		killed_copy_file(killed->other, "", "catalogue.db", copy);
+		killed_copy_file(killed->other, "", "catalogue.db-wal", copy);
 		if (!stamped)
 			remove_file(copy, STAMP_NAME);
 		struct error error;
@@ -427,29 +375,29 @@ static void a_stamp_that_is_gone_bent_or_older_is_no_damage(void **state)
 {
 	const struct killed *killed = *state;
 	struct buffer stamp AUTO(buffer_fini) =
-		read_file(killed->directory, "", STAMP_NAME);
+		killed_read(killed->directory, "", STAMP_NAME);
 	assert_int_equal(stamp.len, STAMP_SLOT_DISTANCE + STAMP_SLOT_LEN);
 	for (size_t i = 0; i < 2 * STAMP_SLOT_LEN; i++) {
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		size_t at = i % STAMP_SLOT_LEN +
 			    (i < STAMP_SLOT_LEN ? 0 : STAMP_SLOT_DISTANCE);
 		stamp.at[at] ^= (uint8_t)(1u << i % 8);
-		write_file(copy, "", STAMP_NAME, &stamp);
+		killed_write(copy, "", STAMP_NAME, &stamp);
 		stamp.at[at] ^= (uint8_t)(1u << i % 8);
 		assert_int_equal(judge(killed, copy, "a bent stamp"), WHOLE);
 	}
 	for (size_t len = 0; len < stamp.len; len += stamp.len / 7) {
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		struct buffer cut = stamp;
 		cut.len = len;
-		write_file(copy, "", STAMP_NAME, &cut);
+		killed_write(copy, "", STAMP_NAME, &cut);
 		assert_int_equal(judge(killed, copy, "a stamp cut short"), WHOLE);
 	}
-	char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+	char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 	remove_file(copy, STAMP_NAME);
 	assert_int_equal(judge(killed, copy, "no stamp"), WHOLE);
 	/* It is there again, and does its work. */
-	struct buffer again AUTO(buffer_fini) = read_file(copy, "", STAMP_NAME);
+	struct buffer again AUTO(buffer_fini) = killed_read(copy, "", STAMP_NAME);
 	assert_true(again.len > STAMP_SLOT_DISTANCE);
 }
 
@@ -474,22 +422,22 @@ static void a_torn_tail_is_no_damage(void **state)
 	struct segment_row *rows AUTO_FREE = rows_of(killed->directory, &count);
 	assert_true(count > 1);
 	struct buffer tail AUTO(buffer_fini) =
-		read_file(killed->directory, "/segments", rows[0].location);
+		killed_read(killed->directory, "/segments", rows[0].location);
 	for (size_t i = 0; i <= 40; i++) {
 		size_t len = 64 + (rows[0].vouched - 64) * i / 40;
-		char *copy AUTO(scratch_fini) = copy_of(killed->directory);
+		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		struct buffer longer AUTO(buffer_fini) =
-			read_file(copy, "/segments", rows[1].location);
+			killed_read(copy, "/segments", rows[1].location);
 		buffer_put(&longer, tail.at + 64, len - 64);
-		write_file(copy, "/segments", rows[1].location, &longer);
+		killed_write(copy, "/segments", rows[1].location, &longer);
 		struct buffer unknown = {.at = tail.at, .len = len};
-		write_file(copy, "/segments", "00112233445566778899aabbccddeeff.seg",
-			   &unknown);
+		killed_write(copy, "/segments", "00112233445566778899aabbccddeeff.seg",
+			     &unknown);
 		char what[64];
 		(void)snprintf(what, sizeof what, "a tail of %zu bytes", len);
 		assert_int_equal(judge(killed, copy, what), WHOLE);
 		struct buffer cut AUTO(buffer_fini) =
-			read_file(copy, "/segments", rows[1].location);
+			killed_read(copy, "/segments", rows[1].location);
 		assert_true(cut.len < longer.len || len == 64);
 	}
 }
@@ -498,6 +446,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_store_that_was_killed_is_whole),
+		cmocka_unit_test(check_calls_nothing_that_changes),
+		cmocka_unit_test(a_catalogue_that_cannot_be_looked_at_is_not_missing),
 		cmocka_unit_test(a_flipped_bit_of_the_log_is_damage),
 		cmocka_unit_test(a_log_that_is_cut_short_is_damage),
 		cmocka_unit_test(an_older_catalogue_is_damage),
