@@ -7,6 +7,16 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
+int upload_open(struct worker *worker, uint32_t entry, unsigned attempt,
+		struct error *error)
+{
+	int rc = source_open(worker, entry, attempt, error);
+	if (rc != SOURCE_VANISHED)
+		return rc;
+	upload_leave_out(worker->upload, entry, "vanished before it was read");
+	return 0;
+}
+
 bool upload_holds(const struct worker *worker)
 {
 	return worker->source.fd >= 0 || worker->next < worker->end;
@@ -86,10 +96,8 @@ static void accept(struct worker *worker, bool is_prefix)
  */
 static int accept_prefix(struct worker *worker, struct error *error)
 {
-	struct source *source = &worker->source;
-	struct entry *entry = tree_entry(worker->upload->tree, source->entry);
-	entry_set_units(entry, source->units, source->unit_count);
-	int rc = source_matches(worker, error);
+	const struct source *source = &worker->source;
+	int rc = source_matches(worker, source->units, source->unit_count, error);
 	if (rc > 0)
 		accept(worker, true);
 	if (rc != 0)
@@ -112,7 +120,7 @@ static int read_again(struct worker *worker, bool was_whole, struct error *error
 	if (attempt < UPLOAD_READ_AGAIN) {
 		uint64_t shown = source->shown;
 		source_close(source);
-		int rc = source_open(worker, entry, attempt + 1, error);
+		int rc = upload_open(worker, entry, attempt + 1, error);
 		source->shown = shown;
 		return rc;
 	}
@@ -219,12 +227,12 @@ static int open_next(struct worker *worker, struct batch *batch, struct error *e
 		worker->next++;
 		if (!is_file || recalled == RECALLED)
 			continue;
-		int rc = source_open(worker, number, 0, error);
+		int rc = upload_open(worker, number, 0, error);
 		if (rc < 0)
 			return rc;
 	}
 	if (worker->source.fd < 0 && take_revisit(worker->upload, &again))
-		return source_open(worker, again.entry, again.attempt, error);
+		return upload_open(worker, again.entry, again.attempt, error);
 	return 0;
 }
 

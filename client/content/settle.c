@@ -71,29 +71,23 @@ static void visit_again(struct upload *upload, const struct revisit *revisit)
 	(void)pthread_mutex_unlock(&upload->lock);
 }
 
-/* Its metadata as first read is put back: opening notes what is there now. Where the
- * change time still proves nothing, the stat record does not get it. */
+/* Where the change time still proves nothing, the stat record does not get it. */
 static int look_again(struct worker *worker, const struct revisit *revisit,
 		      struct error *error)
 {
 	struct upload *upload = worker->upload;
-	struct entry *entry = tree_entry(upload->tree, revisit->entry);
-	struct entry before = *entry;
+	const struct entry *entry = tree_entry(upload->tree, revisit->entry);
 	int rc = wait_for_clock(upload, &revisit->state.stamp, error);
 	if (rc == 0)
-		rc = source_open(worker, revisit->entry, revisit->attempt, error);
+		rc = upload_open(worker, revisit->entry, revisit->attempt, error);
 	if (rc < 0 || worker->source.fd < 0)
 		return rc;
 	bool same = source_state_equal(&worker->source.state, &revisit->state);
-	entry->mode = before.mode;
-	entry->seconds = before.seconds;
-	entry->nanoseconds = before.nanoseconds;
-	entry->size = before.size;
-	entry->inode = before.inode;
-	entry->changed_ns = before.changed_ns;
 	bool may_grow = upload->request->if_changed == IF_CHANGED_PREFIX &&
 			revisit->attempt == UPLOAD_READ_AGAIN;
-	int matches = same || may_grow ? source_matches(worker, error) : 0;
+	int matches = same || may_grow ? source_matches(worker, entry_units(entry),
+							entry->unit_count, error)
+				       : 0;
 	if (same && matches > 0 && !worker->source.racy)
 		source_trust(upload, &worker->source);
 	source_close(&worker->source);
@@ -156,10 +150,8 @@ static int settle_file(struct worker *worker, uint32_t number, bool *sent,
 		uint32_t unit = entry_units(entry)[i];
 		if (units_is_new(upload->units, unit) && !sent[unit]) {
 			sent[unit] = true;
-			struct entry before = *entry;
 			if (worker->source.fd < 0)
 				rc = source_open(worker, number, 0, error);
-			*tree_entry(upload->tree, number) = before;
 			if (rc == 0)
 				rc = send_again(worker, unit, offset, error);
 		}

@@ -72,7 +72,7 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 		struct error *error)
 {
 	struct upload *upload = worker->upload;
-	struct entry *entry = tree_entry(upload->tree, number);
+	const struct entry *entry = tree_entry(upload->tree, number);
 	char name[COMPONENT_LEN_MAX + 1];
 	memcpy(name, entry->name, entry->name_len);
 	name[entry->name_len] = '\0';
@@ -84,10 +84,8 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 	struct stat status;
 	bool may_vanish = upload->request->if_changed == IF_CHANGED_SKIP &&
 			  !worker->settles;
-	if (fd < 0 && errno == ENOENT && may_vanish) {
-		upload_leave_out(upload, number, "vanished before it was read");
-		return 0;
-	}
+	if (fd < 0 && errno == ENOENT && may_vanish)
+		return SOURCE_VANISHED;
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(upload, number, errno, error);
 	if (!S_ISREG(status.st_mode))
@@ -95,17 +93,11 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 	if (status.st_size > SIZE_MAX_CUT)
 		return source_too_large(upload, number, error);
 	struct source_state state = state_of(&status);
-	entry->mode = status.st_mode & 0777;
-	entry->seconds = status.st_mtim.tv_sec;
-	entry->nanoseconds = (uint32_t)status.st_mtim.tv_nsec;
-	entry->size = (uint64_t)status.st_size;
-	entry->inode = status.st_ino;
-	entry->changed_ns = 0;
-	entry->is_recorded = false;
 	worker->source = (struct source){
 		.fd = take_fd(&fd),
 		.entry = number,
 		.attempt = attempt,
+		.mode = status.st_mode & 0777,
 		.state = state,
 		.racy = !stamp_is_settled(&state.stamp),
 		.is_plain = status.st_dev == upload->device && !(status.st_mode & 07000),
@@ -158,6 +150,13 @@ void source_finish(struct worker *worker)
 {
 	struct source *source = &worker->source;
 	struct entry *entry = tree_entry(worker->upload->tree, source->entry);
+	entry->mode = source->mode & 0777u;
+	entry->seconds = source->state.stamp.modified.seconds;
+	entry->nanoseconds = source->state.stamp.modified.nanoseconds;
+	entry->size = source->state.size;
+	entry->inode = source->state.stamp.inode;
+	entry->changed_ns = 0;
+	entry->is_recorded = false;
 	entry_set_units(entry, source->units, source->unit_count);
 	entry->is_known = true;
 	if (!source->racy)
@@ -172,14 +171,12 @@ void source_trust(struct upload *upload, const struct source *source)
 	entry->changed_ns = source->is_plain ? source->state.stamp.changed_ns : 0;
 }
 
-int source_matches(struct worker *worker, struct error *error)
+int source_matches(struct worker *worker, const uint32_t *units, uint32_t count,
+		   struct error *error)
 {
-	struct upload *upload = worker->upload;
-	const struct entry *entry = tree_entry(upload->tree, worker->source.entry);
-	const uint32_t *units = entry_units(entry);
 	uint64_t at = 0;
-	for (uint32_t i = 0; i < entry->unit_count; i++) {
-		struct unit_key key = units_key(upload->units, units[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		struct unit_key key = units_key(worker->upload->units, units[i]);
 		size_t got;
 		int rc = source_read(worker, at, worker->out, key.len, &got, error);
 		if (rc < 0)

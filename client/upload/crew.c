@@ -117,7 +117,7 @@ static int do_job(struct worker *worker, enum job job, struct batch *batch,
 	if (job == JOB_FINISH)
 		return upload_finish(worker, batch, error);
 	int rc = job == JOB_REVISIT
-			 ? source_open(worker, revisit->entry, revisit->attempt, error)
+			 ? upload_open(worker, revisit->entry, revisit->attempt, error)
 			 : 0;
 	if (rc == 0)
 		return read_and_ask(worker, batch, error);

@@ -156,6 +156,7 @@ struct source {
 	int fd; /* owned; -1: none */
 	uint32_t entry;
 	unsigned attempt;
+	uint16_t mode;             /* 0 … 0777 */
 	struct source_state state; /* when it was opened */
 	bool racy;                 /* its stamp was not settled then */
 	bool is_plain;      /* on the root's device, without setuid and the like */
@@ -237,6 +238,9 @@ void upload_release_locked(struct upload *upload, struct batch *batch);
 /* ---- content/reader.c ---- */
 /* Fills the batch from the worker's entries, as far as they and its room go. */
 int upload_fill(struct worker *worker, struct batch *batch, struct error *error);
+/* Opens the file of an entry, or leaves it out: then there is no source. */
+int upload_open(struct worker *worker, uint32_t entry, unsigned attempt,
+		struct error *error);
 /* Whether the worker has entries or a file to go on with. */
 bool upload_holds(const struct worker *worker);
 
@@ -265,8 +269,10 @@ void upload_recall_begin(struct upload *upload);
 bool upload_base_has(const struct upload *upload, const struct unit_name *piece);
 
 /* ---- content/source.c ---- */
-/* Opens the file of an entry. ERR_LOCAL, ERR_LIMIT name it. Without a source: it vanished
- * and was left out, as --if-changed=skip wants it; not while the worker settles. */
+/* Opens the file of an entry, of which nothing is written. ERR_LOCAL, ERR_LIMIT name it.
+ * SOURCE_VANISHED: it did, and --if-changed=skip wants it left out; not while the worker
+ * settles. */
+#define SOURCE_VANISHED 1
 int source_open(struct worker *worker, uint32_t entry, unsigned attempt,
 		struct error *error);
 /* ERR_LIMIT: the file has more units than a row can name. */
@@ -276,14 +282,15 @@ bool source_unchanged(const struct source *source);
 /* Reads up to len bytes from offset; fewer at the end of the file. */
 int source_read(struct worker *worker, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error);
-/* Notes the entry's mode, time, size and units, and closes. */
+/* What was read is the entry's: its mode, time, size and units; closes. */
 void source_finish(struct worker *worker);
 /* What was read is what the stamp stands for: the stat record may say so. */
 void source_trust(struct upload *upload, const struct source *source);
 void source_close(struct source *source);
 bool source_state_equal(const struct source_state *a, const struct source_state *b);
-/* Whether the first `size` bytes of the entry's file are still its units; 1, 0 or <0. */
-int source_matches(struct worker *worker, struct error *error);
+/* Whether the file still begins with these units; 1, 0 or <0. */
+int source_matches(struct worker *worker, const uint32_t *units, uint32_t count,
+		   struct error *error);
 
 /* ---- content/settle.c ---- */
 /* The entry gives no row, with the warning "left out, because it WHY". */

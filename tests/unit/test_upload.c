@@ -586,6 +586,37 @@ static void t3_what_proves_nothing_when_it_is_looked_at_again_is_not_trusted(voi
 	assert_int_equal(entry_named(fixture, "young")->changed_ns, 0);
 }
 
+/* What is seen of a file when it is opened is the entry's only once its bytes are read:
+ * the rows, and the record, never have one without the other. */
+static void opening_is_not_believing(void *context, const char *path, unsigned attempt)
+{
+	struct fixture *fixture = context;
+	const struct entry *entry = entry_named(fixture, path);
+	fixture->opened++;
+	if (attempt == 0) {
+		assert_false(entry->is_known);
+		assert_int_equal(entry->size, 0);
+		assert_int_equal(entry->mode, 0);
+		assert_int_equal(entry->seconds, 0);
+		assert_int_equal(entry->inode, 0);
+	}
+	/* longer and longer, until it is given up */
+	int fd AUTO_FD =
+		openat(fixture->scratch.fd, path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, "+", 1), 1);
+}
+
+static void t3_a_file_that_was_only_opened_leaves_its_entry_as_it_was(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "growing", "grow");
+	fixture->request.workers = 1;
+	fixture->request.on_opened = opening_is_not_believing;
+	assert_int_equal(upload(fixture), ERR_CHANGED);
+	assert_int_equal(fixture->opened, 4);
+	assert_int_equal(entry_named(fixture, "growing")->size, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -630,6 +661,7 @@ int main(void)
 		TEST(t3_prefix_of_a_large_file),
 		TEST(t3_a_file_that_vanishes_is_an_error_with_its_name),
 		TEST(t3_a_change_within_the_clocks_grain_is_found_at_the_end),
+		TEST(t3_a_file_that_was_only_opened_leaves_its_entry_as_it_was),
 		TEST(t3_what_proves_nothing_when_it_is_looked_at_again_is_not_trusted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
