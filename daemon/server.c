@@ -23,6 +23,9 @@
 #include "proto/base/clock.h"
 
 #define TICK_MS 250u
+/* What the small things of all sessions may need where the large ones have taken all
+ * there is, until those have been refused: some KiB each. */
+#define RESERVE_LEN (4u * 1024u * 1024u)
 
 struct server {
 	const struct config *config; /* borrowed */
@@ -111,8 +114,8 @@ static void on_store_note(void *context, const char *sentence)
 	log_line(server->log, LOG_INFO, "store", "%s", sentence);
 }
 
-/* From a worker's thread, while a request of its own keeps the loop alive. */
-static void on_task_ended(void *context)
+/* From another thread, while what it works for keeps the loop alive. */
+static void wake_loop(void *context)
 {
 	struct server *server = context;
 	(void)uv_async_send(&server->wake);
@@ -123,6 +126,7 @@ static void on_wake(uv_async_t *handle)
 	struct server *server = handle->data;
 	for (struct task *task; (task = workers_take_ended(server->workers));)
 		peer_return(peer_of(task));
+	retention_settle(&server->retention);
 }
 
 /* Asked on every tick: a contact, an attach or retention can fail to write as well as a
@@ -177,25 +181,55 @@ static int start_crew(struct server *server, struct error *error)
 	return code;
 }
 
-static void start_handles(struct server *server)
+/* 0 or one of libuv's numbers, which are errno's but negative. */
+static int init_handles(struct server *server)
 {
 	uv_loop_t *loop = &server->loop;
-	claim(uv_loop_init(loop) == 0);
-	claim(uv_async_init(loop, &server->wake, on_wake) == 0);
-	claim(uv_timer_init(loop, &server->tick) == 0);
-	claim(uv_signal_init(loop, &server->on_term) == 0);
-	claim(uv_signal_init(loop, &server->on_int) == 0);
+	int number = uv_async_init(loop, &server->wake, on_wake);
+	if (number == 0)
+		number = uv_timer_init(loop, &server->tick);
+	if (number == 0)
+		number = uv_signal_init(loop, &server->on_term);
+	if (number == 0)
+		number = uv_signal_init(loop, &server->on_int);
 	server->wake.data = server->tick.data = server;
 	server->on_term.data = server->on_int.data = server;
-	claim(uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS) == 0);
-	claim(uv_signal_start(&server->on_term, on_stop_signal, SIGTERM) == 0);
-	claim(uv_signal_start(&server->on_int, on_stop_signal, SIGINT) == 0);
+	if (number == 0)
+		number = uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
+	if (number == 0)
+		number = uv_signal_start(&server->on_term, on_stop_signal, SIGTERM);
+	if (number == 0)
+		number = uv_signal_start(&server->on_int, on_stop_signal, SIGINT);
+	return number;
+}
+
+static void close_any(uv_handle_t *handle, void *context)
+{
+	(void)context;
+	uv_close(handle, NULL);
+}
+
+static int start_loop(struct server *server, struct error *error)
+{
+	int number = uv_loop_init(&server->loop);
+	if (number == 0 && (number = init_handles(server))) {
+		uv_walk(&server->loop, close_any, NULL);
+		(void)uv_run(&server->loop, UV_RUN_DEFAULT);
+		(void)uv_loop_close(&server->loop);
+	}
+	return number ? error_set_errno(error, ERR_NO_MEMORY, -number,
+					"the event loop cannot be made")
+		      : 0;
 }
 
 static void run_loop(struct server *server)
 {
-	start_handles(server);
 	struct error error = {0};
+	if (start_loop(server, &error)) {
+		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
+		server->exit_status = error_exit_status(error.code);
+		return;
+	}
 	if (listeners_open(&server->listeners, &server->passed, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		server->exit_status = error_exit_status(error.code);
@@ -264,6 +298,7 @@ static void wire(struct server *server)
 		.store = server->store,
 		.log = server->log,
 		.time_ms = server->config->retention_ms,
+		.on_worked = wake_loop,
 		.on_done = end_if_stopped,
 		.context = server,
 	};
@@ -288,6 +323,22 @@ static void server_fini(struct server *server)
 	listeners_fini(&server->listeners);
 }
 
+/* What there must be before there is a loop. */
+static int prepare(struct server *server, struct error *error)
+{
+	/* Writing says EPIPE, and EFBIG. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	/* libuv ends the process where it gets none, for its table of descriptors too. */
+	(void)uv_replace_allocator(must_alloc, must_realloc, must_calloc, free);
+	int code = memory_keep_reserve(RESERVE_LEN, error);
+	if (code == 0)
+		code = listen_fds_take(&server->passed, error);
+	if (code == 0)
+		code = start_crew(server, error);
+	return code ? code : open_store(server, error);
+}
+
 int server_run(const struct config *config)
 {
 	struct server *server = must_calloc(1, sizeof(*server));
@@ -296,11 +347,7 @@ int server_run(const struct config *config)
 	server->started_ms = (uint64_t)clock_wall_ms();
 	server->started_mono_ms = clock_now_ms();
 	struct error error = {0};
-	/* Writing says EPIPE, and EFBIG. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
-	if (listen_fds_take(&server->passed, &error) || start_crew(server, &error) ||
-	    open_store(server, &error)) {
+	if (prepare(server, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		crew_free(server->crew);
 		listen_fds_fini(&server->passed);
@@ -308,7 +355,7 @@ int server_run(const struct config *config)
 		return error_exit_status(error.code);
 	}
 	server->keys = persist_keys_new();
-	server->workers = workers_new((unsigned)config->sessions, on_task_ended, server);
+	server->workers = workers_new((unsigned)config->sessions, wake_loop, server);
 	wire(server);
 	retention_run(&server->retention);
 	run_loop(server);

@@ -66,6 +66,17 @@ static int check_reachable(const struct address *address, struct error *error)
 		address->url);
 }
 
+/* The kernel has no room for one more watch. */
+static int cannot_poll(struct listener *listener, int number, struct error *error)
+{
+	(void)close(listener->fd);
+	listener->fd = -1;
+	if (!listener->passed)
+		address_unlisten(&listener->address);
+	return error_set_errno(error, ERR_NO_MEMORY, -number, "%s: cannot be polled",
+			       listener->address.url);
+}
+
 /* passed_fd: a socket that listens at url already, now the listener's; -1: none. */
 static int listener_open(struct listener *listener, const char *url, int passed_fd,
 			 struct error *error)
@@ -81,8 +92,10 @@ static int listener_open(struct listener *listener, const char *url, int passed_
 	listener->passed = passed_fd >= 0;
 	if (listener->passed)
 		listener->fd = passed_fd;
+	int number = uv_poll_init(peers->loop, &listener->poll, listener->fd);
+	if (number)
+		return cannot_poll(listener, number, error);
 	log_line(peers->log, LOG_INFO, "listening", "%s", url);
-	claim(uv_poll_init(peers->loop, &listener->poll, listener->fd) == 0);
 	listener->poll.data = listener;
 	listener_resume(listener);
 	return 0;

@@ -131,8 +131,9 @@ static void drop_input(struct peer *peer)
 		peer_close(peer);
 }
 
-static void refuse(struct peer *peer, const struct error *error)
+static void refuse(struct peer *peer, struct error *error)
 {
+	error_say_busy(error);
 	const char *verb = peer->request ? request_verb(peer->request) : NULL;
 	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
 				     LOG_TEXT("request", verb),
@@ -216,7 +217,14 @@ static void on_request(struct peer *peer, uint16_t type)
 	peer->deadline_ms = peer->said_ms + peer->peers->config->queue_wait_ms;
 	peer->task =
 		(struct task){.run = peer->peers->run, .lane = lane_of(peer->request)};
-	workers_submit(peer->peers->workers, &peer->task);
+	if (workers_submit(peer->peers->workers, &peer->task))
+		return;
+	peer->state = PEER_IDLE;
+	(void)error_set(
+		&error, ERR_BUSY,
+		"the daemon can start no thread for a request now; try again in a "
+		"second");
+	refuse(peer, &error);
 }
 
 static int check_header(const struct peer *peer, const struct header *header,
@@ -255,9 +263,11 @@ static bool on_header(struct peer *peer)
 		return false;
 	}
 	peer->payload_room = header.len;
-	peer->payload = must_alloc(peer->payload_room ? peer->payload_room : 1);
+	peer->payload = may_alloc(peer->payload_room, &error);
 	peer->payload_len = 0;
-	return true;
+	if (!peer->payload)
+		refuse(peer, &error);
+	return peer->payload != NULL;
 }
 
 static void on_message(struct peer *peer)

@@ -210,9 +210,8 @@ void workers_free(struct workers *workers)
 	free(workers);
 }
 
-void workers_submit(struct workers *workers, struct task *task)
+static void queue_locked(struct workers *workers, struct task *task)
 {
-	uv_mutex_lock(&workers->mutex);
 	struct lane *lane = lane_find(workers, task->lane);
 	if (!lane)
 		lane = lane_new(workers, task->lane);
@@ -220,11 +219,20 @@ void workers_submit(struct workers *workers, struct task *task)
 	*lane->last = task;
 	lane->last = &task->next;
 	workers->waiting++;
-	if (workers->idle_count < workers->waiting &&
+	uv_cond_signal(&workers->work);
+}
+
+bool workers_submit(struct workers *workers, struct task *task)
+{
+	uv_mutex_lock(&workers->mutex);
+	if (workers->idle_count <= workers->waiting &&
 	    workers->thread_count < workers->thread_max)
 		start_thread_locked(workers);
-	uv_cond_signal(&workers->work);
+	bool taken = workers->thread_count > 0;
+	if (taken)
+		queue_locked(workers, task);
 	uv_mutex_unlock(&workers->mutex);
+	return taken;
 }
 
 bool workers_withdraw(struct workers *workers, struct task *task)

@@ -32,8 +32,9 @@ struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context)
 /* Ends and joins the threads: nothing may run or wait. */
 void workers_free(struct workers *workers);
 
-/* From the loop: the task waits for a worker. */
-void workers_submit(struct workers *workers, struct task *task);
+/* From the loop: the task waits for a worker. False: there is none, and no thread for one
+ * can be had; the task is not taken. */
+bool workers_submit(struct workers *workers, struct task *task);
 /* From the loop: takes it back; false when a worker has it already. */
 bool workers_withdraw(struct workers *workers, struct task *task);
 /* From the loop: a task that has ended, or NULL. */

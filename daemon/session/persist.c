@@ -71,10 +71,11 @@ static void persist_fini(struct persist *persist)
 
 /* ---- payloads: of the jobs, and of the message at hand ---- */
 
-static uint8_t *take_payload(struct persist *persist)
+/* NULL: ERR_NO_MEMORY. */
+static uint8_t *take_payload(struct persist *persist, struct error *error)
 {
 	return persist->spare_count ? persist->spare[--persist->spare_count]
-				    : must_alloc(BULK_LEN_MAX);
+				    : may_alloc(BULK_LEN_MAX, error);
 }
 
 /* Takes it; NULL: somebody else has it. */
@@ -172,7 +173,7 @@ static int send_ready(struct persist *persist, struct error *error)
 	find_base(persist, &root);
 	uint8_t id[SESSION_ID_LEN];
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
-		return error_set(error, ERR_INTERNAL, "no random bytes for a session id");
+		return error_set(error, ERR_BUSY, "no random bytes for a session id");
 	struct text warning = text_of(persist->contact.warning);
 	struct msg_ready ready = {
 		.session = {.at = (const char *)id, .len = sizeof(id)},
@@ -200,6 +201,10 @@ static int send_committed_before(struct persist *persist,
 static int queue_answer(struct persist *persist, uint16_t type, struct error *error)
 {
 	struct link *link = &persist->session->link;
+	int code = buffer_may_reserve(&link->queue, persist->answer.len + WIRE_HEADER_LEN,
+				      error);
+	if (code)
+		return code;
 	link_queue(link, type, persist->answer.at, persist->answer.len);
 	if (link->queue.len - link->queue_sent <= ANSWERS_LEN_MAX)
 		return 0;
@@ -235,6 +240,11 @@ static int on_ask(struct persist *persist, const struct link_message *message,
 	if (code)
 		return code;
 	buffer_clear(&persist->answer);
+	code = buffer_may_reserve(
+		&persist->answer,
+		sizeof(count) + count * (1 + CANDIDATES_MAX * SHA256_LEN), error);
+	if (code)
+		return code;
 	buffer_put_u32(&persist->answer, count);
 	const struct digest *candidate = persist->candidates;
 	for (uint32_t i = 0; i < count; i++) {
@@ -260,9 +270,13 @@ static int store_units(struct persist *persist, const struct unit_job *job,
 		.payload_len = job->message.payload_len,
 	};
 	int code = transaction_put(persist->transaction, &frame, error);
+	buffer_clear(&persist->answer);
+	if (code == 0)
+		code = buffer_may_reserve(
+			&persist->answer,
+			sizeof(uint32_t) + job->message.count * SHA256_LEN, error);
 	if (code)
 		return code;
-	buffer_clear(&persist->answer);
 	buffer_put_u32(&persist->answer, job->message.count);
 	for (uint32_t i = 0; i < job->message.count; i++)
 		buffer_put(&persist->answer, &job->units[i].sha, sizeof(struct digest));
@@ -444,7 +458,9 @@ static int converse(struct persist *persist, struct error *error)
 		code = bring_home(persist, error);
 		if (code)
 			return code;
-		struct link_message message = {.payload = take_payload(persist)};
+		struct link_message message = {.payload = take_payload(persist, error)};
+		if (!message.payload)
+			return ERR_NO_MEMORY;
 		code = link_receive(&persist->session->link, &message, BULK_LEN_MAX,
 				    error);
 		committed = code == 0 && message.type == MSG_COMMIT;
@@ -495,8 +511,10 @@ static int persist_with_key(struct persist *persist, struct error *error)
 	if (code)
 		return code;
 	persist->candidates =
-		must_alloc(ASK_UNITS_MAX * CANDIDATES_MAX * sizeof(struct digest));
-	persist->keys = must_alloc(ASK_UNITS_MAX * sizeof(struct unit_key));
+		may_alloc(ASK_UNITS_MAX * CANDIDATES_MAX * sizeof(struct digest), error);
+	persist->keys = may_alloc(ASK_UNITS_MAX * sizeof(struct unit_key), error);
+	if (!persist->candidates || !persist->keys)
+		return ERR_NO_MEMORY;
 	widen_receive_buffer(session);
 	code = transaction_begin(store, persist->contact.namespace_id,
 				 &persist->transaction, error);

@@ -13,6 +13,8 @@
 /* How long a refused client may go on sending before the connection is cut: closing at
  * once would throw away the ERROR that it has not read yet. */
 #define LINGER_MS 2000
+/* What ran short comes back when another session ends. */
+#define RETRY_MS 1000u
 
 static int run_verb(struct session *session, struct error *error)
 {
@@ -52,6 +54,7 @@ static void send_error(struct session *session, const struct error *error)
 	message.code = error_to_wire(error->code);
 	message.exit = (uint64_t)error_exit_status(error->code);
 	message.message = text_of(error->text);
+	message.retry_ms = error->code == ERR_BUSY ? RETRY_MS : 0;
 	struct error ignored = {0};
 	session->link.wake_fd = -1;
 	session->link.silence_ms = LINGER_MS;
@@ -71,6 +74,7 @@ static void explain_farewell(struct error *error)
  * stopping, unless the verb said otherwise. */
 static void explain(const struct session *session, struct error *error)
 {
+	error_say_busy(error);
 	if (session->link.last_error.len)
 		explain_farewell(error);
 	else if (error->code == ERR_INTERRUPTED)

@@ -45,7 +45,11 @@ int unit_job_new(uint8_t *payload, uint32_t len, struct unit_job **ret_job,
 		unit_job_free(job);
 		return code;
 	}
-	job->units = must_calloc(job->message.count, sizeof(*job->units));
+	job->units = may_calloc(job->message.count, sizeof(*job->units), error);
+	if (!job->units) {
+		unit_job_free(job);
+		return ERR_NO_MEMORY;
+	}
 	*ret_job = job;
 	return 0;
 }

@@ -20,7 +20,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/base/slots.h"
 #include "proto/unit/digest.h"
 
 /* Units known at once: a hundred frames of files as they are in a node_modules, 60 bytes
@@ -39,7 +38,7 @@ struct unit_neighbour {
 struct unit_neighbours {
 	struct unit_neighbour *units; /* owned; NULL until something is learned */
 	uint32_t count;
-	struct slots by_key;    /* of units */
+	uint32_t *slots;        /* owned; open addressing */
 	uint64_t learned, hits; /* ever */
 };
 

@@ -21,15 +21,19 @@ void retention_run(const struct retention *retention)
 			 count, count == 1 ? "workflow" : "workflows");
 }
 
-static void on_work(uv_work_t *work)
+static void work(void *context)
 {
-	retention_run(work->data);
+	struct retention *retention = context;
+	retention_run(retention);
+	atomic_store(&retention->worked, true);
+	retention->on_worked(retention->context);
 }
 
-static void on_work_done(uv_work_t *work, int status)
+void retention_settle(struct retention *retention)
 {
-	(void)status;
-	struct retention *retention = work->data;
+	if (!retention->running || !atomic_load(&retention->worked))
+		return;
+	(void)uv_thread_join(&retention->thread);
 	retention->running = false;
 	retention->on_done(retention->context);
 }
@@ -42,7 +46,10 @@ void retention_tick(struct retention *retention, uv_loop_t *loop)
 		retention->due_ms = now_ms + EVERY_MS;
 	if (!due || retention->time_ms == 0 || retention->running)
 		return;
-	retention->work.data = retention;
-	retention->running =
-		uv_queue_work(loop, &retention->work, on_work, on_work_done) == 0;
+	atomic_store(&retention->worked, false);
+	int number = uv_thread_create(&retention->thread, work, retention);
+	retention->running = number == 0;
+	if (number)
+		log_line(retention->log, LOG_WARNING, "retention",
+			 "no thread for it could be started: %s", uv_strerror(number));
 }

@@ -1,28 +1,46 @@
 #include "proto/base/bytes.h"
 
 #include <endian.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/cleanup.h"
 #include "proto/base/error.h"
 
 #define BUFFER_FIRST_CAPACITY 256u
 #define VARINT_LEN_MAX 10u
 
-void buffer_reserve(struct buffer *buffer, size_t more)
+/* What to grow to, that `more` bytes have room; 0: they have it. */
+static size_t grown(const struct buffer *buffer, size_t more)
 {
 	if (buffer->capacity - buffer->len >= more)
-		return;
+		return 0;
 	claim(more <= SIZE_MAX / 4 && buffer->len <= SIZE_MAX / 4);
 	size_t capacity = buffer->capacity * 2;
 	if (capacity < BUFFER_FIRST_CAPACITY)
 		capacity = BUFFER_FIRST_CAPACITY;
-	if (capacity < buffer->len + more)
-		capacity = buffer->len + more;
+	return capacity < buffer->len + more ? buffer->len + more : capacity;
+}
+
+void buffer_reserve(struct buffer *buffer, size_t more)
+{
+	size_t capacity = grown(buffer, more);
+	if (capacity == 0)
+		return;
 	buffer->at = must_realloc(buffer->at, capacity);
 	buffer->capacity = capacity;
+}
+
+int buffer_may_reserve(struct buffer *buffer, size_t more, struct error *error)
+{
+	size_t capacity = grown(buffer, more);
+	if (capacity == 0)
+		return 0;
+	uint8_t *at = may_realloc(buffer->at, capacity, error);
+	if (!at)
+		return ERR_NO_MEMORY;
+	buffer->at = at;
+	buffer->capacity = capacity;
+	return 0;
 }
 
 void buffer_put(struct buffer *buffer, const void *data, size_t len)
@@ -185,42 +203,4 @@ void reader_copy(struct reader *reader, void *ret_data, size_t len)
 		memcpy(ret_data, at, len);
 	else
 		memset(ret_data, 0, len);
-}
-
-static void *or_abort(void *at, size_t size)
-{
-	if (at)
-		return at;
-	(void)fprintf(stderr, "out of memory: %zu bytes could not be had\n", size);
-	abort();
-}
-
-void *must_alloc(size_t size)
-{
-	return or_abort(malloc(size > 0 ? size : 1), size);
-}
-
-void *must_calloc(size_t count, size_t size)
-{
-	bool none = count == 0 || size == 0;
-	return or_abort(none ? calloc(1, 1) : calloc(count, size), size);
-}
-
-void *must_realloc(void *at, size_t size)
-{
-	return or_abort(realloc(at, size > 0 ? size : 1), size);
-}
-
-char *must_strdup(const char *text)
-{
-	return must_memdup(text, strlen(text));
-}
-
-char *must_memdup(const void *data, size_t len)
-{
-	char *copy = must_alloc(len + 1);
-	if (len > 0)
-		memcpy(copy, data, len);
-	copy[len] = '\0';
-	return copy;
 }

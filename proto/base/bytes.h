@@ -13,14 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/memory.h"
+
 struct buffer {
 	uint8_t *at; /* owned */
 	size_t len;
 	size_t capacity;
 };
 
-/* Growing never fails towards the caller: out of memory aborts, as for every small
- * allocation; large ones are bounded by bounds.h before they are asked for. */
+/* Growing never fails towards the caller: it is must_realloc(). What may become large
+ * begins with buffer_may_reserve() for all that will be put: ERR_NO_MEMORY, and nothing
+ * changed. */
+int buffer_may_reserve(struct buffer *buffer, size_t more, struct error *error);
 void buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_put(struct buffer *buffer, const void *data, size_t len);
 void buffer_put_u8(struct buffer *buffer, uint8_t value);
@@ -50,13 +54,5 @@ int64_t reader_zigzag(struct reader *reader);
 const uint8_t *reader_bytes(struct reader *reader, size_t len);
 /* Copies len bytes; zeros them where fewer are left. */
 void reader_copy(struct reader *reader, void *ret_data, size_t len);
-
-/* malloc and friends that abort with a sentence when there is no memory. */
-void *must_alloc(size_t size);
-void *must_calloc(size_t count, size_t size);
-void *must_realloc(void *at, size_t size);
-char *must_strdup(const char *text);
-/* len bytes of data and a NUL behind them. */
-char *must_memdup(const void *data, size_t len);
 
 #endif

@@ -88,7 +88,9 @@ static int code_for_errno(int code, int error_number)
 {
 	if (error_number == ENOSPC || error_number == EDQUOT)
 		return ERR_NO_ROOM;
-	return error_number == ENOMEM ? ERR_NO_MEMORY : code;
+	bool lacking = error_number == ENOMEM || error_number == EMFILE ||
+		       error_number == ENFILE;
+	return lacking ? ERR_NO_MEMORY : code;
 }
 
 int error_set_errno(struct error *error, int code, int error_number, const char *format,
@@ -106,6 +108,17 @@ int error_set_errno(struct error *error, int code, int error_number, const char 
 	if (what && asprintf(&sentence, "%s: %s", what, reason) < 0)
 		sentence = NULL;
 	return keep(error, code_for_errno(code, error_number), sentence);
+}
+
+void error_say_busy(struct error *error)
+{
+	if (error->code != ERR_NO_MEMORY)
+		return;
+	struct error told = *error;
+	(void)error_set(error, ERR_BUSY,
+			"the daemon lacks what this request needs (%s); try again in a "
+			"second",
+			told.text);
 }
 
 const char *error_name(int code)

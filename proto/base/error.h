@@ -38,7 +38,7 @@
 	X(READ_ONLY, "read-only", 19, 7, "the store is read-only after a failed write")  \
 	X(NO_ROOM, "no-room", 20, 8, "no room")                                          \
 	X(LIMIT, "limit", 21, 8, "beyond a limit")                                       \
-	X(NO_MEMORY, "no-memory", 22, 8, "out of memory")                                \
+	X(NO_MEMORY, "no-memory", 22, 8, "out of memory or descriptors")                 \
 	X(LOCAL, "local", 23, 9, "a local file error")                                   \
 	X(CHANGED, "changed", 24, 9, "a file changed while it was read")                 \
 	X(INTERRUPTED, "interrupted", 25, 1, "interrupted")
@@ -62,9 +62,13 @@ int error_set(struct error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The same with ": STRERROR" of error_number behind the sentence. ENOSPC and EDQUOT turn
- * code into ERR_NO_ROOM, ENOMEM into ERR_NO_MEMORY. */
+ * code into ERR_NO_ROOM; ENOMEM, EMFILE and ENFILE into ERR_NO_MEMORY. */
 int error_set_errno(struct error *error, int code, int error_number, const char *format,
 		    ...) __attribute__((format(printf, 4, 5)));
+
+/* For whoever reports an error of the daemon's to a peer: that it lacked memory or a
+ * descriptor passes, so ERR_NO_MEMORY becomes ERR_BUSY with the sentence that says so. */
+void error_say_busy(struct error *error);
 
 /* "not-found" and so on: the name in JSON and logs. "unknown" for a foreign code. */
 const char *error_name(int code);

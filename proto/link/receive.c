@@ -176,8 +176,9 @@ static int skip(struct link *link, size_t len, struct error *error)
 
 static int swallow_keepalive(struct link *link, size_t len, struct error *error)
 {
-	uint8_t *payload AUTO_FREE = must_alloc(len + 1);
-	int ret = receive_payload(link, payload, len, false, error);
+	uint8_t *payload AUTO_FREE = may_alloc(len + 1, error);
+	int ret = payload ? receive_payload(link, payload, len, false, error)
+			  : ERR_NO_MEMORY;
 	if (ret < 0)
 		return ret;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
@@ -189,8 +190,9 @@ static int swallow_keepalive(struct link *link, size_t len, struct error *error)
 static int receive_error(struct link *link, size_t len, struct error *error)
 {
 	struct buffer *kept = &link->last_error;
-	buffer_reserve(kept, len + 1);
-	int ret = receive_payload(link, kept->at, len, false, error);
+	int ret = buffer_may_reserve(kept, len + 1, error);
+	if (ret == 0)
+		ret = receive_payload(link, kept->at, len, false, error);
 	if (ret < 0)
 		return ret;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
@@ -213,8 +215,10 @@ static int receive_message(struct link *link, const struct header *header,
 			   struct link_message *into, size_t room, struct error *error)
 {
 	bool fits = into->payload && header->len <= room;
-	uint8_t *fresh AUTO_FREE = fits ? NULL : must_alloc(header->len + 1);
+	uint8_t *fresh AUTO_FREE = fits ? NULL : may_alloc(header->len + 1, error);
 	uint8_t *place = fits ? into->payload : fresh;
+	if (!place)
+		return ERR_NO_MEMORY;
 	bool ahead = message_type_is_bulk(header->type);
 	int ret = receive_payload(link, place, header->len, ahead, error);
 	if (ret < 0)

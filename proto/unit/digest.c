@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 #include <xxhash.h>
 #if defined(__x86_64__) && !BATON_STATIC
@@ -89,9 +90,16 @@ bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint64_t table_seed[2];
 
+/* Where the kernel gives no random bytes now, from those that it gave this process when
+ * it began (getauxval(3)); hashed, because glibc keeps secrets of its own in them. */
 static void start(void)
 {
-	claim(getrandom(table_seed, sizeof table_seed, 0) == (ssize_t)sizeof table_seed);
+	if (getrandom(table_seed, sizeof table_seed, GRND_NONBLOCK) ==
+	    (ssize_t)sizeof table_seed)
+		return;
+	const void *given = (const void *)getauxval(AT_RANDOM);
+	struct xxh128 hash = xxh128_of(given, given ? sizeof table_seed : 0);
+	memcpy(table_seed, hash.bytes, sizeof table_seed);
 }
 
 /* One folded multiplication (as in wyhash) with a seed of this process: keys are claims

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include <uv.h>
+
 #include <cmocka.h>
 
 #include "daemon/loop/workers.h"
@@ -79,6 +81,22 @@ static void set_gate(bool open)
 	pthread_mutex_unlock(&stage.mutex);
 }
 
+/* ---- threads ------------------------------------------------------------------- */
+
+static bool no_threads;
+
+int __real_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
+			       uv_thread_cb entry, void *context);
+int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
+			       uv_thread_cb entry, void *context);
+
+int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
+			       uv_thread_cb entry, void *context)
+{
+	return no_threads ? UV_EAGAIN
+			  : __real_uv_thread_create_ex(thread, options, entry, context);
+}
+
 /* ---- jobs ----------------------------------------------------------------------- */
 
 static struct job *job_new(char letter, const char *lane)
@@ -92,7 +110,7 @@ static struct job *job_new(char letter, const char *lane)
 static struct job *submit(struct workers *workers, char letter, const char *lane)
 {
 	struct job *job = job_new(letter, lane);
-	workers_submit(workers, &job->task);
+	assert_true(workers_submit(workers, &job->task));
 	return job;
 }
 
@@ -226,6 +244,28 @@ static void many_workers_run_each_request_once(void **state)
 	assert_int_equal(stage.begun, RUNS_MAX);
 }
 
+/* F13. */
+static void without_any_thread_a_task_is_refused_and_with_one_it_waits(void **state)
+{
+	(void)state;
+	set_gate(false);
+	stage.begun = stage.ended = 0;
+	struct workers *workers = workers_new(2, on_ended, NULL);
+	struct job *refused = job_new('r', "a");
+	no_threads = true;
+	assert_false(workers_submit(workers, &refused->task));
+	assert_int_equal(workers_figures(workers).waiting, 0);
+	assert_false(workers_withdraw(workers, &refused->task));
+	no_threads = false;
+	(void)submit(workers, '0', "a");
+	wait_for(&stage.begun, 1);
+	no_threads = true;
+	assert_true(workers_submit(workers, &refused->task));
+	assert_int_equal(workers_figures(workers).waiting, 1);
+	no_threads = false;
+	finish(workers, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +275,8 @@ int main(void)
 		cmocka_unit_test(what_runs_cannot_be_withdrawn),
 		cmocka_unit_test(an_interrupt_reaches_what_runs_and_what_comes_later),
 		cmocka_unit_test(what_wakes_one_task_does_not_wake_the_next),
+		cmocka_unit_test(
+			without_any_thread_a_task_is_refused_and_with_one_it_waits),
 		cmocka_unit_test(many_workers_run_each_request_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,35 @@
+/*
+ * Memory, of two kinds.
+ *
+ * must_…(): what is small and bounded. It aborts with a sentence when there is none, so
+ * its callers have nothing to unwind. may_…(): what a peer or a file decides the size of.
+ * It fails with ERR_NO_MEMORY, and what needed it is given up alone.
+ *
+ * A process that keeps a reserve lets the first kind live on it where the second has
+ * taken all there was: while the reserve is broken into, the second kind is refused,
+ * until what was given up has made it whole again. Any thread.
+ */
+#ifndef BATON_PROTO_BASE_MEMORY_H
+#define BATON_PROTO_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "proto/base/error.h"
+
+void *must_alloc(size_t size);
+void *must_calloc(size_t count, size_t size);
+void *must_realloc(void *at, size_t size);
+char *must_strdup(const char *text);
+/* len bytes of data and a NUL behind them. */
+char *must_memdup(const void *data, size_t len);
+
+/* NULL and ERR_NO_MEMORY; may_realloc() then leaves the old memory as it is. */
+void *may_alloc(size_t size, struct error *error);
+void *may_calloc(size_t count, size_t size, struct error *error);
+void *may_realloc(void *at, size_t size, struct error *error);
+
+/* Keeps `size` bytes in reserve from now on, of address space only; 0: none, which is how
+ * a process begins. Before there are other threads. ERR_NO_MEMORY. */
+int memory_keep_reserve(size_t size, struct error *error);
+
+#endif
