@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/terminal/advice.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -10,12 +12,17 @@
 /* A larger root goes ahead as a ROOT (PROTOCOL.md §5). */
 #define ROOT_IN_COMMIT_MAX (CONTROL_LEN_MAX - 4096u)
 
-static void warn_each(const struct persist *persist, const struct text_list *warnings)
+/* advice: of the warning at the same place; there may be less of it. */
+static void warn_each(const struct persist *persist, const struct text_list *warnings,
+		      const struct text_list *advice)
 {
 	for (size_t i = 0; i < warnings->count; i++) {
 		char text[ERROR_TEXT_SIZE];
+		char words[ADVICE_TEXT_SIZE];
+		struct text name = i < advice->count ? advice->items[i] : text_of("");
 		(void)text_clean(warnings->items[i], text, sizeof text);
-		report_warning(persist->report, "%s", text);
+		report_warning(persist->report, "%s%s", text,
+			       advice_text(advice_named(name.at, name.len), words));
 	}
 }
 
@@ -115,7 +122,7 @@ static int await_ready(struct session *session, struct msg_ready *ret_ready,
 	int rc = expect(session->connection, MSG_READY, session->outcome, ret_ready,
 			error);
 	if (rc == 0)
-		warn_each(session->persist, &ret_ready->warnings);
+		warn_each(session->persist, &ret_ready->warnings, &(struct text_list){0});
 	return rc;
 }
 
@@ -225,7 +232,8 @@ static int converse(struct session *session, struct error *error)
 	if (rc == 0)
 		rc = await_committed(session, error);
 	if (rc == 0)
-		warn_each(persist, &session->outcome->committed.warnings);
+		warn_each(persist, &session->outcome->committed.warnings,
+			  &session->outcome->committed.warning_advice);
 	return rc;
 }
 

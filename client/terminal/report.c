@@ -5,11 +5,14 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "client/terminal/advice.h"
 #include "client/terminal/report_conflicts.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/options/string_list.h"
+
+#define EXPLANATION_SIZE (ERROR_TEXT_SIZE + ADVICE_TEXT_SIZE)
 
 struct report {
 	bool json, quiet, silent;
@@ -164,13 +167,23 @@ static void end_object(struct report *report)
 	json_writer_line_end(&report->writer);
 }
 
+/* What is said of an error, with what to do about it. */
+static const char *explain(const struct error *error, char ret_text[EXPLANATION_SIZE])
+{
+	char advice[ADVICE_TEXT_SIZE];
+	text_print(ret_text, EXPLANATION_SIZE, "%s%s", error->text,
+		   advice_text(error->advice, advice));
+	return ret_text;
+}
+
 static void write_error(struct report *report, const struct error *error)
 {
 	struct json_writer *writer = &report->writer;
+	char text[EXPLANATION_SIZE];
 	json_writer_object_begin(writer, "error");
 	json_writer_signed(writer, "exit", error_exit_status(error->code));
 	json_writer_text(writer, "code", error_name(error->code));
-	json_writer_text(writer, "message", error->text);
+	json_writer_text(writer, "message", explain(error, text));
 	if (error->code == ERR_CONFLICT)
 		report_conflicts_json(&report->conflicts, writer);
 	json_writer_object_end(writer);
@@ -201,7 +214,8 @@ char *report_take_object(struct report *report, int code, const struct error *er
 
 static void report_error(struct report *report, const struct error *error)
 {
-	terminal_say("", error->text);
+	char text[EXPLANATION_SIZE];
+	terminal_say("", explain(error, text));
 	if (error->code == ERR_CONFLICT)
 		report_conflicts_print(&report->conflicts, stderr);
 	if (report->json)

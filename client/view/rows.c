@@ -64,6 +64,8 @@ static int take_part(struct view_rows *view, bool *ret_more, struct error *error
 	append_layers(&view->layers, &part.layers);
 	append_layers(&view->stale, &part.stale);
 	append_texts(&view->unknown_needs, &part.unknown_needs);
+	append_texts(&view->unknown_from, &part.unknown_from);
+	append_texts(&view->unknown_prefer, &part.unknown_prefer);
 	append_texts(&view->warnings, &part.warnings);
 	if (part.tag.len)
 		memcpy(view->tag.bytes, part.tag.at, SHA256_LEN);
@@ -102,6 +104,8 @@ void view_rows_fini(struct view_rows *view)
 	free(view->layers.items);
 	free(view->stale.items);
 	free(view->unknown_needs.items);
+	free(view->unknown_from.items);
+	free(view->unknown_prefer.items);
 	free(view->warnings.items);
 	for (size_t i = 0; i < view->payload_count; i++)
 		free(view->payloads[i]);

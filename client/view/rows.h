@@ -31,7 +31,7 @@ struct view_row {
 struct view_rows {
 	struct link *link; /* borrowed */
 	struct msg_layer_list layers, stale;
-	struct text_list unknown_needs, warnings;
+	struct text_list unknown_needs, unknown_from, unknown_prefer, warnings;
 	struct message_memory memory; /* owned; what the lists borrow from, with … */
 	uint8_t **payloads;           /* owned; … the VIEW messages */
 	size_t payload_count;

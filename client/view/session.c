@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "client/terminal/advice.h"
+#include "proto/base/advice.h"
+#include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
 #define LABEL_SIZE 1100u
@@ -104,16 +107,41 @@ void view_session_close(struct view_session *session)
 
 /* ---- what is said of it ---- */
 
+static bool has_comma(struct text name)
+{
+	return name.len && memchr(name.at, ',', name.len);
+}
+
 static void warn_of_need(struct report *report, struct text need)
 {
-	bool has_comma = need.len && memchr(need.at, ',', need.len);
+	char advice[ADVICE_TEXT_SIZE];
 	report_warning(
 		report,
 		"needs `%.*s`: the daemon never heard of that job in this workflow%s",
 		(int)need.len, need.at,
-		has_comma ? " (a comma does not separate names here; give --needs "
-			    "once for each)"
-			  : "");
+		advice_text(has_comma(need) ? ADVICE_ONE_NEED_EACH : 0, advice));
+}
+
+/* Names given with an option, of which the daemon knows none: one warning for all. */
+static void warn_of_names(struct report *report, const char *option,
+			  const struct text_list *names, uint32_t advice_of_comma)
+{
+	struct buffer list AUTO(buffer_fini) = {0};
+	char advice[ADVICE_TEXT_SIZE];
+	bool comma = false;
+	for (size_t i = 0; i < names->count; i++) {
+		const struct text *name = &names->items[i];
+		buffer_put(&list, i ? ", `" : " `", i ? 3 : 2);
+		buffer_put(&list, name->at, name->len);
+		buffer_put_u8(&list, '`');
+		comma = comma || has_comma(*name);
+	}
+	if (names->count > 0)
+		report_warning(
+			report,
+			"%s%.*s: the daemon never heard of that in this workflow%s",
+			option, (int)list.len, (const char *)list.at,
+			advice_text(comma ? advice_of_comma : 0, advice));
 }
 
 void view_session_warn(struct view_session *session)
@@ -122,6 +150,10 @@ void view_session_warn(struct view_session *session)
 	for (size_t i = 0; i < view->warnings.count; i++)
 		report_warning(session->report, "%.*s", (int)view->warnings.items[i].len,
 			       view->warnings.items[i].at);
+	warn_of_names(session->report, "--from", &view->unknown_from,
+		      ADVICE_ONE_FROM_EACH);
+	warn_of_names(session->report, "--prefer", &view->unknown_prefer,
+		      ADVICE_ONE_PREFER_EACH);
 	for (size_t i = 0; i < view->unknown_needs.count; i++)
 		warn_of_need(session->report, view->unknown_needs.items[i]);
 	for (size_t i = 0; i < view->stale.count; i++) {

@@ -13,6 +13,7 @@
 #include "daemon/session/view.h"
 #include "daemon/workspace/frame_plan.h"
 #include "daemon/workspace/tree.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/codec.h"
@@ -20,6 +21,7 @@
 /* Rows gather up to this size; one more row is at most PIECE_ALONE_MAX. */
 #define ROWS_LEN_TARGET (256u * 1024u)
 #define ROWS_HEADER_LEN 12u
+#define MAKERS_SIZE 400u
 
 struct attach {
 	struct session *session;   /* borrowed */
@@ -119,6 +121,13 @@ static bool is_in_conflict(const struct attach *attach)
 	       merge_conflict_count(tree_merge(attach->tree)) > 0;
 }
 
+static int too_many_units(struct error *error)
+{
+	(void)error_set(error, ERR_LIMIT, "this view has more than %u units",
+			LAYER_UNITS_MAX);
+	return error_advise(error, ADVICE_NARROW);
+}
+
 /* Up to a message's worth of rows: 1 there are more, 0 that was the end. */
 static int gather_rows(struct attach *attach, struct error *error)
 {
@@ -130,11 +139,7 @@ static int gather_rows(struct attach *attach, struct error *error)
 		if (is_in_conflict(attach))
 			continue;
 		if (attach->totals.units + merged.row.unit_count > LAYER_UNITS_MAX)
-			return error_set(
-				error, ERR_LIMIT,
-				"this view has more than %u units; narrow it with "
-				"--only, --exclude or --from",
-				LAYER_UNITS_MAX);
+			return too_many_units(error);
 		int planned = plan_units(attach, &merged, error);
 		if (planned)
 			return planned;
@@ -217,43 +222,57 @@ static bool is_between_shards(const struct attach *attach,
 	return false;
 }
 
-static int conflict_error(struct attach *attach, struct error *error)
+/* Facts for who does not read sentences. */
+static void list_conflicts(struct attach *attach, const struct merge *merge)
 {
 	size_t count = 0;
-	const struct merge *merge = tree_merge(attach->tree);
 	const struct merge_conflict *conflicts = merge_conflicts(merge, &count);
 	struct msg_error *details = &attach->session->details;
-	uint64_t all = merge_conflict_count(merge);
 	size_t fit = conflicts_that_fit(conflicts, count);
-	details->conflict_count = all;
+	details->conflict_count = merge_conflict_count(merge);
 	details->conflicts.count = fit;
 	details->conflicts.items = arena_take(
 		attach->session->arena, (fit + 1) * sizeof(*details->conflicts.items));
 	for (size_t i = 0; i < fit; i++)
 		describe_conflict(attach, &conflicts[i], &details->conflicts.items[i]);
-	char who[400] = "";
+}
+
+/* "`build` (layer 1f…) and `test` (layer 2a…)". */
+static void name_makers(const struct attach *attach,
+			const struct merge_conflict *conflict, char ret_text[MAKERS_SIZE])
+{
 	size_t len = 0;
-	for (size_t i = 0; i < conflicts[0].source_count && len < sizeof(who); i++) {
-		uint32_t layer = attach->view->view.layers[conflicts[0].sources[i]].layer;
+	ret_text[0] = '\0';
+	for (size_t i = 0; i < conflict->source_count && len < MAKERS_SIZE; i++) {
+		uint32_t layer = attach->view->view.layers[conflict->sources[i]].layer;
 		char label[128], id[LAYER_ID_TEXT_SIZE];
-		execution_label(maker_of(attach, conflicts[0].sources[i]), label,
+		execution_label(maker_of(attach, conflict->sources[i]), label,
 				sizeof(label));
 		layer_id_text(attach->view->history.records[layer].name, id);
-		len += (size_t)snprintf(who + len, sizeof(who) - len, "%s`%s` (layer %s)",
-					i ? " and " : "", label, id);
+		len += (size_t)snprintf(ret_text + len, MAKERS_SIZE - len,
+					"%s`%s` (layer %s)", i ? " and " : "", label, id);
 	}
+}
+
+static int conflict_error(struct attach *attach, struct error *error)
+{
+	size_t count = 0;
+	const struct merge *merge = tree_merge(attach->tree);
+	const struct merge_conflict *first = merge_conflicts(merge, &count);
+	uint64_t all = merge_conflict_count(merge);
+	list_conflicts(attach, merge);
+	char who[MAKERS_SIZE];
+	name_makers(attach, first, who);
 	char more[64] = "";
 	if (all > 1)
 		snprintf(more, sizeof(more), ", and %llu more %s",
 			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
-	bool shards = is_between_shards(attach, &conflicts[0]);
-	return error_set(
-		error, ERR_CONFLICT,
-		"concurrent jobs persisted different content at `%.*s`: %s%s; choose "
-		"with --prefer %s, --on-conflict first|last%s, or keep all with --by-job",
-		(int)(conflicts[0].path_len > 200 ? 200 : conflicts[0].path_len),
-		conflicts[0].path, who, more, shards ? "JOB/SHARD" : "JOB",
-		shards ? "" : " or --from JOB");
+	(void)error_set(error, ERR_CONFLICT,
+			"concurrent jobs persisted different content at `%.*s`: %s%s",
+			(int)(first->path_len > 200 ? 200 : first->path_len), first->path,
+			who, more);
+	return error_advise(error, is_between_shards(attach, first) ? ADVICE_CHOOSE_SHARD
+								    : ADVICE_CHOOSE_JOB);
 }
 
 static int check_rows(struct attach *attach, struct error *error)
@@ -262,12 +281,10 @@ static int check_rows(struct attach *attach, struct error *error)
 		return conflict_error(attach, error);
 	const struct msg_attach *request = &attach->session->request->attach;
 	bool nothing = totals_rows(&attach->totals) == 0;
-	if (nothing && attach->view->filtered && !request->if_empty)
-		return error_set(
-			error, ERR_EMPTY,
-			"nothing in this view matches --only and --exclude; "
-			"`baton ls` shows what it holds, --if-empty=ok allows that");
-	return 0;
+	if (!nothing || !attach->view->filtered || request->if_empty)
+		return 0;
+	(void)error_set(error, ERR_EMPTY, "nothing in this view matches");
+	return error_advise(error, ADVICE_FILTERS | ADVICE_ALLOW_EMPTY);
 }
 
 static int send_rows_end(struct attach *attach, struct error *error)

@@ -6,6 +6,7 @@
 #include "daemon/history/names.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/workspace/outcome.h"
+#include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
 
 #define WARNING_SIZE 1000u
@@ -23,17 +24,20 @@ static void list_replaced(struct session *session, const struct outcome *outcome
 			session->arena, &outcome->now.records[outcome->replaced[i]]);
 }
 
+/* advice: its name; "": there is none. */
 static void warn(struct session *session, struct msg_committed *message,
-		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+		 const char *advice, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 static void warn(struct session *session, struct msg_committed *message,
-		 const char *format, ...)
+		 const char *advice, const char *format, ...)
 {
 	char sentence[WARNING_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
 	(void)vsnprintf(sentence, sizeof sentence, format, arguments);
 	va_end(arguments);
+	message->warning_advice.items[message->warning_advice.count++] = text_of(advice);
 	message->warnings.items[message->warnings.count++] =
 		arena_copy(session->arena, sentence);
 }
@@ -52,9 +56,9 @@ static void warn_if_late(struct session *session, const struct outcome *outcome,
 {
 	char label[LABEL_SIZE];
 	if (outcome->view.states[outcome->layer] == LAYER_LATE)
-		warn(session, message,
+		warn(session, message, advice_name(ADVICE_AT_LOG_ALL),
 		     "a later execution of this job has persisted already: what `%s` "
-		     "persisted now stays out of every view (`baton log --all` lists it)",
+		     "persisted now stays out of every view",
 		     label_of(outcome, outcome->layer, label));
 }
 
@@ -67,7 +71,7 @@ static void warn_if_stale(struct session *session, const struct outcome *outcome
 		return;
 	view_stale_sentence(&outcome->now.history, &outcome->view, outcome->layer,
 			    sentence, sizeof sentence);
-	warn(session, message, "%s", sentence);
+	warn(session, message, "", "%s", sentence);
 }
 
 static void warn_of_conflict(struct session *session, const struct outcome *outcome,
@@ -75,10 +79,9 @@ static void warn_of_conflict(struct session *session, const struct outcome *outc
 {
 	char label[LABEL_SIZE];
 	size_t len = outcome->conflict_path_len;
-	warn(session, message,
+	warn(session, message, advice_name(ADVICE_AT_CHOOSE_LATER),
 	     "`%.*s` was also persisted by `%s`, with other content and without either "
-	     "having seen the other: an attach of both will fail until one is chosen "
-	     "(--prefer, --on-conflict, --from, --by-job)",
+	     "having seen the other: an attach of both will fail until one is chosen",
 	     (int)(len > PATH_SHOWN_MAX ? PATH_SHOWN_MAX : len), outcome->conflict_path,
 	     label_of(outcome, outcome->conflict_with, label));
 }
@@ -107,10 +110,11 @@ int session_outcome(struct session *session, const struct contact *contact,
 	struct text run = session->request->persist.identity.run;
 	message->warnings.items =
 		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
-	int code = outcome_make(
-		store_catalogue(session->services->store), contact,
-		arena_text(session->arena, run.len ? run : text_of("1")),
-		layer_id, &outcome, error);
+	message->warning_advice.items =
+		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
+	int code = outcome_make(store_catalogue(session->services->store), contact,
+				arena_text(session->arena, run.len ? run : text_of("1")),
+				layer_id, &outcome, error);
 	if (code)
 		return code;
 	warn_if_late(session, &outcome, message);

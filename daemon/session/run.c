@@ -6,6 +6,7 @@
 
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
@@ -55,6 +56,11 @@ static void send_error(struct session *session, const struct error *error)
 	message.exit = (uint64_t)error_exit_status(error->code);
 	message.message = text_of(error->text);
 	message.retry_ms = error->code == ERR_BUSY ? RETRY_MS : 0;
+	struct text advice[ADVICE_COUNT];
+	message.advice.items = advice;
+	for (unsigned i = 0; i < ADVICE_COUNT; i++)
+		if (error->advice & 1u << i)
+			advice[message.advice.count++] = text_of(advice_name(i));
 	struct error ignored = {0};
 	session->link.wake_fd = -1;
 	session->link.silence_ms = LINGER_MS;

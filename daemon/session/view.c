@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/session/layer_message.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -56,7 +57,7 @@ static int load_layer(struct session *session, struct session_view *view,
 				    &view->history, ret_layer, error);
 }
 
-/* Rule W8: also of a workflow that is not there --if-empty says that nothing will do; but
+/* Rule W8: also of a workflow that is not there if_empty says that nothing will do; but
  * not of the parent of a retry (R3). */
 static bool is_nothing_allowed(const struct msg_attach *attach, int code)
 {
@@ -101,8 +102,7 @@ static void make_request(struct session *session, const struct session_view *vie
 		.execution = other ? VIEW_NONE : view->history.own_execution,
 		.job = other || attach->identity.job.len == 0
 			       ? NULL
-			       : arena_text(session->arena,
-						      attach->identity.job),
+			       : arena_text(session->arena, attach->identity.job),
 		.has_needs = !other && attach->identity.has_needs,
 		.needs = arena_strings(session->arena, &attach->identity.needs),
 		.need_count = other ? 0 : attach->identity.needs.count,
@@ -188,28 +188,23 @@ static void say(struct sentence *sentence, const char *format, ...)
 		sentence->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-/* Behind unknown names, of which one may be a list that somebody meant. */
-static void say_no_list(bool has_comma, const char *option, struct sentence *sentence)
+/* Whether one of the names may be a list that somebody meant. */
+static bool has_comma(const struct text_list *names)
 {
-	if (has_comma)
-		say(sentence,
-		    " (a comma does not separate names here; give %s once for each)",
-		    option);
+	for (size_t i = 0; i < names->count; i++)
+		if (names->items[i].len &&
+		    memchr(names->items[i].at, ',', names->items[i].len))
+			return true;
+	return false;
 }
 
-static void say_unknown_needs(struct session *session, const struct session_view *view,
-			      struct sentence *sentence)
+/* Names them after `intro`. */
+static void say_names(struct session *session, const char *intro,
+		      const struct text_list *names, struct sentence *sentence)
 {
-	const struct text_list *needs = &session->request->attach.identity.needs;
-	bool has_comma = false;
-	for (size_t i = 0; i < view->view.unknown_need_count; i++) {
-		const char *name = arena_text(
-			session->arena, needs->items[view->view.unknown_needs[i]]);
-		say(sentence, "%s `%s`", i ? "," : "; the daemon never heard of the job",
-		    name);
-		has_comma = has_comma || strchr(name, ',');
-	}
-	say_no_list(has_comma, "--needs", sentence);
+	for (size_t i = 0; i < names->count; i++)
+		say(sentence, "%s `%s`", i ? "," : intro,
+		    arena_text(session->arena, names->items[i]));
 }
 
 /* Executions that only made a base of another workflow were not heard of here. */
@@ -225,27 +220,48 @@ static bool is_heard_of(const struct session_view *view, const char *name, bool 
 	return false;
 }
 
-struct unknown {
-	bool any, has_comma;
-};
-
-/* Names after `intro` those of the list that were never heard of. */
-static struct unknown say_unknown(struct session *session,
-				  const struct session_view *view,
-				  const struct text_list *names, const char *intro,
-				  struct sentence *sentence)
+/* Those of the request's names that were never heard of, in the arena. */
+static struct text_list unknown_of(struct session *session,
+				   const struct session_view *view,
+				   const struct text_list *names)
 {
-	struct unknown unknown = {0};
+	struct text_list unknown = {
+		.items = arena_take(session->arena,
+				    (names->count + 1) * sizeof(struct text))};
+	bool is_shard = names == &session->request->attach.prefer;
 	for (size_t i = 0; i < names->count; i++) {
 		const char *name = arena_text(session->arena, names->items[i]);
-		bool is_shard = names == &session->request->attach.prefer;
-		if (is_heard_of(view, name, is_shard))
-			continue;
-		say(sentence, "%s `%s`", unknown.any ? "," : intro, name);
-		unknown.any = true;
-		unknown.has_comma = unknown.has_comma || strchr(name, ',');
+		if (!is_heard_of(view, name, is_shard))
+			unknown.items[unknown.count++] = names->items[i];
 	}
 	return unknown;
+}
+
+static struct text_list unknown_needs(struct session *session,
+				      const struct session_view *view)
+{
+	const struct text_list *needs = &session->request->attach.identity.needs;
+	struct text_list unknown = {
+		.items = arena_take(session->arena,
+				    (needs->count + 1) * sizeof(struct text))};
+	for (size_t i = 0; i < view->view.unknown_need_count; i++)
+		unknown.items[unknown.count++] =
+			needs->items[view->view.unknown_needs[i]];
+	return unknown;
+}
+
+/* Why, as far as names go that the daemon never heard of. Returns advice. */
+static uint32_t say_unknown(struct session *session, const struct session_view *view,
+			    struct sentence *sentence)
+{
+	struct text_list needs = unknown_needs(session, view);
+	struct text_list from = {0};
+	say_names(session, "; the daemon never heard of the job", &needs, sentence);
+	if (view->contact.workflow_id || session->request->attach.from_workflow.len)
+		from = unknown_of(session, view, &session->request->attach.from);
+	say_names(session, "; the daemon never heard of", &from, sentence);
+	return (has_comma(&needs) ? ADVICE_ONE_NEED_EACH : 0u) |
+	       (has_comma(&from) ? ADVICE_ONE_FROM_EACH : 0u);
 }
 
 static int nothing(struct session *session, const struct session_view *view,
@@ -254,35 +270,28 @@ static int nothing(struct session *session, const struct session_view *view,
 	const struct msg_attach *attach = &session->request->attach;
 	bool other = attach->from_workflow.len > 0;
 	const char *workflow =
-		arena_text(session->arena, other ? attach->from_workflow
-							   : attach->identity.workflow);
-	bool unknown = !other && view->contact.workflow_id == 0;
+		arena_text(session->arena,
+			   other ? attach->from_workflow : attach->identity.workflow);
+	uint32_t advice = ADVICE_ALLOW_EMPTY;
 	struct sentence sentence = {0};
-	if (unknown)
+	if (!other && view->contact.workflow_id == 0) {
 		say(&sentence,
 		    "workflow `%s` is unknown here: nothing was persisted under that "
-		    "name; "
-		    "if it retries another workflow, name that with --retry-of",
+		    "name",
 		    workflow);
-	else
+		advice |= ADVICE_RETRY_OF;
+	} else {
 		say(&sentence, "workflow `%s` has no layer that this job would see",
 		    workflow);
-	for (size_t i = 0; i < attach->from.count; i++)
-		say(&sentence, "%s `%s`", i ? "," : " from",
-		    arena_text(session->arena, attach->from.items[i]));
-	say_unknown_needs(session, view, &sentence);
-	if (!unknown) {
-		struct unknown from = say_unknown(session, view, &attach->from,
-						  "; the daemon never heard of",
-						  &sentence);
-		say_no_list(from.has_comma, "--from", &sentence);
 	}
-	if (view->view.stale_count)
-		say(&sentence,
-		    "; %zu stale ones were left out (--stale=keep brings them back)",
-		    view->view.stale_count);
-	say(&sentence, "; --if-empty=ok allows that");
-	return error_set(error, ERR_NOT_FOUND, "%s", sentence.text);
+	say_names(session, " from", &attach->from, &sentence);
+	advice |= say_unknown(session, view, &sentence);
+	if (view->view.stale_count) {
+		say(&sentence, "; %zu stale ones were left out", view->view.stale_count);
+		advice |= ADVICE_STALE_BACK;
+	}
+	(void)error_set(error, ERR_NOT_FOUND, "%s", sentence.text);
+	return error_advise(error, advice);
 }
 
 int session_view_make(struct session *session, struct session_view *ret_view,
@@ -320,8 +329,7 @@ static struct msg_layer_list describe_layers(struct session *session,
 					     const struct session_view *view)
 {
 	struct msg_layer_list list = {.count = view->view.layer_count};
-	list.items = arena_take(session->arena,
-					(list.count + 1) * sizeof(*list.items));
+	list.items = arena_take(session->arena, (list.count + 1) * sizeof(*list.items));
 	for (uint32_t i = 0; i < list.count; i++) {
 		layer_message(session->arena, &view->history, view->view.layers[i].layer,
 			      &list.items[i]);
@@ -335,8 +343,7 @@ static struct msg_layer_list describe_stale(struct session *session,
 					    const struct session_view *view)
 {
 	struct msg_layer_list list = {.count = view->view.stale_count};
-	list.items = arena_take(session->arena,
-					(list.count + 1) * sizeof(*list.items));
+	list.items = arena_take(session->arena, (list.count + 1) * sizeof(*list.items));
 	for (size_t i = 0; i < list.count; i++) {
 		char *reason = arena_take(session->arena, SENTENCE_SIZE);
 		layer_message(session->arena, &view->history, view->view.stale[i],
@@ -359,48 +366,23 @@ static bool all_layers_are_empty(const struct session_view *view)
 	return view->view.layer_count > 0;
 }
 
-/* Jobs named by an option that the daemon never heard of. */
-static void warn_unknown(struct session *session, const struct session_view *view,
-			 const struct text_list *names, const char *option,
-			 struct msg_view *message, struct text *warnings)
-{
-	struct sentence sentence = {0};
-	struct unknown unknown = say_unknown(session, view, names, option, &sentence);
-	if (!unknown.any)
-		return;
-	say(&sentence, ": the daemon never heard of that in this workflow");
-	say_no_list(unknown.has_comma, option, &sentence);
-	warnings[message->warnings.count++] =
-		arena_copy(session->arena, sentence.text);
-}
-
 static void add_warnings(struct session *session, const struct session_view *view,
 			 struct msg_view *message)
 {
 	const struct msg_attach *attach = &session->request->attach;
-	struct text *warnings = arena_take(session->arena, 5 * sizeof(*warnings));
+	struct text *warnings = arena_take(session->arena, 2 * sizeof(*warnings));
 	message->warnings.items = warnings;
-	const struct error *refusal = store_refusal(session->services->store);
-	if (refusal->code == ERR_DAMAGED)
-		warnings[message->warnings.count++] =
-			arena_copy(session->arena, refusal->text);
 	if (*view->contact.warning)
 		warnings[message->warnings.count++] =
 			arena_copy(session->arena, view->contact.warning);
 	if (all_layers_are_empty(view))
 		warnings[message->warnings.count++] =
 			text_of("every layer of this view is empty");
-	/* Without any layer --if-empty has said what that is. */
+	message->unknown_needs = unknown_needs(session, view);
+	/* Without any layer it was said what may be empty. */
 	if (view->view.layer_count)
-		warn_unknown(session, view, &attach->from, "--from", message, warnings);
-	warn_unknown(session, view, &attach->prefer, "--prefer", message, warnings);
-	const struct text_list *needs = &attach->identity.needs;
-	message->unknown_needs.count = view->view.unknown_need_count;
-	message->unknown_needs.items = arena_take(
-		session->arena, (needs->count + 1) * sizeof(struct text));
-	for (size_t i = 0; i < view->view.unknown_need_count; i++)
-		message->unknown_needs.items[i] =
-			needs->items[view->view.unknown_needs[i]];
+		message->unknown_from = unknown_of(session, view, &attach->from);
+	message->unknown_prefer = unknown_of(session, view, &attach->prefer);
 }
 
 int session_view_send(struct session *session, const struct session_view *view,
@@ -427,6 +409,7 @@ int session_view_send(struct session *session, const struct session_view *view,
 		message.more = layers_sent < layers.count || stale_sent < stale.count;
 		code = link_send_control(&session->link, MSG_VIEW, &message, error);
 		message.warnings.count = message.unknown_needs.count = 0;
+		message.unknown_from.count = message.unknown_prefer.count = 0;
 		message.tag.len = 0;
 		message.held = false;
 	} while (code == 0 && message.more);

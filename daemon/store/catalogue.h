@@ -162,14 +162,14 @@ void catalogue_history_fini(struct catalogue_history *history);
  *    an unknown or expired one is ERR_NOT_FOUND with its sentence, or, when only
  *    detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
  *  - a detected parent that contradicts what was fixed is a warning, since every later
- *    job detects it again; --retry-of none where there is a parent is ERR_IDENTITY;
+ *    job detects it again; to say retry_none where there is a parent is ERR_IDENTITY;
  *    nothing said takes what was fixed.
  *  - a first contact with a parent copies the layers visible there (`inherited`)
  *    and the parent's executions with needs and attached: its own ones, and inherited
  *    ones unless the parent itself ran their job and their layers are not visible.
  *  - an expired workflow is ERR_NOT_FOUND with its date; its name is not used again.
  *  - another execution id under the same run, job, shard and attempt is ERR_IDENTITY:
- *    "two executions call themselves …; a matrix? give each leg its --shard".
+ *    "two executions call themselves …".
  *  - needs given are remembered as the execution's; none given leave those remembered.
  *  - empty namespace, run and attempt stand for "default", "1" and "1".
  *  - ERR_USAGE without a workflow, and for a persist without a job.
@@ -181,7 +181,7 @@ int catalogue_contact(struct catalogue *catalogue, const struct contact_request 
 		      struct contact *ret_contact, struct catalogue_history *ret_history,
 		      struct error *error);
 
-/* The history of another workflow, for --from-workflow: read only. ERR_NOT_FOUND for an
+/* The history of another workflow: read only. ERR_NOT_FOUND for an
  * unknown or expired one, with its sentence. `namespace` as in identities. */
 int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
 			       struct text workflow,

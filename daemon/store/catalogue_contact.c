@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 
@@ -150,12 +151,22 @@ static int fixed_parent_name(struct caller *caller, const struct workflow_row *w
 
 /* A parent that was only detected gives way to what was fixed; one given by hand does
  * not. */
-static int contradiction(struct caller *caller, struct error *error, const char *sentence)
+static int contradiction(struct caller *caller, enum advice advice, const char *sentence,
+			 struct error *error)
 {
-	if (!caller->identity.retry_detected || caller->identity.retry_none)
-		return error_set(error, ERR_IDENTITY, "%s", sentence);
+	const struct identity *identity = &caller->identity;
+	if (!identity->retry_detected || identity->retry_none) {
+		if (identity->retry_none)
+			(void)error_set(error, ERR_IDENTITY, "%s", sentence);
+		else
+			(void)error_set(error, ERR_IDENTITY,
+					"%s, not as a retry of `%.*s`", sentence,
+					WORDS(identity->retry_of));
+		return error_advise(error, advice);
+	}
 	(void)snprintf(caller->contact.warning, sizeof caller->contact.warning,
-		       "%s; it was only detected and is not used", sentence);
+		       "%s; that it retries `%.*s` was only detected and is not used",
+		       sentence, WORDS(identity->retry_of));
 	return 0;
 }
 
@@ -174,22 +185,19 @@ static int check_parent(struct caller *caller, const struct workflow_row *workfl
 			     : 0;
 	if (result < 0)
 		return result;
-	struct text given = identity->retry_none ? text_of("none") : identity->retry_of;
 	if (workflow->parent && !identity->retry_none &&
-	    text_equal(given, text_of(parent)))
+	    text_is(identity->retry_of, parent))
 		return 0;
 	char *sentence AUTO_FREE = NULL;
 	if (workflow->parent)
-		claim(asprintf(&sentence,
-			       "workflow `%.*s` was begun as a retry of `%s`; "
-			       "--retry-of %.*s contradicts that",
-			       WORDS(identity->workflow), parent, WORDS(given)) > 0);
+		claim(asprintf(&sentence, "workflow `%.*s` was begun as a retry of `%s`",
+			       WORDS(identity->workflow), parent) > 0);
 	else
-		claim(asprintf(&sentence,
-			       "workflow `%.*s` was begun without a parent; "
-			       "--retry-of %.*s came too late",
-			       WORDS(identity->workflow), WORDS(given)) > 0);
-	return contradiction(caller, error, sentence);
+		claim(asprintf(&sentence, "workflow `%.*s` was begun without a parent",
+			       WORDS(identity->workflow)) > 0);
+	return contradiction(
+		caller, workflow->parent ? ADVICE_RETRY_CONTRADICTS : ADVICE_RETRY_LATE,
+		sentence, error);
 }
 
 /* A parent that cannot be one: a note where it was only detected, else an error (R3). */
@@ -203,12 +211,13 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 		date_text(parent->expired_ms, date);
 		(void)snprintf(why, sizeof why, "expired on %s (UTC)", date);
 	}
-	if (!identity->retry_detected)
-		return error_set(error, ERR_NOT_FOUND,
-				 "workflow `%.*s`, which `%.*s` is to retry, %s; "
-				 "--retry-of none begins afresh",
-				 WORDS(identity->retry_of), WORDS(identity->workflow),
-				 why);
+	if (!identity->retry_detected) {
+		(void)error_set(error, ERR_NOT_FOUND,
+				"workflow `%.*s`, which `%.*s` is to retry, %s",
+				WORDS(identity->retry_of), WORDS(identity->workflow),
+				why);
+		return error_advise(error, ADVICE_RETRY_NONE);
+	}
 	(void)snprintf(caller->contact.warning, sizeof caller->contact.warning,
 		       "workflow `%.*s`, which `%.*s` seems to retry, %s: "
 		       "nothing is inherited",
@@ -351,12 +360,14 @@ int catalogue_contact(struct catalogue *catalogue, const struct contact_request 
 		      struct contact *ret_contact, struct catalogue_history *ret_history,
 		      struct error *error)
 {
-	if (request->identity.workflow.len == 0)
-		return error_set(error, ERR_USAGE,
-				 "a workflow is missing: name it with --workflow");
-	if (request->kind == CONTACT_PERSIST && request->identity.job.len == 0)
-		return error_set(error, ERR_USAGE,
-				 "a persist needs a job: name it with --job");
+	if (request->identity.workflow.len == 0) {
+		(void)error_set(error, ERR_USAGE, "a workflow is missing");
+		return error_advise(error, ADVICE_NAME_WORKFLOW);
+	}
+	if (request->kind == CONTACT_PERSIST && request->identity.job.len == 0) {
+		(void)error_set(error, ERR_USAGE, "a persist needs a job");
+		return error_advise(error, ADVICE_NAME_JOB);
+	}
 	struct caller caller = {
 		.catalogue = catalogue,
 		.request = request,

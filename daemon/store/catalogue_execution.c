@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/message/label.h"
 
@@ -76,11 +77,9 @@ static int two_executions(const struct identity *identity, struct error *error)
 		.attempt = identity->attempt,
 	};
 	char label[512];
-	return error_set(
-		error, ERR_IDENTITY,
-		"two executions call themselves `%s`; a matrix? give each leg its "
-		"--shard",
-		label_text(&name, label, sizeof label));
+	(void)error_set(error, ERR_IDENTITY, "two executions call themselves `%s`",
+			label_text(&name, label, sizeof label));
+	return error_advise(error, ADVICE_NAME_SHARD);
 }
 
 /* An execution that did not say which it is may say so later. */

@@ -5,6 +5,7 @@
 
 #include "daemon/view/bits.h"
 #include "daemon/view/parts.h"
+#include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
 
 void view_fini(struct view *view)
@@ -68,9 +69,8 @@ static int refuse_named_stale(const struct view_facts *facts, const struct view 
 		char sentence[ERROR_TEXT_SIZE];
 		view_stale_sentence(facts->history, view, view->stale[i], sentence,
 				    sizeof(sentence));
-		return error_set(error, ERR_STALE,
-				 "%s; run `%s` again, or use --stale=keep", sentence,
-				 job);
+		(void)error_set(error, ERR_STALE, "%s; run `%s` again", sentence, job);
+		return error_advise(error, ADVICE_STALE_TOO);
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/merge/sources.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/path/path.h"
@@ -149,12 +150,12 @@ static int make_prefix(struct tree_source *source, const struct layer_record *re
 	free(shard);
 	if (fits)
 		return 0;
-	return error_set(
+	(void)error_set(
 		error, ERR_LIMIT,
 		"`%.200s`: with %%2F for each `/` the name of this job or its shard "
-		"has more than %u bytes, too many for the directory that --by-job "
-		"makes of it",
+		"has more than %u bytes, too many for the directory that is made of it",
 		record->job, COMPONENT_LEN_MAX);
+	return error_advise(error, ADVICE_BY_JOB);
 }
 
 /* ---- opening ---- */

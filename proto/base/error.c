@@ -70,7 +70,14 @@ static int keep(struct error *error, int code, const char *sentence)
 {
 	copy_sentence(error->text, sentence ? sentence : error_text(code));
 	error->code = code;
+	error->advice = 0;
 	return code;
+}
+
+int error_advise(struct error *error, uint32_t advice)
+{
+	error->advice |= advice;
+	return error->code;
 }
 
 int error_set(struct error *error, int code, const char *format, ...)

@@ -55,6 +55,7 @@ enum err {
 struct error {
 	int code; /* 0 or an enum err */
 	char text[ERROR_TEXT_SIZE];
+	uint32_t advice; /* a set of enum advice (advice.h) */
 };
 
 /* Writes code and sentence; returns code, so that `return error_set(…)` reads well. */
@@ -70,6 +71,9 @@ int error_set_errno(struct error *error, int code, int error_number, const char 
  * descriptor passes, so ERR_NO_MEMORY becomes ERR_BUSY with the sentence that says so. */
 void error_say_busy(struct error *error);
 
+/* Adds to what is advised, behind one of the above; returns the error's code. */
+int error_advise(struct error *error, uint32_t advice);
+
 /* "not-found" and so on: the name in JSON and logs. "unknown" for a foreign code. */
 const char *error_name(int code);
 
@@ -83,8 +87,8 @@ int error_exit_status(int code);
 uint32_t error_to_wire(int code);
 
 /* The code of a number on the wire. One that is not in the list (of a later version, or
- * none at all) gives a foreign code, which is named "unknown" and has the exit status that
- * the sender gave with it (ERROR's `exit`): 2 … 9, or 7 where it gave no such. */
+ * none at all) gives a foreign code, which is named "unknown" and has the exit status
+ * that the sender gave with it (ERROR's `exit`): 2 … 9, or 7 where it gave no such. */
 int error_from_wire(uint64_t number, uint64_t exit_status);
 
 /* Our own bugs: prints file, line and the claim, then abort(). Stays on in release

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
 #include "proto/link/link.h"
@@ -205,10 +206,16 @@ static int receive_error(struct link *link, size_t len, struct error *error)
 	int code = error_from_wire(message.code, message.exit);
 	if (text_clean(message.message, text, sizeof(text)) == 0)
 		return error_set(error, code, "%s: %s", link->peer, error_text(code));
+	uint32_t advice = 0;
+	for (size_t i = 0; i < message.advice.count; i++)
+		advice |= advice_named(message.advice.items[i].at,
+				       message.advice.items[i].len);
 	/* Its disk and its files are not those of whoever reads the sentence. */
 	if (code == ERR_NO_ROOM || code == ERR_LOCAL)
-		return error_set(error, code, "%s: %s", link->peer, text);
-	return error_set(error, code, "%s", text);
+		(void)error_set(error, code, "%s: %s", link->peer, text);
+	else
+		(void)error_set(error, code, "%s", text);
+	return error_advise(error, advice);
 }
 
 static int receive_message(struct link *link, const struct header *header,

@@ -95,6 +95,7 @@ static const struct message_field error_fields[] = {
 	FIELD(msg_error, retry_ms, UINT),
 	FIELD(msg_error, conflicts, MAP, .list = true, .map = &conflict_table),
 	FIELD(msg_error, conflict_count, UINT),
+	FIELD(msg_error, advice, STR, .list = true),
 };
 TABLE(error, msg_error, "");
 
@@ -127,6 +128,7 @@ static const struct message_field committed_fields[] = {
 	FIELD(msg_committed, new_bytes, UINT),
 	FIELD(msg_committed, stored_bytes, UINT),
 	FIELD(msg_committed, warnings, SENTENCE, .list = true),
+	FIELD(msg_committed, warning_advice, STR, .list = true),
 	FIELD(msg_committed, again, BOOL),
 };
 TABLE(committed, msg_committed, "");
@@ -155,6 +157,8 @@ static const struct message_field view_fields[] = {
 	FIELD(msg_view, layers, MAP, .list = true, .map = &layer_table),
 	FIELD(msg_view, stale, MAP, .list = true, .map = &layer_table),
 	FIELD(msg_view, unknown_needs, STR, .list = true),
+	FIELD(msg_view, unknown_from, STR, .list = true),
+	FIELD(msg_view, unknown_prefer, STR, .list = true),
 	FIELD(msg_view, warnings, SENTENCE, .list = true),
 	FIELD(msg_view, tag, BIN, .len_exact = DIGEST_LEN),
 	FIELD(msg_view, held, BOOL),

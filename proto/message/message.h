@@ -87,6 +87,7 @@ struct msg_error {
 		size_t count;
 	} conflicts;
 	uint64_t conflict_count;
+	struct text_list advice;
 };
 
 struct msg_identity {
@@ -137,7 +138,7 @@ struct msg_committed {
 	struct msg_layer layer;
 	struct text_list replaces;
 	uint64_t new_bytes, stored_bytes;
-	struct text_list warnings;
+	struct text_list warnings, warning_advice;
 	bool again;
 };
 
@@ -158,7 +159,7 @@ struct msg_attach {
 
 struct msg_view {
 	struct msg_layer_list layers, stale;
-	struct text_list unknown_needs, warnings;
+	struct text_list unknown_needs, unknown_from, unknown_prefer, warnings;
 	struct text tag; /* 32 bytes */
 	bool held;
 	bool more;

@@ -1,4 +1,5 @@
 #include "tests/harness/catalogue_fixture.h"
+#include "tests/harness/advised.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +68,8 @@ void fixture_assert_refused(struct catalogue_fixture *fixture, struct who who,
 	int result =
 		visit_catalogue(fixture->catalogue, &who, kind, &visit, &fixture->error);
 	assert_int_equal(result, code);
-	assert_string_equal(fixture->error.text, sentence);
+	char text[ADVISED_SIZE];
+	assert_string_equal(advised(&fixture->error, text), sentence);
 }
 
 struct layer_record fixture_commit(struct catalogue_fixture *fixture,

@@ -23,6 +23,18 @@ class Lint(unittest.TestCase):
                 found = re.search(rf"(?m)^[a-z].*\b{function}\(", source)
                 self.assertTrue(found, f"{file} has no {function}")
 
+    def test_the_daemon_names_no_option_of_the_client(self):
+        """Another front end has other words: the daemon gives advice by name (advice.h)."""
+        table = (TOP / "client/options/option_table.c").read_text()
+        options = set(re.findall(r'"(--[a-z-]+)"', table))
+        self.assertGreater(len(options), 20)
+        own = {"config.c", "main.c"}  # the daemon's own command line
+        for path in sources("daemon"):
+            strings = re.findall(r'"(?:[^"\\\n]|\\.)*"', path.read_text())
+            for string in strings if path.name not in own else ():
+                named = options & set(re.findall(r"--[a-z-]+", string))
+                self.assertFalse(named, f"{path}: {string}")
+
     def test_nothing_is_left_for_later(self):
         for path in sources():
             self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)

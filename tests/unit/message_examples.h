@@ -27,6 +27,7 @@ static struct text some_hashes[] = {T("xxh3-128"), T("sha256")};
 static struct text some_codecs[] = {T("zstd")};
 static struct text some_jobs[] = {T("build"), T("build/linux"), T("")};
 static struct text some_layers[] = {T("00000000000000a1"), T("00000000000000a2")};
+static struct text some_advice[] = {T("stale-too"), T("")};
 static struct text some_warnings[] = {T("the layer came late"),
 				      T("`a/b`: two jobs write it")};
 static struct text some_digests[] = {T(DIGEST_TEXT), T(DIGEST_TEXT)};
@@ -86,6 +87,7 @@ static const struct msg_error full_error = {
 	.retry_ms = 1500,
 	.conflicts = LIST(some_conflicts),
 	.conflict_count = 70000,
+	.advice = LIST(some_advice),
 };
 static const struct msg_error minimal_error = {.code = 1};
 static const struct msg_persist full_persist = {
@@ -117,6 +119,7 @@ static const struct msg_committed full_committed = {
 	.new_bytes = 65535,
 	.stored_bytes = 256,
 	.warnings = LIST(some_warnings),
+	.warning_advice = LIST(some_advice),
 	.again = true,
 };
 static const struct msg_committed minimal_committed = {.layer = MINIMAL_LAYER};
@@ -140,6 +143,8 @@ static const struct msg_view full_view = {
 	.layers = LIST(two_layers),
 	.stale = LIST(two_layers),
 	.unknown_needs = LIST(some_jobs),
+	.unknown_from = LIST(some_jobs),
+	.unknown_prefer = LIST(some_jobs),
 	.warnings = LIST(some_warnings),
 	.tag = T(DIGEST_TEXT),
 	.held = true,

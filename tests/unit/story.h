@@ -14,7 +14,7 @@
  * A question is "WHO asks [needs JOB...] [from JOB...] [keep]"; `anyone` asks without a
  * job, `log` for every run. The answer reads "A B<A C<A,B": layers in order, each with
  * what it comes directly after; then " stale S(A)" with the base at fault, " unknown x",
- * or "error: SENTENCE" alone. "states" answers "A=replaced(B) B=visible".
+ * or "error: SENTENCE [advice]" alone. "states" answers "A=replaced(B) B=visible".
  */
 #ifndef BATON_TESTS_UNIT_STORY_H
 #define BATON_TESTS_UNIT_STORY_H
@@ -25,6 +25,7 @@
 
 #include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/advised.h"
 
 #define STORY_ITEMS 64
 #define STORY_TEXT 2048
@@ -288,9 +289,10 @@ static inline char *story_answer(const struct story *story, const char *text)
 	question_ask(story, states ? "log asks" : text, &question);
 	struct view view AUTO(view_fini) = {0};
 	struct error error = {0};
+	char said[ADVISED_SIZE];
 	int result = view_make(&story->history, &question.request, &view, &error);
 	if (result < 0)
-		fprintf(out, "error: %s", error.text);
+		fprintf(out, "error: %s", advised(&error, said));
 	else if (states)
 		answer_states(out, story, &view);
 	else

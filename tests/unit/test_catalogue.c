@@ -100,10 +100,9 @@ static void a_persist_names_workflow_and_job(void **state)
 {
 	struct catalogue_fixture *fixture = *state;
 	fixture_assert_refused(fixture, (struct who){.job = "build"}, CONTACT_PERSIST,
-			       ERR_USAGE,
-			       "a workflow is missing: name it with --workflow");
+			       ERR_USAGE, "a workflow is missing [name-workflow]");
 	fixture_assert_refused(fixture, (struct who){.workflow = "w"}, CONTACT_PERSIST,
-			       ERR_USAGE, "a persist needs a job: name it with --job");
+			       ERR_USAGE, "a persist needs a job [name-job]");
 }
 
 static void w4_two_executions_of_one_name_are_refused(void **state)
@@ -118,9 +117,7 @@ static void w4_two_executions_of_one_name_are_refused(void **state)
 	struct visit third AUTO(visit_fini) = fixture_persists(fixture, unsaid);
 	assert_int_equal(third.contact.execution_id, first.contact.execution_id);
 	said.execution = "e2";
-	const char *sentence =
-		"two executions call themselves `test linux`; a matrix? give "
-		"each leg its --shard";
+	const char *sentence = "two executions call themselves `test linux` [name-shard]";
 	fixture_assert_refused(fixture, said, CONTACT_PERSIST, ERR_IDENTITY, sentence);
 	fixture_assert_refused(fixture, said, CONTACT_ATTACH, ERR_IDENTITY, sentence);
 	fixture_assert_refused(fixture, said, CONTACT_LOOK, ERR_IDENTITY, sentence);

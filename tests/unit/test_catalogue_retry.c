@@ -191,8 +191,8 @@ static void r3_first_contact_fixes_the_parent(void **state)
 	(void)begin(fixture, "W2", 3);
 	struct who who = {.workflow = "W2", .job = "test", .retry_of = "W1"};
 	fixture_assert_refused(fixture, who, CONTACT_ATTACH, ERR_IDENTITY,
-			       "workflow `W2` was begun without a parent; --retry-of W1 "
-			       "came too late");
+			       "workflow `W2` was begun without a parent, not as a retry "
+			       "of `W1` [retry-late]");
 	who.workflow = "W3";
 	struct visit first AUTO(visit_fini) = fixture_persists(fixture, who);
 	struct visit second AUTO(visit_fini) = fixture_persists(fixture, who);
@@ -200,13 +200,12 @@ static void r3_first_contact_fixes_the_parent(void **state)
 	who.retry_of = "W0";
 	fixture_assert_refused(
 		fixture, who, CONTACT_PERSIST, ERR_IDENTITY,
-		"workflow `W3` was begun as a retry of `W1`; --retry-of W0 "
-		"contradicts that");
+		"workflow `W3` was begun as a retry of `W1`, not as a retry of `W0` "
+		"[retry-differs]");
 	who.retry_none = true;
 	fixture_assert_refused(
 		fixture, who, CONTACT_LOOK, ERR_IDENTITY,
-		"workflow `W3` was begun as a retry of `W1`; --retry-of none "
-		"contradicts that");
+		"workflow `W3` was begun as a retry of `W1` [retry-differs]");
 }
 
 static void r3_not_said_takes_what_was_fixed(void **state)
@@ -228,8 +227,8 @@ static void r3_unknown_parent_given_by_hand_is_not_found(void **state)
 {
 	struct catalogue_fixture *fixture = *state;
 	struct who who = {.workflow = "W2", .job = "test", .retry_of = "W1"};
-	const char *sentence = "workflow `W1`, which `W2` is to retry, is unknown; "
-			       "--retry-of none begins afresh";
+	const char *sentence = "workflow `W1`, which `W2` is to retry, is unknown "
+			       "[retry-none]";
 	fixture_assert_refused(fixture, who, CONTACT_PERSIST, ERR_NOT_FOUND, sentence);
 	fixture_assert_refused(fixture, who, CONTACT_ATTACH, ERR_NOT_FOUND, sentence);
 	fixture_assert_refused(fixture, who, CONTACT_LOOK, ERR_NOT_FOUND, sentence);
@@ -259,8 +258,8 @@ static void r3_unknown_parent_that_was_detected_is_a_note(void **state)
 	struct visit second AUTO(visit_fini) = fixture_persists(fixture, who);
 	assert_string_equal(
 		second.contact.warning,
-		"workflow `W2` was begun without a parent; --retry-of W1 came "
-		"too late; it was only detected and is not used");
+		"workflow `W2` was begun without a parent; that it retries `W1` "
+		"was only detected and is not used");
 }
 
 static void r3_nothing_retries_itself(void **state)
@@ -271,8 +270,8 @@ static void r3_nothing_retries_itself(void **state)
 			       "workflow `W1` cannot be a retry of itself");
 	(void)begin(fixture, "W1", 1);
 	fixture_assert_refused(fixture, who, CONTACT_PERSIST, ERR_IDENTITY,
-			       "workflow `W1` was begun without a parent; --retry-of W1 "
-			       "came too late");
+			       "workflow `W1` was begun without a parent, not as a retry "
+			       "of `W1` [retry-late]");
 }
 
 /* ---- expiry ---------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "message_examples.h"
+#include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/link.h"
 
@@ -416,6 +417,21 @@ static void errors_with_foreign_codes_or_no_sentence_still_say_something(void **
 	assert_false(link_last_error(&pair.link, &memory, &last));
 }
 
+static void an_error_brings_what_is_advised_as_far_as_it_is_known(void **state)
+{
+	(void)state;
+	struct pair pair AUTO(pair_fini);
+	pair_init(&pair);
+	static const char payload[] = "\x83\xa4"
+				      "code\x10\xa7message\xa2no\xa6"
+				      "advice\x93\xa9stale-too\xa5newer\xacname-wo"
+				      "rkflo";
+	far_send(&pair, MSG_ERROR, 1, payload, sizeof(payload) - 1);
+	assert_int_equal(receive_any(&pair), ERR_BUSY);
+	assert_string_equal(pair.error.text, "no");
+	assert_int_equal(pair.error.advice, ADVICE_STALE_TOO);
+}
+
 static void expecting_another_type_names_both(void **state)
 {
 	(void)state;
@@ -755,6 +771,7 @@ int main(void)
 		cmocka_unit_test(an_error_is_turned_into_code_and_clean_sentence),
 		cmocka_unit_test(
 			errors_with_foreign_codes_or_no_sentence_still_say_something),
+		cmocka_unit_test(an_error_brings_what_is_advised_as_far_as_it_is_known),
 		cmocka_unit_test(expecting_another_type_names_both),
 		cmocka_unit_test(a_keepalive_must_be_a_map_too),
 		cmocka_unit_test(the_end_between_messages_and_within_one_differ),

@@ -417,7 +417,7 @@ static void w9_naming_a_stale_job_is_an_error(void **state)
 	const char *story = "a makes A1; c sees A1; c makes C; a!2 makes A2";
 	const char *sentence = "error: `c` is stale: it was built on `a`, which "
 			       "`a (attempt 2)` replaced with different content; run `c` "
-			       "again, or use --stale=keep";
+			       "again [stale-too]";
 	const struct row_of_table rows[] = {
 		{story, "d asks needs c", sentence},
 		{story, "d asks from c", sentence},
@@ -489,7 +489,7 @@ static void r1_what_was_inherited_goes_stale_with_its_base(void **state)
 	      {"~a makes A; ~c sees A; ~c makes C; a makes A2=y", "d asks needs c",
 	       "error: `c` is stale: it was built on the inherited `a`, which `a` "
 	       "replaced "
-	       "with different content; run `c` again, or use --stale=keep"});
+	       "with different content; run `c` again [stale-too]"});
 }
 
 static void r1_a_base_that_was_not_inherited_is_a_fact_only(void **state)

@@ -1,0 +1,55 @@
+/*
+ * What would help against an error or a warning, as a fact: whoever finds the error out
+ * names it, whoever has a command line or a page says in its own words what to do there.
+ * On the wire advice goes by name (PROTOCOL.md §3). Pure functions.
+ */
+#ifndef BATON_PROTO_BASE_ADVICE_H
+#define BATON_PROTO_BASE_ADVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(CONSTANT, "name"), in the order in which they are said. */
+#define ADVICE_LIST(X)                                                                   \
+	X(NAME_WORKFLOW, "name-workflow")     /* the workflow has to be named */         \
+	X(NAME_JOB, "name-job")               /* the job has to be named */              \
+	X(NAME_SHARD, "name-shard")           /* legs of a matrix are shards */          \
+	X(RETRY_CONTRADICTS, "retry-differs") /* not the parent that was given first */  \
+	X(RETRY_LATE, "retry-late")           /* the first contact gave no parent */     \
+	X(RETRY_NONE, "retry-none")           /* begin without a parent */               \
+	X(RETRY_OF, "retry-of")               /* name the parent, if there is one */     \
+	X(ONE_NEED_EACH, "one-need-each")     /* a comma separates no needs */           \
+	X(ONE_FROM_EACH, "one-from-each")     /* the same of `from` */                   \
+	X(ONE_PREFER_EACH, "one-prefer-each") /* the same of `prefer` */                 \
+	X(STALE_TOO, "stale-too")             /* or take the stale layer */              \
+	X(STALE_BACK, "stale-back")           /* the layers left out can be had */       \
+	X(FILTERS, "filters")                 /* it was the filters */                   \
+	X(NARROW, "narrow")                   /* ask for less */                         \
+	X(BY_JOB, "by-job")             /* it was to be a directory for each job */      \
+	X(CHOOSE_JOB, "choose-job")     /* say which job's content to take */            \
+	X(CHOOSE_SHARD, "choose-shard") /* say which shard's content to take */          \
+	X(CHOOSE_LATER, "choose-later") /* an attach will have to choose */              \
+	X(LOG_ALL, "log-all")           /* the history has it */                         \
+	X(ALLOW_EMPTY, "allow-empty")   /* nothing can be allowed */
+
+enum advice_position {
+#define ADVICE_POSITION(constant, name) ADVICE_AT_##constant,
+	ADVICE_LIST(ADVICE_POSITION)
+#undef ADVICE_POSITION
+		ADVICE_COUNT,
+};
+
+/* Sets of advice are bits. */
+enum advice {
+#define ADVICE_BIT(constant, name) ADVICE_##constant = 1 << ADVICE_AT_##constant,
+	ADVICE_LIST(ADVICE_BIT)
+#undef ADVICE_BIT
+};
+
+/* The name of the one at this position, below ADVICE_COUNT. */
+const char *advice_name(unsigned position);
+
+/* The bit of a name of len bytes; 0 for one that is not known here. */
+uint32_t advice_named(const char *name, size_t len);
+
+#endif
