@@ -2,13 +2,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/base/bytes.h"
+#include "proto/base/slots.h"
 
 #define BLOCK_UNITS 8192u
-#define SLOTS_AT_FIRST 256u
-#define NO_UNIT UINT32_MAX
+#define NO_UNIT SLOTS_FREE
 
 struct unit {
 	struct unit_name name;
@@ -20,9 +19,7 @@ struct units {
 	pthread_mutex_t lock;
 	struct unit **blocks; /* owned */
 	uint32_t count;
-	uint32_t *slots; /* owned; open addressing, linear; NO_UNIT: free */
-	uint32_t slot_mask;
-	uint32_t slots_used;
+	struct slots slots; /* by key: units that a file may have again */
 	uint32_t claims; /* and recalled units that are lacked */
 };
 
@@ -30,9 +27,6 @@ struct units *units_new(void)
 {
 	struct units *table = must_calloc(1, sizeof *table);
 	(void)pthread_mutex_init(&table->lock, NULL);
-	table->slot_mask = SLOTS_AT_FIRST - 1;
-	table->slots = must_alloc(SLOTS_AT_FIRST * sizeof *table->slots);
-	memset(table->slots, 0xff, SLOTS_AT_FIRST * sizeof *table->slots);
 	return table;
 }
 
@@ -43,7 +37,7 @@ void units_free(struct units *table)
 	for (uint32_t i = 0; i < table->count; i += BLOCK_UNITS)
 		free(table->blocks[i / BLOCK_UNITS]);
 	free(table->blocks);
-	free(table->slots);
+	slots_fini(&table->slots);
 	(void)pthread_mutex_destroy(&table->lock);
 	free(table);
 }
@@ -53,37 +47,14 @@ static struct unit *unit_at(const struct units *table, uint32_t unit)
 	return &table->blocks[unit / BLOCK_UNITS][unit % BLOCK_UNITS];
 }
 
-static uint32_t slot_of(const struct units *table, const struct unit_key *key)
+static uint32_t hash_of(const void *context, uint32_t unit)
 {
-	return (uint32_t)unit_key_hash(key) & table->slot_mask;
+	return (uint32_t)unit_key_hash(&unit_at(context, unit)->name.key);
 }
 
-static void slot_fill(struct units *table, uint32_t unit)
+static struct slots_walk walk_of(const struct units *table, const struct unit_key *key)
 {
-	uint32_t slot = slot_of(table, &unit_at(table, unit)->name.key);
-	while (table->slots[slot] != NO_UNIT)
-		slot = (slot + 1) & table->slot_mask;
-	table->slots[slot] = unit;
-	table->slots_used++;
-}
-
-/* Doubles the slots at three quarters; old and new exist together for a moment only. */
-static void slots_grow(struct units *table)
-{
-	if (table->slots_used < table->slot_mask / 4 * 3)
-		return;
-	size_t count = ((size_t)table->slot_mask + 1) * 2;
-	claim(count - 1 <= UINT32_MAX);
-	uint32_t *old = table->slots;
-	size_t old_count = (size_t)table->slot_mask + 1;
-	table->slots = must_alloc(count * sizeof *table->slots);
-	memset(table->slots, 0xff, count * sizeof *table->slots);
-	table->slot_mask = (uint32_t)(count - 1);
-	table->slots_used = 0;
-	for (size_t i = 0; i < old_count; i++)
-		if (old[i] != NO_UNIT)
-			slot_fill(table, old[i]);
-	free(old);
+	return slots_walk(&table->slots, (uint32_t)unit_key_hash(key));
 }
 
 static uint32_t append(struct units *table, const struct unit *unit)
@@ -101,9 +72,8 @@ static uint32_t append(struct units *table, const struct unit *unit)
 
 static uint32_t insert(struct units *table, const struct unit *unit)
 {
-	slots_grow(table);
 	uint32_t number = append(table, unit);
-	slot_fill(table, number);
+	slots_add(&table->slots, hash_of(table, number), number, hash_of, table);
 	return number;
 }
 
@@ -118,16 +88,16 @@ static struct kin kin_of(const struct units *table, const struct unit_key *key,
 			 const struct digest *sha)
 {
 	struct kin kin = {.same = NO_UNIT};
-	for (uint32_t slot = slot_of(table, key); table->slots[slot] != NO_UNIT;
-	     slot = (slot + 1) & table->slot_mask) {
-		const struct unit *unit = unit_at(table, table->slots[slot]);
+	struct slots_walk walk = walk_of(table, key);
+	for (uint32_t i; slots_next(&walk, &i);) {
+		const struct unit *unit = unit_at(table, i);
 		if (!unit_key_equal(&unit->name.key, key))
 			continue;
 		kin.any = true;
 		if (!unit->has_sha)
 			kin.any_without_sha = true;
 		else if (sha && digest_equal(&unit->name.sha, sha))
-			kin.same = table->slots[slot];
+			kin.same = i;
 	}
 	return kin;
 }
@@ -285,10 +255,9 @@ uint32_t units_claims(struct units *table)
 /* Whether a unit that the daemon holds has the claimed name. */
 static bool claim_holds(const struct units *table, const struct unit *claimed)
 {
-	const struct unit_key *key = &claimed->name.key;
-	for (uint32_t slot = slot_of(table, key); table->slots[slot] != NO_UNIT;
-	     slot = (slot + 1) & table->slot_mask) {
-		const struct unit *unit = unit_at(table, table->slots[slot]);
+	struct slots_walk walk = walk_of(table, &claimed->name.key);
+	for (uint32_t i; slots_next(&walk, &i);) {
+		const struct unit *unit = unit_at(table, i);
 		if (unit->state == UNIT_HELD &&
 		    unit_name_equal(&unit->name, &claimed->name))
 			return true;

@@ -1,7 +1,6 @@
 #include "client/download/want.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/base/cleanup.h"
 
@@ -12,48 +11,38 @@ void want_init(struct want *want, const struct view_table *table, uint32_t first
 	       uint32_t count, uint32_t needed)
 {
 	claim(first % 8 == 0);
-	uint64_t room = 16;
-	while (room < (uint64_t)needed + needed / 2)
-		room *= 2;
-	*want = (struct want){
-		.table = table, .first = first, .count = count, .mask = room - 1};
-	want->heads = must_alloc(room * sizeof *want->heads);
-	memset(want->heads, 0xff, room * sizeof *want->heads);
+	*want = (struct want){.table = table, .first = first, .count = count};
+	slots_reserve(&want->heads, needed);
 	want->next = must_alloc((count + (size_t)1) * sizeof *want->next);
 	want->bits = must_calloc(count / 8 + (size_t)1, 1);
 }
 
 void want_fini(struct want *want)
 {
-	free(want->heads);
+	slots_fini(&want->heads);
 	free(want->next);
 	free(want->bits);
 	*want = (struct want){0};
 }
 
-/* The place of this unit in the hash table, or the empty one where it belongs. */
-static uint32_t *find_head(const struct want *want, const struct unit_name *name)
+static uint32_t hash_of(const void *context, uint32_t mention)
 {
-	const struct view_unit *units = want->table->units;
-	uint64_t at = unit_key_hash(&name->key) & want->mask;
-	while (want->heads[at] != WANT_NONE &&
-	       !unit_name_equal(&units[want->heads[at]].name, name))
-		at = (at + 1) & want->mask;
-	return &want->heads[at];
+	const struct want *want = context;
+	return (uint32_t)unit_key_hash(&want->table->units[mention].name.key);
 }
 
 void want_add(struct want *want, uint32_t mention)
 {
 	uint32_t position = mention - want->first;
 	claim(position < want->count);
-	uint32_t *head = find_head(want, &want->table->units[mention].name);
-	if (*head != WANT_NONE) {
-		uint32_t *behind = &want->next[*head - want->first];
+	uint32_t head = want_find(want, &want->table->units[mention].name);
+	if (head != WANT_NONE) {
+		uint32_t *behind = &want->next[head - want->first];
 		want->next[position] = *behind;
 		*behind = mention;
 		return;
 	}
-	*head = mention;
+	slots_add(&want->heads, hash_of(want, mention), mention, hash_of, want);
 	want->next[position] = WANT_NONE;
 	want->bits[position / 8] |= (uint8_t)(1u << position % 8);
 	want->wanted++;
@@ -95,7 +84,13 @@ int want_send(const struct want *want, struct link *link, struct error *error)
 
 uint32_t want_find(const struct want *want, const struct unit_name *name)
 {
-	return *find_head(want, name);
+	const struct view_unit *units = want->table->units;
+	struct slots_walk walk =
+		slots_walk(&want->heads, (uint32_t)unit_key_hash(&name->key));
+	for (uint32_t i; slots_next(&walk, &i);)
+		if (unit_name_equal(&units[i].name, name))
+			return i;
+	return WANT_NONE;
 }
 
 bool want_is_taken(const struct want *want, uint32_t mention)

@@ -14,20 +14,20 @@
 
 #include "client/view/table.h"
 #include "proto/base/error.h"
+#include "proto/base/slots.h"
 #include "proto/link/link.h"
 
-#define WANT_NONE UINT32_MAX
+#define WANT_NONE SLOTS_FREE
 
 struct want {
 	const struct view_table *table; /* borrowed */
 	uint32_t first; /* mention; what may be added is first … first + count - 1 */
 	uint32_t count;
-	uint32_t *heads; /* owned; hash table of first mentions, WANT_NONE where empty */
-	uint64_t mask;
-	uint32_t *next;  /* owned; for a mention: the next of the same unit */
-	uint8_t *bits;   /* owned; by mention: first mention, not yet taken */
-	uint32_t wanted; /* distinct units added */
-	uint64_t left;   /* of them not taken; atomic */
+	struct slots heads; /* first mentions, by key */
+	uint32_t *next;     /* owned; for a mention: the next of the same unit */
+	uint8_t *bits;      /* owned; by mention: first mention, not yet taken */
+	uint32_t wanted;    /* distinct units added */
+	uint64_t left;      /* of them not taken; atomic */
 };
 
 /* Room for `count` mentions from `first`, a multiple of 8; at most `needed` of them will

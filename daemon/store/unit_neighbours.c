@@ -1,38 +1,41 @@
 #include "daemon/store/unit_neighbours.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/bounds.h"
-
-#define SLOTS (2u * UNIT_NEIGHBOURS_MAX)
-#define FREE_SLOT UINT32_MAX
 
 _Static_assert(FRAME_UNITS_MAX <= UNIT_NEIGHBOURS_MAX, "a frame fits");
 
 void unit_neighbours_fini(struct unit_neighbours *neighbours)
 {
 	free(neighbours->units);
-	free(neighbours->slots);
+	slots_fini(&neighbours->by_key);
 	*neighbours = (struct unit_neighbours){0};
 }
 
-static uint32_t slot_of(const struct unit_neighbours *neighbours,
-			const struct unit_key *key)
+static uint32_t hash_of(const void *context, uint32_t unit)
 {
-	uint32_t slot = (uint32_t)unit_key_hash(key) % SLOTS;
-	while (neighbours->slots[slot] != FREE_SLOT &&
-	       !unit_key_equal(&neighbours->units[neighbours->slots[slot]].name.key, key))
-		slot = (slot + 1) % SLOTS;
-	return slot;
+	const struct unit_neighbours *neighbours = context;
+	return (uint32_t)unit_key_hash(&neighbours->units[unit].name.key);
+}
+
+/* The position of one that has the key, or SLOTS_FREE. */
+static uint32_t find(const struct unit_neighbours *neighbours, const struct unit_key *key)
+{
+	struct slots_walk walk =
+		slots_walk(&neighbours->by_key, (uint32_t)unit_key_hash(key));
+	for (uint32_t i; slots_next(&walk, &i);)
+		if (unit_key_equal(&neighbours->units[i].name.key, key))
+			return i;
+	return SLOTS_FREE;
 }
 
 static void forget_all(struct unit_neighbours *neighbours)
 {
 	neighbours->count = 0;
-	memset(neighbours->slots, 0xff, SLOTS * sizeof *neighbours->slots);
+	slots_clear(&neighbours->by_key);
 }
 
 bool unit_neighbours_pay(const struct unit_neighbours *neighbours)
@@ -49,28 +52,26 @@ void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
 	if (!neighbours->units) {
 		neighbours->units =
 			must_alloc(UNIT_NEIGHBOURS_MAX * sizeof *neighbours->units);
-		neighbours->slots = must_alloc(SLOTS * sizeof *neighbours->slots);
-		forget_all(neighbours);
+		slots_reserve(&neighbours->by_key, UNIT_NEIGHBOURS_MAX);
 	}
 	if (count > UNIT_NEIGHBOURS_MAX - neighbours->count)
 		forget_all(neighbours);
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t slot = slot_of(neighbours, &units[i].key);
-		if (neighbours->slots[slot] != FREE_SLOT)
+		if (find(neighbours, &units[i].key) != SLOTS_FREE)
 			continue;
-		neighbours->slots[slot] = neighbours->count;
-		neighbours->units[neighbours->count++] = (struct unit_neighbour){
+		uint32_t position = neighbours->count++;
+		neighbours->units[position] = (struct unit_neighbour){
 			.name = units[i], .frame = frame, .position = i};
+		slots_add(&neighbours->by_key, hash_of(neighbours, position), position,
+			  hash_of, neighbours);
 	}
 }
 
 const struct unit_neighbour *unit_neighbours_find(struct unit_neighbours *neighbours,
 						  const struct unit_key *key)
 {
-	if (!neighbours->units)
-		return NULL;
-	uint32_t at = neighbours->slots[slot_of(neighbours, key)];
-	if (at == FREE_SLOT)
+	uint32_t at = find(neighbours, key);
+	if (at == SLOTS_FREE)
 		return NULL;
 	neighbours->hits++;
 	return &neighbours->units[at];

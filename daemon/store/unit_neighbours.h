@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/base/slots.h"
 #include "proto/unit/digest.h"
 
 /* Units known at once: a hundred frames of files as they are in a node_modules, 60 bytes
@@ -38,7 +39,7 @@ struct unit_neighbour {
 struct unit_neighbours {
 	struct unit_neighbour *units; /* owned; NULL until something is learned */
 	uint32_t count;
-	uint32_t *slots;        /* owned; open addressing */
+	struct slots by_key;    /* of units */
 	uint64_t learned, hits; /* ever */
 };
 

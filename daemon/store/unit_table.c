@@ -1,7 +1,5 @@
 #include "daemon/store/unit_table.h"
 
-#include <string.h>
-
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -15,8 +13,8 @@ void unit_table_fini(struct unit_table *table)
 {
 	free(table->entries);
 	free(table->frames);
-	free(table->by_key);
-	free(table->by_place);
+	slots_fini(&table->by_key);
+	slots_fini(&table->by_place);
 	*table = (struct unit_table){0};
 }
 
@@ -34,42 +32,24 @@ static uint32_t key_hash(const struct unit_key *key)
 	return (uint32_t)unit_key_hash(key);
 }
 
-static uint32_t *new_slots(uint32_t size)
+static uint32_t hash_of_entry(const void *context, uint32_t entry)
 {
-	uint32_t *slots = must_alloc(size * sizeof *slots);
-	memset(slots, 0xff, size * sizeof *slots);
-	return slots;
+	const struct unit_table *table = context;
+	return key_hash(&table->entries[entry].name.key);
 }
 
-static void put_slot(uint32_t *slots, uint32_t size, uint32_t hash, uint32_t position)
+static uint32_t hash_of_frame(const void *context, uint32_t frame)
 {
-	uint32_t at = hash & (size - 1);
-	while (slots[at] != UNIT_NONE)
-		at = (at + 1) & (size - 1);
-	slots[at] = position;
-}
-
-/* Doubles an index of `count` positions before it is three quarters full: true when the
- * positions have to be put again. */
-static bool grow_slots(uint32_t **slots, uint32_t *size, uint32_t count)
-{
-	if (*size > 0 && count < *size / 4 * 3)
-		return false;
-	*size = *size ? *size * 2 : FIRST_SIZE;
-	free(*slots);
-	*slots = new_slots(*size);
-	return true;
+	const struct unit_table *table = context;
+	return place_hash(table->frames[frame].segment, table->frames[frame].offset);
 }
 
 struct unit_entry *unit_table_find(const struct unit_table *table,
 				   const struct unit_name *name)
 {
-	if (table->by_key_size == 0)
-		return NULL;
-	uint32_t mask = table->by_key_size - 1;
-	uint32_t at = key_hash(&name->key) & mask;
-	for (; table->by_key[at] != UNIT_NONE; at = (at + 1) & mask) {
-		struct unit_entry *entry = &table->entries[table->by_key[at]];
+	struct slots_walk walk = slots_walk(&table->by_key, key_hash(&name->key));
+	for (uint32_t i; slots_next(&walk, &i);) {
+		struct unit_entry *entry = &table->entries[i];
 		if (unit_name_equal(&entry->name, name))
 			return entry;
 	}
@@ -80,23 +60,19 @@ struct unit_entry *unit_table_find(const struct unit_table *table,
 static uint32_t count_key(const struct unit_table *table, const struct unit_key *key)
 {
 	uint32_t count = 0;
-	uint32_t mask = table->by_key_size - 1;
-	uint32_t at = key_hash(key) & mask;
-	for (; table->by_key[at] != UNIT_NONE; at = (at + 1) & mask)
-		count += unit_key_equal(&table->entries[table->by_key[at]].name.key, key);
+	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
+	for (uint32_t i; slots_next(&walk, &i);)
+		count += unit_key_equal(&table->entries[i].name.key, key);
 	return count;
 }
 
 uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *key,
 		       struct digest *ret_digests, uint8_t room)
 {
-	if (table->by_key_size == 0)
-		return 0;
 	uint8_t count = 0;
-	uint32_t mask = table->by_key_size - 1;
-	uint32_t at = key_hash(key) & mask;
-	for (; table->by_key[at] != UNIT_NONE && count < room; at = (at + 1) & mask) {
-		const struct unit_entry *entry = &table->entries[table->by_key[at]];
+	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
+	for (uint32_t i; count < room && slots_next(&walk, &i);) {
+		const struct unit_entry *entry = &table->entries[i];
 		if (unit_key_equal(&entry->name.key, key) &&
 		    table->frames[entry->frame].origin == FRAME_OWN)
 			ret_digests[count++] = entry->name.sha;
@@ -109,12 +85,12 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 static uint32_t find_frame(const struct unit_table *table, const struct segment *segment,
 			   uint64_t offset)
 {
-	uint32_t mask = table->by_place_size - 1;
-	uint32_t at = place_hash(segment, offset) & mask;
-	for (; table->by_place[at] != UNIT_NONE; at = (at + 1) & mask) {
-		const struct unit_frame *frame = &table->frames[table->by_place[at]];
+	struct slots_walk walk =
+		slots_walk(&table->by_place, place_hash(segment, offset));
+	for (uint32_t i; slots_next(&walk, &i);) {
+		const struct unit_frame *frame = &table->frames[i];
 		if (frame->segment == segment && frame->offset == offset)
-			return table->by_place[at];
+			return i;
 	}
 	return UNIT_NONE;
 }
@@ -126,21 +102,15 @@ static void make_room_for_frame(struct unit_table *table)
 		table->frames = must_realloc(table->frames,
 					     table->frame_room * sizeof *table->frames);
 	}
-	if (!grow_slots(&table->by_place, &table->by_place_size, table->frame_count))
-		return;
-	for (uint32_t i = 0; i < table->frame_count; i++)
-		put_slot(table->by_place, table->by_place_size,
-			 place_hash(table->frames[i].segment, table->frames[i].offset),
-			 i);
 }
 
 uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
 			  uint64_t offset, uint32_t len, enum frame_origin origin)
 {
-	make_room_for_frame(table);
 	uint32_t found = find_frame(table, segment, offset);
 	if (found != UNIT_NONE)
 		return found;
+	make_room_for_frame(table);
 	table->frames[table->frame_count] = (struct unit_frame){
 		.segment = segment,
 		.offset = offset,
@@ -148,8 +118,8 @@ uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
 		.origin = (uint8_t)origin,
 		.block = UNIT_NONE,
 	};
-	put_slot(table->by_place, table->by_place_size, place_hash(segment, offset),
-		 table->frame_count);
+	slots_add(&table->by_place, place_hash(segment, offset), table->frame_count,
+		  hash_of_frame, table);
 	return table->frame_count++;
 }
 
@@ -160,11 +130,6 @@ static void make_room_for_entry(struct unit_table *table)
 		table->entries = must_realloc(table->entries,
 					      table->room * sizeof *table->entries);
 	}
-	if (!grow_slots(&table->by_key, &table->by_key_size, table->count))
-		return;
-	for (uint32_t i = 0; i < table->count; i++)
-		put_slot(table->by_key, table->by_key_size,
-			 key_hash(&table->entries[i].name.key), i);
 }
 
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
@@ -181,14 +146,15 @@ int unit_table_add(struct unit_table *table, const struct unit_name *name, uint3
 	if (table->count >= LAYER_ROWS_MAX)
 		return error_set(error, ERR_LIMIT, "persist: more than %u units",
 				 LAYER_ROWS_MAX);
-	make_room_for_entry(table);
 	if (count_key(table, &name->key) >= SAME_KEY_MAX)
 		return error_set(error, ERR_LIMIT,
 				 "persist: more than %u contents with one XXH3-128",
 				 SAME_KEY_MAX);
+	make_room_for_entry(table);
 	table->entries[table->count] = (struct unit_entry){
 		.name = *name, .frame = frame, .position = (uint16_t)position};
-	put_slot(table->by_key, table->by_key_size, key_hash(&name->key), table->count);
+	slots_add(&table->by_key, key_hash(&name->key), table->count, hash_of_entry,
+		  table);
 	table->count++;
 	return 0;
 }

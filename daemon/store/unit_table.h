@@ -13,9 +13,10 @@
 
 #include "daemon/store/segment_table.h"
 #include "proto/base/error.h"
+#include "proto/base/slots.h"
 #include "proto/unit/digest.h"
 
-#define UNIT_NONE UINT32_MAX
+#define UNIT_NONE SLOTS_FREE
 
 enum frame_origin {
 	FRAME_OWN,   /* written by this session */
@@ -44,9 +45,8 @@ struct unit_table {
 	uint32_t count, room;
 	struct unit_frame *frames; /* owned */
 	uint32_t frame_count, frame_room;
-	/* owned; open addressing; positions, UNIT_NONE where empty */
-	uint32_t *by_key, *by_place;
-	uint32_t by_key_size, by_place_size; /* powers of two, or 0 */
+	struct slots by_key;   /* of entries */
+	struct slots by_place; /* of frames */
 };
 
 /* {0} is an empty table. */

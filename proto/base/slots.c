@@ -1,0 +1,82 @@
+#include "proto/base/slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/bytes.h"
+#include "proto/base/error.h"
+
+#define SIZE_FIRST 256u
+#define SIZE_MOST (1u << 31)
+
+void slots_fini(struct slots *slots)
+{
+	free(slots->at);
+	*slots = (struct slots){0};
+}
+
+void slots_clear(struct slots *slots)
+{
+	if (slots->at)
+		memset(slots->at, 0xff, ((size_t)slots->mask + 1) * sizeof *slots->at);
+	slots->used = 0;
+}
+
+static void put(struct slots *slots, uint32_t hash, uint32_t position)
+{
+	uint32_t slot = hash & slots->mask;
+	while (slots->at[slot] != SLOTS_FREE)
+		slot = (slot + 1) & slots->mask;
+	slots->at[slot] = position;
+	slots->used++;
+}
+
+static struct slots slots_of_size(uint32_t size)
+{
+	struct slots slots = {
+		.at = must_alloc(size * sizeof *slots.at),
+		.mask = size - 1,
+	};
+	slots_clear(&slots);
+	return slots;
+}
+
+/* Whether a table of this size holds one more without being more than three quarters
+ * full. */
+static bool has_room(uint32_t size, uint32_t used)
+{
+	return used < size / 4 * 3;
+}
+
+/* Doubles; old and new are there together for a moment. */
+static void grow(struct slots *slots, slots_hash *hash_of, const void *context)
+{
+	struct slots old = *slots;
+	claim(!old.at || old.mask < SIZE_MOST - 1);
+	*slots = slots_of_size(old.at ? (old.mask + 1) * 2 : SIZE_FIRST);
+	for (size_t i = 0; old.at && i <= old.mask; i++)
+		if (old.at[i] != SLOTS_FREE)
+			put(slots, hash_of(context, old.at[i]), old.at[i]);
+	free(old.at);
+}
+
+void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash *hash_of,
+	       const void *context)
+{
+	claim(position != SLOTS_FREE);
+	if (!slots->at || !has_room(slots->mask + 1, slots->used))
+		grow(slots, hash_of, context);
+	put(slots, hash, position);
+}
+
+void slots_reserve(struct slots *slots, uint32_t count)
+{
+	claim(slots->used == 0);
+	uint32_t size = SIZE_FIRST;
+	while (count > 0 && !has_room(size, count - 1)) {
+		claim(size < SIZE_MOST);
+		size *= 2;
+	}
+	free(slots->at);
+	*slots = slots_of_size(size);
+}

@@ -1,0 +1,66 @@
+/*
+ * A hash table of positions: what lies there, and whether two are equal, its owner knows.
+ * Open addressing with linear probing, at most three quarters full; several positions may
+ * have one hash, and nothing is ever taken out but all at once. Whoever changes it is
+ * alone; several may look into it at once.
+ *
+ *	struct slots_walk walk = slots_walk(&table->slots, hash);
+ *	for (uint32_t i; slots_next(&walk, &i);)
+ *		if (is_equal(&table->items[i], item))
+ *			return i;
+ */
+#ifndef BATON_PROTO_BASE_SLOTS_H
+#define BATON_PROTO_BASE_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLOTS_FREE UINT32_MAX /* no position may be this */
+
+/* {0} is empty and ready. */
+struct slots {
+	uint32_t *at; /* owned; SLOTS_FREE where nothing is */
+	uint32_t mask;
+	uint32_t used;
+};
+void slots_fini(struct slots *slots);
+
+/* The hash that a position was added with. */
+typedef uint32_t slots_hash(const void *context, uint32_t position);
+
+/* Adds a position. When it grows, it asks for the hashes of those that are there. */
+void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash *hash_of,
+	       const void *context);
+
+/* Makes an empty table so large that it need not grow for count positions. */
+void slots_reserve(struct slots *slots, uint32_t count);
+
+/* Forgets all positions and keeps the memory. */
+void slots_clear(struct slots *slots);
+
+/* ---- looking ---- */
+
+struct slots_walk {
+	const struct slots *slots; /* borrowed */
+	uint32_t slot;
+};
+
+static inline struct slots_walk slots_walk(const struct slots *slots, uint32_t hash)
+{
+	return (struct slots_walk){.slots = slots, .slot = hash & slots->mask};
+}
+
+/* The next position that may have this hash, in no particular order; false: there is
+ * none. The positions of other hashes that share its place come, too. */
+static inline bool slots_next(struct slots_walk *walk, uint32_t *ret_position)
+{
+	const struct slots *slots = walk->slots;
+	if (!slots->at || slots->at[walk->slot] == SLOTS_FREE)
+		return false;
+	*ret_position = slots->at[walk->slot];
+	walk->slot = (walk->slot + 1) & slots->mask;
+	return true;
+}
+
+#endif
