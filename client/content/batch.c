@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "client/upload/internal.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 
 struct batch *batch_new(void)
@@ -79,10 +80,7 @@ void batch_queue_fini(struct batch_queue *queue)
 
 void revisit_list_add(struct revisit_list *list, const struct revisit *revisit)
 {
-	if (list->count == list->room) {
-		list->room = list->room ? list->room * 2 : 16;
-		list->items = must_realloc(list->items, list->room * sizeof *list->items);
-	}
+	array_make_room(list->items, list->count, list->room);
 	list->items[list->count++] = *revisit;
 }
 

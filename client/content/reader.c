@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/upload/internal.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -35,11 +36,7 @@ static int take_unit(struct worker *worker, struct batch *batch, size_t len,
 		batch_add(batch, unit, &key);
 	if (source->unit_count == ROW_UNITS_MAX)
 		return source_too_large(worker->upload, source->entry, error);
-	if (source->unit_count == source->unit_room) {
-		source->unit_room = source->unit_room ? source->unit_room * 2 : 1;
-		source->units = must_realloc(source->units,
-					     source->unit_room * sizeof *source->units);
-	}
+	array_make_room(source->units, source->unit_count, source->unit_room);
 	source->units[source->unit_count++] = unit;
 	return 0;
 }

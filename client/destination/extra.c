@@ -7,6 +7,7 @@
 
 #include "client/connection/connection.h"
 #include "client/destination/internal.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
@@ -29,11 +30,7 @@ static void names_of(const struct view_table *table, uint32_t directory,
 	names->count = 0;
 	uint32_t end = view_table_end(table, directory);
 	for (uint32_t at = directory + 1; at < end; at = view_table_end(table, at)) {
-		if (names->count == names->room) {
-			names->room = names->room ? names->room * 2 : 64;
-			names->items = must_realloc(names->items,
-						    names->room * sizeof *names->items);
-		}
+		array_make_room(names->items, names->count, names->room);
 		names->items[names->count++] = view_table_name(table, at);
 	}
 }

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "client/record/format.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -180,11 +181,7 @@ static void parse_fini(struct parse *parse)
 
 static void open_directory(struct parse *parse, uint32_t entry)
 {
-	if (parse->depth == parse->room) {
-		parse->room = parse->room ? parse->room * 2 : 64;
-		parse->open =
-			must_realloc(parse->open, parse->room * sizeof *parse->open);
-	}
+	array_make_room(parse->open, parse->depth, parse->room);
 	parse->open[parse->depth++] = (struct open_directory){.entry = entry};
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/record/format.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -103,11 +104,7 @@ static void put_entry(struct record_writer *writer, const struct record_entry *e
 
 static void push(struct record_writer *writer, const struct merge_level *level)
 {
-	if (writer->depth == writer->room) {
-		writer->room = writer->room ? writer->room * 2 : 64;
-		writer->levels = must_realloc(writer->levels,
-					      writer->room * sizeof *writer->levels);
-	}
+	array_make_room(writer->levels, writer->depth, writer->room);
 	writer->levels[writer->depth++] = *level;
 }
 

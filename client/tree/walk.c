@@ -11,6 +11,7 @@
 #include "client/files/stage.h"
 #include "client/tree/walk_names.h"
 #include "client/tree/walk_recorded.h"
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 #include "proto/bounds.h"
@@ -133,11 +134,7 @@ static int read_names(struct walk *walk, struct level *level, bool reads,
 
 static struct level *push(struct walk *walk)
 {
-	if (walk->depth == walk->room) {
-		walk->room = walk->room ? walk->room * 2 : 64;
-		walk->levels =
-			must_realloc(walk->levels, walk->room * sizeof *walk->levels);
-	}
+	array_make_room(walk->levels, walk->depth, walk->room);
 	if (walk->depth >= OPEN_LEVELS)
 		(void)close(take_fd(&walk->levels[walk->depth - OPEN_LEVELS].fd));
 	struct level *level = &walk->levels[walk->depth++];

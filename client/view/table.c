@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 #include "proto/path/path.h"
@@ -73,11 +74,7 @@ static struct view_entry *put_entry(struct view_table *table, const char *name,
 /* The latest entry is a directory that what follows may be in. */
 static void open_directory(struct view_table *table, const char *path, size_t path_len)
 {
-	if (table->open_count == table->open_room) {
-		table->open_room = table->open_room ? table->open_room * 2 : 64;
-		table->open =
-			must_realloc(table->open, table->open_room * sizeof *table->open);
-	}
+	array_make_room(table->open, table->open_count, table->open_room);
 	buffer_clear(&table->path);
 	buffer_put(&table->path, path, path_len);
 	table->open[table->open_count++] = (struct open_directory){

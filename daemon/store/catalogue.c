@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/store/catalogue_internal.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 
@@ -76,10 +77,7 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 	size_t room = 0;
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
-		if (count == room) {
-			room = room ? room * 2 : 64;
-			rows = must_realloc(rows, room * sizeof *rows);
-		}
+		array_make_room(rows, count, room);
 		result = segment_row_of(&query, &rows[count], error);
 		if (result < 0)
 			return result;

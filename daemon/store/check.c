@@ -3,6 +3,7 @@
 
 #include "daemon/store/check_state.h"
 #include "daemon/store/segment.h"
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 
 /* Labels in one sentence. */
@@ -12,11 +13,7 @@
 
 struct finding *check_found(struct check *check, const char *sentence)
 {
-	if (check->count == check->room) {
-		check->room = check->room ? 2 * check->room : 16;
-		check->findings = must_realloc(check->findings,
-					       check->room * sizeof *check->findings);
-	}
+	array_make_room(check->findings, check->count, check->room);
 	struct finding *finding = &check->findings[check->count++];
 	*finding = (struct finding){.sentence = must_strdup(sentence)};
 	return finding;

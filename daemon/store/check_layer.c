@@ -4,6 +4,7 @@
 #include "daemon/store/check_state.h"
 #include "daemon/store/layer_map.h"
 #include "daemon/store/segment.h"
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 
 /* One unit that a piece mentions, and the frame that its block names. */
@@ -164,13 +165,8 @@ static void check_block(struct layer_check *layer, size_t piece)
 static void note_row(struct layer_check *layer, const struct row *row)
 {
 	for (size_t i = 0; i < row->unit_count; i++) {
-		if (layer->mention_count == layer->mention_room) {
-			layer->mention_room =
-				layer->mention_room ? 2 * layer->mention_room : 1024;
-			layer->mentions = must_realloc(layer->mentions,
-						       layer->mention_room *
-							       sizeof *layer->mentions);
-		}
+		array_make_room(layer->mentions, layer->mention_count,
+				layer->mention_room);
 		layer->mentions[layer->mention_count++].name = row->units[i];
 	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/store/transaction_state.h"
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 
 void pieces_ahead_fini(struct pieces_ahead *ahead)
@@ -27,22 +28,14 @@ void pieces_ahead_note(struct pieces_ahead *ahead, const struct unit_name *name)
 {
 	if (ahead->len > PIECES_AHEAD_LEN_MAX || is_noted(ahead, name))
 		return;
-	if (ahead->waiting_count == ahead->waiting_room) {
-		ahead->waiting_room = ahead->waiting_room ? 2 * ahead->waiting_room : 16;
-		ahead->waiting = must_realloc(
-			ahead->waiting, ahead->waiting_room * sizeof *ahead->waiting);
-	}
+	array_make_room(ahead->waiting, ahead->waiting_count, ahead->waiting_room);
 	ahead->waiting[ahead->waiting_count++] = *name;
 	ahead->len += sizeof *ahead->waiting;
 }
 
 static void keep(struct pieces_ahead *ahead, const struct checked_piece *piece)
 {
-	if (ahead->checked_count == ahead->checked_room) {
-		ahead->checked_room = ahead->checked_room ? 2 * ahead->checked_room : 16;
-		ahead->checked = must_realloc(
-			ahead->checked, ahead->checked_room * sizeof *ahead->checked);
-	}
+	array_make_room(ahead->checked, ahead->checked_count, ahead->checked_room);
 	ahead->checked[ahead->checked_count++] = *piece;
 	ahead->len += sizeof *piece + piece->edges.first_len + piece->edges.last_len +
 		      piece->block_segments.room * sizeof *piece->block_segments.ids;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/store/segment.h"
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"
 
@@ -22,10 +23,7 @@ uint32_t segment_list_put(struct segment_list *list, const struct segment_id *id
 	for (size_t i = list->count; i > 0; i--)
 		if (segment_id_equal(&list->ids[i - 1], id))
 			return (uint32_t)(i - 1);
-	if (list->count == list->room) {
-		list->room = list->room ? 2 * list->room : 8;
-		list->ids = must_realloc(list->ids, list->room * sizeof *list->ids);
-	}
+	array_make_room(list->ids, list->count, list->room);
 	list->ids[list->count] = *id;
 	return (uint32_t)list->count++;
 }
@@ -158,11 +156,7 @@ void placement_fini(struct placement *placement)
 void block_put_frame(struct block *block, const struct segment_id *segment,
 		     uint64_t offset, uint32_t len)
 {
-	if (block->frame_count == block->frame_room) {
-		block->frame_room = block->frame_room ? 2 * block->frame_room : 64;
-		block->frames = must_realloc(block->frames,
-					     block->frame_room * sizeof *block->frames);
-	}
+	array_make_room(block->frames, block->frame_count, block->frame_room);
 	block->frames[block->frame_count++] = (struct block_frame){
 		.segment = segment_list_put(&block->segments, segment),
 		.len = len,
@@ -173,11 +167,7 @@ void block_put_frame(struct block *block, const struct segment_id *segment,
 void block_put_mention(struct block *block, uint32_t frame)
 {
 	claim(frame < block->frame_count);
-	if (block->mention_count == block->mention_room) {
-		block->mention_room = block->mention_room ? 2 * block->mention_room : 256;
-		block->mentions = must_realloc(
-			block->mentions, block->mention_room * sizeof *block->mentions);
-	}
+	array_make_room(block->mentions, block->mention_count, block->mention_room);
 	block->mentions[block->mention_count++] = frame;
 }
 

@@ -8,6 +8,7 @@
 
 #include "daemon/store/layer_reader.h"
 #include "daemon/store/segment.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -67,10 +68,7 @@ static struct segment *find(struct segment *const *at, size_t count,
 static void insert(struct segment ***at, size_t *count, size_t *room,
 		   struct segment *segment)
 {
-	if (*count == *room) {
-		*room = *room ? *room * 2 : 16;
-		*at = must_realloc(*at, *room * sizeof **at);
-	}
+	array_make_room(*at, *count, *room);
 	size_t position = position_of(*at, *count, &segment->id);
 	memmove(*at + position + 1, *at + position, (*count - position) * sizeof **at);
 	(*at)[position] = segment;

@@ -5,6 +5,7 @@
 
 #include "daemon/store/segment.h"
 #include "daemon/store/segment_reader.h"
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 
 /* Frames go to the file in writes of about this length. */
@@ -69,11 +70,7 @@ static int take_segment(struct segment_writer *writer, struct error *error)
 		err = segment_table_create(table, writer->namespace_id, &segment, error);
 	if (err)
 		return err;
-	if (writer->count == writer->room) {
-		writer->room = writer->room ? 2 * writer->room : 4;
-		writer->written = must_realloc(writer->written,
-					       writer->room * sizeof *writer->written);
-	}
+	array_make_room(writer->written, writer->count, writer->room);
 	uint64_t start = segment_table_vouched(table, segment);
 	writer->written[writer->count++] = (struct segment_written){
 		.segment = segment, .start = start, .end = start};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -93,12 +94,7 @@ static bool is_known(const struct known_files *known, const char *name)
 
 static void add_unknown(struct survey *survey, const char *name)
 {
-	if (survey->unknown_count == survey->unknown_room) {
-		survey->unknown_room = survey->unknown_room ? 2 * survey->unknown_room
-							    : 16;
-		survey->unknown = must_realloc(
-			survey->unknown, survey->unknown_room * sizeof *survey->unknown);
-	}
+	array_make_room(survey->unknown, survey->unknown_count, survey->unknown_room);
 	survey->unknown[survey->unknown_count++] = must_strdup(name);
 }
 

@@ -1,10 +1,10 @@
 #include "daemon/store/unit_table.h"
 
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
-#define FIRST_SIZE 1024u
 /* Different contents of one key: chance gives one, and who makes collisions by the
  * thousand (XXH3 does not prevent it) would make every search long. */
 #define SAME_KEY_MAX 64u
@@ -95,22 +95,13 @@ static uint32_t find_frame(const struct unit_table *table, const struct segment 
 	return UNIT_NONE;
 }
 
-static void make_room_for_frame(struct unit_table *table)
-{
-	if (table->frame_count == table->frame_room) {
-		table->frame_room = table->frame_room ? 2 * table->frame_room : 64;
-		table->frames = must_realloc(table->frames,
-					     table->frame_room * sizeof *table->frames);
-	}
-}
-
 uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
 			  uint64_t offset, uint32_t len, enum frame_origin origin)
 {
 	uint32_t found = find_frame(table, segment, offset);
 	if (found != UNIT_NONE)
 		return found;
-	make_room_for_frame(table);
+	array_make_room(table->frames, table->frame_count, table->frame_room);
 	table->frames[table->frame_count] = (struct unit_frame){
 		.segment = segment,
 		.offset = offset,
@@ -121,15 +112,6 @@ uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
 	slots_add(&table->by_place, place_hash(segment, offset), table->frame_count,
 		  hash_of_frame, table);
 	return table->frame_count++;
-}
-
-static void make_room_for_entry(struct unit_table *table)
-{
-	if (table->count == table->room) {
-		table->room = table->room ? 2 * table->room : FIRST_SIZE;
-		table->entries = must_realloc(table->entries,
-					      table->room * sizeof *table->entries);
-	}
 }
 
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
@@ -150,7 +132,7 @@ int unit_table_add(struct unit_table *table, const struct unit_name *name, uint3
 		return error_set(error, ERR_LIMIT,
 				 "persist: more than %u contents with one XXH3-128",
 				 SAME_KEY_MAX);
-	make_room_for_entry(table);
+	array_make_room(table->entries, table->count, table->room);
 	table->entries[table->count] = (struct unit_entry){
 		.name = *name, .frame = frame, .position = (uint16_t)position};
 	slots_add(&table->by_key, key_hash(&name->key), table->count, hash_of_entry,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 
@@ -78,11 +79,7 @@ static uint32_t frame_number(struct frame_plan *plan, const struct frame_place *
 	uint32_t *slot = slot_of(plan, place);
 	if (*slot)
 		return *slot - 1;
-	if (plan->frame_count == plan->frame_room) {
-		plan->frame_room = plan->frame_room ? plan->frame_room * 2 : 64;
-		plan->frames = must_realloc(plan->frames,
-					    plan->frame_room * sizeof(*plan->frames));
-	}
+	array_make_room(plan->frames, plan->frame_count, plan->frame_room);
 	plan->frames[plan->frame_count] = (struct planned_frame){.place = *place};
 	*slot = (uint32_t)++plan->frame_count;
 	if (plan->frame_count * 2 > plan->slot_count)
@@ -93,11 +90,7 @@ static uint32_t frame_number(struct frame_plan *plan, const struct frame_place *
 void frame_plan_add(struct frame_plan *plan, const struct frame_place *place)
 {
 	uint32_t number = frame_number(plan, place);
-	if (plan->mention_count == plan->mention_room) {
-		plan->mention_room = plan->mention_room ? plan->mention_room * 2 : 256;
-		plan->mentions = must_realloc(
-			plan->mentions, plan->mention_room * sizeof(*plan->mentions));
-	}
+	array_make_room(plan->mentions, plan->mention_count, plan->mention_room);
 	plan->mentions[plan->mention_count++] = number;
 }
 

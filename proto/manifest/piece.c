@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 #include "proto/manifest/manifest.h"
@@ -162,11 +163,7 @@ static int root_grow(struct piece_writer *writer, const struct root_piece *piece
 			"the tree has too many paths for one layer (%zu pieces of its "
 			"manifest are full); persist it in several",
 			root->piece_count);
-	if (root->piece_count == writer->root_room) {
-		writer->root_room = writer->root_room > 0 ? 2 * writer->root_room : 16;
-		root->pieces = must_realloc(root->pieces,
-					    writer->root_room * sizeof *root->pieces);
-	}
+	array_make_room(root->pieces, root->piece_count, writer->root_room);
 	root->pieces[root->piece_count++] = *piece;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 #include "proto/manifest/manifest.h"
@@ -213,15 +214,6 @@ static int read_attributes(struct row_decoder *decoder, struct row *row,
 	return 0;
 }
 
-static void reserve_units(struct row_decoder *decoder, size_t count)
-{
-	if (count <= decoder->unit_room)
-		return;
-	size_t room = count > 2 * decoder->unit_room ? count : 2 * decoder->unit_room;
-	decoder->units = must_realloc(decoder->units, room * sizeof *decoder->units);
-	decoder->unit_room = room;
-}
-
 static int read_unit(struct row_decoder *decoder, struct unit_name *unit,
 		     struct error *error)
 {
@@ -244,7 +236,7 @@ static int read_file(struct row_decoder *decoder, struct row *row, struct error 
 		return refuse(decoder, error, "cut short, or a number is malformed");
 	if (count > ROW_UNITS_MAX || count > decoder->in.left / ROW_UNIT_LEN_MIN)
 		return refuse(decoder, error, "more units than a row can hold");
-	reserve_units(decoder, count);
+	array_reserve(decoder->units, count, decoder->unit_room);
 	uint64_t sum = 0;
 	for (size_t i = 0; i < count; i++) {
 		int err = read_unit(decoder, &decoder->units[i], error);
