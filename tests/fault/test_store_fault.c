@@ -25,7 +25,7 @@
 #define SEGMENT_LEN 6000u
 
 struct story {
-	struct tree trees[PERSISTS];
+	struct store_tree trees[PERSISTS];
 	int64_t acknowledged[PERSISTS]; /* layer ids; 0: not acknowledged */
 	int codes[PERSISTS];
 	unsigned failures; /* calls of on_failure */

@@ -21,7 +21,7 @@ struct killed {
 	char *directory; /* owned */
 	char *earlier;   /* owned; a copy of it, behind half of its persists */
 	char *other;     /* owned; another store, with as many */
-	struct tree trees[KILLED_PERSISTS];
+	struct store_tree trees[KILLED_PERSISTS];
 	int64_t layers[KILLED_PERSISTS]; /* each of a workflow of its own */
 };
 

@@ -24,10 +24,10 @@ static uint32_t scrambled(uint32_t number)
 	return number ^ number >> 16;
 }
 
-struct tree tree_new(size_t count, uint32_t content, uint32_t len_max)
+struct store_tree tree_new(size_t count, uint32_t content, uint32_t len_max)
 {
-	struct tree tree = {.files = must_calloc(count + 1, sizeof *tree.files),
-			    .count = count};
+	struct store_tree tree = {.files = must_calloc(count + 1, sizeof *tree.files),
+				  .count = count};
 	for (size_t i = 0; i < count; i++) {
 		struct tree_file *file = &tree.files[i];
 		(void)snprintf(file->path, sizeof file->path, "dir%05zu/file%07zu",
@@ -38,10 +38,10 @@ struct tree tree_new(size_t count, uint32_t content, uint32_t len_max)
 	return tree;
 }
 
-void tree_fini(struct tree *tree)
+void tree_fini(struct store_tree *tree)
 {
 	free(tree->files);
-	*tree = (struct tree){0};
+	*tree = (struct store_tree){0};
 }
 
 uint8_t *tree_bytes(const struct tree_file *file)
@@ -192,7 +192,7 @@ static int name_base(struct sender *sender, int64_t base, struct error *error)
 	return err ? err : root_decode(root.at, root.len, &sender->base, error);
 }
 
-static int send_tree(struct sender *sender, const struct tree *tree,
+static int send_tree(struct sender *sender, const struct store_tree *tree,
 		     struct buffer *ret_root, struct error *error)
 {
 	struct piece_writer writer AUTO(piece_writer_fini) = {0};
@@ -347,7 +347,7 @@ static void free_scratch(struct layer_scratch **scratch)
 	layer_scratch_free(*scratch);
 }
 
-int tree_verify(struct store *store, int64_t layer_id, const struct tree *tree,
+int tree_verify(struct store *store, int64_t layer_id, const struct store_tree *tree,
 		struct error *error)
 {
 	struct layer_scratch *scratch AUTO(free_scratch) = layer_scratch_new(store);

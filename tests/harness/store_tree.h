@@ -22,14 +22,14 @@ struct tree_file {
 	uint32_t len;
 };
 
-struct tree {
+struct store_tree {
 	struct tree_file *files; /* owned; in manifest order */
 	size_t count;
 };
 /* `count` files of up to len_max bytes, in directories of 50; contents begin at `content`
  * and are all different. */
-struct tree tree_new(size_t count, uint32_t content, uint32_t len_max);
-void tree_fini(struct tree *tree);
+struct store_tree tree_new(size_t count, uint32_t content, uint32_t len_max);
+void tree_fini(struct store_tree *tree);
 /* The bytes of a file, owned by the caller. */
 uint8_t *tree_bytes(const struct tree_file *file);
 struct unit_name tree_unit_name(const struct tree_file *file);
@@ -37,7 +37,7 @@ struct unit_name tree_unit_name(const struct tree_file *file);
 struct tree_persist {
 	struct who who;
 	uint32_t key;
-	const struct tree *tree;
+	const struct store_tree *tree;
 	int64_t base;        /* layer id; 0: none */
 	bool without_asking; /* sends every unit */
 };
@@ -59,7 +59,7 @@ int tree_send(struct store *store, const struct tree_persist *persist,
 
 /* Reads the layer whole and compares it with the tree; ERR_UNEXPECTED where it differs.
  */
-int tree_verify(struct store *store, int64_t layer_id, const struct tree *tree,
+int tree_verify(struct store *store, int64_t layer_id, const struct store_tree *tree,
 		struct error *error);
 /* One row's bytes by way of the reader. ERR_UNEXPECTED where they differ. */
 int tree_verify_row(struct layer_reader *reader, const struct io *io,

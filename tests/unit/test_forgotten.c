@@ -102,7 +102,7 @@ static void assert_all_there(const struct killed *killed, struct store *store,
 static void assert_refuses(struct store *store, const char *what)
 {
 	struct error error;
-	struct tree tree AUTO(tree_fini) = tree_new(3, 77000, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(3, 77000, 100);
 	struct tree_persist input = {
 		.who = {.workflow = "new", .job = "build"}, .key = 99, .tree = &tree};
 	struct layer_record record;

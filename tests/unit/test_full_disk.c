@@ -95,7 +95,7 @@ static void assert_all_there(const struct killed *killed, struct store *store)
 
 static int persist(struct store *store, struct error *error)
 {
-	struct tree tree AUTO(tree_fini) = tree_new(3, 77000, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(3, 77000, 100);
 	struct tree_persist input = {
 		.who = {.workflow = "new", .job = "build"}, .key = 99, .tree = &tree};
 	struct layer_record record;

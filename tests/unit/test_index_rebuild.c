@@ -113,7 +113,7 @@ static void put_frame(struct fixture *fixture, struct transaction *transaction,
 /* Persists a layer of nothing, and beside it just so many units. */
 static void persist_units(struct fixture *fixture, const char *namespace, uint32_t count)
 {
-	struct tree empty = {0};
+	struct store_tree empty = {0};
 	struct tree_persist persist = {
 		.who = {.namespace = namespace, .workflow = "w", .job = "j"},
 		.tree = &empty};

@@ -104,7 +104,7 @@ static struct layer_record persist(struct fixture *fixture,
 	return record;
 }
 
-static void verify(struct fixture *fixture, int64_t layer, const struct tree *tree)
+static void verify(struct fixture *fixture, int64_t layer, const struct store_tree *tree)
 {
 	assert_ok(tree_verify(fixture->store, layer, tree, &fixture->error));
 }
@@ -116,7 +116,7 @@ static const struct who builder = {.workflow = "w", .job = "build"};
 static void w1_what_is_persisted_is_read_back(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(2000, 1, 5000);
+	struct store_tree tree AUTO(tree_fini) = tree_new(2000, 1, 5000);
 	struct tree_figures figures;
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
@@ -134,7 +134,7 @@ static void w1_what_is_persisted_is_read_back(void **state)
 static void w3_the_empty_tree_is_a_layer(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree = {0};
+	struct store_tree tree = {0};
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
@@ -150,7 +150,7 @@ static void w3_the_empty_tree_is_a_layer(void **state)
 static void w2_the_same_key_gives_the_same_layer(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist once = {.who = builder, .key = 7, .tree = &tree};
 	struct layer_record first = persist(fixture, &once, NULL);
 	struct layer_record second = persist(fixture, &once, NULL);
@@ -173,7 +173,7 @@ static void segments_rotate_and_are_sealed(void **state)
 	close_store(fixture);
 	fixture->segment_len = 100000;
 	open_store(fixture);
-	struct tree tree AUTO(tree_fini) = tree_new(500, 1, 5000);
+	struct store_tree tree AUTO(tree_fini) = tree_new(500, 1, 5000);
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
@@ -201,7 +201,7 @@ static size_t open_descriptors(void)
 }
 
 static void persist_in_namespace(struct fixture *fixture, size_t number,
-				 const struct tree *tree)
+				 const struct store_tree *tree)
 {
 	char namespace[16];
 	(void)snprintf(namespace, sizeof namespace, "n%zu", number);
@@ -218,7 +218,7 @@ static void a_namespace_that_was_written_holds_no_descriptor(void **state)
 {
 	struct fixture *fixture = *state;
 	size_t before = open_descriptors();
-	struct tree tree AUTO(tree_fini) = tree_new(3, 1, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(3, 1, 100);
 	for (size_t i = 0; i < 300; i++) {
 		persist_in_namespace(fixture, i, &tree);
 		size_t kept = i < SEGMENTS_KEPT_OPEN ? i + 1 : SEGMENTS_KEPT_OPEN;
@@ -239,7 +239,7 @@ static void a_namespace_that_was_written_holds_no_descriptor(void **state)
 static void w1_units_are_offered_only_after_the_commit(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist first = {.who = builder, .key = 1, .tree = &tree};
 	struct transaction *open = NULL;
 	struct buffer root AUTO(buffer_fini) = {0};
@@ -269,8 +269,8 @@ static void w1_units_are_offered_only_after_the_commit(void **state)
 static void w1_an_aborted_persist_leaves_nothing(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(100, 1, 5000);
-	struct tree other AUTO(tree_fini) = tree_new(10, 5000, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(100, 1, 5000);
+	struct store_tree other AUTO(tree_fini) = tree_new(10, 5000, 500);
 	struct layer_record kept = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &other},
 		NULL);
@@ -290,7 +290,7 @@ static void w1_an_aborted_persist_leaves_nothing(void **state)
 static void dedup_stays_inside_the_namespace(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist here = {
 		.who = {.namespace = "a", .workflow = "w", .job = "j"},
 		.key = 1,
@@ -312,7 +312,7 @@ static void dedup_stays_inside_the_namespace(void **state)
 static void citing_what_was_not_offered_is_denied(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist known = {.who = builder, .key = 1, .tree = &tree};
 	(void)persist(fixture, &known, NULL);
 	known.key = 2;
@@ -367,7 +367,7 @@ static void look_ahead(struct fixture *fixture, struct transaction *transaction)
 		assert_ok(transaction_look_ahead(transaction, &fixture->error));
 }
 
-static int commit_pieces_only(struct fixture *fixture, const struct tree *tree,
+static int commit_pieces_only(struct fixture *fixture, const struct store_tree *tree,
 			      int64_t base, uint64_t claimed_files)
 {
 	struct visit visit AUTO(visit_fini) = {0};
@@ -415,7 +415,7 @@ static int commit_pieces_only(struct fixture *fixture, const struct tree *tree,
 
 static void expect_refusals(struct fixture *fixture)
 {
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
@@ -430,7 +430,7 @@ static void expect_refusals(struct fixture *fixture)
 
 static void expect_lies_found(struct fixture *fixture)
 {
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
@@ -482,7 +482,7 @@ static void one_changed_file_costs_its_piece_and_its_neighbours(void **state)
 {
 	struct fixture *fixture = *state;
 	count_reads(fixture);
-	struct tree tree AUTO(tree_fini) = tree_new(40000, 1, 20);
+	struct store_tree tree AUTO(tree_fini) = tree_new(40000, 1, 20);
 	struct tree_figures figures;
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
@@ -553,7 +553,7 @@ static void a_commit_reads_no_piece_that_was_checked_ahead(void **state)
 {
 	struct fixture *fixture = *state;
 	count_reads(fixture);
-	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
+	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist persist = {.who = builder, .tree = &tree};
 	/* the catalogue reads, too */
 	uint64_t sent = reads_of_commit(fixture, &persist, true);
@@ -568,7 +568,7 @@ static void a_commit_reads_no_piece_that_was_checked_ahead(void **state)
 /* Sends a tree of several pieces, checks them ahead, and commits with another root. */
 static int commit_ahead(struct fixture *fixture, void (*spoil)(struct root *))
 {
-	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
+	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist persist = {.who = builder, .tree = &tree};
 	struct transaction *sent = NULL;
 	struct buffer bytes AUTO(buffer_fini) = {0};
@@ -628,7 +628,7 @@ static void what_was_checked_ahead_must_be_as_the_root_says(void **state)
 static void pieces_of_the_base_with_one_missing_between_are_checked(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
+	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	struct layer_record base = persist(fixture, &whole, NULL);
 	struct buffer bytes AUTO(buffer_fini) = {0};
@@ -663,7 +663,7 @@ static void pieces_of_the_base_with_one_missing_between_are_checked(void **state
 static void a_file_removed_from_the_base_is_a_smaller_tree(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
+	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	whole.base = persist(fixture, &whole, NULL).id;
 	for (uint32_t i = 0; i < 12; i++) {
@@ -747,7 +747,7 @@ static void segment_path(struct fixture *fixture, const struct segment_row *row,
 static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	struct layer_record record = persist(fixture, &whole, NULL);
 	struct segment_row row;
@@ -779,7 +779,7 @@ static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
@@ -814,7 +814,7 @@ static void the_unit_index_is_rebuilt_after_an_unclean_stop(void **state)
 	close_store(fixture);
 	fixture->segment_len = 60000;
 	open_store(fixture);
-	struct tree tree AUTO(tree_fini) = tree_new(300, 1, 2000);
+	struct store_tree tree AUTO(tree_fini) = tree_new(300, 1, 2000);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	(void)persist(fixture, &whole, NULL);
 	close_store(fixture);

@@ -63,7 +63,8 @@ static int teardown(void **state)
 }
 
 static struct layer_record persist(struct fixture *fixture, uint32_t key,
-				   const struct tree *tree, struct tree_figures *figures)
+				   const struct store_tree *tree,
+				   struct tree_figures *figures)
 {
 	struct layer_record record = {0};
 	struct tree_persist input = {
@@ -126,7 +127,7 @@ static void check_finds_each_flipped_byte(void **state)
 {
 	struct fixture *fixture = *state;
 	open_store(fixture, 1200);
-	struct tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	(void)persist(fixture, 1, &tree, NULL);
 	tree.files[0].content = 1000;
 	(void)persist(fixture, 2, &tree, NULL);
@@ -145,8 +146,8 @@ static void check_names_the_place_and_the_layers(void **state)
 {
 	struct fixture *fixture = *state;
 	open_store(fixture, 0);
-	struct tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
-	struct tree other AUTO(tree_fini) = tree_new(6, 1000, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
+	struct store_tree other AUTO(tree_fini) = tree_new(6, 1000, 100);
 	struct layer_record record = persist(fixture, 1, &tree, NULL);
 	struct layer_record sound = persist(fixture, 2, &other, NULL);
 	size_t count;
@@ -181,7 +182,7 @@ static void check_without_read_data_reads_no_payload_of_contents(void **state)
 {
 	struct fixture *fixture = *state;
 	open_store(fixture, 0);
-	struct tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	(void)persist(fixture, 1, &tree, NULL);
 	size_t count;
 	struct segment_row *rows AUTO_FREE = rows_of(fixture, &count);
@@ -222,7 +223,7 @@ static void a_running_attach_does_not_notice_a_move(void **state)
 {
 	struct fixture *fixture = *state;
 	open_store(fixture, 200000);
-	struct tree tree AUTO(tree_fini) = tree_new(3000, 1, 400);
+	struct store_tree tree AUTO(tree_fini) = tree_new(3000, 1, 400);
 	struct layer_record record = persist(fixture, 1, &tree, NULL);
 	struct layer_scratch *scratch AUTO(free_scratch) =
 		layer_scratch_new(fixture->store);
@@ -257,7 +258,7 @@ static void a_segment_that_is_written_is_not_moved(void **state)
 {
 	struct fixture *fixture = *state;
 	open_store(fixture, 0);
-	struct tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	(void)persist(fixture, 1, &tree, NULL);
 	size_t count;
 	struct segment_row *rows AUTO_FREE = rows_of(fixture, &count);
@@ -284,7 +285,7 @@ static void a_unit_that_is_not_where_the_index_says_is_not_offered(void **state)
 {
 	struct fixture *fixture = *state;
 	open_store(fixture, 0);
-	struct tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
+	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	struct layer_record record = persist(fixture, 1, &tree, NULL);
 	struct layer_place place;
 	assert_ok(catalogue_layer_place(store_catalogue(fixture->store), record.id,
@@ -327,8 +328,8 @@ static const char *const bent_layers[] = {
 };
 
 /* In a store of its own. */
-static void bend_one_layer(const char *sql, const struct tree *tree,
-			   const struct tree *other)
+static void bend_one_layer(const char *sql, const struct store_tree *tree,
+			   const struct store_tree *other)
 {
 	struct fixture fixture = {.directory = scratch_new()};
 	open_store(&fixture, 4096);
@@ -349,8 +350,8 @@ static void bend_one_layer(const char *sql, const struct tree *tree,
 static void a_bent_row_refuses_its_layer_alone(void **state)
 {
 	struct fixture *fixture = *state;
-	struct tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
-	struct tree other AUTO(tree_fini) = tree_new(20, 500, 1000);
+	struct store_tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
+	struct store_tree other AUTO(tree_fini) = tree_new(20, 500, 1000);
 	for (size_t i = 0; i < sizeof bent_layers / sizeof *bent_layers; i++)
 		bend_one_layer(bent_layers[i], &tree, &other);
 	open_store(fixture, 0);
@@ -369,7 +370,7 @@ static void a_bent_segment_refuses_the_store(void **state)
 		"UPDATE segments SET state = 'open'",
 		"UPDATE OR REPLACE segments SET segment = x'00'",
 	};
-	struct tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
+	struct store_tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
 	open_store(fixture, 0);
 	(void)persist(fixture, 1, &tree, NULL);
 	close_store(fixture);

@@ -30,7 +30,7 @@
 
 struct published {
 	int64_t layer;
-	const struct tree *tree; /* borrowed */
+	const struct store_tree *tree; /* borrowed */
 	struct who who;
 	char workflow[32];
 };
@@ -38,7 +38,7 @@ struct published {
 struct scene {
 	char *directory;
 	struct store *store;
-	struct tree trees[TREES];
+	struct store_tree trees[TREES];
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t changed;
 	struct published layers[LAYERS_MAX];
@@ -124,7 +124,7 @@ static void free_transaction(struct transaction **transaction)
 static int give_up(struct scene *scene, const struct tree_persist *persist,
 		   struct error *error)
 {
-	struct tree tree AUTO(tree_fini) =
+	struct store_tree tree AUTO(tree_fini) =
 		tree_new(TREE_FILES, 1000000 + persist->key * 1000, 900);
 	struct tree_persist input = *persist;
 	input.tree = &tree;
