@@ -37,6 +37,12 @@ static void on_note(void *context, const char *sentence)
 	printf("note: %s\n", sentence);
 }
 
+static void on_healed(void *context, const char *sentence)
+{
+	(void)context;
+	printf("healed: %s\n", sentence);
+}
+
 static void on_progress(void *context, uint64_t done, uint64_t total)
 {
 	(void)context;
@@ -86,6 +92,7 @@ static int check(const struct config *config, struct error *error)
 	struct check_options check_options = {
 		.read_data = config->read_data,
 		.on_damage = on_damage,
+		.on_healed = on_healed,
 		.on_progress = on_progress,
 	};
 	struct check_figures figures = {0};
@@ -98,10 +105,12 @@ static int check(const struct config *config, struct error *error)
 	       " units, %" PRIu64 " bytes%s: ",
 	       figures.layers, figures.segments, figures.frames, figures.units,
 	       figures.bytes, config->read_data ? ", all data read" : "");
-	if (figures.damaged == 0) {
+	if (figures.damaged == 0 && figures.healed > 0)
+		printf("no damage but %" PRIu64 " healed\n", figures.healed);
+	else if (figures.damaged == 0)
 		printf("no damage\n");
+	if (figures.damaged == 0)
 		return 0;
-	}
 	printf("%" PRIu64 " damaged\n", figures.damaged);
 	return error_set(error, ERR_DAMAGED, "%s: %" PRIu64 " things are damaged",
 			 config->data, figures.damaged);

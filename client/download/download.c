@@ -2,12 +2,16 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/parallel.h"
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
 
+/* How long the daemon may look for itself. */
+#define FAREWELL_MS 10000
 #define SLOTS_MAX (2u * PARALLEL_MAX + 1u)
 
 /* A leased buffer with a frame. */
@@ -15,6 +19,7 @@ struct slot {
 	uint8_t *bytes; /* owned; BULK_LEN_MAX, of which only what is used is ever touched
 			 */
 	uint32_t len;
+	uint64_t number; /* of the frame in its round, from 1 */
 };
 
 struct download {
@@ -23,6 +28,7 @@ struct download {
 	bool verify;
 	struct slot slots[SLOTS_MAX];
 	unsigned slot_count;
+	uint64_t received; /* frames */
 
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t freed;  /* a buffer, or failed */
@@ -32,8 +38,9 @@ struct download {
 	struct slot *ready[SLOTS_MAX]; /* a ring: frames in the order they came */
 	unsigned ready_first;
 	unsigned ready_count;
-	bool closed; /* no more frames come: workers end when none is ready */
-	bool failed; /* workers end at once, nothing more is received */
+	bool closed;      /* no more frames come: workers end when none is ready */
+	bool failed;      /* workers end at once, nothing more is received */
+	uint64_t damaged; /* number of a frame that is, for the daemon; 0: none */
 };
 
 /* What one worker needs again for each frame. */
@@ -104,6 +111,16 @@ static void close_queue(struct download *download, bool failed)
 }
 
 /* ---- decoding ---- */
+
+static void note_damaged(struct download *download, const struct slot *slot,
+			 const struct error *error)
+{
+	if (error->code != ERR_DAMAGED && error->code != ERR_VERSION)
+		return;
+	pthread_mutex_lock(&download->mutex);
+	download->damaged = slot->number;
+	pthread_mutex_unlock(&download->mutex);
+}
 
 /* Puts the name of the file in front of what is wrong with its bytes. */
 static int blame(const struct download *download, uint32_t mention, struct error *error)
@@ -214,6 +231,8 @@ static int decode_frames(void *context, unsigned worker, struct error *error)
 	int err = 0;
 	while (!err && (slot = pop(download)) != NULL) {
 		err = decode_frame(&decoder, slot, error);
+		if (err)
+			note_damaged(download, slot, error);
 		give_back(download, slot);
 	}
 	if (err)
@@ -235,6 +254,7 @@ static int receive_one(struct link *link, struct download *download, struct erro
 								  : message.payload;
 	if (!err && message.type == MSG_FRAME && !fresh) {
 		slot->len = message.len;
+		slot->number = ++download->received;
 		push(download, slot);
 		return 1;
 	}
@@ -268,6 +288,29 @@ static void download_fini(struct download *download)
 	pthread_mutex_destroy(&download->mutex);
 }
 
+/* The daemon can then take these bytes anew, when somebody has them. It hangs up once it
+ * has looked for itself: a persist that follows this attach finds that done. */
+static void tell_damage(struct link *link, const struct download *download,
+			const struct error *why)
+{
+	if (download->damaged == 0)
+		return;
+	struct msg_error message = {
+		.code = error_to_wire(why->code),
+		.exit = (uint64_t)error_exit_status(why->code),
+		.message = {.at = why->text, .len = strlen(why->text)},
+		.frame = download->damaged,
+	};
+	struct error ignored;
+	int64_t until = clock_deadline(FAREWELL_MS);
+	int err = link_send_control(link, MSG_ERROR, &message, &ignored);
+	while (!err && link_wait(link, clock_left(until), &ignored) == 1) {
+		struct link_message rest = {0};
+		err = link_receive(link, &rest, 0, &ignored);
+		free(rest.payload);
+	}
+}
+
 static int check_complete(const struct download *download, struct error *error)
 {
 	uint32_t missing = want_left(download->want) ? want_first_left(download->want)
@@ -298,6 +341,8 @@ int download_run(struct link *link, struct want *want, const struct download_sin
 	err = parallel_join(workers, &worker_error);
 	if (err)
 		*error = worker_error;
+	if (err)
+		tell_damage(link, &download, error);
 	if (err || got < 0)
 		return err ? err : got;
 	return check_complete(&download, error);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/history/names.h"
+#include "daemon/session/frame_doubt.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
 #include "daemon/session/view.h"
@@ -309,9 +310,12 @@ static int send_frames(struct attach *attach, struct error *error)
 	struct frame_place place;
 	frame_plan_begin(attach->plan);
 	while (frame_plan_next(attach->plan, &place)) {
-		int code = link_send_file(&attach->session->link, MSG_FRAME,
-					  segment_fd(place.segment), place.offset,
-					  place.len, error);
+		int code = frame_doubt_hear(&attach->session->link, error);
+		if (code)
+			return code;
+		code = link_send_file(&attach->session->link, MSG_FRAME,
+				      segment_fd(place.segment), place.offset, place.len,
+				      error);
 		if (code)
 			return code;
 	}
@@ -466,7 +470,11 @@ static int attach_view(struct session *session, struct session_view *view,
 		code = send_view(&attach, error);
 	if (code == 0 && !attach.held)
 		code = send_tree(&attach, error);
-	return code ? code : serve(&attach, error);
+	if (code == 0)
+		code = serve(&attach, error);
+	return code ? frame_doubt_end(&session->link, session->services->store,
+				      attach.plan, error)
+		    : 0;
 }
 
 int session_attach(struct session *session, struct error *error)

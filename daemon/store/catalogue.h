@@ -244,6 +244,11 @@ struct layer_place {
 };
 int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
 			  struct layer_place *ret_place, struct error *error);
+/* Where the roots of other layers of that digest are, at most `room` of them. */
+int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
+			  const struct digest *digest, size_t room,
+			  struct place *ret_places, size_t *ret_count,
+			  struct error *error);
 
 /* All layers, for check: ids ascending; owned by the caller (free). */
 int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *ret_count,

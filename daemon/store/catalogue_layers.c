@@ -192,3 +192,26 @@ int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
 	*ret_place = place;
 	return 0;
 }
+
+int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
+			  const struct digest *digest, size_t room,
+			  struct place *ret_places, size_t *ret_count,
+			  struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT root_segment, root_offset FROM layers"
+				    " WHERE digest = ? AND id <> ? LIMIT ?");
+	query_blob(&query, digest->bytes, SHA256_LEN);
+	query_number(&query, layer_id);
+	query_number(&query, (int64_t)room);
+	size_t count = 0;
+	int result;
+	while ((result = query_next(&query, error)) == 1 && count < room) {
+		struct place *place = &ret_places[count++];
+		row_blob(&query, 0, place->segment.bytes, SEGMENT_ID_LEN);
+		place->offset = row_offset(&query, 1);
+	}
+	*ret_count = count;
+	return result < 0 ? result : row_check(&query, error);
+}

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/store/check_state.h"
+#include "daemon/store/index_rebuild.h"
 #include "daemon/store/segment.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
@@ -35,8 +36,9 @@ void check_found_segment(struct check *check, const struct segment_id *segment,
 	check->findings[check->count - 1].whole_segment = true;
 }
 
-void finding_touches(struct finding *finding, const struct check_label *label)
+void finding_touches(struct finding *finding, const struct check_label *label, bool whole)
 {
+	finding->hurts = finding->hurts || !whole;
 	if (finding->latest_layer == label->layer_id)
 		return;
 	finding->latest_layer = label->layer_id;
@@ -49,7 +51,7 @@ void finding_touches(struct finding *finding, const struct check_label *label)
 }
 
 bool check_touch(struct check *check, const struct check_label *label,
-		 const struct segment_id *segment, uint64_t offset)
+		 const struct segment_id *segment, uint64_t offset, bool whole)
 {
 	bool touched = false;
 	for (size_t i = 0; i < check->count; i++) {
@@ -58,7 +60,7 @@ bool check_touch(struct check *check, const struct check_label *label,
 		    !segment_id_equal(&finding->segment, segment) ||
 		    (!finding->whole_segment && finding->offset != offset))
 			continue;
-		finding_touches(finding, label);
+		finding_touches(finding, label, whole);
 		touched = true;
 	}
 	return touched;
@@ -72,14 +74,23 @@ bool check_touch_segment(struct check *check, const struct check_label *label,
 		struct finding *finding = &check->findings[i];
 		if (!finding->has_place || !segment_id_equal(&finding->segment, segment))
 			continue;
-		finding_touches(finding, label);
+		finding_touches(finding, label, false);
 		touched = true;
 	}
 	return touched;
 }
 
+/* Something is damaged, but no layer lacks it. */
+static bool is_healed(const struct finding *finding)
+{
+	return finding->layer_count > 0 && !finding->hurts;
+}
+
 static void tell(const struct check *check, const struct finding *finding)
 {
+	const struct check_options *options = check->options;
+	if (is_healed(finding) && !options->on_healed)
+		return;
 	struct buffer text AUTO(buffer_fini) = {0};
 	buffer_put(&text, finding->sentence, strlen(finding->sentence));
 	if (finding->layer_count > 0) {
@@ -98,7 +109,8 @@ static void tell(const struct check *check, const struct finding *finding)
 		buffer_put(&text, more, (size_t)len);
 	}
 	buffer_put_u8(&text, '\0');
-	check->options->on_damage(check->options->context, (const char *)text.at);
+	(is_healed(finding) ? options->on_healed : options->on_damage)(
+		options->context, (const char *)text.at);
 }
 
 /* ---- the check ---------------------------------------------------------------- */
@@ -133,6 +145,29 @@ static void check_segments(struct check *check)
 	}
 }
 
+/* With damage found, layers are read as sessions would read them once all of it is known:
+ * with an index of what lies in sound frames. The store's own may be behind, or closed.
+ */
+static int index_copies(struct check *check, struct error *error)
+{
+	struct store *store = check->store;
+	bool placed = false;
+	for (size_t i = 0; i < check->count; i++) {
+		const struct finding *finding = &check->findings[i];
+		placed = placed || finding->has_place;
+		if (finding->has_place && !finding->whole_segment)
+			(void)damage_add(store->damage, &finding->segment,
+					 finding->offset);
+	}
+	if (!placed)
+		return 0;
+	index_rebuild_wait(store->rebuild);
+	int err = unit_index_open_scratch(&store->units, error);
+	if (!err)
+		index_rebuild_run(store);
+	return err;
+}
+
 static int check_layers(struct check *check, struct error *error)
 {
 	int64_t *ids AUTO_FREE = NULL;
@@ -150,6 +185,20 @@ static int check_layers(struct check *check, struct error *error)
 	return 0;
 }
 
+static int check_layers_with_copies(struct check *check, struct error *error)
+{
+	struct store *store = check->store;
+	struct unit_index *units = store->units;
+	struct error ignored;
+	int err = index_copies(check, error);
+	if (!err)
+		err = check_layers(check, error);
+	if (store->units != units)
+		(void)unit_index_close(store->units, &ignored);
+	store->units = units;
+	return err;
+}
+
 int store_check(struct store *store, const struct check_options *options,
 		struct check_figures *ret_figures, struct error *error)
 {
@@ -165,12 +214,14 @@ int store_check(struct store *store, const struct check_options *options,
 	else if (err)
 		return err;
 	check_segments(&check);
-	err = check_layers(&check, error);
+	err = check_layers_with_copies(&check, error);
 	if (err)
 		return err;
-	for (size_t i = 0; i < check.count; i++)
+	for (size_t i = 0; i < check.count; i++) {
 		tell(&check, &check.findings[i]);
-	check.figures.damaged = check.count;
+		check.figures.healed += is_healed(&check.findings[i]);
+	}
+	check.figures.damaged = check.count - check.figures.healed;
 	*ret_figures = check.figures;
 	return 0;
 }

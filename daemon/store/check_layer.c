@@ -3,6 +3,7 @@
 
 #include "daemon/store/check_state.h"
 #include "daemon/store/layer_map.h"
+#include "daemon/store/layer_parts.h"
 #include "daemon/store/segment.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
@@ -45,9 +46,9 @@ static void layer_check_fini(struct layer_check *layer)
 	segment_reader_forget(&layer->check->heads);
 }
 
-static void found(struct layer_check *layer, const char *sentence)
+static void found(struct layer_check *layer, const char *sentence, bool whole)
 {
-	finding_touches(check_found(layer->check, sentence), &layer->label);
+	finding_touches(check_found(layer->check, sentence), &layer->label, whole);
 }
 
 /* Something of the layer cannot be read: its damage is known by its place, or is told as
@@ -55,7 +56,17 @@ static void found(struct layer_check *layer, const char *sentence)
 static void unreadable(struct layer_check *layer, bool known, const struct error *error)
 {
 	if (!known)
-		found(layer, error->text);
+		found(layer, error->text, false);
+}
+
+/* What is not where it should be, and is elsewhere. */
+static void displaced(struct layer_check *layer, bool known, const char *what)
+{
+	char text[128];
+	(void)snprintf(text, sizeof text, "layer %s: its %s is not where it should be",
+		       layer->map.name, what);
+	if (!known)
+		found(layer, text, true);
 }
 
 /* Its segments' findings are taken as its own where it cannot be read to know better. */
@@ -124,7 +135,7 @@ static void check_frame_of_block(struct layer_check *layer, size_t piece, size_t
 		&layer->block.frames[layer->mentions[first].frame];
 	const struct segment_id *id = &layer->block.segments.ids[frame->segment];
 	const struct segment *segment = segment_pins_find(&layer->pins, id);
-	bool known = check_touch(layer->check, &layer->label, id, frame->offset);
+	bool known = check_touch(layer->check, &layer->label, id, frame->offset, false);
 	struct error error;
 	if (load_table(layer, segment, frame, &error) < 0) {
 		unreadable(layer, known, &error);
@@ -142,7 +153,7 @@ static void check_frame_of_block(struct layer_check *layer, size_t piece, size_t
 static void check_block(struct layer_check *layer, size_t piece)
 {
 	if (layer->mention_count != layer->block.mention_count) {
-		found(layer, "a piece has not as many units as its block");
+		found(layer, "a piece has not as many units as its block", false);
 		return;
 	}
 	for (size_t i = 0; i < layer->mention_count; i++)
@@ -174,8 +185,8 @@ static void note_row(struct layer_check *layer, const struct row *row)
 static int decode_piece(struct layer_check *layer, size_t piece, struct error *error)
 {
 	const uint8_t *bytes;
-	int err = layer_map_piece(&layer->map, piece, &layer->pins, &layer->check->reader,
-				  &bytes, error);
+	int err = layer_parts_piece(&layer->map, piece, &layer->check->reader, &bytes,
+				    error);
 	if (err)
 		return err;
 	size_t len = layer->map.root.pieces[piece].name.key.len;
@@ -189,28 +200,68 @@ static int decode_piece(struct layer_check *layer, size_t piece, struct error *e
 	return got < 0 ? layer_map_error(&layer->map, error) : 0;
 }
 
+/* What the block that was written names, be its frames there or not. */
+static bool touch_own_block(struct layer_check *layer, size_t piece, bool known,
+			    bool whole)
+{
+	struct block own AUTO(block_fini) = {0};
+	struct error ignored;
+	if (layer_map_block(&layer->map, piece, &layer->check->blocks, &own, &ignored) <
+	    0) {
+		if (whole)
+			displaced(layer, known, "block");
+		return known || whole || touch_all(layer, &layer->map.place);
+	}
+	for (size_t i = 0; i < own.frame_count; i++)
+		known = check_touch(layer->check, &layer->label,
+				    &own.segments.ids[own.frames[i].segment],
+				    own.frames[i].offset, whole) ||
+			known;
+	return known;
+}
+
+/* It was read, but perhaps not where the placement says. */
+static void check_own_piece(struct layer_check *layer, size_t piece, bool known)
+{
+	const uint8_t *bytes;
+	struct error ignored;
+	if (layer_map_piece(&layer->map, piece, &layer->check->reader, &bytes, &ignored) <
+	    0)
+		displaced(layer, known, "piece");
+}
+
+static void check_places(struct layer_check *layer, size_t piece, bool decoded,
+			 bool *ret_known, bool placed)
+{
+	const struct piece_place *place = layer_map_piece_place(&layer->map, piece);
+	const struct segment_id *ids = layer->map.placement.segments.ids;
+	if (!place)
+		return;
+	bool known = check_touch(layer->check, &layer->label, &ids[place->segment],
+				 place->offset, decoded);
+	if (decoded)
+		check_own_piece(layer, piece, known);
+	bool block = check_touch(layer->check, &layer->label, &ids[place->block_segment],
+				 place->block_offset, placed);
+	*ret_known = touch_own_block(layer, piece, block, placed) || known;
+}
+
 static void check_piece(struct layer_check *layer, size_t piece)
 {
-	const struct piece_place *place = &layer->map.placement.pieces[piece];
-	const struct segment_id *ids = layer->map.placement.segments.ids;
-	struct check *check = layer->check;
-	struct error error;
-	bool known =
-		check_touch(check, &layer->label, &ids[place->segment], place->offset);
-	bool decoded = decode_piece(layer, piece, &error) == 0;
+	struct error why, error;
+	bool decoded = decode_piece(layer, piece, &why) == 0;
 	layer->in_sequence = decoded;
-	if (!decoded)
-		unreadable(layer, known, &error);
-	known = check_touch(check, &layer->label, &ids[place->block_segment],
-			    place->block_offset);
 	block_fini(&layer->block);
-	if (layer_map_block(&layer->map, piece, &layer->pins, &check->blocks,
-			    &layer->block, &error) < 0) {
+	bool placed = layer_parts_block(&layer->map, piece, &layer->check->blocks,
+					&layer->block, &error) == 0;
+	bool known = false;
+	check_places(layer, piece, decoded, &known, placed);
+	if (!decoded)
+		unreadable(layer, known, &why);
+	if (!placed)
 		unreadable(layer, known, &error);
-		(void)touch_all(layer, &layer->map.place);
-	} else if (decoded) {
+	else if (decoded)
 		check_block(layer, piece);
-	}
 }
 
 /* ---- the layer ---------------------------------------------------------------- */
@@ -259,9 +310,14 @@ void check_layer(struct check *check, int64_t layer_id)
 	}
 	layer.table = must_alloc(FRAME_UNITS_MAX * sizeof *layer.table);
 	const struct layer_place *place = &layer.map.place;
-	(void)check_touch(check, &layer.label, &place->root.segment, place->root.offset);
-	(void)check_touch(check, &layer.label, &place->placement.segment,
-			  place->placement.offset);
+	bool known = check_touch(check, &layer.label, &place->root.segment,
+				 place->root.offset, true);
+	if (layer.map.root_borrowed)
+		displaced(&layer, known, "root");
+	known = check_touch(check, &layer.label, &place->placement.segment,
+			    place->placement.offset, true);
+	if (layer.map.placement_lost)
+		displaced(&layer, known, "placement");
 	for (size_t i = 0; i < layer.map.root.piece_count; i++)
 		check_piece(&layer, i);
 }

@@ -107,7 +107,8 @@ static bool check_frame(struct check *check, const struct segment *segment,
 	check->figures.units += reader->header.unit_count;
 	check->figures.bytes += reader->header.raw_len;
 	struct frame_header header = reader->header;
-	if (!check->options->read_data)
+	bool marked = damage_has(check->store->damage, &segment->id, offset);
+	if (!check->options->read_data && !marked)
 		return true;
 	if (segment_reader_load(reader, segment, offset, end, &error) < 0)
 		check_found_at(check, &segment->id, offset, error.text);

@@ -24,6 +24,7 @@ struct finding {
 	struct buffer layers; /* text: labels, joined */
 	size_t layer_count;
 	int64_t latest_layer; /* the last one that was added */
+	bool hurts;           /* one of these layers has no other copy of what it needs */
 };
 
 struct check {
@@ -50,15 +51,16 @@ struct check_label {
 	int64_t layer_id;
 	char text[1024];
 };
-/* The layer needs this frame: whether it is known to be damaged, which it then touches.
- */
+/* The layer names this frame: whether it is known to be damaged, which it then touches;
+ * and hurts, unless the layer is `whole` by another copy. */
 bool check_touch(struct check *check, const struct check_label *label,
-		 const struct segment_id *segment, uint64_t offset);
+		 const struct segment_id *segment, uint64_t offset, bool whole);
 /* The layer refers to the segment and cannot be read far enough to know more. */
 bool check_touch_segment(struct check *check, const struct check_label *label,
 			 const struct segment_id *segment);
-/* Names the layer as touched. */
-void finding_touches(struct finding *finding, const struct check_label *label);
+/* Names the layer as touched, and hurt unless it is `whole`. */
+void finding_touches(struct finding *finding, const struct check_label *label,
+		     bool whole);
 
 /* Verifies one segment; counts frames, units and bytes. */
 void check_segment(struct check *check, const struct segment_row *row);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/store/commit_state.h"
+#include "daemon/store/layer_parts.h"
 #include "proto/base/cleanup.h"
 
 /* ---- what the base has already ------------------------------------------------ */
@@ -130,9 +131,8 @@ static int edges_of_taken(struct commit *commit, size_t piece,
 	struct transaction *transaction = commit->transaction;
 	size_t len = commit->root.pieces[piece].name.key.len;
 	const uint8_t *bytes;
-	int err = layer_map_piece(&transaction->base, commit->base_pieces[piece],
-				  &transaction->pins, &transaction->pieces, &bytes,
-				  error);
+	int err = layer_parts_piece(&transaction->base, commit->base_pieces[piece],
+				    &transaction->pieces, &bytes, error);
 	return err ? err : piece_check_edges(transaction, bytes, len, ret_edges, error);
 }
 

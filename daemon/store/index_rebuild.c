@@ -36,7 +36,8 @@ static void add_frame(struct index_rebuild *rebuild, const struct segment *segme
 		      const struct frame_header *header, const struct unit_name *units,
 		      uint64_t offset)
 {
-	if (header->kind != FRAME_CONTENT && header->kind != FRAME_PIECE)
+	if ((header->kind != FRAME_CONTENT && header->kind != FRAME_PIECE) ||
+	    damage_has(rebuild->store->damage, &segment->id, offset))
 		return;
 	if (unit_batch_count(rebuild->batch) + header->unit_count > BATCH_ROWS)
 		insert_batch(rebuild);
@@ -112,9 +113,8 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 
 /* ---- the thread --------------------------------------------------------------- */
 
-static void *run(void *context)
+static void scan_all(struct index_rebuild *rebuild)
 {
-	struct index_rebuild *rebuild = context;
 	segment_reader_init(&rebuild->reader, rebuild->store->io);
 	rebuild->batch = unit_batch_new(0, BATCH_ROWS);
 	size_t count;
@@ -124,6 +124,18 @@ static void *run(void *context)
 		scan_segment(rebuild, &rows[i]);
 	segment_reader_fini(&rebuild->reader);
 	unit_batch_free(rebuild->batch);
+}
+
+void index_rebuild_run(struct store *store)
+{
+	struct index_rebuild rebuild = {.store = store};
+	scan_all(&rebuild);
+}
+
+static void *run(void *context)
+{
+	struct index_rebuild *rebuild = context;
+	scan_all(rebuild);
 	pthread_mutex_lock(&rebuild->mutex);
 	rebuild->done = true;
 	pthread_cond_broadcast(&rebuild->ended);

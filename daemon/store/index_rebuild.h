@@ -15,6 +15,9 @@ struct index_rebuild;
 /* Starts the thread; the store is borrowed until _stop. */
 int index_rebuild_start(struct store *store, struct index_rebuild **ret_rebuild,
 			struct error *error);
+/* The same at once, by the caller: whatever lies in a frame that is not known to be
+ * damaged gets into the store's index. */
+void index_rebuild_run(struct store *store);
 /* Waits until it is done. NULL is fine. */
 void index_rebuild_wait(struct index_rebuild *rebuild);
 /* Interrupts it where it is not done: then false. NULL gives true. */

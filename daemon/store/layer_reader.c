@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/healing.h"
 #include "daemon/store/layer_map.h"
+#include "daemon/store/layer_parts.h"
 #include "daemon/store/store_state.h"
 #include "proto/base/cleanup.h"
 #include "proto/path/path.h"
@@ -36,6 +38,7 @@ struct layer_scratch *layer_scratch_new(struct store *store)
 	struct layer_scratch *scratch = must_calloc(1, sizeof *scratch);
 	scratch->codec = codec_new(1);
 	segment_reader_init_shared(&scratch->blocks, store->io, scratch->codec);
+	healing_watch(store, &scratch->blocks);
 	return scratch;
 }
 
@@ -56,6 +59,7 @@ int layer_reader_open(struct store *store, int64_t layer_id,
 	reader->store = store;
 	reader->scratch = scratch;
 	segment_reader_init_shared(&reader->pieces, store->io, scratch->codec);
+	healing_watch(store, &reader->pieces);
 	int err = layer_map_load(store, layer_id, &reader->pins, &scratch->blocks,
 				 &reader->map, error);
 	if (err) {
@@ -90,8 +94,8 @@ static int open_next_piece(struct layer_reader *reader, struct error *error)
 {
 	const struct root_piece *piece = &reader->map.root.pieces[reader->next_piece];
 	const uint8_t *bytes;
-	int err = layer_map_piece(&reader->map, reader->next_piece, &reader->pins,
-				  &reader->pieces, &bytes, error);
+	int err = layer_parts_piece(&reader->map, reader->next_piece, &reader->pieces,
+				    &bytes, error);
 	if (err)
 		return err;
 	size_t len = piece->name.key.len;
@@ -133,8 +137,8 @@ static int look_ahead(struct layer_reader *reader, size_t piece, struct error *e
 	if (reader->ahead == piece)
 		return 0;
 	const uint8_t *bytes;
-	int err = layer_map_piece(&reader->map, piece, &reader->pins,
-				  &reader->scratch->blocks, &bytes, error);
+	int err = layer_parts_piece(&reader->map, piece, &reader->scratch->blocks, &bytes,
+				    error);
 	if (err)
 		return err;
 	struct row_decoder decoder AUTO(row_decoder_fini) = {0};
@@ -228,8 +232,8 @@ static int load_block(struct layer_reader *reader, struct error *error)
 		return 0;
 	block_fini(&reader->block);
 	reader->block_of = reader->map.root.piece_count;
-	int err = layer_map_block(&reader->map, piece, &reader->pins,
-				  &reader->scratch->blocks, &reader->block, error);
+	int err = layer_parts_block(&reader->map, piece, &reader->scratch->blocks,
+				    &reader->block, error);
 	if (!err)
 		reader->block_of = piece;
 	return err;

@@ -66,6 +66,10 @@ struct frame_place {
 int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 		       struct frame_place *ret_place, struct error *error);
 
+/* Somebody says that the frame is damaged: reads it, and marks it if it is (healing.h).
+ * Whether it is marked now and was not before. */
+bool store_doubt_frame(struct store *store, const struct frame_place *place);
+
 /* For sendfile: the descriptor, borrowed. */
 int segment_fd(const struct segment *segment);
 

@@ -63,6 +63,26 @@ static uint64_t room_at(uint64_t offset, uint64_t end)
 	return offset < end && offset < INT64_MAX - FRAME_LEN_MAX ? end - offset : 0;
 }
 
+void segment_reader_doubt(struct segment_reader *reader, const struct segment *segment,
+			  uint64_t offset, const struct error *why)
+{
+	bool held = reader->segment == segment && reader->offset == offset;
+	segment_reader_forget(reader);
+	if (reader->on_damage && why->code == ERR_DAMAGED)
+		reader->on_damage(reader->context, segment, offset,
+				  held ? reader->units : NULL,
+				  held ? reader->header.unit_count : 0, why);
+}
+
+/* The frame cannot be read: names its place, and tells. */
+static int unreadable(struct segment_reader *reader, const struct segment *segment,
+		      uint64_t offset, struct error *error)
+{
+	int err = at_place(segment, offset, error);
+	segment_reader_doubt(reader, segment, offset, error);
+	return err;
+}
+
 /* Makes reader->bytes hold the first len bytes of the frame. */
 static int extend(struct segment_reader *reader, const struct segment *segment,
 		  uint64_t offset, size_t len, struct error *error)
@@ -115,7 +135,7 @@ int segment_reader_head(struct segment_reader *reader, const struct segment *seg
 	buffer_clear(&reader->bytes);
 	int err = read_head(reader, segment, offset, end, error);
 	if (err)
-		return at_place(segment, offset, error);
+		return unreadable(reader, segment, offset, error);
 	reader->segment = segment;
 	reader->offset = offset;
 	return 0;
@@ -162,10 +182,8 @@ int segment_reader_load(struct segment_reader *reader, const struct segment *seg
 					   reader->bytes.at +
 						   frame_table_end(&reader->header),
 					   reader->codec, reader->raw, error);
-	if (err) {
-		segment_reader_forget(reader);
-		return at_place(segment, offset, error);
-	}
+	if (err)
+		return unreadable(reader, segment, offset, error);
 	reader->loaded = true;
 	if (reader->bytes.capacity > BYTES_KEPT)
 		buffer_fini(&reader->bytes);
@@ -189,7 +207,7 @@ int segment_reader_load_single(struct segment_reader *reader,
 	if (!why)
 		return 0;
 	(void)error_set(error, ERR_DAMAGED, "%s", why);
-	return at_place(segment, offset, error);
+	return unreadable(reader, segment, offset, error);
 }
 
 const uint8_t *segment_reader_unit(const struct segment_reader *reader, uint32_t position)

@@ -23,6 +23,12 @@
 
 struct segment_reader {
 	const struct io *io; /* borrowed */
+	/* Told of each frame that turns out to be damaged, and of what is in it as far as
+	 * that is known; or NULL. */
+	void (*on_damage)(void *context, const struct segment *segment, uint64_t offset,
+			  const struct unit_name *units, uint32_t count,
+			  const struct error *why);
+	void *context;
 	struct codec *codec; /* owned, or borrowed */
 	bool codec_is_borrowed;
 	const struct segment *segment; /* borrowed; of the frame that is held; or NULL */
@@ -70,6 +76,10 @@ int segment_reader_load_single(struct segment_reader *reader,
 /* Where a unit of the loaded frame begins in raw. */
 const uint8_t *segment_reader_unit(const struct segment_reader *reader,
 				   uint32_t position);
+/* What was read of the frame is not what it should be, as its reader found out. Forgets
+ * it and tells of the damage. */
+void segment_reader_doubt(struct segment_reader *reader, const struct segment *segment,
+			  uint64_t offset, const struct error *why);
 /* Forgets the frame: what is read next comes from the file. */
 void segment_reader_forget(struct segment_reader *reader);
 

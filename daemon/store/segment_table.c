@@ -166,17 +166,36 @@ static int open_locked(struct segment_table *table, struct segment *segment,
 			       "segment `%s`: cannot be opened", segment->location);
 }
 
+static int find_locked(struct segment_table *table, const struct segment_id *id,
+		       struct segment **ret_segment, struct error *error)
+{
+	char text[SEGMENT_ID_TEXT_SIZE];
+	*ret_segment = find(table->at, table->count, id);
+	if (*ret_segment)
+		return 0;
+	return error_set(error, ERR_DAMAGED, "segment %s: the catalogue does not know it",
+			 segment_id_text(id, text));
+}
+
+int segment_table_namespace(struct segment_table *table, const struct segment_id *id,
+			    int64_t *ret_namespace_id, struct error *error)
+{
+	HOLD(table);
+	struct segment *segment;
+	int err = find_locked(table, id, &segment, error);
+	if (!err)
+		*ret_namespace_id = segment->namespace_id;
+	return err;
+}
+
 int segment_table_pin(struct segment_table *table, const struct segment_id *id,
 		      struct segment **ret_segment, struct error *error)
 {
 	HOLD(table);
-	struct segment *segment = find(table->at, table->count, id);
-	char text[SEGMENT_ID_TEXT_SIZE];
-	if (!segment)
-		return error_set(error, ERR_DAMAGED,
-				 "segment %s: the catalogue does not know it",
-				 segment_id_text(id, text));
-	int err = open_locked(table, segment, error);
+	struct segment *segment;
+	int err = find_locked(table, id, &segment, error);
+	if (!err)
+		err = open_locked(table, segment, error);
 	if (err)
 		return err;
 	segment->pins++;

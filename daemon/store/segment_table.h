@@ -59,6 +59,9 @@ void segment_table_add(struct segment_table *table, const struct segment_row *ro
  * ERR_DAMAGED for one that is missing or marked damaged; ERR_LOCAL. */
 int segment_table_pin(struct segment_table *table, const struct segment_id *id,
 		      struct segment **ret_segment, struct error *error);
+/* The namespace of a segment, be it there or not. ERR_DAMAGED for an unknown one. */
+int segment_table_namespace(struct segment_table *table, const struct segment_id *id,
+			    int64_t *ret_namespace_id, struct error *error);
 void segment_table_pin_again(struct segment_table *table, struct segment *segment);
 void segment_table_unpin(struct segment_table *table, struct segment *segment);
 

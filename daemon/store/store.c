@@ -215,7 +215,9 @@ static int open_parts(struct store *store, struct error *error)
 	if (unfinished)
 		store_note(store, "%s", unfinished);
 	store->segments = segment_table_new(store->io, store->segments_fd);
-	err = recovery_segments(store, &survey, error);
+	err = damage_open(store->io, store->directory_fd, &store->damage, error);
+	if (!err)
+		err = recovery_segments(store, &survey, error);
 	/* It serves reuse only, and is not looked at where nothing can be added. */
 	return err || store->frozen ? err : open_index(store, error);
 }
@@ -273,6 +275,7 @@ static int close_store(struct store *store, bool mark, struct error *error)
 	close_fd(store, store->segments_fd);
 	close_fd(store, store->directory_fd);
 	close_fd(store, store->lock_fd);
+	damage_free(store->damage);
 	free(store->directory);
 	free(store);
 	return err;

@@ -76,12 +76,15 @@ struct check_options {
 	/* Called for each finding with a sentence that names what is damaged and which
 	 * layers it touches. */
 	void (*on_damage)(void *context, const char *sentence);
+	/* The same for damage that hurts no layer: each that it touches has another copy
+	 * of what it needs. May be NULL. */
+	void (*on_healed)(void *context, const char *sentence);
 	void (*on_progress)(void *context, uint64_t done,
 			    uint64_t total); /* may be NULL */
 	void *context;
 };
 struct check_figures {
-	uint64_t layers, segments, frames, units, bytes, damaged;
+	uint64_t layers, segments, frames, units, bytes, damaged, healed;
 };
 /* Verifies catalogue, segments, placements, manifests, and that every unit cited lies
  * where it is said to. 0 also when damage was found and told: see figures. */

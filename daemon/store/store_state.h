@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue.h"
+#include "daemon/store/damage.h"
 #include "daemon/store/io.h"
 #include "daemon/store/segment_table.h"
 #include "daemon/store/store.h"
@@ -28,6 +29,7 @@ struct store {
 	struct segment_table *segments; /* owned */
 	struct unit_index *units;       /* owned */
 	struct index_rebuild *rebuild;  /* owned; NULL where none was needed */
+	struct damage *damage;          /* owned */
 	atomic_bool failed;
 	bool frozen;          /* the catalogue was opened to read: nothing is changed */
 	struct error refusal; /* why, where options do not say so; code 0 */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/healing.h"
+#include "daemon/store/layer_parts.h"
 #include "daemon/store/segment.h"
 #include "daemon/store/transaction_state.h"
 #include "proto/base/cleanup.h"
@@ -18,6 +20,7 @@ int transaction_begin(struct store *store, int64_t namespace_id,
 	transaction->namespace_id = namespace_id;
 	segment_writer_init(&transaction->writer, store, namespace_id);
 	segment_reader_init(&transaction->pieces, store->io);
+	healing_watch(store, &transaction->pieces);
 	segment_reader_init(&transaction->heads, store->io);
 	*ret_transaction = transaction;
 	return 0;
@@ -133,15 +136,17 @@ int transaction_base(struct transaction *transaction, int64_t layer_id,
 {
 	claim(!transaction->ended && !transaction->has_base);
 	struct layer_map map AUTO(layer_map_fini) = {0};
-	int err = layer_map_load(transaction->store, layer_id, &transaction->pins,
-				 &transaction->heads, &map, error);
+	struct segment_reader *reader = &transaction->pieces;
+	int err = layer_map_load(transaction->store, layer_id, &transaction->pins, reader,
+				 &map, error);
 	if (err)
 		return err;
-	struct segment *segment =
-		segment_pins_find(&transaction->pins, &map.place.root.segment);
-	if (segment->namespace_id != transaction->namespace_id)
+	if (map.namespace_id != transaction->namespace_id)
 		return error_set(error, ERR_DENIED, "layer %s: of another namespace",
 				 map.name);
+	err = layer_parts_check_sound(&map, reader, error);
+	if (err)
+		return err;
 	*ret_root = (struct buffer){0};
 	buffer_put(ret_root, map.root_bytes.at, map.root_bytes.len);
 	transaction->base = map;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "daemon/store/layer_parts.h"
 #include "daemon/store/transaction_state.h"
 #include "proto/base/cleanup.h"
 
@@ -34,10 +35,9 @@ static int learn_piece(struct transaction *transaction, size_t piece,
 	struct block block AUTO(block_fini) = {0};
 	struct row_decoder decoder AUTO(row_decoder_fini) = {0};
 	const uint8_t *bytes;
-	int err = layer_map_block(base, piece, &transaction->pins, reader, &block, error);
+	int err = layer_parts_block(base, piece, reader, &block, error);
 	if (!err)
-		err = layer_map_piece(base, piece, &transaction->pins, reader, &bytes,
-				      error);
+		err = layer_parts_piece(base, piece, reader, &bytes, error);
 	if (!err)
 		err = piece_open(&decoder, bytes, base->root.pieces[piece].name.key.len,
 				 error);

@@ -78,7 +78,9 @@ static bool find_there(struct transaction *transaction, const struct unit_name *
 		       const struct unit_place *place, struct found_frame *found)
 {
 	struct error why = {0};
+	struct damage *damage = transaction->store->damage;
 	bool there = place->offset >= SEGMENT_HEADER_LEN &&
+		     !damage_has(damage, &place->segment, place->offset) &&
 		     segment_pins_get(&transaction->pins, transaction->store->segments,
 				      &place->segment, &found->segment, &why) == 0 &&
 		     found->segment->namespace_id == transaction->namespace_id &&
@@ -126,6 +128,13 @@ static int ask_index(struct transaction *transaction, struct offer *offer,
 	return 0;
 }
 
+/* Since its table was read. */
+static bool is_marked(const struct transaction *transaction, uint32_t position)
+{
+	const struct unit_frame *frame = &transaction->units.frames[position];
+	return damage_has(transaction->store->damage, &frame->segment->id, frame->offset);
+}
+
 /* The session's own first, then a neighbour of what was offered before, else what the
  * index knows. Where a neighbour has the key, other contents of it are not offered. */
 static int offer_key(struct transaction *transaction, struct offer *offer,
@@ -135,7 +144,7 @@ static int offer_key(struct transaction *transaction, struct offer *offer,
 				      CANDIDATES_MAX);
 	const struct unit_neighbour *beside =
 		unit_neighbours_find(&transaction->neighbours, offer->key);
-	if (!beside)
+	if (!beside || is_marked(transaction, beside->frame))
 		return ask_index(transaction, offer, error);
 	if (offer->count == CANDIDATES_MAX || is_offered(offer, &beside->name.sha))
 		return 0;

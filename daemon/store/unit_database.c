@@ -25,7 +25,7 @@
 	"UNIQUE);"
 
 struct unit_database {
-	const struct io *io; /* borrowed */
+	const struct io *io; /* borrowed; NULL: a file without a name */
 	struct vfs *vfs;
 	sqlite3 *connection;
 	sqlite3_stmt *find, *insert, *forget, *segment_add, *segment_find;
@@ -99,8 +99,9 @@ static bool was_closed(struct unit_database *database)
 static bool open_connection(struct unit_database *database)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	if (sqlite3_open_v2(DATABASE_NAME, &database->connection, flags,
-			    vfs_name(database->vfs)) != SQLITE_OK ||
+	if (sqlite3_open_v2(database->io ? DATABASE_NAME : "", &database->connection,
+			    flags,
+			    database->io ? vfs_name(database->vfs) : NULL) != SQLITE_OK ||
 	    sqlite3_exec(database->connection, SETTINGS SCHEMA, NULL, NULL, NULL) !=
 		    SQLITE_OK)
 		return false;
@@ -127,7 +128,7 @@ static void free_database(struct unit_database **at)
 		return;
 	close_connection(database);
 	vfs_unregister(database->vfs);
-	if (database->directory_fd >= 0)
+	if (database->io && database->directory_fd >= 0)
 		(void)io_close(database->io, database->directory_fd);
 	free(database);
 }
@@ -160,6 +161,17 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 	return 0;
 }
 
+int unit_database_open_scratch(struct unit_database **ret_database, struct error *error)
+{
+	struct unit_database *database AUTO(free_database) =
+		must_calloc(1, sizeof *database);
+	if (!open_connection(database))
+		return error_set(error, ERR_LOCAL, "unit index: cannot be opened: %s",
+				 sqlite3_errmsg(database->connection));
+	*ret_database = take_ptr(&database);
+	return 0;
+}
+
 static int sync_file(struct unit_database *database, struct error *error)
 {
 	const struct io *io = database->io;
@@ -184,7 +196,7 @@ static int close_and_sync(struct unit_database *database, struct error *error)
 	close_connection(database);
 	if (database->fault[0])
 		return error_set(error, ERR_LOCAL, "%s", database->fault);
-	return sync_file(database, error);
+	return database->io ? sync_file(database, error) : 0;
 }
 
 int unit_database_close(struct unit_database *database, struct error *error)

@@ -25,6 +25,8 @@ struct unit_database;
 int unit_database_open(const struct io *io, const char *directory, bool trusted,
 		       struct unit_database **ret_database, bool *ret_empty,
 		       struct error *error);
+/* An empty one in a file without a name. */
+int unit_database_open_scratch(struct unit_database **ret_database, struct error *error);
 /* Closes and syncs: 0 only if all that was inserted is durable. NULL is fine. */
 int unit_database_close(struct unit_database *database, struct error *error);
 

@@ -106,13 +106,10 @@ static void *run(void *context)
 
 /* ---- life --------------------------------------------------------------------- */
 
-int unit_index_open(const struct io *io, const char *directory, bool trusted,
-		    struct unit_index **ret_index, bool *ret_empty, struct error *error)
+/* Takes the database over. */
+static int open_with(struct unit_database *database, struct unit_index **ret_index,
+		     struct error *error)
 {
-	struct unit_database *database = NULL;
-	int err = unit_database_open(io, directory, trusted, &database, ret_empty, error);
-	if (err)
-		return err;
 	struct unit_index *index = must_calloc(1, sizeof *index);
 	index->database = database;
 	index->last = &index->first;
@@ -129,6 +126,21 @@ int unit_index_open(const struct io *io, const char *directory, bool trusted,
 	}
 	*ret_index = index;
 	return 0;
+}
+
+int unit_index_open(const struct io *io, const char *directory, bool trusted,
+		    struct unit_index **ret_index, bool *ret_empty, struct error *error)
+{
+	struct unit_database *database = NULL;
+	int err = unit_database_open(io, directory, trusted, &database, ret_empty, error);
+	return err ? err : open_with(database, ret_index, error);
+}
+
+int unit_index_open_scratch(struct unit_index **ret_index, struct error *error)
+{
+	struct unit_database *database = NULL;
+	int err = unit_database_open_scratch(&database, error);
+	return err ? err : open_with(database, ret_index, error);
 }
 
 static void stop(struct unit_index *index)

@@ -27,6 +27,8 @@ struct unit_index;
 /* As unit_database_open. */
 int unit_index_open(const struct io *io, const char *directory, bool trusted,
 		    struct unit_index **ret_index, bool *ret_empty, struct error *error);
+/* An empty one in a file without a name, which is gone when it is closed. */
+int unit_index_open_scratch(struct unit_index **ret_index, struct error *error);
 /* Writes what waits, syncs and closes. 0 only if all is on the disk. NULL is fine. */
 int unit_index_close(struct unit_index *index, struct error *error);
 

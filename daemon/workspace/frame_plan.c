@@ -21,6 +21,8 @@ struct frame_plan {
 	size_t mention_count, mention_room;
 	uint8_t *wanted; /* owned; a bit per mention; NULL before the first WANT */
 	size_t at;       /* next mention to look at */
+	uint32_t *given; /* owned; frame numbers of this round, in order */
+	size_t given_count, given_room;
 	uint32_t round;
 };
 
@@ -40,6 +42,7 @@ void frame_plan_free(struct frame_plan *plan)
 	free(plan->slots);
 	free(plan->mentions);
 	free(plan->wanted);
+	free(plan->given);
 	free(plan);
 }
 
@@ -120,7 +123,27 @@ bool frame_plan_want(struct frame_plan *plan, uint64_t first, const uint8_t *bit
 void frame_plan_begin(struct frame_plan *plan)
 {
 	plan->at = 0;
+	plan->given_count = 0;
 	plan->round++;
+}
+
+static void note_given(struct frame_plan *plan, uint32_t number)
+{
+	if (plan->given_count == plan->given_room) {
+		plan->given_room = plan->given_room ? plan->given_room * 2 : 64;
+		plan->given = must_realloc(plan->given,
+					   plan->given_room * sizeof(*plan->given));
+	}
+	plan->given[plan->given_count++] = number;
+}
+
+bool frame_plan_given(const struct frame_plan *plan, uint64_t number,
+		      struct frame_place *ret_place)
+{
+	if (number == 0 || number > plan->given_count)
+		return false;
+	*ret_place = plan->frames[plan->given[number - 1]].place;
+	return true;
 }
 
 bool frame_plan_next(struct frame_plan *plan, struct frame_place *ret_place)
@@ -131,10 +154,12 @@ bool frame_plan_next(struct frame_plan *plan, struct frame_place *ret_place)
 		if (!(*byte & bit))
 			continue;
 		*byte &= (uint8_t)~bit;
-		struct planned_frame *frame = &plan->frames[plan->mentions[plan->at]];
+		uint32_t number = plan->mentions[plan->at];
+		struct planned_frame *frame = &plan->frames[number];
 		if (frame->round == plan->round)
 			continue;
 		frame->round = plan->round;
+		note_given(plan, number);
 		*ret_place = frame->place;
 		return true;
 	}

@@ -1,6 +1,6 @@
 /*
  * Which frames an attach needs: for each unit mention of the view the frame it lies in,
- * and which mentions the client wants. Memory: 4 bytes and a bit per mention, 24 bytes
+ * and which mentions the client wants. Memory: 4 bytes and a bit per mention, 28 bytes
  * per frame. Belongs to one thread.
  */
 #ifndef BATON_DAEMON_WORKSPACE_FRAME_PLAN_H
@@ -29,5 +29,9 @@ bool frame_plan_want(struct frame_plan *plan, uint64_t first, const uint8_t *bit
  * wanted mention; what was wanted is then forgotten. */
 void frame_plan_begin(struct frame_plan *plan);
 bool frame_plan_next(struct frame_plan *plan, struct frame_place *ret_place);
+/* The frame that was given as number `number` since frame_plan_begin(), from 1; false
+ * where there were not so many. */
+bool frame_plan_given(const struct frame_plan *plan, uint64_t number,
+		      struct frame_place *ret_place);
 
 #endif

@@ -120,6 +120,10 @@ int link_expect(struct link *link, uint16_t type, struct link_message *into,
 bool link_last_error(struct link *link, struct message_memory *memory,
 		     struct msg_error *ret_error);
 
+/* Whether an ERROR is what link_receive() would give now, without waiting or taking it.
+ */
+bool link_has_error(struct link *link);
+
 /* Waits up to timeout_ms (-1: for ever) for input or the wake-up without reading. 1
  * input, 0 time out, <0 ERR_INTERRUPTED, ERR_LOST (also when the stream has ended). Sends
  * what is queued meanwhile. */

@@ -281,6 +281,23 @@ int link_expect(struct link *link, uint16_t type, struct link_message *into,
 	return 0;
 }
 
+bool link_has_error(struct link *link)
+{
+	uint8_t header[WIRE_HEADER_LEN];
+	size_t early = link->early_len;
+	if (link->receive_torn || early > WIRE_HEADER_LEN)
+		return false;
+	memcpy(header, link->early, early);
+	ssize_t got = early == WIRE_HEADER_LEN
+			      ? 0
+			      : recv(link->fd, header + early, sizeof(header) - early,
+				     MSG_PEEK | MSG_DONTWAIT);
+	struct reader in = reader_of(header, sizeof(header));
+	(void)reader_u32(&in);
+	return got >= 0 && early + (size_t)got == WIRE_HEADER_LEN &&
+	       reader_u16(&in) == MSG_ERROR;
+}
+
 bool link_last_error(struct link *link, struct message_memory *memory,
 		     struct msg_error *ret_error)
 {

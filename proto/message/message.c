@@ -96,6 +96,7 @@ static const struct message_field error_fields[] = {
 	FIELD(msg_error, conflicts, MAP, .list = true, .map = &conflict_table),
 	FIELD(msg_error, conflict_count, UINT),
 	FIELD(msg_error, advice, STR, .list = true),
+	FIELD(msg_error, frame, UINT),
 };
 TABLE(error, msg_error, "");
 

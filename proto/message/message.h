@@ -88,6 +88,7 @@ struct msg_error {
 	} conflicts;
 	uint64_t conflict_count;
 	struct text_list advice;
+	uint64_t frame; /* which FRAME of the round is damaged, from 1; 0: not said */
 };
 
 struct msg_identity {

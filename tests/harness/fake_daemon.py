@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterable, Sequence
 import client
 import frames
 from manifest import FILE, DIRECTORY, SYMLINK, Row
-from wire import Link, Lost, Malformed, PATIENCE, Type, encode_map
+from wire import Link, Lost, Malformed, PATIENCE, Refused, Type, encode_map
 
 WELCOME: dict[str, Any] = {
     "version": 1, "software": "fake 1", "features": [], "hashes": ["xxh3-128", "sha256"],
@@ -56,6 +56,9 @@ class FakeDaemon:
                     self.script(link)
                 except (Lost, Malformed):
                     pass  # the client went away, as it may
+                except Refused as refused:
+                    if not refused.error.get("frame"):  # one that it found damaged
+                        self.failures.append(refused)
                 except BaseException as failure:  # told to the test by its own thread
                     self.failures.append(failure)
 

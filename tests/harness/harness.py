@@ -18,6 +18,7 @@ import sqlite3
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 
 import xxhash
@@ -158,6 +159,14 @@ class Daemon:
 
     def log_lines(self, word):
         return [line for line in self.read_log().splitlines() if word in line]
+
+    def await_log(self, word, count=1):
+        """Waits until so many lines have the word."""
+        begun = time.monotonic()
+        while len(self.log_lines(word)) < count:
+            if time.monotonic() - begun > PATIENCE:
+                raise AssertionError(f"not {count} lines with {word!r}:\n{self.read_log()}")
+            select.select([], [], [], 0.01)
 
     def segments(self):
         return sorted((self.data / "segments").glob("*.seg"))

@@ -386,14 +386,22 @@ static void on_damage(void *context, const char *sentence)
 	(void)snprintf(findings->text + have, findings->room - have, "%s\n", sentence);
 }
 
+static void on_healed(void *context, const char *sentence)
+{
+	on_damage(context, "healed:");
+	on_damage(context, sentence);
+}
+
 int tree_check(struct store *store, uint64_t *ret_damaged, char *text, size_t room,
 	       struct error *error)
 {
 	struct findings findings = {text, room};
 	if (text)
 		text[0] = '\0';
-	struct check_options options = {
-		.read_data = true, .on_damage = on_damage, .context = &findings};
+	struct check_options options = {.read_data = true,
+					.on_damage = on_damage,
+					.on_healed = on_healed,
+					.context = &findings};
 	struct check_figures figures;
 	int err = store_check(store, &options, &figures, error);
 	if (!err)

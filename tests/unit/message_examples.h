@@ -88,6 +88,7 @@ static const struct msg_error full_error = {
 	.conflicts = LIST(some_conflicts),
 	.conflict_count = 70000,
 	.advice = LIST(some_advice),
+	.frame = 300,
 };
 static const struct msg_error minimal_error = {.code = 1};
 static const struct msg_persist full_persist = {

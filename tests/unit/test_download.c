@@ -2,6 +2,7 @@
 #include "view_example.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "client/download/download.h"
 
@@ -91,6 +92,8 @@ static void says_frame(struct script *script, const struct buffer *frame)
 static int run(struct round *round)
 {
 	struct download_sink sink = {.on_unit = on_unit, .context = &round->basket};
+	/* Whoever has told of damage waits until the daemon hangs up. */
+	assert_int_equal(shutdown(round->script->far, SHUT_WR), 0);
 	return download_run(&round->script->link, &round->want, &sink, round->verify,
 			    &round->script->error);
 }
@@ -239,6 +242,45 @@ static void t6_verify_computes_the_sha256(void **state)
 	(void)state;
 }
 
+/* The latest ERROR that was sent to the daemon. */
+static struct msg_error told(struct round *round, struct message_memory *memory)
+{
+	struct link far = {0};
+	link_init(&far, dup(round->script->far), -1, "the client");
+	link_greeted(&far);
+	struct link_message none = {0};
+	struct msg_error error = {0};
+	assert_true(link_receive(&far, &none, 0, &round->script->error) < 0);
+	assert_true(link_last_error(&far, memory, &error));
+	link_fini(&far);
+	return error;
+}
+
+/* The daemon can then look for itself. Frames of one round are numbered from 1. */
+static void w8_the_daemon_is_told_which_frame_is_damaged(void **state)
+{
+	for (uint64_t bad = 1; bad <= 3; bad++) {
+		void *fresh = NULL;
+		(void)script_setup(&fresh);
+		struct round round AUTO(round_fini);
+		round_init(&round, fresh);
+		for (uint32_t i = 0; i < 3; i++) {
+			struct buffer frame AUTO(buffer_fini) = {0};
+			put_frame(&frame, texts + i, 1);
+			frame.at[frame.len - 1] ^= i + 1 == bad;
+			says_frame(round.script, &frame);
+		}
+		says_frames_end(round.script);
+		assert_int_equal(run(&round), ERR_DAMAGED);
+		struct message_memory memory AUTO(message_memory_fini) = {0};
+		struct msg_error error = told(&round, &memory);
+		assert_int_equal(error.code, error_to_wire(ERR_DAMAGED));
+		assert_int_equal(error.frame, bad);
+		(void)script_teardown(&fresh);
+	}
+	(void)state;
+}
+
 static void t6_what_was_not_sent_is_missed(void **state)
 {
 	struct round round AUTO(round_fini);
@@ -295,6 +337,7 @@ int main(void)
 		cmocka_unit_test(t6_a_flipped_bit_names_the_file),
 		SCRIPT_TEST(t6_another_name_is_another_unit),
 		cmocka_unit_test(t6_verify_computes_the_sha256),
+		SCRIPT_TEST(w8_the_daemon_is_told_which_frame_is_damaged),
 		SCRIPT_TEST(t6_what_was_not_sent_is_missed),
 		SCRIPT_TEST(a_failing_sink_ends_the_download),
 		SCRIPT_TEST(a_lost_connection_ends_the_download),

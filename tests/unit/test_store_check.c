@@ -116,7 +116,8 @@ static void flip_each_byte(struct fixture *fixture, const struct segment_row *ro
 	for (uint64_t offset = 0; offset < row->vouched; offset++) {
 		char text[4096];
 		flip(fd, offset, (uint8_t)(1u << offset % 8));
-		if (check(fixture, text, sizeof text) == 0)
+		(void)check(fixture, text, sizeof text);
+		if (text[0] == '\0')
 			fail_msg("a flip at %llu of `%s` was not found",
 				 (unsigned long long)offset, row->location);
 		flip(fd, offset, (uint8_t)(1u << offset % 8));
@@ -309,26 +310,32 @@ static void a_unit_that_is_not_where_the_index_says_is_not_offered(void **state)
 
 /* ---- a catalogue that says what cannot be ---------------------------------------- */
 
-/* Of the first layer; the second one is of another segment. */
-static const char *const bent_layers[] = {
-	"UPDATE layers SET root_offset = -1 WHERE id = 1",
-	"UPDATE layers SET root_offset = 0 WHERE id = 1",
-	"UPDATE layers SET root_offset = 9223372036854775807 WHERE id = 1",
-	"UPDATE layers SET root_offset = 17592186044416 WHERE id = 1",
-	"UPDATE layers SET placement_offset = 4294967295 WHERE id = 1",
-	"UPDATE layers SET placement_offset = root_offset WHERE id = 1",
-	"UPDATE layers SET root_segment = zeroblob(16) WHERE id = 1",
-	"UPDATE layers SET placement_segment = x'00' WHERE id = 1",
-	"UPDATE layers SET digest = zeroblob(32) WHERE id = 1",
-	"UPDATE layers SET digest = (SELECT digest FROM layers WHERE id = 2) WHERE id = "
-	"1",
-	"DELETE FROM layer_segments WHERE layer = 1",
-	"UPDATE OR REPLACE layer_segments SET segment = zeroblob(16) WHERE layer = 1",
-	"UPDATE layers SET execution = 999 WHERE id = 1",
+/* Of the first layer; the second one is of another segment. Where a placement is said to
+ * be elsewhere, what it says follows from names. */
+static const struct {
+	const char *sql;
+	bool heals;
+} bent_layers[] = {
+	{"UPDATE layers SET root_offset = -1 WHERE id = 1", false},
+	{"UPDATE layers SET root_offset = 0 WHERE id = 1", false},
+	{"UPDATE layers SET root_offset = 9223372036854775807 WHERE id = 1", false},
+	{"UPDATE layers SET root_offset = 17592186044416 WHERE id = 1", false},
+	{"UPDATE layers SET placement_offset = 4294967295 WHERE id = 1", true},
+	{"UPDATE layers SET placement_offset = root_offset WHERE id = 1", true},
+	{"UPDATE layers SET root_segment = zeroblob(16) WHERE id = 1", false},
+	{"UPDATE layers SET placement_segment = x'00' WHERE id = 1", false},
+	{"UPDATE layers SET digest = zeroblob(32) WHERE id = 1", false},
+	{"UPDATE layers SET digest = (SELECT digest FROM layers WHERE id = 2) WHERE id = "
+	 "1",
+	 false},
+	{"DELETE FROM layer_segments WHERE layer = 1", false},
+	{"UPDATE OR REPLACE layer_segments SET segment = zeroblob(16) WHERE layer = 1",
+	 false},
+	{"UPDATE layers SET execution = 999 WHERE id = 1", false},
 };
 
 /* In a store of its own. */
-static void bend_one_layer(const char *sql, const struct store_tree *tree,
+static void bend_one_layer(const char *sql, bool heals, const struct store_tree *tree,
 			   const struct store_tree *other)
 {
 	struct fixture fixture = {.directory = scratch_new()};
@@ -339,10 +346,13 @@ static void bend_one_layer(const char *sql, const struct store_tree *tree,
 	close_store(&fixture);
 	catalogue_file_run(fixture.directory, sql);
 	open_store(&fixture, 4096);
-	if (tree_verify(fixture.store, 1, tree, &fixture.error) != ERR_DAMAGED)
+	if (tree_verify(fixture.store, 1, tree, &fixture.error) !=
+	    (heals ? 0 : ERR_DAMAGED))
 		fail_msg("%s: %s", sql, fixture.error.text);
 	assert_int_equal(tree_verify(fixture.store, 2, other, &fixture.error), 0);
-	assert_true(check(&fixture, NULL, 0) > 0);
+	char text[4096];
+	assert_int_equal(check(&fixture, text, sizeof text) == 0, heals);
+	assert_true(text[0] != '\0');
 	close_store(&fixture);
 	scratch_free(fixture.directory);
 }
@@ -353,7 +363,7 @@ static void a_bent_row_refuses_its_layer_alone(void **state)
 	struct store_tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
 	struct store_tree other AUTO(tree_fini) = tree_new(20, 500, 1000);
 	for (size_t i = 0; i < sizeof bent_layers / sizeof *bent_layers; i++)
-		bend_one_layer(bent_layers[i], &tree, &other);
+		bend_one_layer(bent_layers[i].sql, bent_layers[i].heals, &tree, &other);
 	open_store(fixture, 0);
 }
 
