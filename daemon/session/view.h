@@ -1,29 +1,10 @@
 /*
- * Which history and which view a request is about: the part that attach and what looks
- * like it (ls, cat, diff) share.
+ * What a view is called on the wire.
  */
 #ifndef BATON_DAEMON_SESSION_VIEW_H
 #define BATON_DAEMON_SESSION_VIEW_H
 
-#include <stdbool.h>
-
-#include "daemon/session/session.h"
-#include "daemon/view/view.h"
-#include "daemon/workspace/tree.h"
-
-struct session_view {
-	struct contact contact;           /* execution_id 0: nothing is to be recorded */
-	struct catalogue_history history; /* owned */
-	struct view view;                 /* owned */
-	struct tree_options options;      /* owned content */
-	bool filtered; /* only, exclude, from or layer narrow what is given */
-};
-
-/* Answers MSG_ATTACH's question. Rule W8: an empty view is ERR_NOT_FOUND or ERR_EMPTY
- * with the reason, unless the request says if_empty. */
-int session_view_make(struct session *session, struct session_view *ret_view,
-		      struct error *error);
-void session_view_fini(struct session_view *view);
+#include "daemon/session/question.h"
 
 /* Sends VIEW, in as many parts as it takes. tag: of the rows; NULL: there are none. held:
  * the client has them, and they stay here until it asks for them. */
