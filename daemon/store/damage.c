@@ -33,15 +33,6 @@ struct damage {
 	_Atomic size_t count; /* changed with the mutex alone */
 };
 
-static void unlock(pthread_mutex_t **mutex)
-{
-	pthread_mutex_unlock(*mutex);
-}
-
-#define HOLD(damage)                                                                     \
-	pthread_mutex_t *held AUTO(unlock) = &(damage)->mutex;                           \
-	pthread_mutex_lock(held)
-
 /* ---- marks -------------------------------------------------------------------- */
 
 static int compare(const struct mark *a, const struct mark *b)
@@ -92,7 +83,7 @@ bool damage_has(struct damage *damage, const struct segment_id *segment, uint64_
 	if (damage->count == 0)
 		return false;
 	struct mark mark = {*segment, offset};
-	HOLD(damage);
+	HOLD(&damage->mutex);
 	return is_at(damage, position_of(damage, &mark), &mark);
 }
 
@@ -101,7 +92,7 @@ bool damage_is_in(struct damage *damage, const struct segment_id *segment)
 	if (damage->count == 0)
 		return false;
 	struct mark first = {.segment = *segment};
-	HOLD(damage);
+	HOLD(&damage->mutex);
 	size_t position = position_of(damage, &first);
 	return position < damage->count &&
 	       segment_id_equal(&damage->marks[position].segment, segment);
@@ -109,7 +100,7 @@ bool damage_is_in(struct damage *damage, const struct segment_id *segment)
 
 bool damage_add(struct damage *damage, const struct segment_id *segment, uint64_t offset)
 {
-	HOLD(damage);
+	HOLD(&damage->mutex);
 	return add_locked(damage, &(struct mark){*segment, offset});
 }
 
@@ -136,7 +127,7 @@ static void append_line(struct damage *damage, const struct mark *mark)
 bool damage_mark(struct damage *damage, const struct segment_id *segment, uint64_t offset)
 {
 	struct mark mark = {*segment, offset};
-	HOLD(damage);
+	HOLD(&damage->mutex);
 	if (!add_locked(damage, &mark))
 		return false;
 	append_line(damage, &mark);

@@ -25,15 +25,6 @@ struct segment_table {
 	size_t kept_next;
 };
 
-static void unlock(pthread_mutex_t **mutex)
-{
-	pthread_mutex_unlock(*mutex);
-}
-
-#define HOLD(table)                                                                      \
-	pthread_mutex_t *held AUTO(unlock) = &(table)->mutex;                            \
-	pthread_mutex_lock(held)
-
 int segment_fd(const struct segment *segment)
 {
 	return segment->fd;
@@ -106,7 +97,7 @@ static void close_locked(struct segment_table *table, struct segment *segment)
 
 int segment_table_close_errno(struct segment_table *table)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	return table->close_errno;
 }
 
@@ -141,7 +132,7 @@ static struct segment *segment_of(const struct segment_row *row)
 
 void segment_table_add(struct segment_table *table, const struct segment_row *row)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	insert(&table->at, &table->count, &table->room, segment_of(row));
 }
 
@@ -180,7 +171,7 @@ static int find_locked(struct segment_table *table, const struct segment_id *id,
 int segment_table_namespace(struct segment_table *table, const struct segment_id *id,
 			    int64_t *ret_namespace_id, struct error *error)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	struct segment *segment;
 	int err = find_locked(table, id, &segment, error);
 	if (!err)
@@ -191,7 +182,7 @@ int segment_table_namespace(struct segment_table *table, const struct segment_id
 int segment_table_pin(struct segment_table *table, const struct segment_id *id,
 		      struct segment **ret_segment, struct error *error)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	struct segment *segment;
 	int err = find_locked(table, id, &segment, error);
 	if (!err)
@@ -205,7 +196,7 @@ int segment_table_pin(struct segment_table *table, const struct segment_id *id,
 
 void segment_table_pin_again(struct segment_table *table, struct segment *segment)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	claim(segment->pins > 0);
 	segment->pins++;
 }
@@ -244,7 +235,7 @@ static void unpin_locked(struct segment_table *table, struct segment *segment)
 
 void segment_table_unpin(struct segment_table *table, struct segment *segment)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	unpin_locked(table, segment);
 }
 
@@ -254,7 +245,7 @@ bool segment_table_lease(struct segment_table *table, int64_t namespace_id,
 			 struct segment **ret_segment)
 {
 	struct error ignored;
-	HOLD(table);
+	HOLD(&table->mutex);
 	for (size_t i = 0; i < table->count; i++) {
 		struct segment *segment = table->at[i];
 		if (!segment->appendable || segment->leased ||
@@ -272,7 +263,7 @@ bool segment_table_lease(struct segment_table *table, int64_t namespace_id,
 int segment_table_lease_pinned(struct segment_table *table, struct segment *segment,
 			       struct error *error)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	claim(segment->pins > 0);
 	if (segment->leased || !segment->current)
 		return error_set(
@@ -298,7 +289,7 @@ int segment_table_create(struct segment_table *table, int64_t namespace_id,
 	if (fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno,
 				       "segment `%s`: cannot be created", row.location);
-	HOLD(table);
+	HOLD(&table->mutex);
 	struct segment *segment = segment_of(&row);
 	segment->fd = fd;
 	segment->pins = 1;
@@ -312,7 +303,7 @@ int segment_table_create(struct segment_table *table, int64_t namespace_id,
 void segment_table_return(struct segment_table *table, struct segment *segment,
 			  bool appendable)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	claim(segment->leased);
 	segment->leased = false;
 	segment->appendable = appendable && segment->current;
@@ -326,7 +317,7 @@ void segment_table_drop(struct segment_table *table, struct segment *segment,
 	if (!keep_file)
 		(void)table->io->unlink(table->io->context, table->segments_fd,
 					segment->location);
-	HOLD(table);
+	HOLD(&table->mutex);
 	remove_locked(table, segment);
 	unpin_locked(table, segment);
 }
@@ -336,14 +327,14 @@ void segment_table_drop(struct segment_table *table, struct segment *segment,
 void segment_table_vouch(struct segment_table *table, struct segment *segment,
 			 uint64_t vouched, enum segment_state state)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	segment->vouched = vouched;
 	segment->state = state;
 }
 
 uint64_t segment_table_vouched(struct segment_table *table, struct segment *segment)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	return segment->vouched;
 }
 
@@ -361,14 +352,14 @@ static struct segment_row row_of(const struct segment *segment)
 
 struct segment_row segment_table_row(struct segment_table *table, struct segment *segment)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	return row_of(segment);
 }
 
 int segment_table_replace(struct segment_table *table, struct segment *segment,
 			  const char *location)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	claim(segment->leased);
 	struct segment_row row = row_of(segment);
 	(void)snprintf(row.location, sizeof row.location, "%s", location);
@@ -380,7 +371,7 @@ int segment_table_replace(struct segment_table *table, struct segment *segment,
 
 struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_count)
 {
-	HOLD(table);
+	HOLD(&table->mutex);
 	struct segment_row *rows = must_calloc(table->count + 1, sizeof *rows);
 	for (size_t i = 0; i < table->count; i++)
 		rows[i] = row_of(table->at[i]);

@@ -31,15 +31,6 @@ struct unit_index {
 	pthread_t thread;
 };
 
-static void unlock(pthread_mutex_t **mutex)
-{
-	pthread_mutex_unlock(*mutex);
-}
-
-#define HOLD(mutex)                                                                      \
-	pthread_mutex_t *held AUTO(unlock) = (mutex);                                    \
-	pthread_mutex_lock(held)
-
 static void free_waiting(struct waiting *waiting)
 {
 	unit_batch_free(waiting->batch);

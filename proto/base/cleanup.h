@@ -8,6 +8,7 @@
 #define BATON_PROTO_BASE_CLEANUP_H
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,6 +36,11 @@ static inline void cleanup_stream_(FILE **stream)
 		(void)fclose(*stream);
 }
 
+static inline void cleanup_unlock_(pthread_mutex_t **mutex)
+{
+	(void)pthread_mutex_unlock(*mutex);
+}
+
 /* int fd AUTO_FD = -1; — for descriptors whose close() cannot lose data. */
 #define AUTO_FD __attribute__((cleanup(cleanup_fd_)))
 /* char *text AUTO_FREE = NULL; */
@@ -43,6 +49,11 @@ static inline void cleanup_stream_(FILE **stream)
 #define AUTO_STREAM __attribute__((cleanup(cleanup_stream_)))
 /* struct buffer text AUTO(buffer_fini) = {0}; — any function that takes a pointer. */
 #define AUTO(function) __attribute__((cleanup(function)))
+
+/* HOLD(&table->mutex); holds it to the end of the scope; one in a scope. */
+#define HOLD(mutex)                                                                      \
+	pthread_mutex_t *held_ AUTO(cleanup_unlock_) = (mutex);                          \
+	(void)pthread_mutex_lock(held_)
 
 /* Gives up ownership: returns the descriptor and leaves -1 behind. */
 static inline int take_fd(int *fd)
