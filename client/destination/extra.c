@@ -11,6 +11,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
+#include "proto/path/path.h"
 
 /* The names that the view has in one directory, ascending; borrowed from the table. */
 struct names {
@@ -96,11 +97,6 @@ static DIR *open_below(int fd, const char *name)
 	return stream;
 }
 
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* Whether something that is excluded lies below a directory: 1, 0, or -1 and errno. */
 static int holds_excluded(const struct glob_set *exclude, struct buffer *path, int fd,
 			  const char *name)
@@ -110,7 +106,7 @@ static int holds_excluded(const struct glob_set *exclude, struct buffer *path, i
 	struct dirent *found;
 	int holds = stream ? 0 : -1;
 	while (holds == 0 && (errno = 0, found = readdir(stream)) != NULL) {
-		if (is_dots(found->d_name))
+		if (path_is_dots(found->d_name, strlen(found->d_name)))
 			continue;
 		bool is_dir = is_directory(dirfd(stream), found);
 		append_name(path, found->d_name);
@@ -170,7 +166,8 @@ static int each_in(struct extras *extras, DIR *stream, bool in_view, struct erro
 	int err = 0;
 	while (!err && (errno = 0, found = readdir(stream)) != NULL) {
 		const char *name = found->d_name;
-		if (is_dots(name) || (in_view && has_name(&extras->names, name)))
+		if (path_is_dots(name, strlen(name)) ||
+		    (in_view && has_name(&extras->names, name)))
 			continue;
 		bool is_dir = is_directory(dirfd(stream), found);
 		if (in_view && is_dir && stage_is_one(dirfd(stream), name))

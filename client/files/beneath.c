@@ -11,6 +11,7 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"
+#include "proto/path/path.h"
 
 #define STEP_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -56,11 +57,6 @@ static bool have_openat2(int root_fd)
 	return !absent;
 }
 
-static bool component_is_dots(const char *name, size_t len)
-{
-	return (len == 1 && name[0] == '.') || (len == 2 && memcmp(name, "..", 2) == 0);
-}
-
 /* 0, or the errno that the path deserves. */
 static int check(const char *path, size_t len)
 {
@@ -69,7 +65,7 @@ static int check(const char *path, size_t len)
 	for (size_t start = 0; start <= len;) {
 		const char *slash = memchr(path + start, '/', len - start);
 		size_t end = slash ? (size_t)(slash - path) : len;
-		if (end == start || component_is_dots(path + start, end - start))
+		if (end == start || path_is_dots(path + start, end - start))
 			return EINVAL;
 		if (end - start > COMPONENT_LEN_MAX)
 			return ENAMETOOLONG;

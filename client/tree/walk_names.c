@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/path/path.h"
+
 static void add(struct walk_names *names, unsigned char type, const char *name,
 		size_t len)
 {
@@ -15,18 +17,13 @@ static void add(struct walk_names *names, unsigned char type, const char *name,
 	names->count++;
 }
 
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 static void add_answers(struct walk_names *names, const char *answers, size_t len)
 {
 	for (size_t at = 0; at < len;) {
 		const struct dirent64 *answer = (const void *)(answers + at);
-		if (!is_dots(answer->d_name))
-			add(names, answer->d_type, answer->d_name,
-			    strlen(answer->d_name));
+		size_t name_len = strlen(answer->d_name);
+		if (!path_is_dots(answer->d_name, name_len))
+			add(names, answer->d_type, answer->d_name, name_len);
 		at += answer->d_reclen;
 	}
 }

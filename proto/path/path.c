@@ -15,7 +15,7 @@ static size_t component_end(const char *path, size_t len, size_t at)
 	return slash ? (size_t)(slash - path) : len;
 }
 
-static bool is_dots(const char *name, size_t len)
+bool path_is_dots(const char *name, size_t len)
 {
 	return (len == 1 && name[0] == '.') ||
 	       (len == 2 && name[0] == '.' && name[1] == '.');
@@ -23,7 +23,7 @@ static bool is_dots(const char *name, size_t len)
 
 static bool component_valid(const char *name, size_t len)
 {
-	return len > 0 && len <= COMPONENT_LEN_MAX && !is_dots(name, len);
+	return len > 0 && len <= COMPONENT_LEN_MAX && !path_is_dots(name, len);
 }
 
 bool path_valid(const char *path, size_t len)
@@ -97,7 +97,7 @@ char *path_component_of(const char *name, size_t len)
 {
 	struct buffer out = {0};
 	for (size_t i = 0; i < len; i++)
-		put_component_byte(&out, name[i], is_dots(name, len));
+		put_component_byte(&out, name[i], path_is_dots(name, len));
 	if (len == 0)
 		buffer_put_u8(&out, '%');
 	buffer_put_u8(&out, '\0');

@@ -11,6 +11,9 @@
 /* Whether the bytes are a stored path: PROTOCOL.md §7, limits included. */
 bool path_valid(const char *path, size_t len);
 
+/* Whether a component is "." or "..", which lead elsewhere and are no names. */
+bool path_is_dots(const char *name, size_t len);
+
 /* Manifest order: bytes, with '/' below every other byte. <0, 0, >0. */
 int path_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
