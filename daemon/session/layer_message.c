@@ -64,6 +64,28 @@ void layer_message(struct arena *arena, const struct catalogue_history *history,
 	};
 }
 
+void layer_message_new(struct arena *arena, const struct msg_identity *identity,
+		       const struct layer_record *record, struct msg_layer *ret_layer)
+{
+	struct digest *digest = arena_take(arena, sizeof(*digest));
+	*digest = record->digest;
+	*ret_layer = (struct msg_layer){
+		.layer = layer_message_id(arena, record),
+		.workflow = identity->workflow,
+		.run = identity->run.len ? identity->run : text_of("1"),
+		.job = identity->job,
+		.shard = identity->shard,
+		.attempt = identity->attempt.len ? identity->attempt : text_of("1"),
+		.sequence = record->sequence,
+		.digest = {.at = (const char *)digest->bytes, .len = SHA256_LEN},
+		.files = record->totals.files,
+		.directories = record->totals.directories,
+		.symlinks = record->totals.symlinks,
+		.bytes = record->totals.bytes,
+		.created_ms = (uint64_t)record->created_ms,
+	};
+}
+
 void layer_message_after(struct arena *arena, const struct catalogue_history *history,
 			 const struct view *view, uint32_t position,
 			 struct msg_layer *layer)

@@ -26,6 +26,11 @@ void layer_message(struct arena *arena, const struct catalogue_history *history,
 /* The id alone, as text of the arena. */
 struct text layer_message_id(struct arena *arena, const struct layer_record *record);
 
+/* A layer that was committed for this identity, from its record alone. The identity's
+ * texts are borrowed. */
+void layer_message_new(struct arena *arena, const struct msg_identity *identity,
+		       const struct layer_record *record, struct msg_layer *ret_layer);
+
 /* Gives `after` of a described layer: ids of the view layers that come directly before
  * view position `position`. */
 void layer_message_after(struct arena *arena, const struct catalogue_history *history,

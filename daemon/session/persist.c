@@ -2,7 +2,6 @@
  * Persist, in the order of PROTOCOL.md §5: READY, then ASKs and UNITS in any order, then
  * COMMIT and COMMITTED.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -10,6 +9,7 @@
 
 #include "daemon/session/layer_message.h"
 #include "daemon/session/outcome.h"
+#include "daemon/session/persist_base.h"
 #include "daemon/session/persist_keys.h"
 #include "daemon/session/session.h"
 #include "daemon/session/unit_job.h"
@@ -89,88 +89,24 @@ static void give_payload(struct persist *persist, uint8_t *payload)
 
 /* ---- READY ---- */
 
-static void describe_record(struct persist *persist, const struct layer_record *record,
-			    struct msg_layer *layer)
-{
-	const struct msg_identity *identity =
-		&persist->session->request->persist.identity;
-	struct digest *digest = arena_take(persist->session->arena, sizeof(*digest));
-	*digest = record->digest;
-	*layer = (struct msg_layer){
-		.layer = layer_message_id(persist->session->arena, record),
-		.workflow = identity->workflow,
-		.run = identity->run.len ? identity->run : text_of("1"),
-		.job = identity->job,
-		.shard = identity->shard,
-		.attempt = identity->attempt.len ? identity->attempt : text_of("1"),
-		.sequence = record->sequence,
-		.digest = {.at = (const char *)digest->bytes, .len = SHA256_LEN},
-		.files = record->totals.files,
-		.directories = record->totals.directories,
-		.symlinks = record->totals.symlinks,
-		.bytes = record->totals.bytes,
-		.created_ms = (uint64_t)record->created_ms,
-	};
-}
-
-static void note_outcome(struct persist *persist, const struct layer_record *record)
+/* For the client, and for the log. */
+static void describe(struct persist *persist, const struct layer_record *record,
+		     struct msg_layer *layer)
 {
 	struct session *session = persist->session;
+	layer_message_new(session->arena, &session->request->persist.identity, record,
+			  layer);
 	layer_id_text(record->name, session->layer);
 	session->files = record->totals.files;
 	session->bytes = record->totals.bytes;
 	session->new_bytes = record->new_bytes;
 }
 
-/* Its database id; 0: not in the history. */
-static int64_t find_in_history(const struct persist *persist, struct text base)
-{
-	for (uint32_t i = 0; i < persist->history.history.layer_count; i++) {
-		const struct layer_record *record = &persist->history.records[i];
-		char id[LAYER_ID_TEXT_SIZE];
-		layer_id_text(record->name, id);
-		bool shadow = persist->history.history.layers[i].shadow;
-		if (!shadow && text_is(base, id))
-			return record->id;
-	}
-	return 0;
-}
-
-/* A layer of another workflow that can be seen: whoever is of the namespace may read it.
- */
-static int64_t find_in_namespace(const struct persist *persist, struct text base)
-{
-	const struct msg_persist *request = &persist->session->request->persist;
-	struct catalogue *catalogue = store_catalogue(persist->session->services->store);
-	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
-	uint32_t position;
-	struct error ignored;
-	if (base.len != LAYER_ID_TEXT_SIZE - 1 ||
-	    catalogue_find_layer(catalogue, request->identity.namespace, base, &history,
-				 &position, &ignored))
-		return 0;
-	return history.records[position].id;
-}
-
-/* A base that cannot be read is only a saving lost. */
-static void find_base(struct persist *persist, struct buffer *ret_root)
-{
-	const struct msg_persist *request = &persist->session->request->persist;
-	struct error ignored;
-	if (request->base.len == 0)
-		return;
-	int64_t layer_id = find_in_history(persist, request->base);
-	if (!layer_id)
-		layer_id = find_in_namespace(persist, request->base);
-	if (layer_id)
-		(void)transaction_base(persist->transaction, layer_id, ret_root,
-				       &ignored);
-}
-
 static int send_ready(struct persist *persist, struct error *error)
 {
 	AUTO(buffer_fini) struct buffer root = {0};
-	find_base(persist, &root);
+	persist_base_find(persist->session, &persist->history, persist->transaction,
+			  &root);
 	uint8_t id[SESSION_ID_LEN];
 	if (getrandom(id, sizeof(id), 0) != sizeof(id))
 		return error_set(error, ERR_BUSY, "no random bytes for a session id");
@@ -192,8 +128,7 @@ static int send_committed_before(struct persist *persist,
 		.session = {.at = (const char *)no_session, .len = sizeof(no_session)},
 		.has_committed = true,
 	};
-	describe_record(persist, record, &ready.committed);
-	note_outcome(persist, record);
+	describe(persist, record, &ready.committed);
 	return link_send_control(&persist->session->link, MSG_READY, &ready, error);
 }
 
@@ -405,8 +340,7 @@ static int on_commit(struct persist *persist, const struct link_message *message
 		code = commit(persist, &commit_message, &record, &reply.again, error);
 	if (code)
 		return code;
-	describe_record(persist, &record, &reply.layer);
-	note_outcome(persist, &record);
+	describe(persist, &record, &reply.layer);
 	reply.new_bytes = record.new_bytes;
 	reply.stored_bytes = record.stored_bytes;
 	add_outcome(persist, record.id, &reply);
