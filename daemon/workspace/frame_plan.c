@@ -5,7 +5,7 @@
 
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
-#include "proto/base/error.h"
+#include "proto/base/slots.h"
 
 struct planned_frame {
 	struct frame_place place;
@@ -15,8 +15,7 @@ struct planned_frame {
 struct frame_plan {
 	struct planned_frame *frames; /* owned */
 	size_t frame_count, frame_room;
-	uint32_t *slots;    /* owned; open addressing: frame number + 1, 0 is free */
-	size_t slot_count;  /* a power of two */
+	struct slots by_place; /* of frames */
 	uint32_t *mentions; /* owned; frame number of each */
 	size_t mention_count, mention_room;
 	uint8_t *wanted; /* owned; a bit per mention; NULL before the first WANT */
@@ -28,10 +27,7 @@ struct frame_plan {
 
 struct frame_plan *frame_plan_new(void)
 {
-	struct frame_plan *plan = must_calloc(1, sizeof(*plan));
-	plan->slot_count = 64;
-	plan->slots = must_calloc(plan->slot_count, sizeof(*plan->slots));
-	return plan;
+	return must_calloc(1, sizeof(struct frame_plan));
 }
 
 void frame_plan_free(struct frame_plan *plan)
@@ -39,7 +35,7 @@ void frame_plan_free(struct frame_plan *plan)
 	if (!plan)
 		return;
 	free(plan->frames);
-	free(plan->slots);
+	slots_fini(&plan->by_place);
 	free(plan->mentions);
 	free(plan->wanted);
 	free(plan->given);
@@ -51,43 +47,45 @@ static bool same_place(const struct frame_place *a, const struct frame_place *b)
 	return a->segment == b->segment && a->offset == b->offset;
 }
 
-static uint32_t *slot_of(struct frame_plan *plan, const struct frame_place *place)
+static uint32_t hash_of_place(const struct frame_place *place)
 {
 	uint64_t hash =
 		((uint64_t)(uintptr_t)place->segment >> 4) * 0x9E3779B97F4A7C15ull;
 	hash = (hash ^ place->offset) * 0x9E3779B97F4A7C15ull;
-	size_t at = (size_t)(hash >> 32) & (plan->slot_count - 1);
-	while (plan->slots[at] &&
-	       !same_place(&plan->frames[plan->slots[at] - 1].place, place))
-		at = (at + 1) & (plan->slot_count - 1);
-	return &plan->slots[at];
+	return (uint32_t)(hash >> 32);
 }
 
-static void grow_slots(struct frame_plan *plan)
+static uint32_t hash_of(const void *context, uint32_t number)
 {
-	free(plan->slots);
-	plan->slot_count *= 2;
-	plan->slots = must_calloc(plan->slot_count, sizeof(*plan->slots));
-	for (size_t i = 0; i < plan->frame_count; i++)
-		*slot_of(plan, &plan->frames[i].place) = (uint32_t)i + 1;
+	const struct frame_plan *plan = context;
+	return hash_of_place(&plan->frames[number].place);
+}
+
+/* The frame's number; SLOTS_FREE: it is not there. */
+static uint32_t find(const struct frame_plan *plan, const struct frame_place *place)
+{
+	struct slots_walk walk = slots_walk(&plan->by_place, hash_of_place(place));
+	for (uint32_t i; slots_next(&walk, &i);)
+		if (same_place(&plan->frames[i].place, place))
+			return i;
+	return SLOTS_FREE;
 }
 
 static uint32_t frame_number(struct frame_plan *plan, const struct frame_place *place)
 {
 	if (plan->frame_count) {
-		size_t last = plan->mentions[plan->mention_count - 1];
+		uint32_t last = plan->mentions[plan->mention_count - 1];
 		if (same_place(&plan->frames[last].place, place))
-			return (uint32_t)last;
+			return last;
 	}
-	uint32_t *slot = slot_of(plan, place);
-	if (*slot)
-		return *slot - 1;
+	uint32_t number = find(plan, place);
+	if (number != SLOTS_FREE)
+		return number;
 	array_make_room(plan->frames, plan->frame_count, plan->frame_room);
-	plan->frames[plan->frame_count] = (struct planned_frame){.place = *place};
-	*slot = (uint32_t)++plan->frame_count;
-	if (plan->frame_count * 2 > plan->slot_count)
-		grow_slots(plan);
-	return (uint32_t)plan->frame_count - 1;
+	number = (uint32_t)plan->frame_count++;
+	plan->frames[number] = (struct planned_frame){.place = *place};
+	slots_add(&plan->by_place, hash_of_place(place), number, hash_of, plan);
+	return number;
 }
 
 void frame_plan_add(struct frame_plan *plan, const struct frame_place *place)
@@ -129,11 +127,7 @@ void frame_plan_begin(struct frame_plan *plan)
 
 static void note_given(struct frame_plan *plan, uint32_t number)
 {
-	if (plan->given_count == plan->given_room) {
-		plan->given_room = plan->given_room ? plan->given_room * 2 : 64;
-		plan->given = must_realloc(plan->given,
-					   plan->given_room * sizeof(*plan->given));
-	}
+	array_make_room(plan->given, plan->given_count, plan->given_room);
 	plan->given[plan->given_count++] = number;
 }
 
