@@ -18,7 +18,7 @@ struct lane {
 	struct task *first, **last;
 };
 
-struct worker {
+struct workers_thread {
 	struct workers *workers; /* borrowed */
 	uv_thread_t thread;
 	int wake_fd; /* owned; readable: stop waiting */
@@ -31,7 +31,8 @@ struct workers {
 	uv_cond_t work;
 	struct lane *turn; /* the lane before the one whose turn it is; NULL: none */
 	struct task *ended;
-	struct worker *threads; /* owned; thread_max of them, thread_count in use */
+	struct workers_thread
+		*threads; /* owned; thread_max of them, thread_count in use */
 	unsigned thread_max, thread_count, idle_count;
 	uint64_t running, waiting, ended_count;
 	bool stopping, interrupted;
@@ -113,7 +114,7 @@ static bool withdraw_locked(struct workers *workers, struct lane *before,
 
 /* ---- threads ---- */
 
-static struct task *wait_for_work(struct worker *worker)
+static struct task *wait_for_work(struct workers_thread *worker)
 {
 	struct workers *workers = worker->workers;
 	uv_mutex_lock(&workers->mutex);
@@ -129,7 +130,7 @@ static struct task *wait_for_work(struct worker *worker)
 }
 
 /* A task's own wake-up (a superseded persist) must not end the next task. */
-static void reset_wake_locked(const struct worker *worker)
+static void reset_wake_locked(const struct workers_thread *worker)
 {
 	eventfd_t count;
 	(void)eventfd_read(worker->wake_fd, &count);
@@ -139,7 +140,7 @@ static void reset_wake_locked(const struct worker *worker)
 
 /* Tells of the end before anybody can take the task: after the last one the loop closes
  * its handles, and what wakes it would then be gone. */
-static void end_work(struct worker *worker, struct task *task)
+static void end_work(struct workers_thread *worker, struct task *task)
 {
 	struct workers *workers = worker->workers;
 	uv_mutex_lock(&workers->mutex);
@@ -154,7 +155,7 @@ static void end_work(struct worker *worker, struct task *task)
 
 static void worker_thread(void *context)
 {
-	struct worker *worker = context;
+	struct workers_thread *worker = context;
 	for (struct task *task; (task = wait_for_work(worker));) {
 		task->run(task, worker->wake_fd);
 		end_work(worker, task);
@@ -163,7 +164,7 @@ static void worker_thread(void *context)
 
 static void start_thread_locked(struct workers *workers)
 {
-	struct worker *worker = &workers->threads[workers->thread_count];
+	struct workers_thread *worker = &workers->threads[workers->thread_count];
 	worker->workers = workers;
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->wake_fd < 0)

@@ -8,7 +8,7 @@
 struct gathering {
 	const struct history *history; /* borrowed */
 	const struct view *view;       /* borrowed */
-	struct view_sources *out;      /* borrowed */
+	struct merge_sources *out;     /* borrowed */
 	uint32_t *source_of;           /* owned; layer → source, VIEW_NONE */
 	uint32_t *by_commit;           /* owned; sources */
 	size_t words;                  /* of a set of sources */
@@ -124,7 +124,7 @@ static uint32_t *list_of(const struct gathering *it, const uint64_t *set,
 
 static void fill_source(struct gathering *it, uint32_t at, uint64_t *before)
 {
-	struct view_sources *out = it->out;
+	struct merge_sources *out = it->out;
 	struct merge_source *source = &out->sources[at];
 	uint32_t maker = it->history->layers[out->layers[at]].execution;
 	source->job = it->history->executions[maker].job;
@@ -154,10 +154,10 @@ static void relate(struct gathering *it)
 	find_bases(it);
 }
 
-void view_sources_make(const struct history *history, const struct view *view,
-		       struct view_sources *ret_sources)
+void merge_sources_make(const struct history *history, const struct view *view,
+			struct merge_sources *ret_sources)
 {
-	struct view_sources out = {0};
+	struct merge_sources out = {0};
 	struct gathering it = {.history = history, .view = view, .out = &out};
 	out.layers = must_calloc(history->layer_count + 1, sizeof(*out.layers));
 	it.source_of = must_calloc(history->layer_count + 1, sizeof(*it.source_of));
@@ -177,12 +177,12 @@ void view_sources_make(const struct history *history, const struct view *view,
 	*ret_sources = out;
 }
 
-void view_sources_fini(struct view_sources *sources)
+void merge_sources_fini(struct merge_sources *sources)
 {
 	for (size_t i = 0; i < 2 * sources->count; i++)
 		free(sources->lists[i]);
 	free(sources->lists);
 	free(sources->sources);
 	free(sources->layers);
-	*sources = (struct view_sources){0};
+	*sources = (struct merge_sources){0};
 }

@@ -8,7 +8,7 @@
 #include "daemon/merge/merge.h"
 #include "daemon/view/view.h"
 
-struct view_sources {
+struct merge_sources {
 	/* owned; the layers of the view in their order, then shadows: bases that are not
 	 * in the view, in commit order. A view of less than two layers needs none.
 	 * Cursors are left for the caller to set. */
@@ -21,8 +21,8 @@ struct view_sources {
 /* The bases of a source are what its execution had attached, and the execution's own
  * earlier layers: a later persist of one execution wins over the earlier (W3), also where
  * it goes back to what was attached. Jobs are borrowed from history. */
-void view_sources_make(const struct history *history, const struct view *view,
-		       struct view_sources *ret_sources);
-void view_sources_fini(struct view_sources *sources);
+void merge_sources_make(const struct history *history, const struct view *view,
+			struct merge_sources *ret_sources);
+void merge_sources_fini(struct merge_sources *sources);
 
 #endif

@@ -24,10 +24,10 @@
 #define ROWS_HEADER_LEN 12u
 #define MAKERS_SIZE 400u
 
-struct attach {
+struct attaching {
 	struct session *session;   /* borrowed */
 	struct session_view *view; /* borrowed */
-	struct tree *tree;         /* owned */
+	struct view_tree *tree;    /* owned */
 	struct frame_plan *plan;   /* owned */
 	struct codec *codec;       /* owned; NULL: rows go as they are */
 	struct buffer rows, packed;
@@ -39,7 +39,7 @@ struct attach {
 	bool held; /* the client has the rows; they were not sent */
 };
 
-static void attach_fini(struct attach *attach)
+static void attach_fini(struct attaching *attach)
 {
 	tree_free(attach->tree);
 	frame_plan_free(attach->plan);
@@ -51,7 +51,7 @@ static void attach_fini(struct attach *attach)
 
 /* ---- ROWS ---- */
 
-static int send_rows(struct attach *attach, struct error *error)
+static int send_rows(struct attaching *attach, struct error *error)
 {
 	if (attach->row_count == 0)
 		return 0;
@@ -83,7 +83,7 @@ static int send_rows(struct attach *attach, struct error *error)
 	return code;
 }
 
-static void put_row(struct attach *attach, const struct merged_row *merged)
+static void put_row(struct attaching *attach, const struct merged_row *merged)
 {
 	const struct row *row = &merged->row;
 	buffer_put_varint(&attach->rows, merged->source);
@@ -102,7 +102,7 @@ static void put_row(struct attach *attach, const struct merged_row *merged)
 	totals_add_row(&attach->totals, row);
 }
 
-static int plan_units(struct attach *attach, const struct merged_row *merged,
+static int plan_units(struct attaching *attach, const struct merged_row *merged,
 		      struct error *error)
 {
 	for (size_t i = 0; i < merged->row.unit_count; i++) {
@@ -116,7 +116,7 @@ static int plan_units(struct attach *attach, const struct merged_row *merged,
 }
 
 /* Whether there are conflicts that nothing resolves; marked ones end no attach. */
-static bool is_in_conflict(const struct attach *attach)
+static bool is_in_conflict(const struct attaching *attach)
 {
 	return attach->view->options.merge.on_conflict == ON_CONFLICT_ERROR &&
 	       merge_conflict_count(tree_merge(attach->tree)) > 0;
@@ -130,7 +130,7 @@ static int too_many_units(struct error *error)
 }
 
 /* Up to a message's worth of rows: 1 there are more, 0 that was the end. */
-static int gather_rows(struct attach *attach, struct error *error)
+static int gather_rows(struct attaching *attach, struct error *error)
 {
 	int code = 1;
 	struct merged_row merged;
@@ -149,7 +149,7 @@ static int gather_rows(struct attach *attach, struct error *error)
 	return code;
 }
 
-static int stream_rows(struct attach *attach, struct error *error)
+static int stream_rows(struct attaching *attach, struct error *error)
 {
 	struct crew *crew = attach->session->services->crew;
 	int code = 1;
@@ -170,7 +170,7 @@ static int stream_rows(struct attach *attach, struct error *error)
 
 /* ---- what ends an attach before its first frame ---- */
 
-static void describe_conflict(struct attach *attach,
+static void describe_conflict(struct attaching *attach,
 			      const struct merge_conflict *conflict,
 			      struct msg_conflict *message)
 {
@@ -203,7 +203,7 @@ static size_t conflicts_that_fit(const struct merge_conflict *conflicts, size_t 
 	return fit;
 }
 
-static const struct history_execution *maker_of(const struct attach *attach,
+static const struct history_execution *maker_of(const struct attaching *attach,
 						uint32_t source)
 {
 	const struct history *history = &attach->view->history.history;
@@ -212,7 +212,7 @@ static const struct history_execution *maker_of(const struct attach *attach,
 }
 
 /* A job's name alone chooses nothing where shards of one job disagree. */
-static bool is_between_shards(const struct attach *attach,
+static bool is_between_shards(const struct attaching *attach,
 			      const struct merge_conflict *conflict)
 {
 	for (size_t i = 0; i < conflict->source_count; i++)
@@ -224,7 +224,7 @@ static bool is_between_shards(const struct attach *attach,
 }
 
 /* Facts for who does not read sentences. */
-static void list_conflicts(struct attach *attach, const struct merge *merge)
+static void list_conflicts(struct attaching *attach, const struct merge *merge)
 {
 	size_t count = 0;
 	const struct merge_conflict *conflicts = merge_conflicts(merge, &count);
@@ -239,7 +239,7 @@ static void list_conflicts(struct attach *attach, const struct merge *merge)
 }
 
 /* "`build` (layer 1f…) and `test` (layer 2a…)". */
-static void name_makers(const struct attach *attach,
+static void name_makers(const struct attaching *attach,
 			const struct merge_conflict *conflict, char ret_text[MAKERS_SIZE])
 {
 	size_t len = 0;
@@ -255,7 +255,7 @@ static void name_makers(const struct attach *attach,
 	}
 }
 
-static int conflict_error(struct attach *attach, struct error *error)
+static int conflict_error(struct attaching *attach, struct error *error)
 {
 	size_t count = 0;
 	const struct merge *merge = tree_merge(attach->tree);
@@ -276,7 +276,7 @@ static int conflict_error(struct attach *attach, struct error *error)
 								    : ADVICE_CHOOSE_JOB);
 }
 
-static int check_rows(struct attach *attach, struct error *error)
+static int check_rows(struct attaching *attach, struct error *error)
 {
 	if (attach->tree && is_in_conflict(attach))
 		return conflict_error(attach, error);
@@ -288,7 +288,7 @@ static int check_rows(struct attach *attach, struct error *error)
 	return error_advise(error, ADVICE_FILTERS | ADVICE_ALLOW_EMPTY);
 }
 
-static int send_rows_end(struct attach *attach, struct error *error)
+static int send_rows_end(struct attaching *attach, struct error *error)
 {
 	struct msg_rows_end message = {
 		.files = attach->totals.files,
@@ -305,7 +305,7 @@ static int send_rows_end(struct attach *attach, struct error *error)
 
 /* ---- WANT and FRAME ---- */
 
-static int send_frames(struct attach *attach, struct error *error)
+static int send_frames(struct attaching *attach, struct error *error)
 {
 	struct frame_place place;
 	frame_plan_begin(attach->plan);
@@ -323,7 +323,7 @@ static int send_frames(struct attach *attach, struct error *error)
 	return link_send_control(&attach->session->link, MSG_FRAMES_END, &end, error);
 }
 
-static int on_want(struct attach *attach, const struct link_message *message,
+static int on_want(struct attaching *attach, const struct link_message *message,
 		   struct error *error)
 {
 	struct reader in = reader_of(message->payload, message->len);
@@ -339,7 +339,7 @@ static int on_want(struct attach *attach, const struct link_message *message,
 	return last ? send_frames(attach, error) : 0;
 }
 
-static int record(struct attach *attach, struct error *error)
+static int record(struct attaching *attach, struct error *error)
 {
 	struct session *session = attach->session;
 	const struct session_view *view = attach->view;
@@ -359,7 +359,7 @@ static int record(struct attach *attach, struct error *error)
 	return code;
 }
 
-static int on_attached(struct attach *attach, const struct link_message *message,
+static int on_attached(struct attaching *attach, const struct link_message *message,
 		       struct error *error)
 {
 	AUTO(message_memory_fini) struct message_memory memory = {0};
@@ -375,7 +375,7 @@ static int on_attached(struct attach *attach, const struct link_message *message
 }
 
 /* What follows VIEW, up to ROWS_END. */
-static int send_tree(struct attach *attach, struct error *error)
+static int send_tree(struct attaching *attach, struct error *error)
 {
 	int code = attach->tree ? stream_rows(attach, error) : 0;
 	if (code == 0)
@@ -385,7 +385,7 @@ static int send_tree(struct attach *attach, struct error *error)
 	return code ? code : send_rows_end(attach, error);
 }
 
-static int on_want_rows(struct attach *attach, struct error *error)
+static int on_want_rows(struct attaching *attach, struct error *error)
 {
 	if (!attach->held)
 		return error_set(error, ERR_PROTOCOL,
@@ -395,7 +395,7 @@ static int on_want_rows(struct attach *attach, struct error *error)
 }
 
 /* Answers until ATTACHED: 0 then. */
-static int serve(struct attach *attach, struct error *error)
+static int serve(struct attaching *attach, struct error *error)
 {
 	bool look = text_is(attach->session->request->attach.purpose, "look");
 	bool attached = false;
@@ -423,7 +423,7 @@ static int serve(struct attach *attach, struct error *error)
 	return code;
 }
 
-static int open_tree(struct attach *attach, struct error *error)
+static int open_tree(struct attaching *attach, struct error *error)
 {
 	struct session *session = attach->session;
 	const struct session_view *view = attach->view;
@@ -445,7 +445,7 @@ static bool is_held(const struct msg_attach *request, const struct digest *tag)
 }
 
 /* The root of each layer has been read by now: one that is missing is noticed (W8). */
-static int send_view(struct attach *attach, struct error *error)
+static int send_view(struct attaching *attach, struct error *error)
 {
 	const struct msg_attach *request = &attach->session->request->attach;
 	if (!attach->tree)
@@ -460,7 +460,7 @@ static int send_view(struct attach *attach, struct error *error)
 static int attach_view(struct session *session, struct session_view *view,
 		       struct error *error)
 {
-	AUTO(attach_fini) struct attach attach = {.session = session, .view = view};
+	AUTO(attach_fini) struct attaching attach = {.session = session, .view = view};
 	attach.previous = must_alloc(PATH_LEN_MAX);
 	attach.plan = frame_plan_new();
 	if (!session->local)

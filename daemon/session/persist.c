@@ -31,7 +31,7 @@
 /* Answers that may wait to be read: all of a window's, at their largest. */
 #define ANSWERS_LEN_MAX (ASK_WINDOW_UNITS * (1 + CANDIDATES_MAX * SHA256_LEN) + 65536u)
 
-struct persist {
+struct persisting {
 	struct session *session; /* borrowed */
 	struct contact contact;
 	struct catalogue_history history; /* owned; as it was at the beginning */
@@ -50,7 +50,7 @@ struct persist {
 	struct buffer answer;      /* owned */
 };
 
-static void persist_fini(struct persist *persist)
+static void persist_fini(struct persisting *persist)
 {
 	struct crew *crew = persist->session->services->crew;
 	for (; persist->job_count; persist->job_count--) {
@@ -72,14 +72,14 @@ static void persist_fini(struct persist *persist)
 /* ---- payloads: of the jobs, and of the message at hand ---- */
 
 /* NULL: ERR_NO_MEMORY. */
-static uint8_t *take_payload(struct persist *persist, struct error *error)
+static uint8_t *take_payload(struct persisting *persist, struct error *error)
 {
 	return persist->spare_count ? persist->spare[--persist->spare_count]
 				    : may_alloc(BULK_LEN_MAX, error);
 }
 
 /* Takes it; NULL: somebody else has it. */
-static void give_payload(struct persist *persist, uint8_t *payload)
+static void give_payload(struct persisting *persist, uint8_t *payload)
 {
 	if (!payload)
 		return;
@@ -90,7 +90,7 @@ static void give_payload(struct persist *persist, uint8_t *payload)
 /* ---- READY ---- */
 
 /* For the client, and for the log. */
-static void describe(struct persist *persist, const struct layer_record *record,
+static void describe(struct persisting *persist, const struct layer_record *record,
 		     struct msg_layer *layer)
 {
 	struct session *session = persist->session;
@@ -102,7 +102,7 @@ static void describe(struct persist *persist, const struct layer_record *record,
 	session->new_bytes = record->new_bytes;
 }
 
-static int send_ready(struct persist *persist, struct error *error)
+static int send_ready(struct persisting *persist, struct error *error)
 {
 	AUTO(buffer_fini) struct buffer root = {0};
 	persist_base_find(persist->session, &persist->history, persist->transaction,
@@ -120,7 +120,7 @@ static int send_ready(struct persist *persist, struct error *error)
 	return link_send_control(&persist->session->link, MSG_READY, &ready, error);
 }
 
-static int send_committed_before(struct persist *persist,
+static int send_committed_before(struct persisting *persist,
 				 const struct layer_record *record, struct error *error)
 {
 	static const uint8_t no_session[SESSION_ID_LEN];
@@ -133,7 +133,7 @@ static int send_committed_before(struct persist *persist,
 }
 
 /* A client that asks on and on without reading goes beyond its window. */
-static int queue_answer(struct persist *persist, uint16_t type, struct error *error)
+static int queue_answer(struct persisting *persist, uint16_t type, struct error *error)
 {
 	struct link *link = &persist->session->link;
 	int code = buffer_may_reserve(&link->queue, persist->answer.len + WIRE_HEADER_LEN,
@@ -151,7 +151,7 @@ static int queue_answer(struct persist *persist, uint16_t type, struct error *er
 
 /* ---- ASK and OFFER ---- */
 
-static int on_ask(struct persist *persist, const struct link_message *message,
+static int on_ask(struct persisting *persist, const struct link_message *message,
 		  struct error *error)
 {
 	struct reader in = reader_of(message->payload, message->len);
@@ -192,7 +192,7 @@ static int on_ask(struct persist *persist, const struct link_message *message,
 
 /* ---- UNITS and STORED ---- */
 
-static int store_units(struct persist *persist, const struct unit_job *job,
+static int store_units(struct persisting *persist, const struct unit_job *job,
 		       struct error *error)
 {
 	struct frame_input frame = {
@@ -219,7 +219,7 @@ static int store_units(struct persist *persist, const struct unit_job *job,
 }
 
 /* Waits for the oldest job on the crew, stores its units, answers. */
-static int finish_job(struct persist *persist, struct error *error)
+static int finish_job(struct persisting *persist, struct error *error)
 {
 	struct unit_job *job = persist->jobs[persist->first_job];
 	crew_wait(persist->session->services->crew, &job->job);
@@ -235,7 +235,7 @@ static int finish_job(struct persist *persist, struct error *error)
 	return code;
 }
 
-static int finish_jobs(struct persist *persist, struct error *error)
+static int finish_jobs(struct persisting *persist, struct error *error)
 {
 	int code = 0;
 	while (code == 0 && persist->job_count)
@@ -243,7 +243,7 @@ static int finish_jobs(struct persist *persist, struct error *error)
 	return code;
 }
 
-static int on_units(struct persist *persist, struct link_message *message,
+static int on_units(struct persisting *persist, struct link_message *message,
 		    struct error *error)
 {
 	struct unit_job *job = NULL;
@@ -266,7 +266,7 @@ static int on_units(struct persist *persist, struct link_message *message,
 	return is_small ? finish_job(persist, error) : 0;
 }
 
-static bool is_job_done(const struct persist *persist)
+static bool is_job_done(const struct persisting *persist)
 {
 	return crew_is_done(persist->session->services->crew,
 			    &persist->jobs[persist->first_job]->job);
@@ -274,7 +274,7 @@ static bool is_job_done(const struct persist *persist)
 
 /* While nothing arrives, what is on the crew is brought home, and pieces are checked that
  * the commit would have to check. */
-static int bring_home(struct persist *persist, struct error *error)
+static int bring_home(struct persisting *persist, struct error *error)
 {
 	int ready = 0;
 	bool has_ahead;
@@ -292,7 +292,7 @@ static int bring_home(struct persist *persist, struct error *error)
 
 /* ---- COMMIT and COMMITTED ---- */
 
-static int commit(struct persist *persist, const struct msg_commit *message,
+static int commit(struct persisting *persist, const struct msg_commit *message,
 		  struct layer_record *ret_record, bool *ret_again, struct error *error)
 {
 	bool inline_root = message->root.len > 0;
@@ -312,7 +312,7 @@ static int commit(struct persist *persist, const struct msg_commit *message,
 }
 
 /* The layer is durable; what else there is to say must not fail the persist. */
-static void add_outcome(struct persist *persist, int64_t layer_id,
+static void add_outcome(struct persisting *persist, int64_t layer_id,
 			struct msg_committed *reply)
 {
 	struct session *session = persist->session;
@@ -325,7 +325,7 @@ static void add_outcome(struct persist *persist, int64_t layer_id,
 	session_end_silence(session);
 }
 
-static int on_commit(struct persist *persist, const struct link_message *message,
+static int on_commit(struct persisting *persist, const struct link_message *message,
 		     struct error *error)
 {
 	AUTO(message_memory_fini) struct message_memory memory = {0};
@@ -347,7 +347,7 @@ static int on_commit(struct persist *persist, const struct link_message *message
 	return link_send_control(&persist->session->link, MSG_COMMITTED, &reply, error);
 }
 
-static int on_root(struct persist *persist, struct link_message *message,
+static int on_root(struct persisting *persist, struct link_message *message,
 		   struct error *error)
 {
 	if (message->len > ROOT_LEN_MAX)
@@ -362,7 +362,7 @@ static int on_root(struct persist *persist, struct link_message *message,
 
 /* ---- the conversation ---- */
 
-static int on_message(struct persist *persist, struct link_message *message,
+static int on_message(struct persisting *persist, struct link_message *message,
 		      struct error *error)
 {
 	switch (message->type) {
@@ -381,7 +381,7 @@ static int on_message(struct persist *persist, struct link_message *message,
 }
 
 /* Takes messages until COMMIT is answered. */
-static int converse(struct persist *persist, struct error *error)
+static int converse(struct persisting *persist, struct error *error)
 {
 	/* What is on the crew must not wait for the next message behind an unknown one.
 	 */
@@ -415,7 +415,7 @@ static void widen_receive_buffer(const struct session *session)
 }
 
 /* Said before anything is sent; the commit is what keeps to it. */
-static int check_room(const struct persist *persist, struct error *error)
+static int check_room(const struct persisting *persist, struct error *error)
 {
 	const struct history *history = &persist->history.history;
 	size_t count = 0;
@@ -429,7 +429,7 @@ static int check_room(const struct persist *persist, struct error *error)
 }
 
 /* Only one session at a time works with a key; this is it. */
-static int persist_with_key(struct persist *persist, struct error *error)
+static int persist_with_key(struct persisting *persist, struct error *error)
 {
 	struct session *session = persist->session;
 	struct store *store = session->services->store;
@@ -463,7 +463,7 @@ static int superseded(struct error *error)
 			 "a newer session with the same key has taken this persist over");
 }
 
-static int enter_key(struct persist *persist, struct error *error)
+static int enter_key(struct persisting *persist, struct error *error)
 {
 	struct session *session = persist->session;
 	persist->key.execution_id = persist->contact.execution_id;
@@ -477,7 +477,7 @@ static int enter_key(struct persist *persist, struct error *error)
 
 int session_persist(struct session *session, struct error *error)
 {
-	AUTO(persist_fini) struct persist persist = {.session = session};
+	AUTO(persist_fini) struct persisting persist = {.session = session};
 	struct catalogue *catalogue = store_catalogue(session->services->store);
 	const struct contact_request request =
 		contact_of(&session->request->persist.identity, CONTACT_PERSIST);

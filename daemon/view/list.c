@@ -15,7 +15,7 @@ struct listed {
 	bool done;
 };
 
-struct listing {
+struct view_listing {
 	const struct view_facts *facts; /* borrowed */
 	const struct view_order *order; /* borrowed */
 	const uint64_t *chosen;         /* borrowed; nodes */
@@ -58,7 +58,7 @@ static size_t count_both(const uint64_t *a, const uint64_t *b, size_t words)
 	return count;
 }
 
-static void collect(struct listing *listing)
+static void collect(struct view_listing *listing)
 {
 	const struct view_order *order = listing->order;
 	for (size_t node = bits_next(listing->chosen, order->words, 0); node != BITS_NONE;
@@ -78,7 +78,7 @@ static void collect(struct listing *listing)
 		&facts);
 }
 
-static struct listed *next_free(struct listing *listing)
+static struct listed *next_free(struct view_listing *listing)
 {
 	while (listing->open < listing->count && listing->rows[listing->open].done)
 		listing->open++;
@@ -88,7 +88,7 @@ static struct listed *next_free(struct listing *listing)
 	claim_failed("the order of layers has no cycle", __FILE__, __LINE__);
 }
 
-static void release(struct listing *listing, uint32_t node)
+static void release(struct view_listing *listing, uint32_t node)
 {
 	for (size_t i = 0; i < listing->count; i++)
 		if (bits_has(view_order_before(listing->order, listing->rows[i].node),
@@ -97,7 +97,7 @@ static void release(struct listing *listing, uint32_t node)
 }
 
 /* Those listed so far that come before the node; ascending, as they were listed. */
-static void fill_before(const struct listing *listing, const struct view *view,
+static void fill_before(const struct view_listing *listing, const struct view *view,
 			struct view_layer *entry, uint32_t node)
 {
 	const uint64_t *set = view_order_before(listing->order, node);
@@ -119,7 +119,7 @@ static void reverse(uint32_t *list, size_t count)
 
 /* Backwards through what comes before: a layer is a direct predecessor unless one that
  * was met already comes after it. */
-static void fill_after(const struct listing *listing, const struct view *view,
+static void fill_after(const struct view_listing *listing, const struct view *view,
 		       struct view_layer *entry, uint64_t *covered)
 {
 	const struct view_order *order = listing->order;
@@ -142,7 +142,7 @@ static void fill_after(const struct listing *listing, const struct view *view,
 void view_order_list(const struct view_facts *facts, const struct view_order *order,
 		     const uint64_t *chosen, struct view *view)
 {
-	struct listing listing = {.facts = facts, .order = order, .chosen = chosen};
+	struct view_listing listing = {.facts = facts, .order = order, .chosen = chosen};
 	listing.rows = facts_items(order->count, sizeof(*listing.rows));
 	collect(&listing);
 	view->layers = facts_items(listing.count, sizeof(*view->layers));

@@ -118,7 +118,7 @@ static bool takes_part(const uint32_t *sources, size_t count, uint32_t own,
 /* Looks for the first: 1 and *ret_coming, borrowed from the tree; 0 none. Rows are
  * marked, because of the conflicts that a merge collects it keeps only the first few,
  * which may be of others; some are only collected. */
-static int find_conflict(struct tree *tree, uint32_t own, int wake_fd,
+static int find_conflict(struct view_tree *tree, uint32_t own, int wake_fd,
 			 struct coming *ret_coming, struct error *error)
 {
 	struct merged_row row;
@@ -198,7 +198,7 @@ int outcome_foresee(struct store *store, struct outcome *outcome, int wake_fd,
 		.merge = {.on_conflict = ON_CONFLICT_MARK},
 		.within = overlap.full ? NULL : &overlap,
 	};
-	struct tree *tree = NULL;
+	struct view_tree *tree = NULL;
 	struct coming coming = {0};
 	code = tree_open(store, &outcome->now, &outcome->view, &options, &tree, error);
 	if (code == 0)

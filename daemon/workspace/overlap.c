@@ -50,14 +50,14 @@ void overlap_sort(struct overlap *overlap)
 
 /* ---- walking through both ------------------------------------------------------ */
 
-struct side {
+struct overlap_side {
 	struct layer_reader *reader; /* borrowed */
 	struct row row;
 	int has; /* 1: row is the next one; 0: it is still to be read, or none is left */
 };
 
 /* What both have in common is left out piece by piece. */
-static void skip_equal(struct side *one, struct side *other)
+static void skip_equal(struct overlap_side *one, struct overlap_side *other)
 {
 	while (!one->has && !other->has) {
 		const struct unit_name *a = layer_reader_next_piece(one->reader);
@@ -69,7 +69,7 @@ static void skip_equal(struct side *one, struct side *other)
 	}
 }
 
-static int fetch(struct side *side, struct error *error)
+static int fetch(struct overlap_side *side, struct error *error)
 {
 	if (side->has)
 		return 1;
@@ -83,8 +83,8 @@ static bool is_below(const struct row *row, const struct row *above)
 }
 
 /* The row behind is passed; what it stands above, if it is no directory, it excludes. */
-static int pass(struct side *behind, const struct side *ahead, struct overlap *overlap,
-		struct error *error)
+static int pass(struct overlap_side *behind, const struct overlap_side *ahead,
+		struct overlap *overlap, struct error *error)
 {
 	if (behind->row.type != ROW_DIRECTORY && is_below(&ahead->row, &behind->row))
 		add(overlap, &behind->row);
@@ -93,8 +93,8 @@ static int pass(struct side *behind, const struct side *ahead, struct overlap *o
 				    error);
 }
 
-static int step(struct side *one, struct side *other, struct overlap *overlap,
-		struct error *error)
+static int step(struct overlap_side *one, struct overlap_side *other,
+		struct overlap *overlap, struct error *error)
 {
 	int order = path_compare(one->row.path, one->row.path_len, other->row.path,
 				 other->row.path_len);
@@ -113,7 +113,7 @@ static int step(struct side *one, struct side *other, struct overlap *overlap,
 int overlap_find(struct layer_reader *one, struct layer_reader *other,
 		 struct overlap *overlap, struct error *error)
 {
-	struct side a = {.reader = one}, b = {.reader = other};
+	struct overlap_side a = {.reader = one}, b = {.reader = other};
 	layer_reader_rewind(one);
 	layer_reader_rewind(other);
 	int code = 0;

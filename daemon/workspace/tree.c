@@ -11,7 +11,7 @@
 #include "proto/path/path.h"
 
 struct tree_source {
-	const struct tree *tree; /* borrowed */
+	const struct view_tree *tree; /* borrowed */
 	struct layer_reader *reader;
 	char *path; /* owned; with by_job: the prefix, then the current row's path */
 	size_t prefix_len;
@@ -20,13 +20,13 @@ struct tree_source {
 	size_t within;          /* the path of options.within that is next */
 };
 
-struct tree {
+struct view_tree {
 	const struct catalogue_history *history; /* borrowed */
 	const struct tree_options *options;      /* borrowed */
 	struct layer_scratch *scratch;           /* owned */
 	struct tree_source *sources;             /* owned; the view's, then shadows */
-	struct view_sources merge_sources; /* owned; the same, as the merge sees them */
-	struct merge *merge;               /* owned */
+	struct merge_sources merge_sources; /* owned; the same, as the merge sees them */
+	struct merge *merge;                /* owned */
 	const char **sharded; /* owned; with by_job: jobs of shards in the view, sorted */
 	size_t sharded_count;
 };
@@ -112,7 +112,7 @@ static int compare_jobs(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void list_sharded(struct tree *tree, size_t view_count)
+static void list_sharded(struct view_tree *tree, size_t view_count)
 {
 	tree->sharded = must_calloc(view_count + 1, sizeof(*tree->sharded));
 	for (size_t i = 0; i < view_count; i++) {
@@ -126,7 +126,7 @@ static void list_sharded(struct tree *tree, size_t view_count)
 
 /* Whether there is JOB/SHARD/. Beside it what the job made without a shard is a shard of
  * no name: in JOB/ its paths could be those of the others. */
-static bool has_shards(const struct tree *tree, const struct layer_record *record)
+static bool has_shards(const struct view_tree *tree, const struct layer_record *record)
 {
 	return *record->shard || bsearch(&record->job, tree->sharded, tree->sharded_count,
 					 sizeof(*tree->sharded), compare_jobs);
@@ -160,7 +160,7 @@ static int make_prefix(struct tree_source *source, const struct layer_record *re
 
 /* ---- opening ---- */
 
-static int open_source(struct tree *tree, struct store *store, size_t at,
+static int open_source(struct view_tree *tree, struct store *store, size_t at,
 		       struct error *error)
 {
 	struct tree_source *source = &tree->sources[at];
@@ -178,12 +178,12 @@ static int open_source(struct tree *tree, struct store *store, size_t at,
 
 int tree_open(struct store *store, const struct catalogue_history *history,
 	      const struct view *view, const struct tree_options *options,
-	      struct tree **ret_tree, struct error *error)
+	      struct view_tree **ret_tree, struct error *error)
 {
-	struct tree *tree = must_calloc(1, sizeof(*tree));
+	struct view_tree *tree = must_calloc(1, sizeof(*tree));
 	tree->history = history;
 	tree->options = options;
-	view_sources_make(&history->history, view, &tree->merge_sources);
+	merge_sources_make(&history->history, view, &tree->merge_sources);
 	size_t count = tree->merge_sources.count;
 	tree->sources = must_calloc(count + 1, sizeof(*tree->sources));
 	tree->scratch = layer_scratch_new(store);
@@ -201,7 +201,7 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 	return 0;
 }
 
-void tree_free(struct tree *tree)
+void tree_free(struct view_tree *tree)
 {
 	if (!tree)
 		return;
@@ -211,13 +211,13 @@ void tree_free(struct tree *tree)
 		free(tree->sources[i].path);
 	}
 	layer_scratch_free(tree->scratch);
-	view_sources_fini(&tree->merge_sources);
+	merge_sources_fini(&tree->merge_sources);
 	free(tree->sources);
 	free(tree->sharded);
 	free(tree);
 }
 
-void tree_keep_pins(struct tree *tree)
+void tree_keep_pins(struct view_tree *tree)
 {
 	merge_free(take_ptr(&tree->merge));
 	for (size_t i = 0; i < tree->merge_sources.count; i++)
@@ -225,12 +225,12 @@ void tree_keep_pins(struct tree *tree)
 	layer_scratch_free(take_ptr(&tree->scratch));
 }
 
-int tree_next(struct tree *tree, struct merged_row *ret_row, struct error *error)
+int tree_next(struct view_tree *tree, struct merged_row *ret_row, struct error *error)
 {
 	return merge_next(tree->merge, ret_row, error);
 }
 
-int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
+int tree_place(struct view_tree *tree, const struct merged_row *row, size_t unit,
 	       struct frame_place *ret_place, struct error *error)
 {
 	/* The source's cursor still stands at the row (merge.h: borrowed until the next
@@ -241,7 +241,7 @@ int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
 				  error);
 }
 
-const struct merge *tree_merge(const struct tree *tree)
+const struct merge *tree_merge(const struct view_tree *tree)
 {
 	return tree->merge;
 }
@@ -252,7 +252,7 @@ const struct merge *tree_merge(const struct tree *tree)
  * glob*.c, merge/sources.c or make_prefix() that gives other rows for the same layers. */
 static const char tree_rules[] = "baton: a merge, 2";
 
-static const struct layer_record *record_of(const struct tree *tree, size_t source)
+static const struct layer_record *record_of(const struct view_tree *tree, size_t source)
 {
 	return &tree->history->records[tree->merge_sources.layers[source]];
 }
@@ -277,7 +277,7 @@ static void put_positions(struct buffer *out, const uint32_t *positions, size_t 
 		buffer_put_u32(out, positions[i]);
 }
 
-static void put_source(struct buffer *out, const struct tree *tree, size_t at)
+static void put_source(struct buffer *out, const struct view_tree *tree, size_t at)
 {
 	const struct merge_source *source = &tree->merge_sources.sources[at];
 	buffer_put(out, record_of(tree, at)->digest.bytes, SHA256_LEN);
@@ -297,7 +297,7 @@ static void put_options(struct buffer *out, const struct tree_options *options)
 		put_text(out, options->merge.prefer[i], strlen(options->merge.prefer[i]));
 }
 
-struct digest tree_tag(const struct tree *tree, const struct text_list *only,
+struct digest tree_tag(const struct view_tree *tree, const struct text_list *only,
 		       const struct text_list *exclude)
 {
 	bool whole = only->count == 0 && exclude->count == 0 && !tree->options->by_job;

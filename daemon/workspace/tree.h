@@ -34,32 +34,32 @@ struct tree_options {
 	struct merge_options merge;
 };
 
-struct tree;
+struct view_tree;
 
 /* history, view and options are borrowed until tree_free(). */
 int tree_open(struct store *store, const struct catalogue_history *history,
 	      const struct view *view, const struct tree_options *options,
-	      struct tree **ret_tree, struct error *error);
-void tree_free(struct tree *tree); /* NULL is fine */
+	      struct view_tree **ret_tree, struct error *error);
+void tree_free(struct view_tree *tree); /* NULL is fine */
 
 /* As merge_next(); sources 0 … view.layer_count − 1 are the view's layers. */
-int tree_next(struct tree *tree, struct merged_row *ret_row, struct error *error);
+int tree_next(struct view_tree *tree, struct merged_row *ret_row, struct error *error);
 
 /* Where unit number `unit` of the row given last lies. */
-int tree_place(struct tree *tree, const struct merged_row *row, size_t unit,
+int tree_place(struct view_tree *tree, const struct merged_row *row, size_t unit,
 	       struct frame_place *ret_place, struct error *error);
 
 /* After the last row and the last look at its conflicts: gives back all but the pins, so
  * that places can be read. Afterwards only tree_free() is allowed. */
-void tree_keep_pins(struct tree *tree);
+void tree_keep_pins(struct view_tree *tree);
 
-const struct merge *tree_merge(const struct tree *tree); /* for its conflicts */
+const struct merge *tree_merge(const struct view_tree *tree); /* for its conflicts */
 
 /* Names the rows: trees with one tag have the same, whichever daemon has them. It is the
  * digest of the layer where that is all there is to it, else SHA-256 of what goes into
  * the merge: digests of the layers and how they are related, filters, options. only and
  * exclude: the patterns of options.filter. */
-struct digest tree_tag(const struct tree *tree, const struct text_list *only,
+struct digest tree_tag(const struct view_tree *tree, const struct text_list *only,
 		       const struct text_list *exclude);
 
 #endif

@@ -150,7 +150,7 @@ static void read_view(struct front_end *front, enum on_conflict on_conflict,
 	struct view view AUTO(view_fini) = {0};
 	assert_ok(view_make(&visit.history.history, &request, &view, &front->error));
 	struct tree_options options = {.merge = {.on_conflict = on_conflict}};
-	struct tree *tree = NULL;
+	struct view_tree *tree = NULL;
 	assert_ok(tree_open(front->services.store, &visit.history, &view, &options, &tree,
 			    &front->error));
 	struct merged_row row;

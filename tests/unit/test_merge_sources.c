@@ -13,7 +13,7 @@
 #include "story.h"
 
 static void tell_list(FILE *out, const struct story *story,
-		      const struct view_sources *sources, const uint32_t *list,
+		      const struct merge_sources *sources, const uint32_t *list,
 		      size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -29,11 +29,11 @@ static char *sources_of(const struct story *story, const char *question_text)
 	FILE *out = open_memstream(&text, &len);
 	struct question question;
 	struct view view AUTO(view_fini) = {0};
-	struct view_sources sources AUTO(view_sources_fini) = {0};
+	struct merge_sources sources AUTO(merge_sources_fini) = {0};
 	struct error error = {0};
 	question_ask(story, question_text, &question);
 	assert_int_equal(view_make(&story->history, &question.request, &view, &error), 0);
-	view_sources_make(&story->history, &view, &sources);
+	merge_sources_make(&story->history, &view, &sources);
 	for (size_t i = 0; i < sources.count; i++) {
 		const struct merge_source *source = &sources.sources[i];
 		fprintf(out, "%s%s%s(", i ? " " : "", source->shadow ? "~" : "",
