@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/store/segment.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/digest.h"
@@ -66,11 +67,7 @@ static bool add_locked(struct damage *damage, const struct mark *mark)
 	size_t count = damage->count;
 	if (is_at(damage, position, mark) || count == DAMAGE_MARKS_MAX)
 		return false;
-	if (count == damage->room) {
-		damage->room = damage->room ? 2 * damage->room : 16;
-		damage->marks =
-			must_realloc(damage->marks, damage->room * sizeof(struct mark));
-	}
+	array_make_room(damage->marks, count, damage->room);
 	struct mark *at = damage->marks + position;
 	memmove(at + 1, at, (count - position) * sizeof *at);
 	*at = *mark;

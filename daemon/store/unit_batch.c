@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/store/placement.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -23,8 +24,7 @@ struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count)
 {
 	struct unit_batch *batch = must_calloc(1, sizeof *batch);
 	batch->namespace_id = namespace_id;
-	batch->room = count > 0 ? count : 1;
-	batch->rows = must_calloc(batch->room, sizeof *batch->rows);
+	array_reserve(batch->rows, count, batch->room);
 	return batch;
 }
 
@@ -46,18 +46,10 @@ void unit_batch_clear(struct unit_batch *batch, int64_t namespace_id)
 
 /* ---- rows --------------------------------------------------------------------- */
 
-static void make_room(struct unit_batch *batch)
-{
-	if (batch->count < batch->room)
-		return;
-	batch->room *= 2;
-	batch->rows = must_realloc(batch->rows, batch->room * sizeof *batch->rows);
-}
-
 void unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
 		    const struct unit_place *place)
 {
-	make_room(batch);
+	array_make_room(batch->rows, batch->count, batch->room);
 	batch->rows[batch->count++] = (struct unit_row){
 		.name = {.key = *key, .sha = place->sha},
 		.segment = segment_list_put(&batch->segments, &place->segment),
