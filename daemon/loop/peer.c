@@ -193,13 +193,6 @@ static void on_greeting(struct peer *peer, uint16_t type)
 		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
 }
 
-static struct text lane_of(const struct request *request)
-{
-	const struct msg_identity *identity = request_identity(request);
-	return identity && identity->namespace.len ? identity->namespace
-						   : text_of("default");
-}
-
 static void on_request(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
@@ -215,8 +208,8 @@ static void on_request(struct peer *peer, uint16_t type)
 	voice_set_silent(&peer->voice, true);
 	peer->said_ms = uv_now(peer->peers->loop);
 	peer->deadline_ms = peer->said_ms + peer->peers->config->queue_wait_ms;
-	peer->task =
-		(struct task){.run = peer->peers->run, .lane = lane_of(peer->request)};
+	peer->task = (struct task){.run = peer->peers->run,
+				   .lane = request_namespace(peer->request)};
 	if (workers_submit(peer->peers->workers, &peer->task))
 		return;
 	peer->state = PEER_IDLE;
@@ -308,8 +301,8 @@ static bool read_some(struct peer *peer)
 		return true;
 	bool greets = peer->state == PEER_GREETING;
 	on_message(peer);
-	/* A request mostly comes with its HELLO. For more than that the loop comes by
-	 * again: whoever sends and sends must not have it for himself. */
+	/* A request mostly comes with its HELLO. After any other message return to the
+	 * loop, so that one busy peer cannot starve the others. */
 	return greets && peer->state == PEER_IDLE;
 }
 

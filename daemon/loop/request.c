@@ -64,6 +64,13 @@ const struct msg_identity *request_identity(const struct request *request)
 	}
 }
 
+struct text request_namespace(const struct request *request)
+{
+	const struct msg_identity *identity = request_identity(request);
+	return identity && identity->namespace.len ? identity->namespace
+						   : text_of("default");
+}
+
 struct text request_from_workflow(const struct request *request)
 {
 	switch (request->type) {

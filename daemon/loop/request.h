@@ -31,6 +31,8 @@ void request_free(struct request *request); /* NULL is fine */
 
 /* Who asks; NULL for a status. */
 const struct msg_identity *request_identity(const struct request *request);
+/* Whose turn it takes among the requests that wait: "default" where none is said. */
+struct text request_namespace(const struct request *request);
 /* The other workflow that it reads (rule R5); empty: none. */
 struct text request_from_workflow(const struct request *request);
 /* "persist", "attach", "look", "log", "status": for the log. */

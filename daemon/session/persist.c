@@ -272,18 +272,19 @@ static bool is_job_done(const struct persisting *persist)
 			    &persist->jobs[persist->first_job]->job);
 }
 
-/* While nothing arrives, what is on the crew is brought home, and pieces are checked that
- * the commit would have to check. */
-static int bring_home(struct persisting *persist, struct error *error)
+/* While nothing arrives: collects finished crew jobs, and checks pieces ahead of the
+ * commit, which would have to check them. */
+static int collect_jobs(struct persisting *persist, struct error *error)
 {
 	int ready = 0;
 	bool has_ahead;
 	while (((has_ahead = transaction_has_ahead(persist->transaction)) ||
 		persist->job_count) &&
 	       (ready = link_wait(&persist->session->link, 0, error)) == 0) {
-		bool is_home = persist->job_count && (!has_ahead || is_job_done(persist));
-		int code = is_home ? finish_job(persist, error)
-				   : transaction_look_ahead(persist->transaction, error);
+		bool collects = persist->job_count &&
+				(!has_ahead || is_job_done(persist));
+		int code = collects ? finish_job(persist, error)
+				    : transaction_look_ahead(persist->transaction, error);
 		if (code)
 			return code;
 	}
@@ -389,7 +390,7 @@ static int converse(struct persisting *persist, struct error *error)
 	bool committed = false;
 	int code = 0;
 	while (code == 0 && !committed) {
-		code = bring_home(persist, error);
+		code = collect_jobs(persist, error);
 		if (code)
 			return code;
 		struct link_message message = {.payload = take_payload(persist, error)};
