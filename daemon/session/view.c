@@ -50,8 +50,12 @@ static void add_warnings(struct session *session, const struct session_view *vie
 			 struct msg_view *message)
 {
 	const struct msg_attach *attach = &session->request->attach;
-	struct text *warnings = arena_take(session->arena, 2 * sizeof(*warnings));
+	struct text *warnings = arena_take(session->arena, 3 * sizeof(*warnings));
 	message->warnings.items = warnings;
+	const struct error *refusal = store_refusal(session->services->store);
+	if (refusal->code == ERR_DAMAGED)
+		warnings[message->warnings.count++] =
+			arena_copy(session->arena, refusal->text);
 	if (*view->contact.warning)
 		warnings[message->warnings.count++] =
 			arena_copy(session->arena, view->contact.warning);

@@ -1,3 +1,4 @@
+#include "daemon/store/catalogue_ends.h"
 #include "daemon/store/catalogue_internal.h"
 
 #include <errno.h>
@@ -239,11 +240,16 @@ int catalogue_open(const struct io *io, const char *directory,
 int catalogue_open_to_read(const struct io *io, const char *directory,
 			   struct catalogue **ret_catalogue, struct error *error)
 {
-	int result = open_any(io, directory, true, ret_catalogue, error);
+	struct catalogue *catalogue AUTO(discard) = NULL;
+	int result = open_any(io, directory, true, &catalogue, error);
 	if (result == 0)
-		(void)error_set(&(*ret_catalogue)->refusal, ERR_READ_ONLY,
-				"`%s`: opened for reading", (*ret_catalogue)->path);
-	return result;
+		result = catalogue_check_ends(catalogue, io, error);
+	if (result < 0)
+		return result;
+	(void)error_set(&catalogue->refusal, ERR_READ_ONLY, "`%s`: opened for reading",
+			catalogue->path);
+	*ret_catalogue = take_ptr(&catalogue);
+	return 0;
 }
 
 void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal)

@@ -1,11 +1,12 @@
 """Processes that die in the middle: kill -9 of the daemon and of clients."""
 
 import os
+import re
 import select
 import signal
 import time
 
-from harness import PATIENCE, Scenario, random_bytes, read_tree
+from harness import PATIENCE, NotStarted, Scenario, contents, random_bytes, read_tree
 from proxy import Hold
 
 FILES = {**{f"f{number}": random_bytes(300_000, number) for number in range(20)},
@@ -225,6 +226,66 @@ class TheCatalogueHasForgotten(Scenario):
         self.refused("attach", self.missing(), job="c", status=6, says=self.SAYS)
         self.refused("persist", "--root", self.tree({"x": ""}), ".", job="c", status=6,
                      says=self.SAYS)
+
+
+class TheCatalogueIsAMixture(Scenario):
+    """SQLite takes any database and any log for one; older and newer are told apart."""
+
+    def setUp(self):
+        super().setUp()
+        self.persist("a", {"a": "1"})
+        self.files = [self.daemon.data / name for name in ("catalogue.db", "catalogue.db-wal")]
+
+    def copies(self):
+        return [path.read_bytes() if path.exists() else None for path in self.files]
+
+    def put_back(self, copies):
+        for path, copy in zip(self.files, copies):
+            path.unlink(missing_ok=True)
+            if copy is not None:
+                path.write_bytes(copy)
+
+    def assert_refused(self, says):
+        before = self.copies()
+        with self.assertRaisesRegex(NotStarted, says) as raised:
+            self.daemon.start()
+        self.assertEqual(raised.exception.status, 6)
+        status, _, err = self.daemon.check()
+        self.assertEqual(status, 6)
+        self.assertRegex(err, says)
+        self.assertEqual(self.copies(), before)
+        return raised.exception.log
+
+    def test_an_older_file_beside_its_log(self):
+        self.daemon.kill()
+        self.daemon.start()
+        older = self.copies()[0]
+        self.persist("b", {"b": "2"})
+        self.daemon.kill()
+        self.daemon.start()
+        self.persist("c", {"c": "3"})
+        self.daemon.kill()
+        file, log = self.copies()
+        self.put_back([older, log])
+        said = self.assert_refused("catalogue.db`: is older than `catalogue.db-wal`")
+        has, lacks = map(int, re.search(r"\((\d+) changes, not (\d+)\)", said).groups())
+        self.assertEqual(lacks - has, 1)  # one change is enough
+        self.put_back([file, log])
+        self.daemon.start()
+        self.assertEqual(contents(self.attach()[1]), {"a": "1", "b": "2", "c": "3"})
+
+    def test_an_older_log_beside_its_file(self):
+        self.daemon.kill()
+        log = self.copies()[1]
+        self.daemon.start()
+        self.persist("b", {"b": "2"})
+        self.daemon.stop()
+        file = self.copies()[0]
+        self.put_back([file, log])
+        self.assert_refused("catalogue.db-wal`: is older than `catalogue.db`")
+        self.put_back([file, None])
+        self.daemon.start()
+        self.assertEqual(contents(self.attach()[1]), {"a": "1", "b": "2"})
 
 
 class AStoreWithoutItsFormat(Scenario):
