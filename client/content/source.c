@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/files/beneath.h"
 #include "client/upload/internal.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -37,22 +36,6 @@ int source_too_large(struct upload *upload, uint32_t entry, struct error *error)
 			 "`%s`: too large for one file (about 20 GiB); split it", path);
 }
 
-/* Files of one directory mostly follow each other, so the last directory stays open. */
-static int directory_of(struct worker *worker, uint32_t entry)
-{
-	const struct upload *upload = worker->upload;
-	uint32_t parent = tree_entry(upload->tree, entry)->parent;
-	if (worker->directory >= 0 && worker->directory_entry == parent)
-		return worker->directory;
-	(void)close(take_fd(&worker->directory));
-	tree_path(upload->tree, parent, &worker->path);
-	worker->directory = beneath_open(upload->request->selection->root_fd,
-					 (const char *)worker->path.at, worker->path.len,
-					 O_PATH | O_DIRECTORY, 0);
-	worker->directory_entry = parent;
-	return worker->directory;
-}
-
 static struct source_state state_of(const struct stat *status)
 {
 	return (struct source_state){
@@ -72,15 +55,12 @@ int source_open(struct worker *worker, uint32_t number, unsigned attempt,
 		struct error *error)
 {
 	struct upload *upload = worker->upload;
-	const struct entry *entry = tree_entry(upload->tree, number);
-	char name[COMPONENT_LEN_MAX + 1];
-	memcpy(name, entry->name, entry->name_len);
-	name[entry->name_len] = '\0';
-	int directory = directory_of(worker, number);
-	int fd AUTO_FD = directory < 0 ? -1
-				       : openat(directory, name,
-						O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-							O_NOCTTY | O_CLOEXEC);
+	struct tree_spot spot;
+	tree_directory_spot(&worker->directory, number, &spot);
+	int fd AUTO_FD = spot.fd < 0 ? -1
+				     : openat(spot.fd, spot.name,
+					      O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+						      O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 	bool may_vanish = upload->request->if_changed == IF_CHANGED_SKIP &&
 			  !worker->settles;

@@ -28,20 +28,20 @@ void worker_init(struct worker *worker, struct upload *upload)
 	*worker = (struct worker){
 		.upload = upload,
 		.source.fd = -1,
-		.directory = -1,
 		.codec = codec_new(1),
 		.out = must_alloc(FRAME_STORED_MAX),
 	};
+	tree_directory_init(&worker->directory, upload->tree,
+			    upload->request->selection->root_fd);
 }
 
 void worker_fini(struct worker *worker)
 {
 	source_close(&worker->source);
-	cleanup_fd_(&worker->directory);
+	tree_directory_fini(&worker->directory);
 	codec_free(worker->codec);
 	free(worker->out);
 	buffer_fini(&worker->head);
-	buffer_fini(&worker->path);
 }
 
 enum job { JOB_NONE, JOB_FINISH, JOB_READ, JOB_REVISIT, JOB_END };

@@ -23,6 +23,7 @@
 #include "client/content/chunk.h"
 #include "client/content/units.h"
 #include "client/files/stamp.h"
+#include "client/tree/directory.h"
 #include "client/upload/upload.h"
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
@@ -175,12 +176,10 @@ struct worker {
 	bool settles;       /* rows need what it opens: nothing can be left out now */
 	uint32_t next, end; /* entries taken */
 	struct source source;
-	int directory; /* owned; of the file opened last; -1: none */
-	uint32_t directory_entry;
+	struct tree_directory directory; /* of the file opened last */
 	struct codec *codec; /* owned */
 	uint8_t *out;        /* owned; FRAME_STORED_MAX bytes */
 	struct buffer head;  /* owned */
-	struct buffer path;  /* owned */
 };
 
 /* ---- upload.c ---- */
@@ -327,13 +326,6 @@ void base_rows_fini(struct base_rows *rows);
  * rows stand unchanged and alone. NULL, or the piece and the entry of its last row. */
 const struct root_piece *upload_same_piece(const struct upload *upload, uint32_t entry,
 					   uint32_t *ret_last);
-
-/* ---- tree/measure.c ---- */
-/* Finds out how many bytes the files that were walked have, for the progress. By the
- * walking thread. ERR_INTERRUPTED, and what else upload_check() says. */
-int upload_measure(struct upload *upload, struct error *error);
-/* Whether what was walked is so little that threads do not pay. */
-bool upload_is_small(const struct upload *upload);
 
 /* ---- manifest.c ---- */
 void row_maker_init(struct row_maker *maker, struct upload *upload);

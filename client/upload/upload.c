@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "client/tree/measure.h"
 #include "client/tree/walk.h"
 #include "client/upload/internal.h"
 #include "proto/base/bytes.h"
@@ -17,6 +18,8 @@
 
 /* How often the caller's thread makes the rows that can be made meanwhile. */
 #define ADVANCE_MS 10
+/* Files that are measured between two looks at the wake-up. */
+#define CHECK_FILES 256u
 /* Entries that the walk finds before it tells the workers. */
 #define PUBLISH_ENTRIES 256u
 
@@ -138,6 +141,40 @@ static int walk(struct upload *upload, struct error *error)
 	return selection_check(upload->request->selection, error);
 }
 
+/* ---- how much it is ---- */
+
+static void start_measuring(const struct upload *upload, struct measure *ret_measure)
+{
+	measure_init(ret_measure, upload->tree, upload->request->selection->root_fd,
+		     &upload->is_file);
+}
+
+/* Whether what was walked is so little that threads do not pay. */
+static bool is_small(const struct upload *upload)
+{
+	if (upload->is_file.len > UPLOAD_SMALL_ENTRIES)
+		return false;
+	struct measure measure AUTO(measure_fini);
+	start_measuring(upload, &measure);
+	while (measure.bytes <= UPLOAD_SMALL_LEN && measure_next(&measure))
+		;
+	return measure.bytes <= UPLOAD_SMALL_LEN;
+}
+
+/* For whoever watches. */
+static int measure_all(struct upload *upload, struct error *error)
+{
+	struct measure measure AUTO(measure_fini);
+	start_measuring(upload, &measure);
+	int rc = upload_check(upload, error);
+	while (rc == 0 && measure_next(&measure))
+		rc = measure.files % CHECK_FILES == 0 ? upload_check(upload, error) : 0;
+	if (rc == 0)
+		progress_set_total(upload->request->progress, measure.files,
+				   measure.bytes);
+	return rc;
+}
+
 /* ---- the order of it all ---- */
 
 static bool is_worth_measuring(const struct upload *upload)
@@ -185,7 +222,7 @@ static int wait_until(struct upload *upload, bool (*has_come)(const struct uploa
 		if (rc < 0 || !is_worth_measuring(upload))
 			continue;
 		upload->is_measured = true;
-		rc = upload_measure(upload, error);
+		rc = measure_all(upload, error);
 	}
 	return rc < 0 ? rc : upload_check(upload, error);
 }
@@ -258,7 +295,7 @@ static int conduct(struct worker *own, struct error *error)
 	struct row_maker maker AUTO(row_maker_fini);
 	row_maker_init(&maker, upload);
 	int rc = walk(upload, error);
-	if (rc == 0 && !upload_is_small(upload))
+	if (rc == 0 && !is_small(upload))
 		rc = upload_start_threads(upload, error);
 	if (rc == 0)
 		rc = wait_until_quiet(upload, &maker, error);
