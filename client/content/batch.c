@@ -96,14 +96,10 @@ struct batch *upload_take_free_locked(struct upload *upload)
 struct batch *upload_lease(struct upload *upload)
 {
 	struct batch *batch = NULL;
-	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !(batch = upload_take_free_locked(upload))) {
-		if (upload_is_alone(upload))
-			upload_move_on_locked(upload);
-		else
-			(void)pthread_cond_wait(&upload->freed, &upload->lock);
-	}
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_lock(&upload->flow);
+	while (!upload->flow.code && !(batch = upload_take_free_locked(upload)))
+		flow_wait_locked(&upload->flow, &upload->flow.freed);
+	flow_unlock(&upload->flow);
 	return batch;
 }
 
@@ -119,14 +115,14 @@ void upload_release_locked(struct upload *upload, struct batch *batch)
 		upload->free.last = batch;
 	if (!was_none)
 		return;
-	(void)pthread_cond_broadcast(&upload->job);
-	(void)pthread_cond_broadcast(&upload->freed);
+	(void)pthread_cond_broadcast(&upload->flow.job);
+	(void)pthread_cond_broadcast(&upload->flow.freed);
 }
 
 void upload_release(struct upload *upload, struct batch *batch)
 {
 	batch_clear(batch);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	upload_release_locked(upload, batch);
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 }

@@ -84,9 +84,9 @@ static void accept(struct worker *worker, bool is_prefix)
 		entry_settle(tree_entry(upload->tree, revisit.entry));
 		return;
 	}
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	revisit_list_add(&upload->racy, &revisit);
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 }
 
 /* The file only grew: what was there when it was opened is stored, if it is still there.
@@ -199,11 +199,11 @@ static int read_large(struct worker *worker, struct batch *batch, struct error *
 
 static bool take_revisit(struct upload *upload, struct revisit *ret_revisit)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	bool any = upload->again.count > 0;
 	if (any)
 		*ret_revisit = upload->again.items[--upload->again.count];
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return any;
 }
 

@@ -80,9 +80,9 @@ void upload_recall_begin(struct upload *upload)
 
 static bool is_cold(struct upload *upload)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	bool cold = upload->is_cold;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return cold;
 }
 
@@ -156,12 +156,12 @@ void upload_recall_count(struct upload *upload, struct recall_count *count,
 		       count->lacked > count->recalled / 2;
 	if (!is_first && !is_cold)
 		return;
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	upload->is_cold = upload->is_cold || is_cold;
 	if (is_first)
 		revisit_list_add(&upload->again, &(struct revisit){.entry = unit->entry});
-	(void)pthread_cond_broadcast(&upload->job);
-	(void)pthread_mutex_unlock(&upload->lock);
+	(void)pthread_cond_broadcast(&upload->flow.job);
+	flow_unlock(&upload->flow);
 	if (is_first)
 		count->entry = unit->entry;
 }

@@ -24,9 +24,9 @@ void upload_leave_out(struct upload *upload, uint32_t number, const char *why)
 	entry->is_row = false;
 	entry->is_known = true;
 	entry_settle(entry);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	upload->result->skipped++;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 }
 
 int upload_give_up(struct upload *upload, uint32_t number, struct error *error)
@@ -57,18 +57,18 @@ static int wait_for_clock(struct upload *upload, const struct stamp *stamp,
 	if (stamp_is_settled(stamp))
 		return 0;
 	(void)stamp_settle(stamp, upload->request->link->wake_fd, SETTLE_MS_MAX);
-	return upload_check(upload, error);
+	return flow_check(&upload->flow, error);
 }
 
 static void visit_again(struct upload *upload, const struct revisit *revisit)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	revisit_list_add(&upload->again, &(struct revisit){
 						 .entry = revisit->entry,
 						 .attempt = revisit->attempt + 1,
 					 });
-	(void)pthread_cond_broadcast(&upload->job);
-	(void)pthread_mutex_unlock(&upload->lock);
+	(void)pthread_cond_broadcast(&upload->flow.job);
+	flow_unlock(&upload->flow);
 }
 
 /* Where the change time still proves nothing, the stat record does not get it. */
@@ -120,7 +120,7 @@ static int send_again(struct worker *worker, uint32_t unit, uint64_t offset,
 	struct unit_name name = units_name(upload->units, unit);
 	struct batch *batch = upload_lease(upload);
 	if (!batch)
-		return upload_check(upload, error);
+		return flow_check(&upload->flow, error);
 	size_t got;
 	int rc = source_read(worker, offset, batch->data, name.key.len, &got, error);
 	struct digest now = sha256_of(batch->data, rc == 0 ? got : 0);

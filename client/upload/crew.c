@@ -51,12 +51,12 @@ static enum job choose_locked(struct worker *worker, struct batch **ret_batch,
 			      struct revisit *ret_revisit)
 {
 	struct upload *upload = worker->upload;
-	if (upload->code)
+	if (upload->flow.code)
 		return JOB_END;
 	*ret_batch = batch_queue_take(&upload->answered);
 	if (*ret_batch)
 		return JOB_FINISH;
-	if (upload->closing)
+	if (upload->flow.is_closing)
 		return JOB_END;
 	bool has_input = worker->holds || upload->next < upload->walked;
 	if (!has_input && upload->again.count == 0)
@@ -88,7 +88,7 @@ static void job_done(struct worker *worker)
 {
 	struct upload *upload = worker->upload;
 	bool holds = upload_holds(worker);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	upload->busy--;
 	if (holds && !worker->holds)
 		upload->holders++;
@@ -96,13 +96,13 @@ static void job_done(struct worker *worker)
 		upload->holders--;
 	worker->holds = holds;
 	if (upload_is_quiet_locked(upload))
-		(void)pthread_cond_signal(&upload->done);
-	(void)pthread_mutex_unlock(&upload->lock);
+		(void)pthread_cond_signal(&upload->flow.done);
+	flow_unlock(&upload->flow);
 }
 
 static int read_and_ask(struct worker *worker, struct batch *batch, struct error *error)
 {
-	int rc = upload_check(worker->upload, error);
+	int rc = flow_check(&worker->upload->flow, error);
 	if (rc == 0)
 		rc = upload_fill(worker, batch, error);
 	if (rc == 0)
@@ -133,32 +133,29 @@ static void *work(void *context)
 	struct revisit revisit;
 	struct error error;
 	enum job job;
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	while ((job = choose_locked(worker, &batch, &revisit)) != JOB_END) {
 		if (job == JOB_NONE) {
-			(void)pthread_cond_wait(&upload->job, &upload->lock);
+			(void)pthread_cond_wait(&upload->flow.job, &upload->flow.lock);
 			continue;
 		}
 		upload->busy++;
-		(void)pthread_mutex_unlock(&upload->lock);
+		flow_unlock(&upload->flow);
 		if (do_job(worker, job, batch, &revisit, &error) < 0)
-			(void)upload_fail(upload, &error);
+			(void)flow_fail(&upload->flow, &error);
 		job_done(worker);
-		(void)pthread_mutex_lock(&upload->lock);
+		flow_lock(&upload->flow);
 	}
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return NULL;
 }
 
 /* ---- alone ---- */
 
-bool upload_is_alone(const struct upload *upload)
+/* Does what a thread would do next, or takes the next answer. Without send_lock. */
+static void move_on_locked(void *context)
 {
-	return !upload->threads;
-}
-
-void upload_move_on_locked(struct upload *upload)
-{
+	struct upload *upload = context;
 	struct worker *own = upload->own;
 	struct batch *batch;
 	struct revisit revisit;
@@ -166,23 +163,29 @@ void upload_move_on_locked(struct upload *upload)
 	enum job job = choose_locked(own, &batch, &revisit);
 	claim(job != JOB_END && (job != JOB_NONE || upload->in_flight > 0));
 	upload->busy += job != JOB_NONE;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	int rc = job == JOB_NONE ? upload_receive_one(upload, &error)
 				 : do_job(own, job, batch, &revisit, &error);
 	if (rc < 0)
-		(void)upload_fail(upload, &error);
+		(void)flow_fail(&upload->flow, &error);
 	if (job != JOB_NONE)
 		job_done(own);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 }
 
 void upload_take_answer_locked(struct upload *upload)
 {
 	struct error error;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	if (upload_receive_one(upload, &error) < 0)
-		(void)upload_fail(upload, &error);
-	(void)pthread_mutex_lock(&upload->lock);
+		(void)flow_fail(&upload->flow, &error);
+	flow_lock(&upload->flow);
+}
+
+void upload_work_alone(struct upload *upload)
+{
+	upload->flow.help = move_on_locked;
+	upload->flow.help_context = upload;
 }
 
 /* ---- threads ---- */
@@ -217,6 +220,7 @@ int upload_start_threads(struct upload *upload, struct error *error)
 	}
 	upload->open = batch_new();
 	upload->threads = threads;
+	upload->flow.help = NULL;
 	if (upload->request->on_threads)
 		upload->request->on_threads(upload->request->context);
 	threads->count = worker_count(upload->request);
@@ -233,10 +237,7 @@ int upload_start_threads(struct upload *upload, struct error *error)
 void upload_end_threads(struct upload *upload)
 {
 	struct upload_threads *threads = upload->threads;
-	(void)pthread_mutex_lock(&upload->lock);
-	upload->closing = true;
-	upload_wake_all_locked(upload);
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_close(&upload->flow);
 	if (!threads) {
 		(void)upload_receive(upload);
 		return;

@@ -11,35 +11,36 @@
 /* After a lost connection the socket may still hold what the daemon had to say. */
 static bool wait_for_work(struct upload *upload)
 {
-	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !upload->closing && upload->in_flight == 0)
-		(void)pthread_cond_wait(&upload->question, &upload->lock);
-	bool goes_on = upload->code ? upload->code == ERR_LOST : upload->in_flight > 0;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_lock(&upload->flow);
+	while (!upload->flow.code && !upload->flow.is_closing && upload->in_flight == 0)
+		(void)pthread_cond_wait(&upload->flow.question, &upload->flow.lock);
+	bool goes_on = upload->flow.code ? upload->flow.code == ERR_LOST
+					 : upload->in_flight > 0;
+	flow_unlock(&upload->flow);
 	return goes_on;
 }
 
 static void answered_locked(struct upload *upload, uint32_t count)
 {
 	upload->in_flight -= count;
-	(void)pthread_cond_signal(&upload->room);
+	(void)pthread_cond_signal(&upload->flow.room);
 	if (upload->in_flight == 0)
-		(void)pthread_cond_signal(&upload->done);
+		(void)pthread_cond_signal(&upload->flow.done);
 }
 
 static int take_offer(struct upload *upload, struct link_message *message,
 		      struct error *error)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	struct batch *batch = batch_queue_take(&upload->asked);
 	if (batch) {
 		batch->offer = take_ptr(&message->payload);
 		batch->offer_len = message->len;
 		answered_locked(upload, batch->count);
 		batch_queue_put(&upload->answered, batch);
-		(void)pthread_cond_signal(&upload->job);
+		(void)pthread_cond_signal(&upload->flow.job);
 	}
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	if (batch)
 		return 0;
 	return error_set(error, ERR_PROTOCOL,
@@ -48,13 +49,13 @@ static int take_offer(struct upload *upload, struct link_message *message,
 
 static struct parcel *take_parcel(struct upload *upload)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	struct parcel *parcel = upload->sent_first;
 	if (parcel)
 		upload->sent_first = parcel->next;
 	if (!upload->sent_first)
 		upload->sent_last = NULL;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return parcel;
 }
 
@@ -84,9 +85,9 @@ static int take_stored(struct upload *upload, const struct link_message *message
 				 "the daemon: sent a STORED that answers nothing");
 	struct reader stored = reader_of(message->payload, message->len);
 	int rc = note_stored(upload, parcel, &stored, error);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	answered_locked(upload, parcel->count);
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return rc;
 }
 
@@ -115,7 +116,7 @@ void *upload_receive(void *context)
 	while (wait_for_work(upload)) {
 		if (upload_receive_one(upload, &error) == 0)
 			continue;
-		(void)upload_fail(upload, &error);
+		(void)flow_fail(&upload->flow, &error);
 		return NULL;
 	}
 	return NULL;

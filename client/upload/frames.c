@@ -16,18 +16,17 @@
 static int window_take_locked(struct upload *upload, uint32_t count, struct error *error)
 {
 	claim(count <= upload->request->ask_window);
-	while (!upload->code && upload->in_flight + count > upload->request->ask_window) {
-		if (upload_is_alone(upload))
+	while (!upload->flow.code &&
+	       upload->in_flight + count > upload->request->ask_window) {
+		if (flow_is_alone(&upload->flow))
 			upload_take_answer_locked(upload);
 		else
-			(void)pthread_cond_wait(&upload->room, &upload->lock);
+			(void)pthread_cond_wait(&upload->flow.room, &upload->flow.lock);
 	}
-	if (upload->code) {
-		*error = upload->error;
-		return upload->code;
-	}
+	if (upload->flow.code)
+		return flow_failure_locked(&upload->flow, error);
 	if (upload->in_flight == 0)
-		(void)pthread_cond_signal(&upload->question);
+		(void)pthread_cond_signal(&upload->flow.question);
 	upload->in_flight += count;
 	return 0;
 }
@@ -38,7 +37,7 @@ static int window_take_locked(struct upload *upload, uint32_t count, struct erro
 static int ask_sending(struct upload *upload, struct batch *batch,
 		       const struct iovec *payload, struct error *error)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	int rc = window_take_locked(upload, batch->count, error);
 	if (rc == 0) {
 		batch_queue_put(&upload->asked, batch);
@@ -46,7 +45,7 @@ static int ask_sending(struct upload *upload, struct batch *batch,
 		batch_clear(batch);
 		upload_release_locked(upload, batch);
 	}
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return rc < 0 ? rc : link_send(upload->request->link, MSG_ASK, payload, 1, error);
 }
 
@@ -95,7 +94,7 @@ static struct parcel *parcel_of(const struct slice *slice)
 static int units_sending(struct upload *upload, const struct slice *slice,
 			 const struct iovec pieces[2], struct error *error)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	int rc = window_take_locked(upload, slice->count, error);
 	if (rc == 0) {
 		struct parcel *parcel = parcel_of(slice);
@@ -106,7 +105,7 @@ static int units_sending(struct upload *upload, const struct slice *slice,
 		upload->sent_last = parcel;
 		upload->has_sent = true;
 	}
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return rc < 0 ? rc
 		      : link_send(upload->request->link, MSG_UNITS, pieces, 2, error);
 }
@@ -133,7 +132,7 @@ struct packed {
 static int pack(struct worker *worker, const struct slice *slice,
 		struct packed *ret_packed, struct error *error)
 {
-	if (upload_is_alone(worker->upload) && slice->len <= RAW_LEN_MAX) {
+	if (flow_is_alone(&worker->upload->flow) && slice->len <= RAW_LEN_MAX) {
 		*ret_packed = (struct packed){CODEC_RAW, slice->data, slice->len};
 		return 0;
 	}
@@ -146,7 +145,7 @@ static int send_slice(struct worker *worker, const struct slice *slice,
 		      struct error *error)
 {
 	struct upload *upload = worker->upload;
-	if (upload_is_alone(upload) && slice->kind == FRAME_CONTENT)
+	if (flow_is_alone(&upload->flow) && slice->kind == FRAME_CONTENT)
 		learn_names(upload, slice);
 	struct packed packed;
 	int rc = pack(worker, slice, &packed, error);
@@ -293,7 +292,7 @@ static void append_units(struct batch *to, const struct batch *from)
  * now: empty, or full and to be sent. */
 static struct batch *gather(struct upload *upload, struct batch *batch)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	struct batch *open = upload->open;
 	bool together = open->count + batch->count <= upload->batch_units;
 	if (together) {
@@ -303,7 +302,7 @@ static struct batch *gather(struct upload *upload, struct batch *batch)
 	bool swap = !together || is_full(upload, open->len, open->count);
 	if (swap)
 		upload->open = batch;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return swap ? open : batch;
 }
 
@@ -314,7 +313,7 @@ int upload_finish(struct worker *worker, struct batch *batch, struct error *erro
 	if (rc == 0)
 		rc = send_full(worker, batch, error);
 	if (rc == 0 && batch->count > 0 && batch->len < COMPANY_LEN &&
-	    !upload_is_alone(upload))
+	    !flow_is_alone(&upload->flow))
 		batch = gather(upload, batch);
 	if (rc == 0)
 		rc = send_whole(worker, batch, error);
@@ -332,15 +331,15 @@ int upload_send(struct worker *worker, struct batch *batch, struct error *error)
 int upload_flush(struct worker *worker, struct error *error)
 {
 	struct upload *upload = worker->upload;
-	if (upload_is_alone(upload))
+	if (flow_is_alone(&upload->flow))
 		return 0;
 	struct batch *batch = upload_lease(upload);
 	if (!batch)
-		return upload_check(upload, error);
-	(void)pthread_mutex_lock(&upload->lock);
+		return flow_check(&upload->flow, error);
+	flow_lock(&upload->flow);
 	struct batch *open = upload->open;
 	upload->open = batch;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	int rc = send_whole(worker, open, error);
 	upload_release(upload, open);
 	return rc;

@@ -9,18 +9,18 @@
  * Threads: the caller's (walks, then makes the manifest), workers, one receiver. A small
  * tree has the caller's alone, which does all of it (crew.c); what is said of
  * threads here holds for it too.
- * Locks: send_lock is held while something is sent and taken before lock; lock guards all
- * that is marked below and is never held during input, output, hashing or compression.
+ * Locks: send_lock is held while something is sent and taken before lock; the flow's
+ * guards all that is marked below.
  * The receiver takes lock only, so it can always go on, so the daemon can always answer:
  * nobody waits in a circle.
  */
 #ifndef BATON_CLIENT_UPLOAD_INTERNAL_H
 #define BATON_CLIENT_UPLOAD_INTERNAL_H
 
-#include <pthread.h>
 #include <sys/stat.h>
 
 #include "client/content/chunk.h"
+#include "client/content/flow.h"
 #include "client/content/units.h"
 #include "client/files/stamp.h"
 #include "client/tree/directory.h"
@@ -124,15 +124,9 @@ struct upload {
 	uint32_t batch_units; /* UPLOAD_BATCH_UNITS, or less where the window is small */
 
 	pthread_mutex_t send_lock;
-	pthread_mutex_t lock;
-	/* with lock; each wakes those only who wait for it */
-	pthread_cond_t job;      /* workers: there may be one */
-	pthread_cond_t room;     /* who holds send_lock: the window has room */
-	pthread_cond_t question; /* the receiver: something is unanswered */
-	pthread_cond_t freed;    /* upload_lease(): a batch is free */
-	pthread_cond_t done;     /* the caller's thread: all is quiet, or stored */
+	struct flow flow;
 
-	/* under lock */
+	/* under the flow's lock */
 	struct batch_queue free, asked, answered;
 	unsigned unmade;    /* free batches that were not needed so far */
 	struct batch *open; /* owned; remainders that wait for company; NULL: alone */
@@ -147,9 +141,6 @@ struct upload {
 	bool is_cold;     /* the daemon lacks much of what was recalled */
 	unsigned busy;    /* workers with a job */
 	unsigned holders; /* workers with entries or a file of theirs to go on with */
-	bool walk_done, closing;
-	int code; /* of the first failure; 0 */
-	struct error error;
 };
 
 /* One file being read, in pieces if it is large. */
@@ -183,32 +174,23 @@ struct worker {
 };
 
 /* ---- upload.c ---- */
-/* The first failure counts; but what the daemon says counts more than that the connection
- * was lost. Wakes everyone. Returns its code. */
-int upload_fail(struct upload *upload, const struct error *error);
-void upload_wake_all_locked(struct upload *upload);
 /* Before the first message; does what is to be done once. */
 int upload_begin(struct upload *upload, struct error *error);
 /* Notes something that the user should know and that is no failure. */
 void upload_warn(struct upload *upload, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* ERR_INTERRUPTED if the wake-up is readable, the failure's code if there is one. */
-int upload_check(struct upload *upload, struct error *error);
 
 /* ---- crew.c ---- */
 void worker_init(struct worker *worker, struct upload *upload);
 void worker_fini(struct worker *worker);
+/* Until there are threads, if ever: whoever waits does what has to be done. */
+void upload_work_alone(struct upload *upload);
 /* Starts the threads, unless they run. */
 int upload_start_threads(struct upload *upload, struct error *error);
 /* Ends them: at once after a failure, else when all is answered. */
 void upload_end_threads(struct upload *upload);
 /* Whether all that was found is read, asked about and sent. */
 bool upload_is_quiet_locked(const struct upload *upload);
-/* Whether the calling thread does everything itself. */
-bool upload_is_alone(const struct upload *upload);
-/* Without threads: does what one of them would do next, or takes the next answer. There
- * must be something to wait for, and no failure. Without send_lock. */
-void upload_move_on_locked(struct upload *upload);
 /* Takes the next answer of the daemon, and nothing else: send_lock may be held. */
 void upload_take_answer_locked(struct upload *upload);
 

@@ -17,11 +17,11 @@ static int on_piece(void *context, const struct root_piece *piece, const uint8_t
 		return 0;
 	struct batch *batch = upload_lease(upload);
 	if (!batch)
-		return upload_check(upload, error);
+		return flow_check(&upload->flow, error);
 	batch->kind = FRAME_PIECE;
 	memcpy(batch->data, bytes, len);
 	batch_add(batch, units_add(upload->units, &piece->name), &piece->name.key);
-	if (upload_is_alone(upload) && upload->has_sent)
+	if (flow_is_alone(&upload->flow) && upload->has_sent)
 		return upload_send(upload->own, batch, error);
 	return upload_ask(upload, batch, error);
 }

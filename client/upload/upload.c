@@ -23,32 +23,6 @@
 /* Entries that the walk finds before it tells the workers. */
 #define PUBLISH_ENTRIES 256u
 
-/* ---- failing ---- */
-
-void upload_wake_all_locked(struct upload *upload)
-{
-	(void)pthread_cond_broadcast(&upload->job);
-	(void)pthread_cond_broadcast(&upload->room);
-	(void)pthread_cond_broadcast(&upload->question);
-	(void)pthread_cond_broadcast(&upload->freed);
-	(void)pthread_cond_broadcast(&upload->done);
-}
-
-int upload_fail(struct upload *upload, const struct error *error)
-{
-	(void)pthread_mutex_lock(&upload->lock);
-	bool says_more = upload->code == ERR_LOST && error->code != ERR_LOST;
-	if (!upload->code || says_more) {
-		upload->code = error->code;
-		upload->error = *error;
-	}
-	/* whoever sends or receives must not wait for a daemon that waits for us */
-	(void)shutdown(upload->request->link->fd, SHUT_RDWR);
-	upload_wake_all_locked(upload);
-	(void)pthread_mutex_unlock(&upload->lock);
-	return error->code;
-}
-
 int upload_begin(struct upload *upload, struct error *error)
 {
 	if (upload->has_begun)
@@ -65,22 +39,9 @@ void upload_warn(struct upload *upload, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	string_list_add(&upload->result->warnings, text);
-	(void)pthread_mutex_unlock(&upload->lock);
-}
-
-int upload_check(struct upload *upload, struct error *error)
-{
-	struct pollfd wake = {.fd = upload->request->link->wake_fd, .events = POLLIN};
-	if (poll(&wake, 1, 0) > 0)
-		return error_set(error, ERR_INTERRUPTED, "interrupted");
-	(void)pthread_mutex_lock(&upload->lock);
-	int code = upload->code;
-	if (code)
-		*error = upload->error;
-	(void)pthread_mutex_unlock(&upload->lock);
-	return code;
+	flow_unlock(&upload->flow);
 }
 
 /* ---- the walk ---- */
@@ -90,10 +51,10 @@ static void publish(struct upload *upload)
 	for (uint32_t i = upload->walked; i < upload->tree->count; i++)
 		buffer_put_u8(&upload->is_file,
 			      tree_entry(upload->tree, i)->type == ROW_FILE);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	upload->walked = upload->tree->count;
-	(void)pthread_cond_broadcast(&upload->job);
-	(void)pthread_mutex_unlock(&upload->lock);
+	(void)pthread_cond_broadcast(&upload->flow.job);
+	flow_unlock(&upload->flow);
 }
 
 /* walked is written by this thread only. */
@@ -103,7 +64,7 @@ static int on_progress(void *context, struct error *error)
 	if (upload->tree->count - upload->walked < PUBLISH_ENTRIES)
 		return 0;
 	publish(upload);
-	int rc = upload_check(upload, error);
+	int rc = flow_check(&upload->flow, error);
 	return rc < 0 ? rc : upload_start_threads(upload, error);
 }
 
@@ -112,9 +73,9 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	struct upload *upload = context;
 	char *text AUTO_FREE = escape_encode(path, len);
 	upload_warn(upload, "`%s`: skipped, because it is a %s", text, kind);
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	upload->result->skipped++;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 }
 
 static uint64_t count_files(const struct upload *upload)
@@ -166,9 +127,10 @@ static int measure_all(struct upload *upload, struct error *error)
 {
 	struct measure measure AUTO(measure_fini);
 	start_measuring(upload, &measure);
-	int rc = upload_check(upload, error);
+	int rc = flow_check(&upload->flow, error);
 	while (rc == 0 && measure_next(&measure))
-		rc = measure.files % CHECK_FILES == 0 ? upload_check(upload, error) : 0;
+		rc = measure.files % CHECK_FILES == 0 ? flow_check(&upload->flow, error)
+						      : 0;
 	if (rc == 0)
 		progress_set_total(upload->request->progress, measure.files,
 				   measure.bytes);
@@ -190,22 +152,22 @@ static bool is_stored_locked(const struct upload *upload)
 /* Without threads: does what it takes. */
 static void bring_about(struct upload *upload, bool (*has_come)(const struct upload *))
 {
-	(void)pthread_mutex_lock(&upload->lock);
-	while (!upload->code && !has_come(upload))
-		upload_move_on_locked(upload);
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_lock(&upload->flow);
+	while (!upload->flow.code && !has_come(upload))
+		flow_wait_locked(&upload->flow, &upload->flow.done);
+	flow_unlock(&upload->flow);
 }
 
 /* Whether it has come so far, or failed; waits for that a while. */
 static bool comes_soon(struct upload *upload, bool (*has_come)(const struct upload *))
 {
 	struct timespec until = clock_moment_in(ADVANCE_MS);
-	(void)pthread_mutex_lock(&upload->lock);
-	int timed_out = 0;
-	while (!timed_out && !upload->code && !has_come(upload))
-		timed_out = pthread_cond_timedwait(&upload->done, &upload->lock, &until);
-	bool come = upload->code || has_come(upload);
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_lock(&upload->flow);
+	bool in_time = true;
+	while (in_time && !upload->flow.code && !has_come(upload))
+		in_time = flow_wait_done_locked(&upload->flow, &until);
+	bool come = upload->flow.code || has_come(upload);
+	flow_unlock(&upload->flow);
 	return come;
 }
 
@@ -215,7 +177,7 @@ static int wait_until(struct upload *upload, bool (*has_come)(const struct uploa
 		      struct row_maker *maker, struct error *error)
 {
 	int rc = 0;
-	if (upload_is_alone(upload))
+	if (flow_is_alone(&upload->flow))
 		bring_about(upload, has_come);
 	while (rc == 0 && !comes_soon(upload, has_come)) {
 		rc = upload_manifest_advance(maker, error);
@@ -224,7 +186,7 @@ static int wait_until(struct upload *upload, bool (*has_come)(const struct uploa
 		upload->is_measured = true;
 		rc = measure_all(upload, error);
 	}
-	return rc < 0 ? rc : upload_check(upload, error);
+	return rc < 0 ? rc : flow_check(&upload->flow, error);
 }
 
 /* Until all that was found is read, asked about and sent. */
@@ -254,9 +216,9 @@ static int drain(struct worker *own, struct row_maker *maker, struct error *erro
 
 static bool is_more_to_read(struct upload *upload)
 {
-	(void)pthread_mutex_lock(&upload->lock);
+	flow_lock(&upload->flow);
 	bool more = upload->racy.count > 0 || upload->again.count > 0;
-	(void)pthread_mutex_unlock(&upload->lock);
+	flow_unlock(&upload->flow);
 	return more;
 }
 
@@ -265,7 +227,7 @@ static bool is_more_to_read(struct upload *upload)
 static int learn_names(struct worker *own, struct row_maker *maker, struct error *error)
 {
 	struct upload *upload = own->upload;
-	if (upload_is_alone(upload) && units_claims(upload->units) == 0)
+	if (flow_is_alone(&upload->flow) && units_claims(upload->units) == 0)
 		return send_all(own, maker, error);
 	int rc = drain(own, maker, error);
 	if (rc == 0)
@@ -323,16 +285,7 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 		.unmade = UPLOAD_BATCHES,
 	};
 	(void)pthread_mutex_init(&upload->send_lock, NULL);
-	(void)pthread_mutex_init(&upload->lock, NULL);
-	(void)pthread_cond_init(&upload->job, NULL);
-	(void)pthread_cond_init(&upload->room, NULL);
-	(void)pthread_cond_init(&upload->question, NULL);
-	(void)pthread_cond_init(&upload->freed, NULL);
-	pthread_condattr_t steady;
-	(void)pthread_condattr_init(&steady);
-	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&upload->done, &steady);
-	(void)pthread_condattr_destroy(&steady);
+	flow_init(&upload->flow, request->link->fd, request->link->wake_fd);
 }
 
 static void upload_fini(struct upload *upload)
@@ -351,12 +304,7 @@ static void upload_fini(struct upload *upload)
 	free(upload->base_pieces);
 	base_rows_fini(&upload->base_rows);
 	buffer_fini(&upload->is_file);
-	(void)pthread_cond_destroy(&upload->job);
-	(void)pthread_cond_destroy(&upload->room);
-	(void)pthread_cond_destroy(&upload->question);
-	(void)pthread_cond_destroy(&upload->freed);
-	(void)pthread_cond_destroy(&upload->done);
-	(void)pthread_mutex_destroy(&upload->lock);
+	flow_fini(&upload->flow);
 	(void)pthread_mutex_destroy(&upload->send_lock);
 }
 
@@ -367,11 +315,9 @@ static int run(struct worker *own, struct error *error)
 	if (rc == 0)
 		rc = conduct(own, error);
 	if (rc < 0)
-		(void)upload_fail(upload, error);
+		(void)flow_fail(&upload->flow, error);
 	upload_end_threads(upload);
-	if (upload->code)
-		*error = upload->error;
-	return upload->code;
+	return flow_failure_locked(&upload->flow, error);
 }
 
 int upload_run(const struct upload_request *request, struct upload_result *ret_result,
@@ -388,6 +334,7 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 	struct worker own AUTO(worker_fini);
 	worker_init(&own, &upload);
 	upload.own = &own;
+	upload_work_alone(&upload);
 	return run(&own, error);
 }
 
