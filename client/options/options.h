@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/options/choices.h"
 #include "client/options/verb.h"
 #include "proto/base/error.h"
 #include "proto/message/message.h"
@@ -18,19 +19,6 @@
 struct setting {
 	char *value;  /* owned; NULL: not set */
 	char *origin; /* owned */
-};
-
-/* In the order of the choices in the table of options. */
-enum if_empty {
-	IF_EMPTY_ERROR,
-	IF_EMPTY_WARN,
-	IF_EMPTY_OK,
-};
-
-enum if_changed {
-	IF_CHANGED_ERROR,
-	IF_CHANGED_SKIP,
-	IF_CHANGED_PREFIX,
 };
 
 struct options {

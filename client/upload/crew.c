@@ -1,10 +1,7 @@
-/* Who does the work. Threads, a worker for each core and one that receives, are started
- * when there is work for two; until then, and for small trees to the end, the calling
- * thread does it all: where others would wait for a thread to move something, it moves it
- * itself. */
+#include "client/upload/crew.h"
+
 #include <stdlib.h>
 
-#include "client/upload/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/parallel.h"
@@ -15,7 +12,7 @@
 #define WORKERS_MAX 8u
 
 struct upload_threads {
-	struct worker workers[WORKERS_MAX];
+	struct upload_worker workers[WORKERS_MAX];
 	unsigned count; /* initialised */
 	unsigned started;
 	pthread_t receiver;
@@ -23,130 +20,125 @@ struct upload_threads {
 
 /* ---- workers ---- */
 
-void worker_init(struct worker *worker, struct upload *upload)
+static void worker_init(struct upload_worker *worker, struct upload_crew *crew)
 {
-	*worker = (struct worker){
-		.upload = upload,
-		.source.fd = -1,
-		.codec = codec_new(1),
-		.out = must_alloc(FRAME_STORED_MAX),
-	};
-	tree_directory_init(&worker->directory, upload->tree,
-			    upload->request->selection->root_fd);
+	*worker =
+		(struct upload_worker){.crew = crew, .out = must_alloc(FRAME_STORED_MAX)};
+	content_reader_init(&worker->reader, crew->reading, worker->out);
+	packer_init(&worker->packer, worker->out);
 }
 
-void worker_fini(struct worker *worker)
+static void worker_fini(struct upload_worker *worker)
 {
-	source_close(&worker->source);
-	tree_directory_fini(&worker->directory);
-	codec_free(worker->codec);
+	content_reader_fini(&worker->reader);
+	packer_fini(&worker->packer);
 	free(worker->out);
-	buffer_fini(&worker->head);
 }
 
 enum job { JOB_NONE, JOB_FINISH, JOB_READ, JOB_REVISIT, JOB_END };
 
 /* Answered batches go first: they make room. */
-static enum job choose_locked(struct worker *worker, struct batch **ret_batch,
+static enum job choose_locked(struct upload_worker *worker, struct batch **ret_batch,
 			      struct revisit *ret_revisit)
 {
-	struct upload *upload = worker->upload;
-	if (upload->flow.code)
+	struct upload_crew *crew = worker->crew;
+	if (crew->flow->code)
 		return JOB_END;
-	*ret_batch = batch_queue_take(&upload->answered);
+	*ret_batch = batch_queue_take(&crew->exchange->answered);
 	if (*ret_batch)
 		return JOB_FINISH;
-	if (upload->flow.is_closing)
+	if (crew->flow->is_closing)
 		return JOB_END;
-	bool has_input = worker->holds || upload->next < upload->walked;
-	if (!has_input && upload->again.count == 0)
+	bool has_input = worker->holds || crew->next < crew->walked;
+	if (!has_input && crew->reading->again.count == 0)
 		return JOB_NONE;
-	*ret_batch = upload_take_free_locked(upload);
+	*ret_batch = exchange_take_free_locked(crew->exchange);
 	if (!*ret_batch)
 		return JOB_NONE;
 	if (!has_input) {
-		*ret_revisit = upload->again.items[--upload->again.count];
+		(void)reading_next_again_locked(crew->reading, ret_revisit);
 		return JOB_REVISIT;
 	}
 	if (!worker->holds) {
-		worker->next = upload->next;
-		uint32_t left = upload->walked - upload->next;
-		upload->next += left < TAKE_ENTRIES ? left : TAKE_ENTRIES;
-		worker->end = upload->next;
+		worker->reader.next = crew->next;
+		uint32_t left = crew->walked - crew->next;
+		crew->next += left < TAKE_ENTRIES ? left : TAKE_ENTRIES;
+		worker->reader.end = crew->next;
 	}
 	return JOB_READ;
 }
 
-bool upload_is_quiet_locked(const struct upload *upload)
+bool upload_crew_is_quiet_locked(const struct upload_crew *crew)
 {
-	return upload->next == upload->walked && upload->again.count == 0 &&
-	       upload->busy == 0 && upload->holders == 0 && !upload->asked.first &&
-	       !upload->answered.first;
+	return crew->next == crew->walked && crew->reading->again.count == 0 &&
+	       crew->busy == 0 && crew->holders == 0 && !crew->exchange->asked.first &&
+	       !crew->exchange->answered.first;
 }
 
-static void job_done(struct worker *worker)
+static void job_done(struct upload_worker *worker)
 {
-	struct upload *upload = worker->upload;
-	bool holds = upload_holds(worker);
-	flow_lock(&upload->flow);
-	upload->busy--;
+	struct upload_crew *crew = worker->crew;
+	bool holds = content_reader_holds(&worker->reader);
+	flow_lock(crew->flow);
+	crew->busy--;
 	if (holds && !worker->holds)
-		upload->holders++;
+		crew->holders++;
 	if (!holds && worker->holds)
-		upload->holders--;
+		crew->holders--;
 	worker->holds = holds;
-	if (upload_is_quiet_locked(upload))
-		(void)pthread_cond_signal(&upload->flow.done);
-	flow_unlock(&upload->flow);
+	if (upload_crew_is_quiet_locked(crew))
+		(void)pthread_cond_signal(&crew->flow->done);
+	flow_unlock(crew->flow);
 }
 
-static int read_and_ask(struct worker *worker, struct batch *batch, struct error *error)
+static int read_and_ask(struct upload_worker *worker, struct batch *batch,
+			struct error *error)
 {
-	int rc = flow_check(&worker->upload->flow, error);
+	int rc = flow_check(worker->crew->flow, error);
 	if (rc == 0)
-		rc = upload_fill(worker, batch, error);
+		rc = content_reader_fill(&worker->reader, batch, error);
 	if (rc == 0)
-		return upload_ask(worker->upload, batch, error);
-	upload_release(worker->upload, batch);
+		return exchange_ask(worker->crew->exchange, batch, error);
+	exchange_release(worker->crew->exchange, batch);
 	return rc;
 }
 
-static int do_job(struct worker *worker, enum job job, struct batch *batch,
+static int do_job(struct upload_worker *worker, enum job job, struct batch *batch,
 		  const struct revisit *revisit, struct error *error)
 {
 	if (job == JOB_FINISH)
-		return upload_finish(worker, batch, error);
-	int rc = job == JOB_REVISIT
-			 ? upload_open(worker, revisit->entry, revisit->attempt, error)
-			 : 0;
+		return frames_finish(worker->crew->frames, &worker->packer, batch, error);
+	int rc = job == JOB_REVISIT ? source_open(&worker->reader.source, revisit->entry,
+						  revisit->attempt, error)
+				    : 0;
 	if (rc == 0)
 		return read_and_ask(worker, batch, error);
-	upload_release(worker->upload, batch);
+	exchange_release(worker->crew->exchange, batch);
 	return rc;
 }
 
 static void *work(void *context)
 {
-	struct worker *worker = context;
-	struct upload *upload = worker->upload;
+	struct upload_worker *worker = context;
+	struct upload_crew *crew = worker->crew;
 	struct batch *batch;
 	struct revisit revisit;
 	struct error error;
 	enum job job;
-	flow_lock(&upload->flow);
+	flow_lock(crew->flow);
 	while ((job = choose_locked(worker, &batch, &revisit)) != JOB_END) {
 		if (job == JOB_NONE) {
-			(void)pthread_cond_wait(&upload->flow.job, &upload->flow.lock);
+			(void)pthread_cond_wait(&crew->flow->job, &crew->flow->lock);
 			continue;
 		}
-		upload->busy++;
-		flow_unlock(&upload->flow);
+		crew->busy++;
+		flow_unlock(crew->flow);
 		if (do_job(worker, job, batch, &revisit, &error) < 0)
-			(void)flow_fail(&upload->flow, &error);
+			(void)flow_fail(crew->flow, &error);
 		job_done(worker);
-		flow_lock(&upload->flow);
+		flow_lock(crew->flow);
 	}
-	flow_unlock(&upload->flow);
+	flow_unlock(crew->flow);
 	return NULL;
 }
 
@@ -155,44 +147,41 @@ static void *work(void *context)
 /* Does what a thread would do next, or takes the next answer. Without send_lock. */
 static void move_on_locked(void *context)
 {
-	struct upload *upload = context;
-	struct worker *own = upload->own;
+	struct upload_crew *crew = context;
+	struct upload_worker *own = &crew->own;
 	struct batch *batch;
 	struct revisit revisit;
 	struct error error;
 	enum job job = choose_locked(own, &batch, &revisit);
-	claim(job != JOB_END && (job != JOB_NONE || upload->in_flight > 0));
-	upload->busy += job != JOB_NONE;
-	flow_unlock(&upload->flow);
-	int rc = job == JOB_NONE ? upload_receive_one(upload, &error)
+	claim(job != JOB_END && (job != JOB_NONE || crew->exchange->in_flight > 0));
+	crew->busy += job != JOB_NONE;
+	flow_unlock(crew->flow);
+	int rc = job == JOB_NONE ? exchange_receive_one(crew->exchange, &error)
 				 : do_job(own, job, batch, &revisit, &error);
 	if (rc < 0)
-		(void)flow_fail(&upload->flow, &error);
+		(void)flow_fail(crew->flow, &error);
 	if (job != JOB_NONE)
 		job_done(own);
-	flow_lock(&upload->flow);
+	flow_lock(crew->flow);
 }
 
-void upload_take_answer_locked(struct upload *upload)
+void upload_crew_init(struct upload_crew *crew)
 {
-	struct error error;
-	flow_unlock(&upload->flow);
-	if (upload_receive_one(upload, &error) < 0)
-		(void)flow_fail(&upload->flow, &error);
-	flow_lock(&upload->flow);
+	worker_init(&crew->own, crew);
+	crew->flow->help = move_on_locked;
+	crew->flow->help_context = crew;
 }
 
-void upload_work_alone(struct upload *upload)
+void upload_crew_fini(struct upload_crew *crew)
 {
-	upload->flow.help = move_on_locked;
-	upload->flow.help_context = upload;
+	worker_fini(&crew->own);
 }
 
 /* ---- threads ---- */
 
-static unsigned worker_count(const struct upload_request *request)
+static unsigned worker_count(const struct upload_crew *crew)
 {
-	unsigned count = request->workers ? request->workers : parallel_cores();
+	unsigned count = crew->wanted ? crew->wanted : parallel_cores();
 	return count < WORKERS_MAX ? count : WORKERS_MAX;
 }
 
@@ -205,41 +194,55 @@ static int start(pthread_t *thread, void *(*run)(void *), void *context,
 	return error_set_errno(error, ERR_INTERNAL, number, "a thread cannot be started");
 }
 
-int upload_start_threads(struct upload *upload, struct error *error)
+/* The receiver's. */
+static void *receive(void *context)
 {
-	if (upload->threads)
-		return 0;
-	int rc = upload_begin(upload, error);
-	if (rc < 0)
-		return rc;
-	struct upload_threads *threads = must_calloc(1, sizeof *threads);
-	rc = start(&threads->receiver, upload_receive, upload, error);
-	if (rc < 0) {
-		free(threads);
-		return rc;
-	}
-	upload->open = batch_new();
-	upload->threads = threads;
-	upload->flow.help = NULL;
-	if (upload->request->on_threads)
-		upload->request->on_threads(upload->request->context);
-	threads->count = worker_count(upload->request);
+	exchange_receive(context);
+	return NULL;
+}
+
+static int start_workers(struct upload_crew *crew, struct error *error)
+{
+	struct upload_threads *threads = crew->threads;
+	int rc = 0;
+	threads->count = worker_count(crew);
 	for (unsigned i = 0; i < threads->count; i++)
-		worker_init(&threads->workers[i], upload);
+		worker_init(&threads->workers[i], crew);
 	while (rc == 0 && threads->started < threads->count) {
-		struct worker *worker = &threads->workers[threads->started];
+		struct upload_worker *worker = &threads->workers[threads->started];
 		rc = start(&worker->thread, work, worker, error);
 		threads->started += rc == 0;
 	}
 	return rc;
 }
 
-void upload_end_threads(struct upload *upload)
+int upload_crew_start(struct upload_crew *crew, struct error *error)
 {
-	struct upload_threads *threads = upload->threads;
-	flow_close(&upload->flow);
+	if (crew->threads)
+		return 0;
+	int rc = exchange_begin(crew->exchange, error);
+	if (rc < 0)
+		return rc;
+	struct upload_threads *threads = must_calloc(1, sizeof *threads);
+	rc = start(&threads->receiver, receive, crew->exchange, error);
+	if (rc < 0) {
+		free(threads);
+		return rc;
+	}
+	crew->threads = threads;
+	crew->flow->help = NULL;
+	frames_gather(crew->frames);
+	if (crew->on_threads)
+		crew->on_threads(crew->context);
+	return start_workers(crew, error);
+}
+
+void upload_crew_end(struct upload_crew *crew)
+{
+	struct upload_threads *threads = take_ptr(&crew->threads);
+	flow_close(crew->flow);
 	if (!threads) {
-		(void)upload_receive(upload);
+		exchange_receive(crew->exchange);
 		return;
 	}
 	for (unsigned i = 0; i < threads->started; i++)
@@ -248,5 +251,12 @@ void upload_end_threads(struct upload *upload)
 	for (unsigned i = 0; i < threads->count; i++)
 		worker_fini(&threads->workers[i]);
 	free(threads);
-	upload->threads = NULL;
+}
+
+void upload_crew_publish(struct upload_crew *crew, uint32_t walked)
+{
+	flow_lock(crew->flow);
+	crew->walked = walked;
+	(void)pthread_cond_broadcast(&crew->flow->job);
+	flow_unlock(crew->flow);
 }

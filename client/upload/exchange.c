@@ -1,65 +1,250 @@
-/* The receiving thread: OFFERs to the batches that asked, STOREDs to the units that were
- * sent, in the order of the questions. It reads only while something is unanswered, so
- * that a slow disk on this side is not taken for a silent daemon. */
-#include <stdlib.h>
-#include <string.h>
+#include "client/upload/exchange.h"
 
-#include "client/upload/internal.h"
+#include <stdlib.h>
+
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-/* After a lost connection the socket may still hold what the daemon had to say. */
-static bool wait_for_work(struct upload *upload)
+/* Batches in circulation: enough that the daemon's queue is never empty, few enough for
+ * 64 MiB even where all hold chunks of large files. */
+#define BATCHES 12u
+
+struct parcel {
+	struct parcel *next;
+	uint32_t count;
+	uint32_t units[];
+};
+
+void exchange_init(struct exchange *exchange)
 {
-	flow_lock(&upload->flow);
-	while (!upload->flow.code && !upload->flow.is_closing && upload->in_flight == 0)
-		(void)pthread_cond_wait(&upload->flow.question, &upload->flow.lock);
-	bool goes_on = upload->flow.code ? upload->flow.code == ERR_LOST
-					 : upload->in_flight > 0;
-	flow_unlock(&upload->flow);
+	exchange->unmade = BATCHES;
+	(void)pthread_mutex_init(&exchange->send_lock, NULL);
+}
+
+void exchange_fini(struct exchange *exchange)
+{
+	batch_queue_fini(&exchange->free);
+	batch_queue_fini(&exchange->asked);
+	batch_queue_fini(&exchange->answered);
+	while (exchange->sent_first) {
+		struct parcel *parcel AUTO_FREE = exchange->sent_first;
+		exchange->sent_first = parcel->next;
+	}
+	(void)pthread_mutex_destroy(&exchange->send_lock);
+}
+
+int exchange_begin(struct exchange *exchange, struct error *error)
+{
+	if (exchange->has_begun)
+		return 0;
+	exchange->has_begun = true;
+	return exchange->on_begin ? exchange->on_begin(exchange->context, error) : 0;
+}
+
+/* ---- batches ---- */
+
+struct batch *exchange_take_free_locked(struct exchange *exchange)
+{
+	struct batch *batch = batch_queue_take(&exchange->free);
+	if (batch || exchange->unmade == 0)
+		return batch;
+	exchange->unmade--;
+	return batch_new();
+}
+
+struct batch *exchange_lease(struct exchange *exchange)
+{
+	struct flow *flow = exchange->flow;
+	struct batch *batch = NULL;
+	flow_lock(flow);
+	while (!flow->code && !(batch = exchange_take_free_locked(exchange)))
+		flow_wait_locked(flow, &flow->freed);
+	flow_unlock(flow);
+	return batch;
+}
+
+/* Who waits for a batch waits since there was none: the first that is free wakes all of
+ * them, since it may be of use to one only. It goes to the front: its pages are warm. */
+static void release_locked(struct exchange *exchange, struct batch *batch)
+{
+	bool was_none = !exchange->free.first && exchange->unmade == 0;
+	batch_queue_put_first(&exchange->free, batch);
+	if (!was_none)
+		return;
+	(void)pthread_cond_broadcast(&exchange->flow->job);
+	(void)pthread_cond_broadcast(&exchange->flow->freed);
+}
+
+void exchange_release(struct exchange *exchange, struct batch *batch)
+{
+	batch_clear(batch);
+	flow_lock(exchange->flow);
+	release_locked(exchange, batch);
+	flow_unlock(exchange->flow);
+}
+
+/* ---- the window ---- */
+
+/* Not with the flow's help, which might send: send_lock is held. */
+static void wait_for_room_locked(struct exchange *exchange)
+{
+	struct flow *flow = exchange->flow;
+	struct error error;
+	if (!flow_is_alone(flow)) {
+		flow_wait_locked(flow, &flow->room);
+		return;
+	}
+	flow_unlock(flow);
+	if (exchange_receive_one(exchange, &error) < 0)
+		(void)flow_fail(flow, &error);
+	flow_lock(flow);
+}
+
+/* Reserves room for unanswered units. send_lock and the flow's are held. */
+static int window_take_locked(struct exchange *exchange, uint32_t count,
+			      struct error *error)
+{
+	claim(count <= exchange->window);
+	while (!exchange->flow->code && exchange->in_flight + count > exchange->window)
+		wait_for_room_locked(exchange);
+	if (exchange->flow->code)
+		return flow_failure_locked(exchange->flow, error);
+	if (exchange->in_flight == 0)
+		(void)pthread_cond_signal(&exchange->flow->question);
+	exchange->in_flight += count;
+	return 0;
+}
+
+/* ---- questions ---- */
+
+/* Queues and sends; send_lock is held, so that the order of both is one. */
+static int ask_sending(struct exchange *exchange, struct batch *batch,
+		       const struct iovec *payload, struct error *error)
+{
+	flow_lock(exchange->flow);
+	int rc = window_take_locked(exchange, batch->count, error);
+	if (rc == 0) {
+		batch_queue_put(&exchange->asked, batch);
+	} else {
+		batch_clear(batch);
+		release_locked(exchange, batch);
+	}
+	flow_unlock(exchange->flow);
+	return rc < 0 ? rc : link_send(exchange->link, MSG_ASK, payload, 1, error);
+}
+
+int exchange_ask(struct exchange *exchange, struct batch *batch, struct error *error)
+{
+	int rc = batch->count > 0 ? exchange_begin(exchange, error) : 0;
+	if (rc < 0 || batch->count == 0) {
+		exchange_release(exchange, batch);
+		return rc;
+	}
+	struct buffer payload AUTO(buffer_fini) = {0};
+	buffer_put_u32(&payload, batch->count);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		buffer_put(&payload, batch->units[i].key.xxh.bytes, XXH128_LEN);
+		buffer_put_u32(&payload, batch->units[i].key.len);
+	}
+	struct iovec piece = {.iov_base = payload.at, .iov_len = payload.len};
+	(void)pthread_mutex_lock(&exchange->send_lock);
+	rc = ask_sending(exchange, batch, &piece, error);
+	(void)pthread_mutex_unlock(&exchange->send_lock);
+	return rc;
+}
+
+/* ---- frames ---- */
+
+static struct parcel *parcel_of(const struct batch_unit *units, uint32_t count)
+{
+	struct parcel *parcel =
+		must_alloc(sizeof *parcel + count * sizeof parcel->units[0]);
+	*parcel = (struct parcel){.count = count};
+	for (uint32_t i = 0; i < count; i++)
+		parcel->units[i] = units[i].unit;
+	return parcel;
+}
+
+static void put_parcel_locked(struct exchange *exchange, struct parcel *parcel)
+{
+	if (exchange->sent_last)
+		exchange->sent_last->next = parcel;
+	else
+		exchange->sent_first = parcel;
+	exchange->sent_last = parcel;
+	exchange->has_sent = true;
+}
+
+int exchange_send(struct exchange *exchange, const struct batch_unit *units,
+		  uint32_t count, const struct iovec message[2], struct error *error)
+{
+	(void)pthread_mutex_lock(&exchange->send_lock);
+	flow_lock(exchange->flow);
+	int rc = window_take_locked(exchange, count, error);
+	if (rc == 0)
+		put_parcel_locked(exchange, parcel_of(units, count));
+	flow_unlock(exchange->flow);
+	if (rc == 0)
+		rc = link_send(exchange->link, MSG_UNITS, message, 2, error);
+	(void)pthread_mutex_unlock(&exchange->send_lock);
+	return rc;
+}
+
+/* ---- answers ---- */
+
+/* After a lost connection the socket may still hold what the daemon had to say. */
+static bool wait_for_work(struct exchange *exchange)
+{
+	flow_lock(exchange->flow);
+	while (!exchange->flow->code && !exchange->flow->is_closing &&
+	       exchange->in_flight == 0)
+		(void)pthread_cond_wait(&exchange->flow->question, &exchange->flow->lock);
+	bool goes_on = exchange->flow->code ? exchange->flow->code == ERR_LOST
+					    : exchange->in_flight > 0;
+	flow_unlock(exchange->flow);
 	return goes_on;
 }
 
-static void answered_locked(struct upload *upload, uint32_t count)
+static void answered_locked(struct exchange *exchange, uint32_t count)
 {
-	upload->in_flight -= count;
-	(void)pthread_cond_signal(&upload->flow.room);
-	if (upload->in_flight == 0)
-		(void)pthread_cond_signal(&upload->flow.done);
+	exchange->in_flight -= count;
+	(void)pthread_cond_signal(&exchange->flow->room);
+	if (exchange->in_flight == 0)
+		(void)pthread_cond_signal(&exchange->flow->done);
 }
 
-static int take_offer(struct upload *upload, struct link_message *message,
+static int take_offer(struct exchange *exchange, struct link_message *message,
 		      struct error *error)
 {
-	flow_lock(&upload->flow);
-	struct batch *batch = batch_queue_take(&upload->asked);
+	flow_lock(exchange->flow);
+	struct batch *batch = batch_queue_take(&exchange->asked);
 	if (batch) {
 		batch->offer = take_ptr(&message->payload);
 		batch->offer_len = message->len;
-		answered_locked(upload, batch->count);
-		batch_queue_put(&upload->answered, batch);
-		(void)pthread_cond_signal(&upload->flow.job);
+		answered_locked(exchange, batch->count);
+		batch_queue_put(&exchange->answered, batch);
+		(void)pthread_cond_signal(&exchange->flow->job);
 	}
-	flow_unlock(&upload->flow);
+	flow_unlock(exchange->flow);
 	if (batch)
 		return 0;
 	return error_set(error, ERR_PROTOCOL,
 			 "the daemon: sent an OFFER that answers nothing");
 }
 
-static struct parcel *take_parcel(struct upload *upload)
+static struct parcel *take_parcel(struct exchange *exchange)
 {
-	flow_lock(&upload->flow);
-	struct parcel *parcel = upload->sent_first;
+	flow_lock(exchange->flow);
+	struct parcel *parcel = exchange->sent_first;
 	if (parcel)
-		upload->sent_first = parcel->next;
-	if (!upload->sent_first)
-		upload->sent_last = NULL;
-	flow_unlock(&upload->flow);
+		exchange->sent_first = parcel->next;
+	if (!exchange->sent_first)
+		exchange->sent_last = NULL;
+	flow_unlock(exchange->flow);
 	return parcel;
 }
 
-static int note_stored(struct upload *upload, const struct parcel *parcel,
+static int note_stored(struct exchange *exchange, const struct parcel *parcel,
 		       struct reader *stored, struct error *error)
 {
 	if (reader_u32(stored) != parcel->count ||
@@ -69,38 +254,38 @@ static int note_stored(struct upload *upload, const struct parcel *parcel,
 	for (uint32_t i = 0; i < parcel->count; i++) {
 		struct digest sha;
 		reader_copy(stored, sha.bytes, SHA256_LEN);
-		int rc = units_held(upload->units, parcel->units[i], &sha, error);
+		int rc = units_held(exchange->units, parcel->units[i], &sha, error);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int take_stored(struct upload *upload, const struct link_message *message,
+static int take_stored(struct exchange *exchange, const struct link_message *message,
 		       struct error *error)
 {
-	struct parcel *parcel AUTO_FREE = take_parcel(upload);
+	struct parcel *parcel AUTO_FREE = take_parcel(exchange);
 	if (!parcel)
 		return error_set(error, ERR_PROTOCOL,
 				 "the daemon: sent a STORED that answers nothing");
 	struct reader stored = reader_of(message->payload, message->len);
-	int rc = note_stored(upload, parcel, &stored, error);
-	flow_lock(&upload->flow);
-	answered_locked(upload, parcel->count);
-	flow_unlock(&upload->flow);
+	int rc = note_stored(exchange, parcel, &stored, error);
+	flow_lock(exchange->flow);
+	answered_locked(exchange, parcel->count);
+	flow_unlock(exchange->flow);
 	return rc;
 }
 
-int upload_receive_one(struct upload *upload, struct error *error)
+int exchange_receive_one(struct exchange *exchange, struct error *error)
 {
 	struct link_message message = {0};
-	int rc = link_receive(upload->request->link, &message, 0, error);
+	int rc = link_receive(exchange->link, &message, 0, error);
 	if (rc < 0)
 		return rc;
 	if (message.type == MSG_OFFER)
-		rc = take_offer(upload, &message, error);
+		rc = take_offer(exchange, &message, error);
 	else if (message.type == MSG_STORED)
-		rc = take_stored(upload, &message, error);
+		rc = take_stored(exchange, &message, error);
 	else
 		rc = error_set(error, ERR_PROTOCOL,
 			       "the daemon: sent %s in the middle of a persist",
@@ -109,15 +294,13 @@ int upload_receive_one(struct upload *upload, struct error *error)
 	return rc;
 }
 
-void *upload_receive(void *context)
+void exchange_receive(struct exchange *exchange)
 {
-	struct upload *upload = context;
 	struct error error;
-	while (wait_for_work(upload)) {
-		if (upload_receive_one(upload, &error) == 0)
+	while (wait_for_work(exchange)) {
+		if (exchange_receive_one(exchange, &error) == 0)
 			continue;
-		(void)flow_fail(&upload->flow, &error);
-		return NULL;
+		(void)flow_fail(exchange->flow, &error);
+		return;
 	}
-	return NULL;
 }

@@ -1,8 +1,8 @@
-/* The sending half: questions, frames, and which bytes go into which frame. */
-#include <stdlib.h>
+#include "client/upload/frames.h"
+
 #include <string.h>
 
-#include "client/upload/internal.h"
+#include "client/content/recall.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -12,61 +12,30 @@
  * takes a process 0.1 ms, more than all the rest that it does to send it. */
 #define RAW_LEN_MAX 4096u
 
-/* Reserves room for unanswered units. send_lock is held, lock is held. */
-static int window_take_locked(struct upload *upload, uint32_t count, struct error *error)
+void packer_init(struct packer *packer, uint8_t *out)
 {
-	claim(count <= upload->request->ask_window);
-	while (!upload->flow.code &&
-	       upload->in_flight + count > upload->request->ask_window) {
-		if (flow_is_alone(&upload->flow))
-			upload_take_answer_locked(upload);
-		else
-			(void)pthread_cond_wait(&upload->flow.room, &upload->flow.lock);
-	}
-	if (upload->flow.code)
-		return flow_failure_locked(&upload->flow, error);
-	if (upload->in_flight == 0)
-		(void)pthread_cond_signal(&upload->flow.question);
-	upload->in_flight += count;
-	return 0;
+	*packer = (struct packer){.codec = codec_new(1), .out = out};
 }
 
-/* ---- questions ---- */
-
-/* Queues and sends; send_lock is held, so that the order of both is one. */
-static int ask_sending(struct upload *upload, struct batch *batch,
-		       const struct iovec *payload, struct error *error)
+void packer_fini(struct packer *packer)
 {
-	flow_lock(&upload->flow);
-	int rc = window_take_locked(upload, batch->count, error);
-	if (rc == 0) {
-		batch_queue_put(&upload->asked, batch);
-	} else {
-		batch_clear(batch);
-		upload_release_locked(upload, batch);
-	}
-	flow_unlock(&upload->flow);
-	return rc < 0 ? rc : link_send(upload->request->link, MSG_ASK, payload, 1, error);
+	codec_free(packer->codec);
+	buffer_fini(&packer->head);
 }
 
-int upload_ask(struct upload *upload, struct batch *batch, struct error *error)
+void frames_fini(struct frames *frames)
 {
-	int rc = batch->count > 0 ? upload_begin(upload, error) : 0;
-	if (rc < 0 || batch->count == 0) {
-		upload_release(upload, batch);
-		return rc;
-	}
-	struct buffer payload AUTO(buffer_fini) = {0};
-	buffer_put_u32(&payload, batch->count);
-	for (uint32_t i = 0; i < batch->count; i++) {
-		buffer_put(&payload, batch->units[i].key.xxh.bytes, XXH128_LEN);
-		buffer_put_u32(&payload, batch->units[i].key.len);
-	}
-	struct iovec piece = {.iov_base = payload.at, .iov_len = payload.len};
-	(void)pthread_mutex_lock(&upload->send_lock);
-	rc = ask_sending(upload, batch, &piece, error);
-	(void)pthread_mutex_unlock(&upload->send_lock);
-	return rc;
+	batch_free(frames->open);
+}
+
+void frames_gather(struct frames *frames)
+{
+	frames->open = batch_new();
+}
+
+static bool is_alone(const struct frames *frames)
+{
+	return flow_is_alone(frames->exchange->flow);
 }
 
 /* ---- frames ---- */
@@ -80,44 +49,14 @@ struct slice {
 	uint32_t len;
 };
 
-static struct parcel *parcel_of(const struct slice *slice)
-{
-	struct parcel *parcel =
-		must_alloc(sizeof *parcel + slice->count * sizeof parcel->units[0]);
-	*parcel = (struct parcel){.count = slice->count};
-	for (uint32_t i = 0; i < slice->count; i++)
-		parcel->units[i] = slice->units[i].unit;
-	return parcel;
-}
-
-/* send_lock is held. */
-static int units_sending(struct upload *upload, const struct slice *slice,
-			 const struct iovec pieces[2], struct error *error)
-{
-	flow_lock(&upload->flow);
-	int rc = window_take_locked(upload, slice->count, error);
-	if (rc == 0) {
-		struct parcel *parcel = parcel_of(slice);
-		if (upload->sent_last)
-			upload->sent_last->next = parcel;
-		else
-			upload->sent_first = parcel;
-		upload->sent_last = parcel;
-		upload->has_sent = true;
-	}
-	flow_unlock(&upload->flow);
-	return rc < 0 ? rc
-		      : link_send(upload->request->link, MSG_UNITS, pieces, 2, error);
-}
-
 /* The daemon says it too, in STORED; knowing it already saves waiting for that. */
-static void learn_names(struct upload *upload, const struct slice *slice)
+static void learn_names(struct frames *frames, const struct slice *slice)
 {
 	const uint8_t *data = slice->data;
 	for (uint32_t i = 0; i < slice->count; i++) {
 		const struct batch_unit *unit = &slice->units[i];
 		struct digest sha = sha256_of(data, unit->key.len);
-		units_learn(upload->units, unit->unit, &sha);
+		units_learn(frames->exchange->units, unit->unit, &sha);
 		data += unit->key.len;
 	}
 }
@@ -125,54 +64,50 @@ static void learn_names(struct upload *upload, const struct slice *slice)
 /* A payload, and how it is packed. */
 struct packed {
 	enum codec_id codec;
-	const void *at; /* borrowed, of the slice or the worker */
+	const void *at; /* borrowed, of the slice or the packer */
 	size_t len;
 };
 
-static int pack(struct worker *worker, const struct slice *slice,
+static int pack(struct frames *frames, struct packer *packer, const struct slice *slice,
 		struct packed *ret_packed, struct error *error)
 {
-	if (flow_is_alone(&worker->upload->flow) && slice->len <= RAW_LEN_MAX) {
+	if (is_alone(frames) && slice->len <= RAW_LEN_MAX) {
 		*ret_packed = (struct packed){CODEC_RAW, slice->data, slice->len};
 		return 0;
 	}
-	ret_packed->at = worker->out;
-	return codec_pack(worker->codec, slice->data, slice->len, worker->out,
+	ret_packed->at = packer->out;
+	return codec_pack(packer->codec, slice->data, slice->len, packer->out,
 			  FRAME_STORED_MAX, &ret_packed->codec, &ret_packed->len, error);
 }
 
-static int send_slice(struct worker *worker, const struct slice *slice,
-		      struct error *error)
+static int send_slice(struct frames *frames, struct packer *packer,
+		      const struct slice *slice, struct error *error)
 {
-	struct upload *upload = worker->upload;
-	if (flow_is_alone(&upload->flow) && slice->kind == FRAME_CONTENT)
-		learn_names(upload, slice);
+	if (is_alone(frames) && slice->kind == FRAME_CONTENT)
+		learn_names(frames, slice);
 	struct packed packed;
-	int rc = pack(worker, slice, &packed, error);
+	int rc = pack(frames, packer, slice, &packed, error);
 	if (rc < 0)
 		return rc;
 	struct unit_key *keys AUTO_FREE = must_alloc(slice->count * sizeof *keys);
 	for (uint32_t i = 0; i < slice->count; i++)
 		keys[i] = slice->units[i].key;
-	buffer_clear(&worker->head);
-	units_head_encode(&worker->head, slice->kind, (uint8_t)packed.codec, slice->len,
+	buffer_clear(&packer->head);
+	units_head_encode(&packer->head, slice->kind, (uint8_t)packed.codec, slice->len,
 			  keys, slice->count);
 	struct iovec pieces[2] = {
-		{.iov_base = worker->head.at, .iov_len = worker->head.len},
+		{.iov_base = packer->head.at, .iov_len = packer->head.len},
 		{.iov_base = (void *)(uintptr_t)packed.at, .iov_len = packed.len},
 	};
-	(void)pthread_mutex_lock(&upload->send_lock);
-	rc = units_sending(upload, slice, pieces, error);
-	(void)pthread_mutex_unlock(&upload->send_lock);
-	return rc;
+	return exchange_send(frames->exchange, slice->units, slice->count, pieces, error);
 }
 
-static int send_whole(struct worker *worker, const struct batch *batch,
-		      struct error *error)
+static int send_whole(struct frames *frames, struct packer *packer,
+		      const struct batch *batch, struct error *error)
 {
 	if (batch->count == 0)
 		return 0;
-	return send_slice(worker,
+	return send_slice(frames, packer,
 			  &(struct slice){
 				  .kind = batch->kind,
 				  .units = batch->units,
@@ -186,7 +121,7 @@ static int send_whole(struct worker *worker, const struct batch *batch,
 /* ---- an answered batch ---- */
 
 /* Reads one unit's candidates. 1: the daemon has it; 0: it has not; <0 ERR_PROTOCOL. */
-static int weigh(struct upload *upload, struct reader *offer,
+static int weigh(struct frames *frames, struct reader *offer,
 		 const struct batch_unit *unit, const uint8_t *data, struct error *error)
 {
 	uint8_t count = reader_u8(offer);
@@ -195,21 +130,21 @@ static int weigh(struct upload *upload, struct reader *offer,
 		return error_set(error, ERR_PROTOCOL,
 				 "the daemon: sent a malformed OFFER");
 	if (unit->entry != TREE_ROOT)
-		return upload_recall_answered(upload, unit, candidates, count, error);
+		return recall_answered(frames->reading, unit, candidates, count, error);
 	if (count == 0)
 		return 0;
 	struct digest own = sha256_of(data, unit->key.len);
 	for (uint8_t i = 0; i < count; i++) {
 		if (memcmp(candidates + i * SHA256_LEN, own.bytes, SHA256_LEN) != 0)
 			continue;
-		int rc = units_held(upload->units, unit->unit, &own, error);
+		int rc = units_held(frames->exchange->units, unit->unit, &own, error);
 		return rc < 0 ? rc : 1;
 	}
 	return 0;
 }
 
 /* Leaves in the batch what the daemon lacks, moved together. */
-static int drop_held(struct upload *upload, struct batch *batch, struct error *error)
+static int drop_held(struct frames *frames, struct batch *batch, struct error *error)
 {
 	struct reader offer = reader_of(batch->offer, batch->offer_len);
 	struct recall_count recalled = {0};
@@ -223,11 +158,11 @@ static int drop_held(struct upload *upload, struct batch *batch, struct error *e
 	for (uint32_t i = 0; i < count; i++) {
 		struct batch_unit unit = batch->units[i];
 		const uint8_t *data = batch->data + at;
-		int held = weigh(upload, &offer, &unit, data, error);
+		int held = weigh(frames, &offer, &unit, data, error);
 		if (held < 0)
 			return held;
 		if (unit.entry != TREE_ROOT) {
-			upload_recall_count(upload, &recalled, &unit, held);
+			recall_count(frames->reading, &recalled, &unit, held);
 			continue;
 		}
 		if (!held && batch->len != at)
@@ -242,20 +177,21 @@ static int drop_held(struct upload *upload, struct batch *batch, struct error *e
 	return 0;
 }
 
-static bool is_full(const struct upload *upload, size_t len, uint32_t count)
+static bool is_full(const struct frames *frames, size_t len, uint32_t count)
 {
-	return len >= FRAME_RAW_TARGET || count >= upload->batch_units;
+	return len >= FRAME_RAW_TARGET || count >= frames->reading->batch_units;
 }
 
 /* Sends full frames from the front of the batch; the rest moves to its front. Pieces of a
  * manifest go one by one. */
-static int send_full(struct worker *worker, struct batch *batch, struct error *error)
+static int send_full(struct frames *frames, struct packer *packer, struct batch *batch,
+		     struct error *error)
 {
 	uint32_t first = 0;
 	size_t start = 0, at = 0;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		at += batch->units[i].key.len;
-		bool ends = is_full(worker->upload, at - start, i + 1 - first) ||
+		bool ends = is_full(frames, at - start, i + 1 - first) ||
 			    batch->kind == FRAME_PIECE ||
 			    (i + 1 < batch->count &&
 			     at - start + batch->units[i + 1].key.len > FRAME_RAW_MAX);
@@ -268,7 +204,7 @@ static int send_full(struct worker *worker, struct batch *batch, struct error *e
 			.data = batch->data + start,
 			.len = (uint32_t)(at - start),
 		};
-		int rc = send_slice(worker, &slice, error);
+		int rc = send_slice(frames, packer, &slice, error);
 		if (rc < 0)
 			return rc;
 		first = i + 1;
@@ -290,57 +226,56 @@ static void append_units(struct batch *to, const struct batch *from)
 
 /* Brings a small remainder together with others. Returns the batch that is the caller's
  * now: empty, or full and to be sent. */
-static struct batch *gather(struct upload *upload, struct batch *batch)
+static struct batch *gather(struct frames *frames, struct batch *batch)
 {
-	flow_lock(&upload->flow);
-	struct batch *open = upload->open;
-	bool together = open->count + batch->count <= upload->batch_units;
+	flow_lock(frames->exchange->flow);
+	struct batch *open = frames->open;
+	bool together = open->count + batch->count <= frames->reading->batch_units;
 	if (together) {
 		append_units(open, batch);
 		batch_clear(batch);
 	}
-	bool swap = !together || is_full(upload, open->len, open->count);
+	bool swap = !together || is_full(frames, open->len, open->count);
 	if (swap)
-		upload->open = batch;
-	flow_unlock(&upload->flow);
+		frames->open = batch;
+	flow_unlock(frames->exchange->flow);
 	return swap ? open : batch;
 }
 
-int upload_finish(struct worker *worker, struct batch *batch, struct error *error)
+int frames_finish(struct frames *frames, struct packer *packer, struct batch *batch,
+		  struct error *error)
 {
-	struct upload *upload = worker->upload;
-	int rc = drop_held(upload, batch, error);
+	int rc = drop_held(frames, batch, error);
 	if (rc == 0)
-		rc = send_full(worker, batch, error);
-	if (rc == 0 && batch->count > 0 && batch->len < COMPANY_LEN &&
-	    !flow_is_alone(&upload->flow))
-		batch = gather(upload, batch);
+		rc = send_full(frames, packer, batch, error);
+	if (rc == 0 && batch->count > 0 && batch->len < COMPANY_LEN && !is_alone(frames))
+		batch = gather(frames, batch);
 	if (rc == 0)
-		rc = send_whole(worker, batch, error);
-	upload_release(upload, batch);
+		rc = send_whole(frames, packer, batch, error);
+	exchange_release(frames->exchange, batch);
 	return rc;
 }
 
-int upload_send(struct worker *worker, struct batch *batch, struct error *error)
+int frames_send(struct frames *frames, struct packer *packer, struct batch *batch,
+		struct error *error)
 {
-	int rc = send_whole(worker, batch, error);
-	upload_release(worker->upload, batch);
+	int rc = send_whole(frames, packer, batch, error);
+	exchange_release(frames->exchange, batch);
 	return rc;
 }
 
-int upload_flush(struct worker *worker, struct error *error)
+int frames_flush(struct frames *frames, struct packer *packer, struct error *error)
 {
-	struct upload *upload = worker->upload;
-	if (flow_is_alone(&upload->flow))
+	if (is_alone(frames))
 		return 0;
-	struct batch *batch = upload_lease(upload);
+	struct batch *batch = exchange_lease(frames->exchange);
 	if (!batch)
-		return flow_check(&upload->flow, error);
-	flow_lock(&upload->flow);
-	struct batch *open = upload->open;
-	upload->open = batch;
-	flow_unlock(&upload->flow);
-	int rc = send_whole(worker, open, error);
-	upload_release(upload, open);
+		return flow_check(frames->exchange->flow, error);
+	flow_lock(frames->exchange->flow);
+	struct batch *open = frames->open;
+	frames->open = batch;
+	flow_unlock(frames->exchange->flow);
+	int rc = send_whole(frames, packer, open, error);
+	exchange_release(frames->exchange, open);
 	return rc;
 }

@@ -1,96 +1,98 @@
-/* The end of an upload: rows in order, cut into pieces, which are asked about and sent
- * like other units. Rows are made as early as they can be, while later files are still
- * read: at the end there should be little left that one core does alone. */
+#include "client/upload/manifest.h"
+
 #include <string.h>
 
-#include "client/upload/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+
+#define NO_DIRECTORY UINT32_MAX
 
 /* A small tree of which the daemon lacked something is one piece, or a few, and what
  * names a new unit is new itself: a question would cost more than it saves. */
 static int on_piece(void *context, const struct root_piece *piece, const uint8_t *bytes,
 		    size_t len, struct error *error)
 {
-	struct upload *upload = context;
-	if (upload_base_has(upload, &piece->name))
+	struct manifest *manifest = context;
+	struct exchange *exchange = manifest->frames->exchange;
+	if (base_has(manifest->base, &piece->name))
 		return 0;
-	struct batch *batch = upload_lease(upload);
+	struct batch *batch = exchange_lease(exchange);
 	if (!batch)
-		return flow_check(&upload->flow, error);
+		return flow_check(exchange->flow, error);
 	batch->kind = FRAME_PIECE;
 	memcpy(batch->data, bytes, len);
-	batch_add(batch, units_add(upload->units, &piece->name), &piece->name.key);
-	if (flow_is_alone(&upload->flow) && upload->has_sent)
-		return upload_send(upload->own, batch, error);
-	return upload_ask(upload, batch, error);
+	batch_add(batch, units_add(exchange->units, &piece->name), &piece->name.key);
+	if (flow_is_alone(exchange->flow) && exchange->has_sent)
+		return frames_send(manifest->frames, manifest->packer, batch, error);
+	return exchange_ask(exchange, batch, error);
 }
 
-void row_maker_init(struct row_maker *maker, struct upload *upload)
+void manifest_init(struct manifest *manifest)
 {
-	*maker = (struct row_maker){.upload = upload, .directory = NO_DIRECTORY};
-	piece_writer_init(&maker->writer, (struct piece_sink){on_piece, upload});
+	manifest->directory = NO_DIRECTORY;
+	piece_writer_init(&manifest->writer, (struct piece_sink){on_piece, manifest});
 }
 
-void row_maker_fini(struct row_maker *maker)
+void manifest_fini(struct manifest *manifest)
 {
-	piece_writer_fini(&maker->writer);
-	buffer_fini(&maker->path);
-	buffer_fini(&maker->scratch);
-	buffer_fini(&maker->names);
+	piece_writer_fini(&manifest->writer);
+	buffer_fini(&manifest->path);
+	buffer_fini(&manifest->scratch);
+	buffer_fini(&manifest->names);
 }
 
 /* ---- one row ---- */
 
 /* Puts into path what --prefix puts in front, and the directory's path below the root,
  * with a "/" behind each. */
-static void enter_directory(struct row_maker *maker, uint32_t directory)
+static void enter_directory(struct manifest *manifest, uint32_t directory)
 {
-	const char *prefix = maker->upload->request->prefix;
-	buffer_clear(&maker->path);
+	const char *prefix = manifest->prefix;
+	buffer_clear(&manifest->path);
 	if (prefix && *prefix) {
-		buffer_put(&maker->path, prefix, strlen(prefix));
-		buffer_put_u8(&maker->path, '/');
+		buffer_put(&manifest->path, prefix, strlen(prefix));
+		buffer_put_u8(&manifest->path, '/');
 	}
 	if (directory != TREE_ROOT) {
-		tree_path(maker->upload->tree, directory, &maker->scratch);
-		buffer_put(&maker->path, maker->scratch.at, maker->scratch.len);
-		buffer_put_u8(&maker->path, '/');
+		tree_path(manifest->tree, directory, &manifest->scratch);
+		buffer_put(&manifest->path, manifest->scratch.at, manifest->scratch.len);
+		buffer_put_u8(&manifest->path, '/');
 	}
-	maker->directory = directory;
-	maker->directory_len = maker->path.len;
+	manifest->directory = directory;
+	manifest->directory_len = manifest->path.len;
 }
 
 /* The stored path. Entries of one directory mostly follow each other. */
-static void set_path(struct row_maker *maker, const struct entry *entry)
+static void set_path(struct manifest *manifest, const struct entry *entry)
 {
-	if (maker->directory != entry->parent)
-		enter_directory(maker, entry->parent);
-	maker->path.len = maker->directory_len;
-	buffer_put(&maker->path, entry->name, entry->name_len);
+	if (manifest->directory != entry->parent)
+		enter_directory(manifest, entry->parent);
+	manifest->path.len = manifest->directory_len;
+	buffer_put(&manifest->path, entry->name, entry->name_len);
 }
 
 /* The names of the file's units; false: one is not final. */
-static bool set_names(struct row_maker *maker, const struct entry *entry)
+static bool set_names(struct manifest *manifest, const struct entry *entry)
 {
 	bool all_final = true;
-	buffer_clear(&maker->names);
+	buffer_clear(&manifest->names);
 	for (uint32_t i = 0; i < entry->unit_count; i++) {
 		struct unit_name name;
-		if (!units_final(maker->upload->units, entry_units(entry)[i], &name))
+		if (!units_final(manifest->frames->exchange->units, entry_units(entry)[i],
+				 &name))
 			all_final = false;
-		buffer_put(&maker->names, &name, sizeof name);
+		buffer_put(&manifest->names, &name, sizeof name);
 	}
 	return all_final;
 }
 
-/* The row of an entry; of a file, names are set. Borrows from the maker. */
-static struct row row_of(struct row_maker *maker, const struct entry *entry)
+/* The row of an entry; of a file, names are set. Borrows from the manifest. */
+static struct row row_of(struct manifest *manifest, const struct entry *entry)
 {
-	set_path(maker, entry);
+	set_path(manifest, entry);
 	struct row row = {
-		.path = (const char *)maker->path.at,
-		.path_len = maker->path.len,
+		.path = (const char *)manifest->path.at,
+		.path_len = manifest->path.len,
 		.type = entry->type,
 		.mode = entry->mode,
 		.time = {.seconds = entry->seconds, .nanoseconds = entry->nanoseconds},
@@ -103,85 +105,77 @@ static struct row row_of(struct row_maker *maker, const struct entry *entry)
 		return row;
 	claim(entry->is_known);
 	row.size = entry->size;
-	row.units = (const struct unit_name *)(const void *)maker->names.at;
+	row.units = (const struct unit_name *)(const void *)manifest->names.at;
 	row.unit_count = entry->unit_count;
 	return row;
 }
 
-static int add_row(struct row_maker *maker, const struct entry *entry,
+static int add_row(struct manifest *manifest, const struct entry *entry,
 		   struct error *error)
 {
-	struct row row = row_of(maker, entry);
-	totals_add_row(&maker->upload->result->totals, &row);
-	return piece_writer_add(&maker->writer, &row, error);
+	struct row row = row_of(manifest, entry);
+	totals_add_row(&manifest->totals, &row);
+	return piece_writer_add(&manifest->writer, &row, error);
 }
 
 /* ---- while files are read ---- */
 
 /* Whether the row can be made already; the names of a file's units are set then. Whoever
  * reads the file may still write all but its name, so the type is asked elsewhere. */
-static bool is_ready(struct row_maker *maker, uint32_t number)
+static bool is_ready(struct manifest *manifest, uint32_t number)
 {
-	const struct entry *entry = tree_entry(maker->upload->tree, number);
-	return !maker->upload->is_file.at[number] ||
-	       (entry_is_settled(entry) && set_names(maker, entry));
+	const struct entry *entry = tree_entry(manifest->tree, number);
+	return !manifest->is_file->at[number] ||
+	       (entry_is_settled(entry) && set_names(manifest, entry));
 }
 
-int upload_manifest_advance(struct row_maker *maker, struct error *error)
+int manifest_advance(struct manifest *manifest, struct error *error)
 {
-	struct upload *upload = maker->upload;
 	/* which pieces of the base stand is known at the end only */
-	if (upload->base_rows.numbers)
+	if (base_knows_rows(manifest->base))
 		return 0;
 	int rc = 0;
-	while (rc == 0 && maker->next < upload->walked && is_ready(maker, maker->next)) {
-		const struct entry *entry = tree_entry(upload->tree, maker->next++);
-		rc = entry->is_row ? add_row(maker, entry, error) : 0;
+	while (rc == 0 && manifest->next < manifest->is_file->len &&
+	       is_ready(manifest, manifest->next)) {
+		const struct entry *entry = tree_entry(manifest->tree, manifest->next++);
+		rc = entry->is_row ? add_row(manifest, entry, error) : 0;
 	}
 	return rc;
 }
 
 /* ---- at the end ---- */
 
-static int take_piece(struct row_maker *maker, const struct root_piece *piece,
+static int take_piece(struct manifest *manifest, const struct root_piece *piece,
 		      const struct entry *last, struct error *error)
 {
-	struct row row = row_of(maker, last);
-	totals_add(&maker->upload->result->totals, &piece->totals);
-	return piece_writer_take(&maker->writer, piece, &row, error);
+	struct row row = row_of(manifest, last);
+	totals_add(&manifest->totals, &piece->totals);
+	return piece_writer_take(&manifest->writer, piece, &row, error);
 }
 
-/* The row of maker->next, or a piece of the base that begins with it. */
-static int add_next(struct row_maker *maker, struct error *error)
+/* The row of manifest->next, or a piece of the base that begins with it. */
+static int add_next(struct manifest *manifest, struct error *error)
 {
-	struct upload *upload = maker->upload;
 	const struct root_piece *piece =
-		piece_writer_between(&maker->writer)
-			? upload_same_piece(upload, maker->next, &maker->next)
+		piece_writer_between(&manifest->writer)
+			? base_same_piece(manifest->base, manifest->tree, manifest->next,
+					  &manifest->next)
 			: NULL;
-	const struct entry *entry = tree_entry(upload->tree, maker->next++);
+	const struct entry *entry = tree_entry(manifest->tree, manifest->next++);
 	if (entry->type == ROW_FILE)
-		(void)set_names(maker, entry);
-	return piece ? take_piece(maker, piece, entry, error)
-		     : add_row(maker, entry, error);
+		(void)set_names(manifest, entry);
+	return piece ? take_piece(manifest, piece, entry, error)
+		     : add_row(manifest, entry, error);
 }
 
-int upload_manifest_finish(struct row_maker *maker, struct error *error)
+int manifest_finish(struct manifest *manifest, struct error *error)
 {
-	struct upload *upload = maker->upload;
 	int rc = 0;
-	while (rc == 0 && maker->next < upload->tree->count) {
-		if (tree_entry(upload->tree, maker->next)->is_row)
-			rc = add_next(maker, error);
+	while (rc == 0 && manifest->next < manifest->tree->count) {
+		if (tree_entry(manifest->tree, manifest->next)->is_row)
+			rc = add_next(manifest, error);
 		else
-			maker->next++;
+			manifest->next++;
 	}
-	if (rc == 0)
-		rc = piece_writer_finish(&maker->writer, error);
-	if (rc < 0)
-		return rc;
-	root_encode(&upload->result->root, &maker->writer.root);
-	upload->result->digest =
-		sha256_of(upload->result->root.at, upload->result->root.len);
-	return 0;
+	return rc < 0 ? rc : piece_writer_finish(&manifest->writer, error);
 }

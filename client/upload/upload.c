@@ -1,81 +1,77 @@
 #include "client/upload/upload.h"
 
-#include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
+#include "client/content/settle.h"
 #include "client/tree/measure.h"
 #include "client/tree/walk.h"
-#include "client/upload/internal.h"
+#include "client/upload/base.h"
+#include "client/upload/claims.h"
+#include "client/upload/crew.h"
+#include "client/upload/manifest.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
 #include "proto/base/escape.h"
 
+/* A tree of so many entries and bytes at most is uploaded without threads: starting four
+ * takes longer than reading and compressing it. */
+#define SMALL_ENTRIES 64u
+#define SMALL_LEN (64u * 1024u)
 /* How often the caller's thread makes the rows that can be made meanwhile. */
 #define ADVANCE_MS 10
 /* Files that are measured between two looks at the wake-up. */
 #define CHECK_FILES 256u
 /* Entries that the walk finds before it tells the workers. */
 #define PUBLISH_ENTRIES 256u
+/* Finding a PATH reads its siblings in the record: from so many on, looking at all that
+ * is recorded is cheaper. */
+#define SCOUT_PATHS_MAX 32u
 
-int upload_begin(struct upload *upload, struct error *error)
-{
-	if (upload->has_begun)
-		return 0;
-	const struct upload_request *request = upload->request;
-	upload->has_begun = true;
-	return request->on_begin ? request->on_begin(request->context, error) : 0;
-}
-
-void upload_warn(struct upload *upload, const char *format, ...)
-{
-	char text[ERROR_TEXT_SIZE];
-	va_list arguments;
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	flow_lock(&upload->flow);
-	string_list_add(&upload->result->warnings, text);
-	flow_unlock(&upload->flow);
-}
+/* The parts, each of which knows those above it. */
+struct upload {
+	const struct upload_request *request; /* borrowed */
+	struct upload_result *result;         /* borrowed */
+	struct flow flow;
+	struct reading reading;
+	struct exchange exchange;
+	struct frames frames;
+	struct upload_crew crew;
+	struct base base;
+	struct manifest manifest;
+	struct record_scout scout; /* of the stat record, if there is one */
+	struct buffer is_file;     /* a byte for each entry walked; the walking thread's,
+				    * who alone may read an entry's type while it is read */
+	bool is_measured;          /* likewise */
+};
 
 /* ---- the walk ---- */
 
 static void publish(struct upload *upload)
 {
-	for (uint32_t i = upload->walked; i < upload->tree->count; i++)
-		buffer_put_u8(&upload->is_file,
-			      tree_entry(upload->tree, i)->type == ROW_FILE);
-	flow_lock(&upload->flow);
-	upload->walked = upload->tree->count;
-	(void)pthread_cond_broadcast(&upload->flow.job);
-	flow_unlock(&upload->flow);
+	const struct tree *tree = &upload->result->tree;
+	for (uint32_t i = (uint32_t)upload->is_file.len; i < tree->count; i++)
+		buffer_put_u8(&upload->is_file, tree_entry(tree, i)->type == ROW_FILE);
+	upload_crew_publish(&upload->crew, tree->count);
 }
 
-/* walked is written by this thread only. */
 static int on_progress(void *context, struct error *error)
 {
 	struct upload *upload = context;
-	if (upload->tree->count - upload->walked < PUBLISH_ENTRIES)
+	if (upload->result->tree.count - upload->is_file.len < PUBLISH_ENTRIES)
 		return 0;
 	publish(upload);
 	int rc = flow_check(&upload->flow, error);
-	return rc < 0 ? rc : upload_start_threads(upload, error);
+	return rc < 0 ? rc : upload_crew_start(&upload->crew, error);
 }
 
 static void on_skipped(void *context, const char *path, size_t len, const char *kind)
 {
 	struct upload *upload = context;
 	char *text AUTO_FREE = escape_encode(path, len);
-	upload_warn(upload, "`%s`: skipped, because it is a %s", text, kind);
-	flow_lock(&upload->flow);
-	upload->result->skipped++;
-	flow_unlock(&upload->flow);
+	reading_warn(&upload->reading, "`%s`: skipped, because it is a %s", text, kind);
+	reading_skip(&upload->reading);
 }
 
 static uint64_t count_files(const struct upload *upload)
@@ -94,7 +90,7 @@ static int walk(struct upload *upload, struct error *error)
 		.scout = upload->scout.record ? &upload->scout : NULL,
 		.events = {on_progress, on_skipped, upload},
 	};
-	int rc = walk_run(&request, upload->tree, error);
+	int rc = walk_run(&request, &upload->result->tree, error);
 	publish(upload);
 	progress_set_total(upload->request->progress, count_files(upload), 0);
 	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
@@ -106,20 +102,20 @@ static int walk(struct upload *upload, struct error *error)
 
 static void start_measuring(const struct upload *upload, struct measure *ret_measure)
 {
-	measure_init(ret_measure, upload->tree, upload->request->selection->root_fd,
-		     &upload->is_file);
+	measure_init(ret_measure, &upload->result->tree,
+		     upload->request->selection->root_fd, &upload->is_file);
 }
 
 /* Whether what was walked is so little that threads do not pay. */
 static bool is_small(const struct upload *upload)
 {
-	if (upload->is_file.len > UPLOAD_SMALL_ENTRIES)
+	if (upload->is_file.len > SMALL_ENTRIES)
 		return false;
 	struct measure measure AUTO(measure_fini);
 	start_measuring(upload, &measure);
-	while (measure.bytes <= UPLOAD_SMALL_LEN && measure_next(&measure))
+	while (measure.bytes <= SMALL_LEN && measure_next(&measure))
 		;
-	return measure.bytes <= UPLOAD_SMALL_LEN;
+	return measure.bytes <= SMALL_LEN;
 }
 
 /* For whoever watches. */
@@ -146,7 +142,12 @@ static bool is_worth_measuring(const struct upload *upload)
 
 static bool is_stored_locked(const struct upload *upload)
 {
-	return upload->in_flight == 0;
+	return upload->exchange.in_flight == 0;
+}
+
+static bool is_quiet_locked(const struct upload *upload)
+{
+	return upload_crew_is_quiet_locked(&upload->crew);
 }
 
 /* Without threads: does what it takes. */
@@ -174,13 +175,13 @@ static bool comes_soon(struct upload *upload, bool (*has_come)(const struct uplo
 /* Meanwhile rows are made. If it takes so long that somebody watches, there is time to
  * find out how much there is to read. */
 static int wait_until(struct upload *upload, bool (*has_come)(const struct upload *),
-		      struct row_maker *maker, struct error *error)
+		      struct error *error)
 {
 	int rc = 0;
 	if (flow_is_alone(&upload->flow))
 		bring_about(upload, has_come);
 	while (rc == 0 && !comes_soon(upload, has_come)) {
-		rc = upload_manifest_advance(maker, error);
+		rc = manifest_advance(&upload->manifest, error);
 		if (rc < 0 || !is_worth_measuring(upload))
 			continue;
 		upload->is_measured = true;
@@ -190,133 +191,238 @@ static int wait_until(struct upload *upload, bool (*has_come)(const struct uploa
 }
 
 /* Until all that was found is read, asked about and sent. */
-static int wait_until_quiet(struct upload *upload, struct row_maker *maker,
-			    struct error *error)
+static int wait_until_quiet(struct upload *upload, struct error *error)
 {
-	return wait_until(upload, upload_is_quiet_locked, maker, error);
+	return wait_until(upload, is_quiet_locked, error);
 }
 
-static int send_all(struct worker *own, struct row_maker *maker, struct error *error)
+static int send_all(struct upload *upload, struct error *error)
 {
-	int rc = wait_until_quiet(own->upload, maker, error);
-	return rc < 0 ? rc : upload_flush(own, error);
+	int rc = wait_until_quiet(upload, error);
+	return rc < 0 ? rc
+		      : frames_flush(&upload->frames, &upload->crew.own.packer, error);
 }
 
-static int wait_until_stored(struct worker *own, struct row_maker *maker,
-			     struct error *error)
+static int wait_until_stored(struct upload *upload, struct error *error)
 {
-	return wait_until(own->upload, is_stored_locked, maker, error);
+	return wait_until(upload, is_stored_locked, error);
 }
 
-static int drain(struct worker *own, struct row_maker *maker, struct error *error)
+static int drain(struct upload *upload, struct error *error)
 {
-	int rc = send_all(own, maker, error);
-	return rc < 0 ? rc : wait_until_stored(own, maker, error);
+	int rc = send_all(upload, error);
+	return rc < 0 ? rc : wait_until_stored(upload, error);
 }
 
 static bool is_more_to_read(struct upload *upload)
 {
 	flow_lock(&upload->flow);
-	bool more = upload->racy.count > 0 || upload->again.count > 0;
+	bool more = upload->reading.racy.count > 0 || upload->reading.again.count > 0;
 	flow_unlock(&upload->flow);
 	return more;
 }
 
 /* The SHA-256 of all that was sent; what was believed to be equal is. Who sent alone has
  * hashed it itself, and mostly believes nothing. */
-static int learn_names(struct worker *own, struct row_maker *maker, struct error *error)
+static int learn_names(struct upload *upload, struct error *error)
 {
-	struct upload *upload = own->upload;
-	if (flow_is_alone(&upload->flow) && units_claims(upload->units) == 0)
-		return send_all(own, maker, error);
-	int rc = drain(own, maker, error);
+	if (flow_is_alone(&upload->flow) && units_claims(upload->result->units) == 0)
+		return send_all(upload, error);
+	int rc = drain(upload, error);
 	if (rc == 0)
-		rc = upload_settle_claims(own, error);
-	return rc < 0 ? rc : drain(own, maker, error);
+		rc = claims_settle(&upload->crew.own.reader.source, &upload->exchange,
+				   error);
+	return rc < 0 ? rc : drain(upload, error);
+}
+
+/* As far as it came. */
+static void fill_result(struct upload *upload)
+{
+	struct upload_result *result = upload->result;
+	result->totals = upload->manifest.totals;
+	result->beyond_base = upload->reading.beyond_base;
+	result->skipped = upload->reading.skipped;
+}
+
+static int finish_manifest(struct upload *upload, struct error *error)
+{
+	struct upload_result *result = upload->result;
+	int rc = manifest_finish(&upload->manifest, error);
+	if (rc < 0)
+		return rc;
+	root_encode(&result->root, &upload->manifest.writer.root);
+	result->digest = sha256_of(result->root.at, result->root.len);
+	fill_result(upload);
+	return 0;
 }
 
 /* The manifest, and what the caller has to say when it is whole, without waiting for the
  * answers to its pieces. */
-static int finish(struct worker *own, struct row_maker *maker, struct error *error)
+static int finish(struct upload *upload, struct error *error)
 {
-	const struct upload_request *request = own->upload->request;
-	int rc = upload_begin(own->upload, error);
+	const struct upload_request *request = upload->request;
+	int rc = exchange_begin(&upload->exchange, error);
 	if (rc == 0)
-		rc = upload_manifest_finish(maker, error);
+		rc = finish_manifest(upload, error);
 	if (rc == 0)
-		rc = send_all(own, maker, error);
+		rc = send_all(upload, error);
 	if (rc == 0 && request->on_sent)
-		rc = request->on_sent(request->context, own->upload->result, error);
-	return rc < 0 ? rc : wait_until_stored(own, maker, error);
+		rc = request->on_sent(request->context, upload->result, error);
+	return rc < 0 ? rc : wait_until_stored(upload, error);
 }
 
 /* Files first, until none has to be looked at again; then what they are made of. */
-static int conduct(struct worker *own, struct error *error)
+static int conduct(struct upload *upload, struct error *error)
 {
-	struct upload *upload = own->upload;
-	struct row_maker maker AUTO(row_maker_fini);
-	row_maker_init(&maker, upload);
 	int rc = walk(upload, error);
 	if (rc == 0 && !is_small(upload))
-		rc = upload_start_threads(upload, error);
+		rc = upload_crew_start(&upload->crew, error);
 	if (rc == 0)
-		rc = wait_until_quiet(upload, &maker, error);
+		rc = wait_until_quiet(upload, error);
 	while (rc == 0 && is_more_to_read(upload)) {
-		rc = upload_look_again(own, error);
+		rc = settle_racy(&upload->crew.own.reader.source, error);
 		if (rc == 0)
-			rc = wait_until_quiet(upload, &maker, error);
+			rc = wait_until_quiet(upload, error);
 	}
 	if (rc == 0)
-		rc = learn_names(own, &maker, error);
-	return rc < 0 ? rc : finish(own, &maker, error);
+		rc = learn_names(upload, error);
+	return rc < 0 ? rc : finish(upload, error);
+}
+
+/* ---- its parts ---- */
+
+/* Only what the PATHs lead to; with globs that may be anywhere. */
+static void scout_paths(struct upload *upload)
+{
+	const struct selection *selection = upload->request->selection;
+	struct record_scout *scout = &upload->scout;
+	uint32_t done = 0;
+	if (selection->glob_count > 0 || selection->literal_count > SCOUT_PATHS_MAX) {
+		record_scout_run(scout, 0, record_count(scout->record));
+		return;
+	}
+	for (size_t i = 0; i < selection->literal_count; i++) {
+		const struct selector *item = &selection->items[selection->literals[i]];
+		uint32_t first = record_find(scout->record, item->path, item->path_len);
+		if (first == RECORD_NONE || first < done)
+			continue;
+		done = record_end(scout->record, first);
+		record_scout_run(scout, first, done);
+	}
+}
+
+/* What the stat record and the base know, before anything is walked. */
+static void recall(struct upload *upload)
+{
+	const struct upload_request *request = upload->request;
+	base_init(&upload->base, request->base, request->record, request->prefix);
+	if (!request->record)
+		return;
+	record_scout_init(&upload->scout, request->record, request->selection->root_fd);
+	scout_paths(upload);
+}
+
+static void init_reading(struct upload *upload)
+{
+	const struct upload_request *request = upload->request;
+	struct stat status = {0};
+	(void)fstat(request->selection->root_fd, &status);
+	upload->reading = (struct reading){
+		.flow = &upload->flow,
+		.tree = &upload->result->tree,
+		.units = upload->result->units,
+		.root_fd = request->selection->root_fd,
+		.device = status.st_dev,
+		.if_changed = request->if_changed,
+		.batch_units = request->ask_window < BATCH_UNITS ? request->ask_window
+								 : BATCH_UNITS,
+		.record = request->record,
+		.has_base = request->base,
+		.progress = request->progress,
+		.warnings = &upload->result->warnings,
+		.on_opened = request->on_opened,
+		.context = request->context,
+	};
+}
+
+static void init_exchange(struct upload *upload)
+{
+	const struct upload_request *request = upload->request;
+	upload->exchange = (struct exchange){
+		.flow = &upload->flow,
+		.link = request->link,
+		.units = upload->result->units,
+		.window = request->ask_window,
+		.on_begin = request->on_begin,
+		.context = request->context,
+	};
+	exchange_init(&upload->exchange);
+	upload->frames = (struct frames){
+		.exchange = &upload->exchange,
+		.reading = &upload->reading,
+	};
+}
+
+static void init_crew(struct upload *upload)
+{
+	const struct upload_request *request = upload->request;
+	upload->crew = (struct upload_crew){
+		.flow = &upload->flow,
+		.reading = &upload->reading,
+		.exchange = &upload->exchange,
+		.frames = &upload->frames,
+		.wanted = request->workers,
+		.on_threads = request->on_threads,
+		.context = request->context,
+	};
+	upload_crew_init(&upload->crew);
+}
+
+static void init_manifest(struct upload *upload)
+{
+	upload->manifest = (struct manifest){
+		.tree = &upload->result->tree,
+		.is_file = &upload->is_file,
+		.base = &upload->base,
+		.prefix = upload->request->prefix,
+		.frames = &upload->frames,
+		.packer = &upload->crew.own.packer,
+	};
+	manifest_init(&upload->manifest);
 }
 
 static void upload_init(struct upload *upload, const struct upload_request *request,
 			struct upload_result *result)
 {
-	*upload = (struct upload){
-		.request = request,
-		.result = result,
-		.tree = &result->tree,
-		.units = result->units,
-		.batch_units = request->ask_window < UPLOAD_BATCH_UNITS
-				       ? request->ask_window
-				       : UPLOAD_BATCH_UNITS,
-		.unmade = UPLOAD_BATCHES,
-	};
-	(void)pthread_mutex_init(&upload->send_lock, NULL);
+	*upload = (struct upload){.request = request, .result = result};
 	flow_init(&upload->flow, request->link->fd, request->link->wake_fd);
+	init_reading(upload);
+	init_exchange(upload);
+	init_crew(upload);
+	init_manifest(upload);
 }
 
 static void upload_fini(struct upload *upload)
 {
-	batch_queue_fini(&upload->free);
-	batch_queue_fini(&upload->asked);
-	batch_queue_fini(&upload->answered);
-	batch_free(upload->open);
-	while (upload->sent_first) {
-		struct parcel *parcel AUTO_FREE = upload->sent_first;
-		upload->sent_first = parcel->next;
-	}
-	free(upload->again.items);
-	free(upload->racy.items);
-	record_scout_fini(&upload->scout);
-	free(upload->base_pieces);
-	base_rows_fini(&upload->base_rows);
-	buffer_fini(&upload->is_file);
+	manifest_fini(&upload->manifest);
+	base_fini(&upload->base);
+	upload_crew_fini(&upload->crew);
+	frames_fini(&upload->frames);
+	exchange_fini(&upload->exchange);
+	reading_fini(&upload->reading);
 	flow_fini(&upload->flow);
-	(void)pthread_mutex_destroy(&upload->send_lock);
+	record_scout_fini(&upload->scout);
+	buffer_fini(&upload->is_file);
 }
 
-static int run(struct worker *own, struct error *error)
+static int run(struct upload *upload, struct error *error)
 {
-	struct upload *upload = own->upload;
-	int rc = upload->request->workers ? upload_start_threads(upload, error) : 0;
+	int rc = upload->request->workers ? upload_crew_start(&upload->crew, error) : 0;
 	if (rc == 0)
-		rc = conduct(own, error);
+		rc = conduct(upload, error);
 	if (rc < 0)
 		(void)flow_fail(&upload->flow, error);
-	upload_end_threads(upload);
+	upload_crew_end(&upload->crew);
 	return flow_failure_locked(&upload->flow, error);
 }
 
@@ -330,12 +436,10 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 				 "the daemon: offers an ask_window of 0 units");
 	struct upload upload AUTO(upload_fini);
 	upload_init(&upload, request, ret_result);
-	upload_recall_begin(&upload);
-	struct worker own AUTO(worker_fini);
-	worker_init(&own, &upload);
-	upload.own = &own;
-	upload_work_alone(&upload);
-	return run(&own, error);
+	recall(&upload);
+	int rc = run(&upload, error);
+	fill_result(&upload);
+	return rc;
 }
 
 void upload_result_fini(struct upload_result *result)

@@ -7,9 +7,9 @@
  * workers, as many as cores, each do whatever is next: finish a batch that was answered
  * (hash the candidates, compress and send the rest), or read a further one and ask about
  * it; one thread receives. A small tree is the calling thread's alone. The order of
- * threads, queues and locks is in internal.h.
+ * threads, queues and locks is in exchange.h.
  *
- * Memory: UPLOAD_BATCHES batches of at most 2 MiB each, two more and 2 MiB for each
+ * Memory: a dozen batches of at most 2 MiB each, two more and 2 MiB for each
  * worker, and some 130 bytes for each file.
  */
 #ifndef BATON_CLIENT_UPLOAD_UPLOAD_H
@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "client/content/units.h"
-#include "client/options/options.h"
+#include "client/options/choices.h"
 #include "client/record/scout.h"
 #include "client/terminal/progress.h"
 #include "client/tree/select.h"

@@ -1,0 +1,29 @@
+/*
+ * Files into batches, each file whole or not at all (rule T3), what was met before
+ * dropped at once. One for each thread that reads.
+ */
+#ifndef BATON_CLIENT_CONTENT_READER_H
+#define BATON_CLIENT_CONTENT_READER_H
+
+#include "client/content/batch.h"
+#include "client/content/source.h"
+
+struct content_reader {
+	struct reading *reading; /* borrowed */
+	struct source source;
+	uint32_t next, end; /* entries taken: the caller's to set */
+};
+
+/* scratch: borrowed; UNIT_LEN_MAX bytes. */
+void content_reader_init(struct content_reader *reader, struct reading *reading,
+			 uint8_t *scratch);
+void content_reader_fini(struct content_reader *reader);
+
+/* Whether it has entries or a file to go on with. */
+bool content_reader_holds(const struct content_reader *reader);
+/* Fills the batch from its entries, as far as they and its room go; then from files that
+ * are to be read again. */
+int content_reader_fill(struct content_reader *reader, struct batch *batch,
+			struct error *error);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * Files of a persist, one open at a time: opened below the root, read whole or in parts,
+ * torn ones noticed (rule T3). One for each thread that reads.
+ */
+#ifndef BATON_CLIENT_CONTENT_SOURCE_H
+#define BATON_CLIENT_CONTENT_SOURCE_H
+
+#include "client/content/chunk.h"
+#include "client/content/reading.h"
+#include "client/tree/directory.h"
+
+struct source_file {
+	int fd; /* owned; -1: none */
+	uint32_t entry;
+	unsigned attempt;
+	uint16_t mode;             /* 0 … 0777 */
+	struct source_state state; /* when it was opened */
+	bool racy;                 /* its stamp was not settled then */
+	bool is_plain;             /* on the root's device, without setuid and the like */
+	uint64_t at;               /* bytes read and cut */
+	uint64_t shown;            /* bytes counted as progress */
+	struct chunker chunker;
+	uint32_t *units; /* owned */
+	uint32_t unit_count, unit_room;
+};
+
+struct source {
+	struct reading *reading;         /* borrowed */
+	struct tree_directory directory; /* of the file opened last */
+	uint8_t *scratch;                /* borrowed; UNIT_LEN_MAX bytes */
+	bool settles; /* rows need what it opens: nothing can be left out now */
+	struct source_file file;
+};
+
+void source_init(struct source *source, struct reading *reading, uint8_t *scratch);
+void source_fini(struct source *source);
+
+/* Opens the file of an entry, of which nothing is written. Without a file: it vanished
+ * and was left out, as --if-changed=skip wants it. ERR_LOCAL, ERR_LIMIT name it. */
+int source_open(struct source *source, uint32_t entry, unsigned attempt,
+		struct error *error);
+bool source_is_open(const struct source *source);
+void source_close(struct source *source);
+
+/* Reads up to len bytes from offset; fewer at the end of the file. */
+int source_read(const struct source *source, uint64_t offset, void *data, size_t len,
+		size_t *ret_len, struct error *error);
+/* Appends a unit to those that the file is made of. ERR_LIMIT: it has more than a row can
+ * name. */
+int source_add_unit(struct source *source, uint32_t unit, struct error *error);
+/* Whether the file is what it was when it was opened. */
+bool source_unchanged(const struct source *source);
+bool source_state_equal(const struct source_state *a, const struct source_state *b);
+/* Whether the file still begins with these units; 1, 0 or <0. */
+int source_matches(const struct source *source, const uint32_t *units, uint32_t count,
+		   struct error *error);
+
+/* What was read is the entry's: its mode, time, size and units; closes. */
+void source_finish(struct source *source);
+/* What was read is what the stamp stands for: the stat record may say so. */
+void source_trust(const struct source *source);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * What an option may be set to, where that is one of few. In the order of the choices in
+ * the table of options.
+ */
+#ifndef BATON_CLIENT_OPTIONS_CHOICES_H
+#define BATON_CLIENT_OPTIONS_CHOICES_H
+
+enum if_empty {
+	IF_EMPTY_ERROR,
+	IF_EMPTY_WARN,
+	IF_EMPTY_OK,
+};
+
+enum if_changed {
+	IF_CHANGED_ERROR,
+	IF_CHANGED_SKIP,
+	IF_CHANGED_PREFIX,
+};
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The manifest of a persist: rows in order, cut into pieces, which are asked about and
+ * sent like other units. Rows are made as early as they can be, while later files are
+ * still read: at the end there should be little left that one core does alone.
+ *
+ * The thread that walks.
+ */
+#ifndef BATON_CLIENT_UPLOAD_MANIFEST_H
+#define BATON_CLIENT_UPLOAD_MANIFEST_H
+
+#include "client/upload/base.h"
+#include "client/upload/frames.h"
+#include "proto/manifest/manifest.h"
+
+struct manifest {
+	const struct tree *tree; /* borrowed */
+	const struct buffer
+		*is_file;        /* borrowed; a byte for each entry that was walked */
+	const struct base *base; /* borrowed */
+	const char *prefix;      /* borrowed; NULL: none */
+	struct frames *frames;   /* borrowed */
+	struct packer *packer;   /* borrowed; the thread's */
+
+	struct totals totals; /* so far */
+	struct piece_writer writer;
+	uint32_t next;        /* entry whose row, if it has one, comes next */
+	uint32_t directory;   /* whose path begins `path`; NO_DIRECTORY: none does */
+	size_t directory_len; /* bytes of that, with the "/" behind it */
+	struct buffer path, scratch, names; /* owned */
+};
+
+/* The borrowed members are set. */
+void manifest_init(struct manifest *manifest);
+void manifest_fini(struct manifest *manifest);
+
+/* Makes the rows of what is settled, up to the first entry that is not, asks about the
+ * pieces that they fill and sends them. Behind the walk. */
+int manifest_advance(struct manifest *manifest, struct error *error);
+/* Makes the rows that are left: the root is whole. All must be settled. */
+int manifest_finish(struct manifest *manifest, struct error *error);
+
+#endif
