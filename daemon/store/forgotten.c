@@ -111,14 +111,12 @@ static void read_frames(struct look *look, const struct segment *segment, uint64
 	struct error error;
 	while (offset < end) {
 		int err = segment_reader_head(reader, segment, offset, end, &error);
-		if (err == ERR_LOCAL)
-			look->unsure = true;
-		if (err == ERR_LOCAL)
-			return;
-		if (err) {
+		if (err == ERR_DAMAGED || err == ERR_VERSION)
 			search(look, segment, offset, end);
+		else if (err)
+			look->unsure = true;
+		if (err)
 			return;
-		}
 		struct frame_header header = reader->header;
 		if (header.kind == FRAME_COMMIT)
 			read_commit(look, segment, offset, true);

@@ -25,9 +25,9 @@ static enum segment_state state_of_file(struct store *store,
 	int err = segment_reader_index(store->io, &segment, row->vouched, &footer, &index,
 				       &ignored);
 	(void)io_close(store->io, segment.fd);
-	if (err == ERR_LOCAL)
-		return SEGMENT_DAMAGED;
-	return err ? SEGMENT_OPEN : SEGMENT_SEALED;
+	if (err == ERR_DAMAGED)
+		return SEGMENT_OPEN;
+	return err ? SEGMENT_DAMAGED : SEGMENT_SEALED;
 }
 
 static void note_damage(const struct store *store, const struct segment_row *row,
