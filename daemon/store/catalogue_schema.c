@@ -8,7 +8,7 @@
 /* Goes up with every change of schema.sql that is more than a comment. */
 #define SCHEMA_VERSION 3
 /* The same tables, and no sums behind pages. */
-#define SCHEMA_WITHOUT_SUMS 2
+#define SCHEMA_WITHOUT_SUMS ((int64_t)VERSION_WITHOUT_SUMS)
 
 /* schema.sql without its comments. */
 static const char schema[] =
@@ -155,8 +155,8 @@ int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error)
 /*
  * VACUUM writes every page anew, as one transaction of the log, so that a crash leaves
  * either the old pages or all of the new ones; the checkpoint behind it gives them their
- * sums. A crash behind that leaves sums under the older number: then only the number is
- * missing.
+ * sums. A crash behind that leaves sums under the older number, which an older batond
+ * takes for its own: so all is done again.
  */
 static int add_sums(struct catalogue *catalogue, struct error *error)
 {
@@ -171,9 +171,7 @@ static int add_sums(struct catalogue *catalogue, struct error *error)
 
 static int upgrade(struct catalogue *catalogue, struct error *error)
 {
-	int result = 0;
-	if (!vfs_has_page_sums(catalogue->vfs))
-		result = add_sums(catalogue, error);
+	int result = add_sums(catalogue, error);
 	if (result == 0)
 		result = set_version(catalogue, error);
 	return result == 0 ? catalogue_checkpoint(catalogue, error) : result;

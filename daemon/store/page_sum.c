@@ -8,6 +8,7 @@
 /* Offsets in the first page (SQLite's "Database File Format", §1.3). */
 #define PAGE_LEN_AT 16u
 #define RESERVED_LEN_AT 20u
+#define USER_VERSION_AT 60u
 
 #define PAGE_SUM_AT (PAGE_LEN - PAGE_SUM_LEN)
 
@@ -21,6 +22,13 @@ bool page_has_sums(const uint8_t *head)
 static uint64_t sum_of(const uint8_t page[PAGE_LEN], uint32_t number)
 {
 	return htole64(xxh64_of(page, PAGE_SUM_AT) ^ number);
+}
+
+bool page_sums_are_kept(const uint8_t *head)
+{
+	uint32_t version;
+	memcpy(&version, head + USER_VERSION_AT, sizeof version);
+	return page_has_sums(head) && be32toh(version) != VERSION_WITHOUT_SUMS;
 }
 
 void page_sum_put(uint8_t page[PAGE_LEN], uint32_t number)

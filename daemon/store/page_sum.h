@@ -18,10 +18,16 @@
 #define PAGE_LEN 4096u
 #define PAGE_SUM_LEN 8u
 
-/* Bytes of the first page that page_has_sums looks at. */
-#define PAGE_HEAD_LEN 21u
+/* The user_version under which there are none. */
+#define VERSION_WITHOUT_SUMS 2u
+
+/* Bytes of the first page that these look at. */
+#define PAGE_HEAD_LEN 64u
 /* Whether the beginning of a first page says that its database's pages have sums. */
 bool page_has_sums(const uint8_t *head);
+/* And that all of them are kept right: under VERSION_WITHOUT_SUMS a program that knows of
+ * none may have written pages between, and left the room for sums as it found it. */
+bool page_sums_are_kept(const uint8_t *head);
 
 /* Numbers begin at 1. */
 void page_sum_put(uint8_t page[PAGE_LEN], uint32_t number);

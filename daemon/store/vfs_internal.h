@@ -22,7 +22,7 @@ struct vfs {
 	atomic_bool failed;
 	bool frozen;
 	/* Of its one database, where pages are verified; for the thread that uses it. */
-	bool verifies, has_sums;
+	bool verifies, has_sums, keeps_sums;
 	uint32_t damaged_page; /* found last; 0: none */
 	bool damaged_in_log;
 };

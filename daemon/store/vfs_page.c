@@ -13,6 +13,13 @@ static int damaged(struct vfs *vfs, uint32_t page, bool in_log)
 	return SQLITE_IOERR_DATA;
 }
 
+/* What a first page says, in the database or in its log. */
+static void note_head(struct vfs *vfs, const uint8_t *head)
+{
+	vfs->has_sums = page_has_sums(head);
+	vfs->keeps_sums = page_sums_are_kept(head);
+}
+
 static bool is_page(size_t amount, int64_t offset)
 {
 	return amount == PAGE_LEN && offset % PAGE_LEN == 0;
@@ -28,8 +35,8 @@ int vfs_read_database(struct vfs_file *file, uint8_t *ret_data, size_t amount,
 	if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
 		return code;
 	if (offset == 0 && amount >= PAGE_HEAD_LEN)
-		vfs->has_sums = page_has_sums(ret_data);
-	if (!vfs->has_sums || !is_page(amount, offset))
+		note_head(vfs, ret_data);
+	if (!vfs->keeps_sums || !is_page(amount, offset))
 		return code;
 	uint32_t number = (uint32_t)(offset / PAGE_LEN + 1);
 	if (code == SQLITE_OK && page_sum_is_right(ret_data, number))
@@ -61,7 +68,7 @@ static int read_log_page(const struct vfs_file *file, uint8_t ret_page[PAGE_LEN]
 	    !log_frame_is_right(header, ret_page, before, file->big_endian))
 		return damaged(file->vfs, number, true);
 	if (number == 1)
-		file->vfs->has_sums = page_has_sums(ret_page);
+		note_head(file->vfs, ret_page);
 	return SQLITE_OK;
 }
 
@@ -84,7 +91,7 @@ static int write_page(const struct vfs_file *file, const uint8_t *page, int64_t 
 {
 	struct vfs *vfs = file->vfs;
 	if (offset == 0)
-		vfs->has_sums = page_has_sums(page);
+		note_head(vfs, page);
 	if (!vfs->has_sums)
 		return vfs_write_bytes(file, page, PAGE_LEN, offset);
 	uint8_t copy[PAGE_LEN];
