@@ -24,9 +24,12 @@ static int compare_entries(const void *a, const void *b)
 		      SHA256_LEN);
 }
 
-static struct base_entry *sort_base(const struct root *root)
+static struct base_entry *sort_base(const struct root *root, struct error *error)
 {
-	struct base_entry *entries = must_calloc(root->piece_count + 1, sizeof *entries);
+	struct base_entry *entries =
+		may_calloc(root->piece_count + 1, sizeof *entries, error);
+	if (!entries)
+		return NULL;
 	for (size_t i = 0; i < root->piece_count; i++)
 		entries[i] = (struct base_entry){&root->pieces[i], i};
 	qsort(entries, root->piece_count, sizeof *entries, compare_entries);
@@ -47,14 +50,16 @@ static bool entries_agree(const struct root_piece *a, const struct root_piece *b
 	       digest_equal(&a->content, &b->content);
 }
 
-static void match_base(struct commit *commit)
+static int match_base(struct commit *commit, struct error *error)
 {
 	const struct root *base = &commit->transaction->base.root;
-	struct base_entry *entries AUTO_FREE = sort_base(base);
-	commit->base_taken = must_calloc(base->piece_count + 1, sizeof(bool));
+	struct base_entry *entries AUTO_FREE = sort_base(base, error);
+	commit->base_taken = may_calloc(base->piece_count + 1, sizeof(bool), error);
 	commit->citation.base_taken = commit->base_taken;
-	commit->base_pieces =
-		must_calloc(commit->root.piece_count + 1, sizeof *commit->base_pieces);
+	commit->base_pieces = may_calloc(commit->root.piece_count + 1,
+					 sizeof *commit->base_pieces, error);
+	if (!entries || !commit->base_taken || !commit->base_pieces)
+		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < commit->root.piece_count; i++) {
 		struct base_entry wanted = {.piece = &commit->root.pieces[i]};
 		const struct base_entry *found =
@@ -66,6 +71,7 @@ static void match_base(struct commit *commit)
 			commit->base_taken[found->position] = true;
 		commit->any_taken = commit->any_taken || taken;
 	}
+	return 0;
 }
 
 /* ---- new pieces --------------------------------------------------------------- */
@@ -181,14 +187,17 @@ static int check_piece(struct commit *commit, size_t piece, struct error *error)
 
 int commit_check_pieces(struct commit *commit, struct error *error)
 {
-	match_base(commit);
+	int err = match_base(commit, error);
 	pieces_ahead_sort(&commit->transaction->ahead);
-	int err = segment_writer_flush(&commit->transaction->writer, error);
+	if (!err)
+		err = segment_writer_flush(&commit->transaction->writer, error);
 	if (err)
 		return err;
 	commit->placement.piece_count = commit->root.piece_count;
-	commit->placement.pieces = must_calloc(commit->root.piece_count + 1,
-					       sizeof *commit->placement.pieces);
+	commit->placement.pieces = may_calloc(commit->root.piece_count + 1,
+					      sizeof *commit->placement.pieces, error);
+	if (!commit->placement.pieces)
+		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < commit->root.piece_count; i++) {
 		err = check_piece(commit, i, error);
 		if (err)

@@ -21,6 +21,7 @@ struct index_rebuild {
 	/* The thread's own: */
 	struct segment_reader reader;
 	struct unit_batch *batch; /* owned; of one segment */
+	struct unit_name *units;  /* owned; FRAME_UNITS_MAX of them */
 };
 
 /* ---- one segment -------------------------------------------------------------- */
@@ -44,7 +45,7 @@ static void add_frame(struct index_rebuild *rebuild, const struct segment *segme
 	struct unit_place place = {.segment = segment->id, .offset = offset};
 	for (; place.position < header->unit_count; place.position++) {
 		place.sha = units[place.position].sha;
-		unit_batch_add(rebuild->batch, &units[place.position].key, &place);
+		(void)unit_batch_add(rebuild->batch, &units[place.position].key, &place);
 	}
 }
 
@@ -64,8 +65,8 @@ static bool scan_index(struct index_rebuild *rebuild, const struct segment *segm
 		return false;
 	struct reader in = reader_of(index.at, index.len);
 	struct segment_entry entry;
-	struct unit_name *units AUTO_FREE = must_alloc(FRAME_UNITS_MAX * sizeof *units);
 	int got;
+	struct unit_name *units = rebuild->units;
 	while ((got = segment_index_next(&in, &entry, units, &ignored)) > 0 &&
 	       !atomic_load(&rebuild->stopping))
 		add_frame(rebuild, segment, &entry.header, units, entry.offset);
@@ -115,15 +116,23 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 
 static void scan_all(struct index_rebuild *rebuild)
 {
+	struct error error = {0};
 	segment_reader_init(&rebuild->reader, rebuild->store->io);
 	rebuild->batch = unit_batch_new(0, BATCH_ROWS);
+	rebuild->units = may_alloc(FRAME_UNITS_MAX * sizeof *rebuild->units, &error);
 	size_t count;
 	struct segment_row *rows AUTO_FREE =
 		segment_table_rows(rebuild->store->segments, &count);
-	for (size_t i = 0; i < count && !atomic_load(&rebuild->stopping); i++)
+	/* What the index does not know is sent again. */
+	bool has_memory = rebuild->batch && rebuild->units;
+	if (!has_memory)
+		store_note(rebuild->store, "rebuilding the unit index: no memory");
+	for (size_t i = 0; has_memory && i < count && !atomic_load(&rebuild->stopping);
+	     i++)
 		scan_segment(rebuild, &rows[i]);
 	segment_reader_fini(&rebuild->reader);
 	unit_batch_free(rebuild->batch);
+	free(rebuild->units);
 }
 
 void index_rebuild_run(struct store *store)

@@ -80,6 +80,9 @@ static int take_root(struct layer_map *map, const struct digest *digest,
 	if (!digest_equal(&reader->units[0].sha, digest))
 		return error_set(error, ERR_DAMAGED,
 				 "its root is not the one the catalogue names");
+	int err = buffer_may_reserve(&map->root_bytes, reader->header.raw_len, error);
+	if (err)
+		return err;
 	buffer_put(&map->root_bytes, reader->raw, reader->header.raw_len);
 	return root_decode(map->root_bytes.at, map->root_bytes.len, &map->root, error);
 }

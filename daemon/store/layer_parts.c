@@ -50,7 +50,8 @@ static void heal_fini(struct heal *heal)
 }
 
 /* What is persisted together lies together: the latest frame is the likeliest. */
-static void put_mention(struct heal *heal, const struct frame_place *place)
+static int put_mention(struct heal *heal, const struct frame_place *place,
+		       struct error *error)
 {
 	struct block *block = &heal->block;
 	for (size_t i = block->frame_count; i-- > 0;) {
@@ -59,11 +60,12 @@ static void put_mention(struct heal *heal, const struct frame_place *place)
 		    !segment_id_equal(&block->segments.ids[frame->segment],
 				      &place->segment->id))
 			continue;
-		block_put_mention(block, (uint32_t)i);
-		return;
+		return block_put_mention(block, (uint32_t)i, error);
 	}
-	block_put_frame(block, &place->segment->id, place->offset, place->len);
-	block_put_mention(block, (uint32_t)block->frame_count - 1);
+	int err = block_put_frame(block, &place->segment->id, place->offset, place->len,
+				  error);
+	return err ? err
+		   : block_put_mention(block, (uint32_t)block->frame_count - 1, error);
 }
 
 /* Where the block that was written has the unit; false where nothing lies there. */
@@ -92,14 +94,15 @@ static int place_unit(struct heal *heal, const struct unit_name *name,
 	uint32_t position;
 	bool sound = false;
 	bool has_own = own_place(heal, &own, &sound, error);
+	int err;
 	if (!sound && healer_find(&heal->healer, name, &other, &position))
-		put_mention(heal, &other);
+		err = put_mention(heal, &other, error);
 	else if (has_own)
-		put_mention(heal, &own);
+		err = put_mention(heal, &own, error);
 	else
 		return error->code;
 	heal->mention++;
-	return 0;
+	return err;
 }
 
 static int place_units(struct heal *heal, const struct buffer *piece, struct error *error)
@@ -126,6 +129,9 @@ static int make_block(const struct layer_map *map, size_t piece, const struct bl
 	if (err)
 		return err;
 	struct buffer copy AUTO(buffer_fini) = {0};
+	err = buffer_may_reserve(&copy, map->root.pieces[piece].name.key.len, error);
+	if (err)
+		return err;
 	buffer_put(&copy, bytes, map->root.pieces[piece].name.key.len);
 	struct heal heal AUTO(heal_fini) = {.map = map, .own = own};
 	healer_init(&heal.healer, map->store, map->namespace_id, map->pins);

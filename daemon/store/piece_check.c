@@ -34,11 +34,11 @@ static int mention(struct transaction *transaction, struct citation *citation,
 	if (frame->block != checker->number) {
 		frame->block = checker->number;
 		frame->block_position = (uint32_t)checker->block.frame_count;
-		block_put_frame(&checker->block, &frame->segment->id, frame->offset,
-				frame->len);
+		err = block_put_frame(&checker->block, &frame->segment->id, frame->offset,
+				      frame->len, error);
 	}
-	block_put_mention(&checker->block, frame->block_position);
-	return 0;
+	return err ? err
+		   : block_put_mention(&checker->block, frame->block_position, error);
 }
 
 /* Where the unit is in the frame that was loaded for it. */
@@ -89,6 +89,9 @@ static int check_rows(struct transaction *transaction, struct citation *citation
 	if (err)
 		return err;
 	buffer_clear(&checker->content);
+	err = buffer_may_reserve(&checker->content, piece->name.key.len, error);
+	if (err)
+		return err;
 	buffer_put(&checker->content, bytes, piece->name.key.len);
 	block_clear(&checker->block);
 	checker->number++;
@@ -136,7 +139,9 @@ int piece_check_write(struct transaction *transaction, struct checked_piece *pie
 {
 	struct piece_checker *checker = &transaction->checker;
 	buffer_clear(&checker->encoded);
-	block_encode(&checker->encoded, &checker->block);
+	int err = block_encode(&checker->encoded, &checker->block, error);
+	if (err)
+		return err;
 	return transaction_put_single(transaction, FRAME_PLACEMENT, &checker->encoded,
 				      &piece->block, error);
 }

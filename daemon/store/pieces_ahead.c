@@ -28,17 +28,24 @@ void pieces_ahead_note(struct pieces_ahead *ahead, const struct unit_name *name)
 {
 	if (ahead->len > PIECES_AHEAD_LEN_MAX || is_noted(ahead, name))
 		return;
-	array_make_room(ahead->waiting, ahead->waiting_count, ahead->waiting_room);
+	struct error ignored; /* without memory it is checked when it has to be */
+	if (array_may_make_room(ahead->waiting, ahead->waiting_count, ahead->waiting_room,
+				&ignored))
+		return;
 	ahead->waiting[ahead->waiting_count++] = *name;
 	ahead->len += sizeof *ahead->waiting;
 }
 
-static void keep(struct pieces_ahead *ahead, const struct checked_piece *piece)
+static int keep(struct pieces_ahead *ahead, const struct checked_piece *piece,
+		struct error *error)
 {
-	array_make_room(ahead->checked, ahead->checked_count, ahead->checked_room);
+	if (array_may_make_room(ahead->checked, ahead->checked_count, ahead->checked_room,
+				error))
+		return ERR_NO_MEMORY;
 	ahead->checked[ahead->checked_count++] = *piece;
 	ahead->len += sizeof *piece + piece->edges.first_len + piece->edges.last_len +
 		      piece->block_segments.room * sizeof *piece->block_segments.ids;
+	return 0;
 }
 
 bool transaction_has_ahead(const struct transaction *transaction)
@@ -58,9 +65,10 @@ int transaction_look_ahead(struct transaction *transaction, struct error *error)
 	if (err || piece_check(transaction, NULL, name, &piece, &ignored) < 0)
 		return err;
 	err = piece_check_write(transaction, &piece, error);
+	if (!err)
+		err = keep(ahead, &piece, error);
 	if (err)
 		return err;
-	keep(ahead, &piece);
 	piece = (struct checked_piece){0};
 	return 0;
 }

@@ -14,6 +14,11 @@
  */
 #define PIECE_PLACE_LEN_MIN 5u
 #define BLOCK_FRAME_LEN_MIN 3u
+/* At most, for the memory that encoding asks for: mark and counts, a piece, a frame. */
+#define VARINT_LEN_MAX 10u
+#define HEAD_LEN_MAX (2u + 2u * VARINT_LEN_MAX)
+#define PIECE_PLACE_LEN_MAX (5u * VARINT_LEN_MAX)
+#define BLOCK_FRAME_LEN_MAX (3u * VARINT_LEN_MAX)
 
 /* ---- lists of segments -------------------------------------------------------- */
 
@@ -41,7 +46,8 @@ static void encode_segments(struct buffer *out, const struct segment_list *list)
 		buffer_put(out, list->ids[i].bytes, SEGMENT_ID_LEN);
 }
 
-static void decode_segments(struct reader *in, struct segment_list *list)
+static int decode_segments(struct reader *in, struct segment_list *list,
+			   struct error *error)
 {
 	uint64_t count = reader_varint(in);
 	const uint8_t *ids = count <= in->left / SEGMENT_ID_LEN
@@ -49,11 +55,14 @@ static void decode_segments(struct reader *in, struct segment_list *list)
 				     : NULL;
 	if (!ids) {
 		in->failed = true;
-		return;
+		return 0;
 	}
-	list->ids = must_calloc(count + 1, sizeof *list->ids);
+	list->ids = may_calloc(count + 1, sizeof *list->ids, error);
+	if (!list->ids)
+		return ERR_NO_MEMORY;
 	list->count = list->room = count;
 	memcpy(list->ids, ids, count * SEGMENT_ID_LEN);
+	return 0;
 }
 
 /* A varint below a bound; fails the reader otherwise. */
@@ -98,8 +107,16 @@ static int decode_mark(struct reader *in, uint8_t mark, struct error *error)
 
 /* ---- placements --------------------------------------------------------------- */
 
-void placement_encode(struct buffer *out, const struct placement *placement)
+int placement_encode(struct buffer *out, const struct placement *placement,
+		     struct error *error)
 {
+	int err = buffer_may_reserve(out,
+				     HEAD_LEN_MAX +
+					     placement->segments.count * SEGMENT_ID_LEN +
+					     placement->piece_count * PIECE_PLACE_LEN_MAX,
+				     error);
+	if (err)
+		return err;
 	buffer_put_u8(out, PLACEMENT_VERSION);
 	buffer_put_u8(out, MARK_PLACEMENT);
 	encode_segments(out, &placement->segments);
@@ -112,6 +129,7 @@ void placement_encode(struct buffer *out, const struct placement *placement)
 		buffer_put_varint(out, piece->block_segment);
 		buffer_put_varint(out, piece->block_offset);
 	}
+	return 0;
 }
 
 int placement_decode(const void *bytes, size_t len, size_t piece_count,
@@ -122,12 +140,16 @@ int placement_decode(const void *bytes, size_t len, size_t piece_count,
 	if (err)
 		return err;
 	struct placement placement AUTO(placement_fini) = {0};
-	decode_segments(&in, &placement.segments);
+	err = decode_segments(&in, &placement.segments, error);
+	if (err)
+		return err;
 	size_t count = plausible_count(&in, PIECE_PLACE_LEN_MIN);
 	if (in.failed || count != piece_count)
 		return error_set(error, ERR_DAMAGED,
 				 "placement: not of as many pieces as the root");
-	placement.pieces = must_calloc(count + 1, sizeof *placement.pieces);
+	placement.pieces = may_calloc(count + 1, sizeof *placement.pieces, error);
+	if (!placement.pieces)
+		return ERR_NO_MEMORY;
 	placement.piece_count = count;
 	for (size_t i = 0; i < count; i++) {
 		struct piece_place *piece = &placement.pieces[i];
@@ -153,22 +175,28 @@ void placement_fini(struct placement *placement)
 
 /* ---- blocks ------------------------------------------------------------------- */
 
-void block_put_frame(struct block *block, const struct segment_id *segment,
-		     uint64_t offset, uint32_t len)
+int block_put_frame(struct block *block, const struct segment_id *segment,
+		    uint64_t offset, uint32_t len, struct error *error)
 {
-	array_make_room(block->frames, block->frame_count, block->frame_room);
+	if (array_may_make_room(block->frames, block->frame_count, block->frame_room,
+				error))
+		return ERR_NO_MEMORY;
 	block->frames[block->frame_count++] = (struct block_frame){
 		.segment = segment_list_put(&block->segments, segment),
 		.len = len,
 		.offset = offset,
 	};
+	return 0;
 }
 
-void block_put_mention(struct block *block, uint32_t frame)
+int block_put_mention(struct block *block, uint32_t frame, struct error *error)
 {
 	claim(frame < block->frame_count);
-	array_make_room(block->mentions, block->mention_count, block->mention_room);
+	if (array_may_make_room(block->mentions, block->mention_count,
+				block->mention_room, error))
+		return ERR_NO_MEMORY;
 	block->mentions[block->mention_count++] = frame;
+	return 0;
 }
 
 void block_clear(struct block *block)
@@ -178,8 +206,16 @@ void block_clear(struct block *block)
 	block->mention_count = 0;
 }
 
-void block_encode(struct buffer *out, const struct block *block)
+int block_encode(struct buffer *out, const struct block *block, struct error *error)
 {
+	int err = buffer_may_reserve(
+		out,
+		HEAD_LEN_MAX + block->segments.count * SEGMENT_ID_LEN +
+			block->frame_count * BLOCK_FRAME_LEN_MAX + VARINT_LEN_MAX +
+			block->mention_count * VARINT_LEN_MAX,
+		error);
+	if (err)
+		return err;
 	buffer_put_u8(out, PLACEMENT_VERSION);
 	buffer_put_u8(out, MARK_BLOCK);
 	encode_segments(out, &block->segments);
@@ -195,12 +231,15 @@ void block_encode(struct buffer *out, const struct block *block)
 		buffer_put_zigzag(out, (int64_t)block->mentions[i] - previous);
 		previous = block->mentions[i];
 	}
+	return 0;
 }
 
-static void decode_frames(struct reader *in, struct block *block)
+static int decode_frames(struct reader *in, struct block *block, struct error *error)
 {
 	size_t count = plausible_count(in, BLOCK_FRAME_LEN_MIN);
-	block->frames = must_calloc(count + 1, sizeof *block->frames);
+	block->frames = may_calloc(count + 1, sizeof *block->frames, error);
+	if (!block->frames)
+		return ERR_NO_MEMORY;
 	block->frame_count = block->frame_room = count;
 	for (size_t i = 0; i < count; i++) {
 		struct block_frame *frame = &block->frames[i];
@@ -210,23 +249,27 @@ static void decode_frames(struct reader *in, struct block *block)
 		if (frame->len <= FRAME_HEADER_LEN)
 			in->failed = true;
 	}
+	return 0;
 }
 
-static void decode_mentions(struct reader *in, struct block *block)
+static int decode_mentions(struct reader *in, struct block *block, struct error *error)
 {
 	size_t count = plausible_count(in, 1);
-	block->mentions = must_calloc(count + 1, sizeof *block->mentions);
+	block->mentions = may_calloc(count + 1, sizeof *block->mentions, error);
+	if (!block->mentions)
+		return ERR_NO_MEMORY;
 	block->mention_count = block->mention_room = count;
 	int64_t position = 0;
 	for (size_t i = 0; i < count && !in->failed; i++) {
 		int64_t step = reader_zigzag(in);
 		if (step < -position || step >= (int64_t)block->frame_count - position) {
 			in->failed = true;
-			return;
+			return 0;
 		}
 		position += step;
 		block->mentions[i] = (uint32_t)position;
 	}
+	return 0;
 }
 
 int block_decode(const void *bytes, size_t len, uint64_t mention_count,
@@ -237,9 +280,13 @@ int block_decode(const void *bytes, size_t len, uint64_t mention_count,
 	if (err)
 		return err;
 	struct block block AUTO(block_fini) = {0};
-	decode_segments(&in, &block.segments);
-	decode_frames(&in, &block);
-	decode_mentions(&in, &block);
+	err = decode_segments(&in, &block.segments, error);
+	if (!err)
+		err = decode_frames(&in, &block, error);
+	if (!err)
+		err = decode_mentions(&in, &block, error);
+	if (err)
+		return err;
 	if (in.failed || in.left > 0)
 		return error_set(error, ERR_DAMAGED, "block: malformed");
 	if (block.mention_count != mention_count)

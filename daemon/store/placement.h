@@ -35,8 +35,10 @@ struct placement {
 	size_t piece_count;
 };
 
-/* {0} is a placement of no pieces. */
-void placement_encode(struct buffer *out, const struct placement *placement);
+/* {0} is a placement of no pieces. Encoding and decoding, here and below: ERR_NO_MEMORY.
+ */
+int placement_encode(struct buffer *out, const struct placement *placement,
+		     struct error *error);
 /* Every number is checked against the lists; there must be piece_count pieces and nothing
  * behind them. ERR_DAMAGED; ERR_VERSION for a newer format. */
 int placement_decode(const void *bytes, size_t len, size_t piece_count,
@@ -57,14 +59,14 @@ struct block {
 	size_t mention_count, mention_room;
 };
 
-/* Appends a frame, a mention. */
-void block_put_frame(struct block *block, const struct segment_id *segment,
-		     uint64_t offset, uint32_t len);
-void block_put_mention(struct block *block, uint32_t frame);
+/* Appends a frame, a mention. ERR_NO_MEMORY. */
+int block_put_frame(struct block *block, const struct segment_id *segment,
+		    uint64_t offset, uint32_t len, struct error *error);
+int block_put_mention(struct block *block, uint32_t frame, struct error *error);
 /* Empties it; memory is kept. */
 void block_clear(struct block *block);
 
-void block_encode(struct buffer *out, const struct block *block);
+int block_encode(struct buffer *out, const struct block *block, struct error *error);
 /* As placement_decode; there must be mention_count mentions. */
 int block_decode(const void *bytes, size_t len, uint64_t mention_count,
 		 struct block *ret_block, struct error *error);

@@ -90,11 +90,41 @@ static int extend(struct segment_reader *reader, const struct segment *segment,
 	size_t have = reader->bytes.len;
 	if (have >= len)
 		return 0;
-	buffer_reserve(&reader->bytes, len - have);
+	int err = buffer_may_reserve(&reader->bytes, len - have, error);
+	if (err)
+		return err;
 	if (io_read_at(reader->io, segment->fd, reader->bytes.at + have, len - have,
 		       offset + have) < 0)
 		return read_failed(error);
 	reader->bytes.len = len;
+	return 0;
+}
+
+static int reserve_units(struct segment_reader *reader, struct error *error)
+{
+	uint32_t count = reader->header.unit_count;
+	if (count <= reader->unit_room)
+		return 0;
+	free(reader->units);
+	reader->unit_room = 0;
+	reader->units = may_alloc(count * sizeof *reader->units, error);
+	if (!reader->units)
+		return ERR_NO_MEMORY;
+	reader->unit_room = count;
+	return 0;
+}
+
+static int reserve_raw(struct segment_reader *reader, struct error *error)
+{
+	uint32_t len = reader->header.raw_len;
+	if (len <= reader->raw_room)
+		return 0;
+	free(reader->raw);
+	reader->raw_room = 0;
+	reader->raw = may_alloc(len, error);
+	if (!reader->raw)
+		return ERR_NO_MEMORY;
+	reader->raw_room = len;
 	return 0;
 }
 
@@ -117,11 +147,9 @@ static int read_head(struct segment_reader *reader, const struct segment *segmen
 	err = extend(reader, segment, offset, frame_table_end(&reader->header), error);
 	if (err)
 		return err;
-	if (reader->unit_room < reader->header.unit_count) {
-		reader->unit_room = reader->header.unit_count;
-		free(reader->units);
-		reader->units = must_alloc(reader->unit_room * sizeof *reader->units);
-	}
+	err = reserve_units(reader, error);
+	if (err)
+		return err;
 	return frame_table_decode(&reader->header, reader->bytes.at, reader->units,
 				  error);
 }
@@ -171,12 +199,9 @@ int segment_reader_load(struct segment_reader *reader, const struct segment *seg
 	int err = segment_reader_head(reader, segment, offset, end, error);
 	if (err || reader->loaded)
 		return err;
-	if (reader->raw_room < reader->header.raw_len) {
-		reader->raw_room = reader->header.raw_len;
-		free(reader->raw);
-		reader->raw = must_alloc(reader->raw_room);
-	}
-	err = extend(reader, segment, offset, frame_len(&reader->header), error);
+	err = reserve_raw(reader, error);
+	if (!err)
+		err = extend(reader, segment, offset, frame_len(&reader->header), error);
 	if (!err)
 		err = frame_payload_decode(&reader->header, reader->units,
 					   reader->bytes.at +
@@ -257,7 +282,9 @@ static int read_index(const struct io *io, const struct segment *segment, uint64
 	int err = segment_footer_decode(bytes, end, footer, error);
 	if (err)
 		return err;
-	buffer_reserve(index, footer->index_len);
+	err = buffer_may_reserve(index, footer->index_len, error);
+	if (err)
+		return err;
 	uint8_t *at = index->at + index->len;
 	if (io_read_at(io, segment->fd, at, footer->index_len, footer->index_offset) < 0)
 		return read_failed(error);
@@ -281,8 +308,9 @@ int segment_reader_index(const struct io *io, const struct segment *segment, uin
 static bool find_magic(struct segment_reader *reader, const struct segment *segment,
 		       uint64_t *offset, uint64_t end)
 {
-	uint8_t *window AUTO_FREE = must_alloc(RESYNC_READ_LEN);
-	while (*offset + FRAME_HEADER_LEN <= end) {
+	struct error ignored;
+	uint8_t *window AUTO_FREE = may_alloc(RESYNC_READ_LEN, &ignored);
+	while (window && *offset + FRAME_HEADER_LEN <= end) {
 		uint64_t left = end - *offset;
 		size_t len = left < RESYNC_READ_LEN ? (size_t)left : RESYNC_READ_LEN;
 		if (io_read_at(reader->io, segment->fd, window, len, *offset) < 0)

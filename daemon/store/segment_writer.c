@@ -95,6 +95,9 @@ int segment_writer_append(struct segment_writer *writer, const struct buffer *he
 		err = take_segment(writer, error);
 	if (!err && writer->pending.len >= WRITE_LEN)
 		err = segment_writer_flush(writer, error);
+	if (!err)
+		err = buffer_may_reserve(&writer->pending, head->len + payload_len,
+					 error);
 	if (err)
 		return err;
 	last = last_of(writer);
@@ -152,11 +155,14 @@ static int build_index(struct store *store, struct segment *segment, uint64_t en
 	uint64_t offset = SEGMENT_HEADER_LEN;
 	while (offset < end) {
 		int err = segment_reader_head(&reader, segment, offset, end, error);
+		size_t head_len = err ? 0 : frame_table_end(&reader.header);
+		if (!err)
+			err = buffer_may_reserve(ret_out, sizeof offset + head_len,
+						 error);
 		if (err)
 			return err;
 		if (ret_out->len <= SEGMENT_INDEX_LEN_MAX)
-			segment_index_put(ret_out, offset, reader.bytes.at,
-					  frame_table_end(&reader.header));
+			segment_index_put(ret_out, offset, reader.bytes.at, head_len);
 		offset += frame_len(&reader.header);
 		footer.frame_count++;
 	}

@@ -59,10 +59,13 @@ int transaction_append(struct transaction *transaction, const struct frame_input
 		.payload_xxh = xxh128_of(frame->payload, frame->payload_len),
 	};
 	buffer_clear(&transaction->head);
+	int err = buffer_may_reserve(&transaction->head, frame_table_end(&header), error);
+	if (err)
+		return err;
 	frame_head_encode(&transaction->head, &header, frame->units);
-	int err = segment_writer_append(&transaction->writer, &transaction->head,
-					frame->payload, frame->payload_len, ret_segment,
-					ret_offset, error);
+	err = segment_writer_append(&transaction->writer, &transaction->head,
+				    frame->payload, frame->payload_len, ret_segment,
+				    ret_offset, error);
 	if (err)
 		return err;
 	segment_pins_add(&transaction->pins, transaction->store->segments, *ret_segment);
@@ -77,7 +80,9 @@ int transaction_put_single(struct transaction *transaction, enum frame_kind kind
 		return error_set(error, ERR_LIMIT,
 				 "persist: its placement takes %zu bytes, at most %u",
 				 data->len, FRAME_RAW_MAX);
-	uint8_t *packed AUTO_FREE = must_alloc(data->len);
+	uint8_t *packed AUTO_FREE = may_alloc(data->len, error);
+	if (!packed)
+		return ERR_NO_MEMORY;
 	enum codec_id codec;
 	size_t packed_len;
 	int err = codec_pack(transaction->pieces.codec, data->at, data->len, packed,
@@ -116,8 +121,14 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 	if (err)
 		return err;
 	size_t len = transaction->head.len + frame->payload_len;
-	uint32_t at = unit_table_frame(&transaction->units, segment, offset,
-				       (uint32_t)len, FRAME_OWN);
+	struct unit_frame own = {.segment = segment,
+				 .offset = offset,
+				 .len = (uint32_t)len,
+				 .origin = FRAME_OWN};
+	uint32_t at;
+	err = unit_table_frame(&transaction->units, &own, &at, error);
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < frame->unit_count; i++) {
 		err = unit_table_add(&transaction->units, &frame->units[i], at, i, error);
 		if (err)

@@ -18,10 +18,15 @@ static int learn_row(struct transaction *transaction, const struct block *block,
 			&block->frames[block->mentions[first_mention + i]];
 		struct segment *segment = segment_pins_find(
 			&transaction->pins, &block->segments.ids[at->segment]);
-		uint32_t frame = unit_table_frame(&transaction->units, segment,
-						  at->offset, at->len, FRAME_KNOWN);
-		int err = unit_table_add(&transaction->units, &row->units[i], frame, 0,
-					 error);
+		struct unit_frame known = {.segment = segment,
+					   .offset = at->offset,
+					   .len = at->len,
+					   .origin = FRAME_KNOWN};
+		uint32_t frame;
+		int err = unit_table_frame(&transaction->units, &known, &frame, error);
+		if (!err)
+			err = unit_table_add(&transaction->units, &row->units[i], frame,
+					     0, error);
 		if (err)
 			return err;
 	}

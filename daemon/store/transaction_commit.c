@@ -50,10 +50,15 @@ static int write_placement_and_root(struct commit *commit,
 {
 	struct transaction *transaction = commit->transaction;
 	struct buffer encoded AUTO(buffer_fini) = {0};
-	placement_encode(&encoded, &commit->placement);
-	int err = transaction_put_single(transaction, FRAME_PLACEMENT, &encoded,
-					 &commit->placement_place, error);
+	int err = placement_encode(&encoded, &commit->placement, error);
+	if (!err)
+		err = transaction_put_single(transaction, FRAME_PLACEMENT, &encoded,
+					     &commit->placement_place, error);
 	buffer_clear(&encoded);
+	if (!err)
+		err = buffer_may_reserve(&encoded, input->root_len, error);
+	if (err)
+		return err;
 	buffer_put(&encoded, input->root, input->root_len);
 	if (!err)
 		err = transaction_put_single(transaction, FRAME_ROOT, &encoded,
@@ -94,12 +99,15 @@ static int tell_catalogue(struct commit *commit, const struct transaction_commit
 	return err ? store_fail_if_broken(transaction->store, error) : 0;
 }
 
-/* Hands the session's own units to the index, sorted. */
+/* Hands the session's own units to the index, sorted. The layer is there: without memory
+ * for it the index does not know them, and they may be sent again. */
 static void tell_index(struct transaction *transaction)
 {
 	const struct unit_table *units = &transaction->units;
 	struct unit_batch *batch =
 		unit_batch_new(transaction->namespace_id, units->count);
+	if (!batch)
+		return;
 	for (uint32_t i = 0; i < units->count; i++) {
 		const struct unit_entry *entry = &units->entries[i];
 		const struct unit_frame *frame = &units->frames[entry->frame];
@@ -111,7 +119,7 @@ static void tell_index(struct transaction *transaction)
 			.offset = frame->offset,
 			.position = entry->position,
 		};
-		unit_batch_add(batch, &entry->name.key, &place);
+		(void)unit_batch_add(batch, &entry->name.key, &place);
 	}
 	unit_batch_sort(batch);
 	unit_index_add(transaction->store->units, batch);

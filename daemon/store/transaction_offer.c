@@ -85,7 +85,7 @@ static bool find_there(struct transaction *transaction, const struct unit_name *
 				      &place->segment, &found->segment, &why) == 0 &&
 		     found->segment->namespace_id == transaction->namespace_id &&
 		     read_entry(transaction, name, place, found, &why);
-	if (!there && why.code != ERR_LOCAL)
+	if (!there && why.code != ERR_LOCAL && why.code != ERR_NO_MEMORY)
 		unit_index_forget(transaction->store->units, transaction->namespace_id,
 				  name);
 	return there;
@@ -100,8 +100,14 @@ static int offer_place(struct transaction *transaction, struct offer *offer,
 	struct found_frame found = {0};
 	if (!find_there(transaction, &name, place, &found))
 		return 0;
-	uint32_t frame = unit_table_frame(&transaction->units, found.segment,
-					  place->offset, found.len, FRAME_KNOWN);
+	struct unit_frame known = {.segment = found.segment,
+				   .offset = place->offset,
+				   .len = found.len,
+				   .origin = FRAME_KNOWN};
+	uint32_t frame;
+	int err = unit_table_frame(&transaction->units, &known, &frame, error);
+	if (err)
+		return err;
 	if (found.table)
 		unit_neighbours_learn(&transaction->neighbours, frame, found.table,
 				      found.unit_count);

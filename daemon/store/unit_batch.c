@@ -24,7 +24,11 @@ struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count)
 {
 	struct unit_batch *batch = must_calloc(1, sizeof *batch);
 	batch->namespace_id = namespace_id;
-	array_reserve(batch->rows, count, batch->room);
+	struct error ignored;
+	if (array_may_reserve(batch->rows, count, batch->room, &ignored)) {
+		unit_batch_free(batch);
+		return NULL;
+	}
 	return batch;
 }
 
@@ -46,16 +50,19 @@ void unit_batch_clear(struct unit_batch *batch, int64_t namespace_id)
 
 /* ---- rows --------------------------------------------------------------------- */
 
-void unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
+bool unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
 		    const struct unit_place *place)
 {
-	array_make_room(batch->rows, batch->count, batch->room);
+	struct error ignored;
+	if (array_may_make_room(batch->rows, batch->count, batch->room, &ignored))
+		return false;
 	batch->rows[batch->count++] = (struct unit_row){
 		.name = {.key = *key, .sha = place->sha},
 		.segment = segment_list_put(&batch->segments, &place->segment),
 		.position = place->position,
 		.offset = place->offset,
 	};
+	return true;
 }
 
 int64_t unit_batch_namespace(const struct unit_batch *batch)
@@ -107,23 +114,30 @@ static uint32_t bucket_of(const struct unit_row *row)
 	return (uint32_t)xxh[0] << 8 | xxh[1];
 }
 
-/* Where in sorted order the rows of each bucket begin, and the end of all. */
+/* Where in sorted order the rows of each bucket begin, and the end of all. NULL: no
+ * memory. */
 static uint32_t *bucket_starts(const struct unit_batch *batch)
 {
-	uint32_t *starts = must_calloc(BUCKETS + 1, sizeof *starts);
-	for (size_t i = 0; i < batch->count; i++)
+	struct error ignored;
+	uint32_t *starts = may_calloc(BUCKETS + 1, sizeof *starts, &ignored);
+	for (size_t i = 0; starts && i < batch->count; i++)
 		starts[bucket_of(&batch->rows[i]) + 1]++;
-	for (uint32_t i = 0; i < BUCKETS; i++)
+	for (uint32_t i = 0; starts && i < BUCKETS; i++)
 		starts[i + 1] += starts[i];
 	return starts;
 }
 
 /* Names are hashes: a bucket holds few rows, unless somebody chose their bytes. The rows
- * move to an array of the same room. */
-static void sort_buckets(struct unit_batch *batch)
+ * move to an array of the same room. False: no memory for it. */
+static bool sort_buckets(struct unit_batch *batch)
 {
+	struct error ignored;
 	uint32_t *ends AUTO_FREE = bucket_starts(batch);
-	struct unit_row *sorted = must_calloc(batch->room, sizeof *sorted);
+	struct unit_row *sorted = may_calloc(batch->room, sizeof *sorted, &ignored);
+	if (!ends || !sorted) {
+		free(sorted);
+		return false;
+	}
 	for (size_t i = 0; i < batch->count; i++)
 		sorted[ends[bucket_of(&batch->rows[i])]++] = batch->rows[i];
 	/* each start has moved to the end of its bucket */
@@ -133,13 +147,14 @@ static void sort_buckets(struct unit_batch *batch)
 			      compare_rows);
 	free(batch->rows);
 	batch->rows = sorted;
+	return true;
 }
 
 void unit_batch_sort(struct unit_batch *batch)
 {
-	if (batch->count >= BUCKETS_FROM)
-		sort_buckets(batch);
-	else if (batch->count > 1)
+	if (batch->count >= BUCKETS_FROM && sort_buckets(batch))
+		return;
+	if (batch->count > 1)
 		qsort(batch->rows, batch->count, sizeof *batch->rows, compare_rows);
 }
 

@@ -5,6 +5,7 @@
 #ifndef BATON_STORE_UNIT_BATCH_H
 #define BATON_STORE_UNIT_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,12 +29,13 @@ struct unit_row {
 	uint64_t offset;
 };
 
-/* `count` rows are expected; more are welcome. */
+/* `count` rows are expected; more are welcome. NULL: no memory for them. */
 struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count);
 void unit_batch_free(struct unit_batch *batch); /* NULL is fine */
 
-/* Appends a unit; the place's SHA-256 is the unit's. */
-void unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
+/* Appends a unit; the place's SHA-256 is the unit's. False, and nothing is appended: no
+ * memory for more than were expected. */
+bool unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
 		    const struct unit_place *place);
 /* Sorts by name: searching needs it, and the index is written faster. */
 void unit_batch_sort(struct unit_batch *batch);

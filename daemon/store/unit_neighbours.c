@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/error.h"
 #include "proto/bounds.h"
 
@@ -38,6 +39,18 @@ static void forget_all(struct unit_neighbours *neighbours)
 	slots_clear(&neighbours->by_key);
 }
 
+/* False: no memory for it. */
+static bool begin(struct unit_neighbours *neighbours)
+{
+	struct error ignored;
+	neighbours->units =
+		may_alloc(UNIT_NEIGHBOURS_MAX * sizeof *neighbours->units, &ignored);
+	if (neighbours->units &&
+	    slots_may_reserve(&neighbours->by_key, UNIT_NEIGHBOURS_MAX, &ignored))
+		free(take_ptr(&neighbours->units));
+	return neighbours->units != NULL;
+}
+
 bool unit_neighbours_pay(const struct unit_neighbours *neighbours)
 {
 	return neighbours->learned <
@@ -49,11 +62,8 @@ void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
 {
 	claim(count <= UNIT_NEIGHBOURS_MAX);
 	neighbours->learned += count;
-	if (!neighbours->units) {
-		neighbours->units =
-			must_alloc(UNIT_NEIGHBOURS_MAX * sizeof *neighbours->units);
-		slots_reserve(&neighbours->by_key, UNIT_NEIGHBOURS_MAX);
-	}
+	if (!neighbours->units && !begin(neighbours))
+		return;
 	if (count > UNIT_NEIGHBOURS_MAX - neighbours->count)
 		forget_all(neighbours);
 	for (uint32_t i = 0; i < count; i++) {

@@ -48,7 +48,8 @@ void unit_neighbours_fini(struct unit_neighbours *neighbours);
 
 /* Whether what was learned so far was worth it: another frame may be. */
 bool unit_neighbours_pay(const struct unit_neighbours *neighbours);
-/* The units of a frame's table, at most FRAME_UNITS_MAX. */
+/* The units of a frame's table, at most FRAME_UNITS_MAX; nothing where there is no
+ * memory. */
 void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
 			   const struct unit_name *units, uint32_t count);
 

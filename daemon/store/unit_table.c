@@ -95,23 +95,23 @@ static uint32_t find_frame(const struct unit_table *table, const struct segment 
 	return UNIT_NONE;
 }
 
-uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
-			  uint64_t offset, uint32_t len, enum frame_origin origin)
+int unit_table_frame(struct unit_table *table, const struct unit_frame *frame,
+		     uint32_t *ret_position, struct error *error)
 {
-	uint32_t found = find_frame(table, segment, offset);
-	if (found != UNIT_NONE)
-		return found;
-	array_make_room(table->frames, table->frame_count, table->frame_room);
-	table->frames[table->frame_count] = (struct unit_frame){
-		.segment = segment,
-		.offset = offset,
-		.len = len,
-		.origin = (uint8_t)origin,
-		.block = UNIT_NONE,
-	};
-	slots_add(&table->by_place, place_hash(segment, offset), table->frame_count,
+	*ret_position = find_frame(table, frame->segment, frame->offset);
+	if (*ret_position != UNIT_NONE)
+		return 0;
+	if (array_may_make_room(table->frames, table->frame_count, table->frame_room,
+				error) ||
+	    slots_may_make_room(&table->by_place, hash_of_frame, table, error))
+		return ERR_NO_MEMORY;
+	*ret_position = table->frame_count;
+	table->frames[*ret_position] = *frame;
+	table->frames[*ret_position].block = UNIT_NONE;
+	slots_add(&table->by_place, hash_of_frame(table, *ret_position), *ret_position,
 		  hash_of_frame, table);
-	return table->frame_count++;
+	table->frame_count++;
+	return 0;
 }
 
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
@@ -132,7 +132,9 @@ int unit_table_add(struct unit_table *table, const struct unit_name *name, uint3
 		return error_set(error, ERR_LIMIT,
 				 "persist: more than %u contents with one XXH3-128",
 				 SAME_KEY_MAX);
-	array_make_room(table->entries, table->count, table->room);
+	if (array_may_make_room(table->entries, table->count, table->room, error) ||
+	    slots_may_make_room(&table->by_key, hash_of_entry, table, error))
+		return ERR_NO_MEMORY;
 	table->entries[table->count] = (struct unit_entry){
 		.name = *name, .frame = frame, .position = (uint16_t)position};
 	slots_add(&table->by_key, key_hash(&name->key), table->count, hash_of_entry,

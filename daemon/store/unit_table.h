@@ -52,9 +52,10 @@ struct unit_table {
 /* {0} is an empty table. */
 void unit_table_fini(struct unit_table *table);
 
-/* Finds the frame, or adds it as of that origin and length. */
-uint32_t unit_table_frame(struct unit_table *table, struct segment *segment,
-			  uint64_t offset, uint32_t len, enum frame_origin origin);
+/* Finds the frame by its segment and offset, or adds it with its length and origin; its
+ * block is none. ERR_NO_MEMORY. */
+int unit_table_frame(struct unit_table *table, const struct unit_frame *frame,
+		     uint32_t *ret_position, struct error *error);
 
 /* The entry of exactly this name, or NULL. */
 struct unit_entry *unit_table_find(const struct unit_table *table,
@@ -64,7 +65,7 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 		       struct digest *ret_digests, uint8_t room);
 
 /* Adds a unit. One that is there stays where it is, unless only the new place is the
- * session's own. ERR_LIMIT beyond LAYER_ROWS_MAX units. */
+ * session's own. ERR_LIMIT beyond LAYER_ROWS_MAX units; ERR_NO_MEMORY. */
 int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
 		   uint32_t position, struct error *error);
 

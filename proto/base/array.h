@@ -1,10 +1,14 @@
 /*
  * How an array grows. Its owner keeps three things beside each other: the items (owned),
- *how many there are, and for how many there is memory; {NULL, 0, 0} is empty. Only these
- *two macros raise the third, and never before the memory is there.
+ * how many there are, and for how many there is memory; {NULL, 0, 0} is empty. Only these
+ * macros raise the third, and never before the memory is there. What a peer or a file decides
+ * the length of grows by the latter two (memory.h).
  *
  *	array_make_room(list->items, list->count, list->room);
  *	list->items[list->count++] = item;
+ *
+ *	if (array_may_make_room(list->items, list->count, list->room, error))
+ *		return ERR_NO_MEMORY;
  */
 #ifndef BATON_PROTO_BASE_ARRAY_H
 #define BATON_PROTO_BASE_ARRAY_H
@@ -43,5 +47,26 @@ static inline size_t array_next_room_(size_t needed, size_t room, size_t item_si
 /* Room for one more behind the `count` that are there. */
 #define array_make_room(items, count, room)                                              \
 	array_reserve(items, (size_t)(count) + 1, room)
+
+/* The same, but 0 or ERR_NO_MEMORY: then the array is as it was. */
+#define array_may_reserve(items, needed, room, error)                                    \
+	({                                                                               \
+		int err_ = 0;                                                            \
+		if ((needed) > (room)) {                                                 \
+			size_t more_ =                                                   \
+				array_next_room_((needed), (room), sizeof *(items));     \
+			claim((__typeof__(room))more_ == more_);                         \
+			void *moved_ = may_realloc((items), more_ * sizeof *(items),     \
+						   (error));                             \
+			if (moved_) {                                                    \
+				(items) = moved_;                                        \
+				(room) = (__typeof__(room))more_;                        \
+			}                                                                \
+			err_ = moved_ ? 0 : ERR_NO_MEMORY;                               \
+		}                                                                        \
+		err_;                                                                    \
+	})
+#define array_may_make_room(items, count, room, error)                                   \
+	array_may_reserve(items, (size_t)(count) + 1, room, error)
 
 #endif

@@ -31,12 +31,9 @@ static void put(struct slots *slots, uint32_t hash, uint32_t position)
 	slots->used++;
 }
 
-static struct slots slots_of_size(uint32_t size)
+static struct slots slots_of_size(uint32_t *at, uint32_t size)
 {
-	struct slots slots = {
-		.at = must_alloc(size * sizeof *slots.at),
-		.mask = size - 1,
-	};
+	struct slots slots = {.at = at, .mask = size - 1};
 	slots_clear(&slots);
 	return slots;
 }
@@ -48,12 +45,23 @@ static bool has_room(uint32_t size, uint32_t used)
 	return used < size / 4 * 3;
 }
 
-/* Doubles; old and new are there together for a moment. */
-static void grow(struct slots *slots, slots_hash *hash_of, const void *context)
+static bool has_to_grow(const struct slots *slots)
+{
+	return !slots->at || !has_room(slots->mask + 1, slots->used);
+}
+
+static uint32_t next_size(const struct slots *slots)
+{
+	claim(!slots->at || slots->mask < SIZE_MOST - 1);
+	return slots->at ? (slots->mask + 1) * 2 : SIZE_FIRST;
+}
+
+/* Moves all to a table of that size; old and new are there together for a moment. */
+static void move_to(struct slots *slots, uint32_t *at, uint32_t size, slots_hash *hash_of,
+		    const void *context)
 {
 	struct slots old = *slots;
-	claim(!old.at || old.mask < SIZE_MOST - 1);
-	*slots = slots_of_size(old.at ? (old.mask + 1) * 2 : SIZE_FIRST);
+	*slots = slots_of_size(at, size);
 	for (size_t i = 0; old.at && i <= old.mask; i++)
 		if (old.at[i] != SLOTS_FREE)
 			put(slots, hash_of(context, old.at[i]), old.at[i]);
@@ -64,12 +72,28 @@ void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash
 	       const void *context)
 {
 	claim(position != SLOTS_FREE);
-	if (!slots->at || !has_room(slots->mask + 1, slots->used))
-		grow(slots, hash_of, context);
+	if (has_to_grow(slots)) {
+		uint32_t size = next_size(slots);
+		move_to(slots, must_alloc(size * sizeof *slots->at), size, hash_of,
+			context);
+	}
 	put(slots, hash, position);
 }
 
-void slots_reserve(struct slots *slots, uint32_t count)
+int slots_may_make_room(struct slots *slots, slots_hash *hash_of, const void *context,
+			struct error *error)
+{
+	if (!has_to_grow(slots))
+		return 0;
+	uint32_t size = next_size(slots);
+	uint32_t *at = may_alloc(size * sizeof *at, error);
+	if (!at)
+		return ERR_NO_MEMORY;
+	move_to(slots, at, size, hash_of, context);
+	return 0;
+}
+
+static uint32_t size_for(const struct slots *slots, uint32_t count)
 {
 	claim(slots->used == 0);
 	uint32_t size = SIZE_FIRST;
@@ -77,6 +101,24 @@ void slots_reserve(struct slots *slots, uint32_t count)
 		claim(size < SIZE_MOST);
 		size *= 2;
 	}
+	return size;
+}
+
+void slots_reserve(struct slots *slots, uint32_t count)
+{
+	uint32_t size = size_for(slots, count);
+	uint32_t *at = must_alloc(size * sizeof *at);
 	free(slots->at);
-	*slots = slots_of_size(size);
+	*slots = slots_of_size(at, size);
+}
+
+int slots_may_reserve(struct slots *slots, uint32_t count, struct error *error)
+{
+	uint32_t size = size_for(slots, count);
+	uint32_t *at = may_alloc(size * sizeof *at, error);
+	if (!at)
+		return ERR_NO_MEMORY;
+	free(slots->at);
+	*slots = slots_of_size(at, size);
+	return 0;
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/error.h"
+
 #define SLOTS_FREE UINT32_MAX /* no position may be this */
 
 /* {0} is empty and ready. */
@@ -35,6 +37,12 @@ void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash
 
 /* Makes an empty table so large that it need not grow for count positions. */
 void slots_reserve(struct slots *slots, uint32_t count);
+
+/* The same, and before slots_add() what it would grow by; but 0 or ERR_NO_MEMORY: then
+ * the table is as it was (memory.h). */
+int slots_may_reserve(struct slots *slots, uint32_t count, struct error *error);
+int slots_may_make_room(struct slots *slots, slots_hash *hash_of, const void *context,
+			struct error *error);
 
 /* Forgets all positions and keeps the memory. */
 void slots_clear(struct slots *slots);

@@ -178,9 +178,11 @@ int root_decode(const void *bytes, size_t len, struct root *ret_root, struct err
 	if (in.failed || count > in.left / PIECE_ENTRY_LEN_MIN)
 		return damaged(error, "cut short, or its count is malformed");
 	struct root root AUTO(root_fini) = {
-		.pieces = must_calloc(count, sizeof *root.pieces),
+		.pieces = may_calloc(count, sizeof *root.pieces, error),
 		.piece_count = count,
 	};
+	if (!root.pieces)
+		return ERR_NO_MEMORY;
 	err = read_pieces(&in, &root, error);
 	if (err)
 		return err;

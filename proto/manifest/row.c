@@ -236,7 +236,8 @@ static int read_file(struct row_decoder *decoder, struct row *row, struct error 
 		return refuse(decoder, error, "cut short, or a number is malformed");
 	if (count > ROW_UNITS_MAX || count > decoder->in.left / ROW_UNIT_LEN_MIN)
 		return refuse(decoder, error, "more units than a row can hold");
-	array_reserve(decoder->units, count, decoder->unit_room);
+	if (array_may_reserve(decoder->units, count, decoder->unit_room, error))
+		return ERR_NO_MEMORY;
 	uint64_t sum = 0;
 	for (size_t i = 0; i < count; i++) {
 		int err = read_unit(decoder, &decoder->units[i], error);

@@ -189,6 +189,19 @@ static void an_index_that_is_not_trusted_begins_empty(void **state)
 
 /* ---- the table of a session --------------------------------------------------- */
 
+static uint32_t frame_of(struct unit_table *table, struct segment *segment,
+			 uint64_t offset, uint32_t len, enum frame_origin origin)
+{
+	struct unit_frame frame = {.segment = segment,
+				   .offset = offset,
+				   .len = len,
+				   .origin = (uint8_t)origin};
+	uint32_t position = UNIT_NONE;
+	struct error error;
+	assert_int_equal(unit_table_frame(table, &frame, &position, &error), 0);
+	return position;
+}
+
 static void a_table_finds_exact_names_and_own_keys(void **state)
 {
 	(void)state;
@@ -197,8 +210,8 @@ static void a_table_finds_exact_names_and_own_keys(void **state)
 	struct error error;
 	for (uint32_t n = 0; n < 20000; n++) {
 		enum frame_origin origin = n % 8 < 2 ? FRAME_OWN : FRAME_KNOWN;
-		uint32_t frame = unit_table_frame(&table, &segment, n % 8 + n / 400 * 8,
-						  0, origin);
+		uint32_t frame =
+			frame_of(&table, &segment, n % 8 + n / 400 * 8, 0, origin);
 		struct unit_name name = unit(n);
 		assert_int_equal(unit_table_add(&table, &name, frame, n % 400, &error),
 				 0);
@@ -225,10 +238,10 @@ static void an_own_copy_is_preferred_to_an_offered_one(void **state)
 	struct segment segment = {0};
 	struct error error;
 	struct unit_name name = unit(0), beside = unit(1);
-	uint32_t offered = unit_table_frame(&table, &segment, 64, 0, FRAME_KNOWN);
+	uint32_t offered = frame_of(&table, &segment, 64, 0, FRAME_KNOWN);
 	assert_int_equal(unit_table_add(&table, &name, offered, 1, &error), 0);
 	assert_int_equal(unit_table_add(&table, &beside, offered, 2, &error), 0);
-	uint32_t own = unit_table_frame(&table, &segment, 900, 100, FRAME_OWN);
+	uint32_t own = frame_of(&table, &segment, 900, 100, FRAME_OWN);
 	assert_int_equal(unit_table_add(&table, &name, own, 3, &error), 0);
 	assert_int_equal(unit_table_add(&table, &name, offered, 1, &error), 0);
 	struct unit_entry *entry = unit_table_find(&table, &name);
@@ -243,7 +256,7 @@ static void too_many_contents_of_one_key_are_refused(void **state)
 	struct unit_table table AUTO(unit_table_fini) = {0};
 	struct segment segment = {0};
 	struct error error;
-	uint32_t frame = unit_table_frame(&table, &segment, 64, 100, FRAME_OWN);
+	uint32_t frame = frame_of(&table, &segment, 64, 100, FRAME_OWN);
 	struct unit_name name = unit(0);
 	int err = 0;
 	uint32_t n = 0;
