@@ -7,6 +7,9 @@
 
 #include "client/commands/attach_report.h"
 #include "client/commands/command.h"
+#include "client/commands/how.h"
+#include "client/commands/question.h"
+#include "client/connection/retry.h"
 #include "client/destination/destination.h"
 #include "client/download/download.h"
 #include "client/download/want.h"
@@ -260,7 +263,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.record = attach->held.record,
 		.settle_from = MATERIALISE_SETTLE_FROM,
 	};
-	int err = view_question_filter(options, &attach->filter, error);
+	int err = question_filter(options, &attach->filter, error);
 	if (err)
 		return err;
 	attach->got_to_directory = true;
@@ -325,17 +328,18 @@ struct tries {
 	struct report *report;         /* borrowed */
 	uint64_t started_ms;
 	uint64_t deadline_ms; /* for reaching the daemon */
-	uint32_t pause_ms;    /* before the next try */
-	unsigned count;       /* tries that failed */
-	bool lost;            /* a connection was lost; the deadline counts from then */
+	struct retry retry;
+	bool goes_on; /* another try follows the one that failed */
 	struct error
 		told; /* of the last try that got as far as DIR: what state it is in */
 };
 
 static int ask(struct attach *attach, struct msg_attach *request, struct error *error)
 {
-	request->holds = view_held_tags(&attach->held, attach->options,
-					attach->session.connection.server);
+	/* What is told path by path needs the rows. */
+	if (!attach->options->dry_run && !attach->options->verbose)
+		request->holds =
+			view_held_tags(&attach->held, attach->session.connection.server);
 	return view_session_ask(&attach->session, request, error);
 }
 
@@ -346,13 +350,16 @@ static int attach_once(struct tries *tries, struct error *error)
 						  .report = tries->report,
 						  .session = {.report = tries->report}};
 	view_table_init(&attach.table);
-	struct view_question request AUTO(view_question_fini) = {0};
+	struct question request AUTO(question_fini) = {0};
 	attach.session.connection.link.fd = -1;
-	view_held_open(&attach.held, options);
-	int err = view_question_make(options, options->dry_run ? "look" : "attach",
-				    &request, error);
+	view_held_init(&attach.held);
+	if (!options->no_stat_record && !options->verify)
+		view_held_open(&attach.held, options->directory);
+	struct connection_how how = how_to_connect(options);
+	int err = question_make(options, options->dry_run ? "look" : "attach", &request,
+				error);
 	if (!err)
-		err = view_session_connect(&attach.session, options, tries->deadline_ms,
+		err = view_session_connect(&attach.session, &how, tries->deadline_ms,
 					   error);
 	if (!err)
 		err = ask(&attach, &request.message, error);
@@ -361,23 +368,19 @@ static int attach_once(struct tries *tries, struct error *error)
 	if (err && attach.got_to_directory)
 		tries->told = *error;
 	if (err)
-		tries->pause_ms =
-			connection_retry_ms(&attach.session.connection, tries->count++);
+		tries->goes_on = retry_goes_on(&tries->retry,
+					       &attach.session.connection.link, err);
 	return err;
 }
 
-/* Whether a try that failed with err is followed by another one. */
-static bool goes_on(struct tries *tries, int err)
+/* Waits for the next try, if there is one. */
+static bool goes_on(struct tries *tries)
 {
-	if (!connection_may_retry(err) || (err == ERR_UNREACHABLE && !tries->lost))
-		return false;
-	if (!tries->lost)
-		tries->deadline_ms =
-			clock_now_ms() + (uint64_t)tries->options->timeout_ms;
-	tries->lost = true;
 	struct error interrupted;
-	return clock_now_ms() + tries->pause_ms < tries->deadline_ms &&
-	       connection_pause(tries->pause_ms, &interrupted) == 0;
+	if (!tries->goes_on)
+		return false;
+	tries->deadline_ms = tries->retry.until_ms;
+	return retry_wait(tries->retry.pause_ms, &interrupted) == 0;
 }
 
 static int check_options(const struct options *options, struct error *error)
@@ -402,17 +405,19 @@ int attach_run(const struct options *options, struct report *report, struct erro
 	int usage = check_options(options, error);
 	if (usage)
 		return usage;
+	struct connection_how how = how_to_connect(options);
 	struct tries tries = {
 		.options = options,
 		.report = report,
 		.started_ms = clock_now_ms(),
-		.deadline_ms = connection_patience(options),
+		.deadline_ms = connection_patience(&how),
+		.retry.timeout_ms = options->timeout_ms,
 	};
 	int err;
-	while ((err = attach_once(&tries, error)) && goes_on(&tries, err))
-		if (tries.count == 1)
+	while ((err = attach_once(&tries, error)) && goes_on(&tries))
+		if (tries.retry.failures == 1)
 			report_note(report, "%s; trying again", error->text);
-	if (err && connection_may_retry(err) && tries.told.code)
+	if (err && retry_may_help(err) && tries.told.code)
 		*error = tries.told;
 	return err ? error->code : 0;
 }

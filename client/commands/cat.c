@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "client/commands/command.h"
+#include "client/commands/how.h"
+#include "client/commands/question.h"
 #include "client/download/download.h"
 #include "client/download/want.h"
 #include "client/view/session.h"
@@ -224,9 +226,9 @@ static int copy_file(struct cat *cat, struct error *error)
 static int cat_path(struct cat *cat, const struct msg_attach *request,
 		    struct error *error)
 {
-	uint64_t deadline_ms = connection_patience(cat->options);
-	int err = view_session_open(&cat->session, cat->options, request, deadline_ms,
-				    error);
+	struct connection_how how = how_to_connect(cat->options);
+	int err = view_session_open(&cat->session, &how, request,
+				    connection_patience(&how), error);
 	if (!err)
 		err = find_file(cat, error);
 	/* The filter was the path. */
@@ -251,15 +253,14 @@ int cat_run(const struct options *options, struct report *report, struct error *
 			error, ERR_USAGE,
 			"`%s`: not a path of a view; they are relative, without `..`",
 			options->arguments.items[0]);
-	struct view_question request AUTO(view_question_fini) = {0};
-	int err = view_question_make(options, "look", &request, error);
+	struct question request AUTO(question_fini) = {0};
+	int err = question_make(options, "look", &request, error);
 	if (err)
 		return err;
 	cat.path = path;
 	cat.unescaped = unescaped_path(path);
-	char *given AUTO_FREE = view_question_pattern(path);
-	char *meant AUTO_FREE = cat.unescaped ? view_question_pattern(cat.unescaped)
-					      : NULL;
+	char *given AUTO_FREE = question_pattern(path);
+	char *meant AUTO_FREE = cat.unescaped ? question_pattern(cat.unescaped) : NULL;
 	struct text only[] = {text_of(given), text_of(meant ? meant : "")};
 	request.message.only = (struct text_list){only, meant ? 2 : 1};
 	request.message.exclude = (struct text_list){0};

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "client/commands/command.h"
+#include "client/commands/how.h"
+#include "client/commands/question.h"
 #include "client/view/session.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
@@ -50,22 +52,22 @@ static bool may_be_layer(const char *name)
 static int open_as(struct diff *diff, struct side *side, const char *layer,
 		   char *workflow, struct error *error)
 {
-	struct view_question request AUTO(view_question_fini) = {0};
+	struct question request AUTO(question_fini) = {0};
 	/* Who names two workflows need not name one of their own. */
 	struct options options = *diff->options;
 	if (!options.from_workflow)
 		options.from_workflow = workflow;
-	int err = view_question_make(&options, "look", &request, error);
+	int err = question_make(&options, "look", &request, error);
 	if (err)
 		return err;
 	request.message.layer = text_of(layer);
 	request.message.from_workflow = text_of(workflow);
 	/* All sides of a conflict are in the view; the last one's row is compared. */
 	request.message.on_conflict = text_of("mark");
-	uint64_t deadline_ms = connection_patience(diff->options);
+	struct connection_how how = how_to_connect(diff->options);
 	side->session = (struct view_session){.report = diff->report};
-	err = view_session_open(&side->session, diff->options, &request.message,
-				deadline_ms, error);
+	err = view_session_open(&side->session, &how, &request.message,
+				connection_patience(&how), error);
 	side->empty = err == ERR_EMPTY;
 	return side->empty ? 0 : err;
 }

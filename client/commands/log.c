@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "client/commands/command.h"
-#include "client/connection/connection.h"
+#include "client/commands/how.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -248,8 +248,9 @@ int log_run(const struct options *options, struct report *report, struct error *
 		return ret;
 	struct connection connection AUTO(connection_close) = {0};
 	struct connection_request request = {MSG_LOG, &message};
-	ret = connection_open(options, connection_patience(options), &request,
-			      &connection, error);
+	struct connection_how how = how_to_connect(options);
+	ret = connection_open(&how, connection_patience(&how), &request, &connection,
+			      error);
 	if (ret < 0)
 		return ret;
 	connection_keep_alive(&connection);

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "client/commands/command.h"
+#include "client/commands/how.h"
+#include "client/commands/question.h"
 #include "client/view/session.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
@@ -234,9 +236,9 @@ static int list(struct listing *listing, const struct msg_attach *request,
 		struct error *error)
 {
 	const struct options *options = listing->options;
-	uint64_t deadline_ms = connection_patience(options);
-	int err = view_session_open(&listing->session, options, request, deadline_ms,
-				    error);
+	struct connection_how how = how_to_connect(options);
+	int err = view_session_open(&listing->session, &how, request,
+				    connection_patience(&how), error);
 	if (!err)
 		err = list_rows(listing, error);
 	if (err == ERR_EMPTY && options->arguments.count > 0)
@@ -253,8 +255,8 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 	struct listing listing AUTO(listing_fini) = {.options = options,
 						     .session = {.report = report}};
 	listing.session.connection.link.fd = -1;
-	struct view_question request AUTO(view_question_fini) = {0};
-	int err = view_question_make(options, "look", &request, error);
+	struct question request AUTO(question_fini) = {0};
+	int err = question_make(options, "look", &request, error);
 	if (err)
 		return err;
 	struct text *globs AUTO_FREE =

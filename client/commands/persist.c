@@ -8,17 +8,15 @@
 #include <sys/random.h>
 
 #include "client/commands/command.h"
+#include "client/commands/how.h"
 #include "client/commands/persist_session.h"
+#include "client/connection/retry.h"
 #include "client/record/writer.h"
 #include "client/tree/select_path.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
 #include "proto/path/path.h"
-
-/* Tries of one persist, the first included: a daemon that dies each time is not helped by
- * more. */
-#define TRIES_MAX 10u
 
 static void persist_fini(struct persist *persist)
 {
@@ -71,25 +69,25 @@ static int check_paths(const struct persist *persist, struct error *error)
 
 static int prepare(struct persist *persist, struct error *error)
 {
+	struct selection_how how = how_to_select(persist->options);
 	int rc = take_prefix(persist, error);
 	if (rc == 0)
 		rc = make_key(persist, error);
 	if (rc == 0)
-		rc = selection_open(&persist->selection, persist->options, error);
+		rc = selection_open(&persist->selection, &how, error);
 	return rc < 0 ? rc : check_paths(persist, error);
 }
 
 /* ---- trying ---- */
 
 /* Waits and connects again, until options' timeout from now. */
-static int reconnect(struct persist *persist, struct connection *connection, unsigned try,
-		     struct error *error)
+static int reconnect(struct persist *persist, struct connection *connection,
+		     uint32_t pause_ms, struct error *error)
 {
 	uint64_t deadline_ms = clock_now_ms() + (uint64_t)persist->options->timeout_ms;
-	uint32_t pause_ms = connection_retry_ms(connection, try);
 	report_note(persist->report, "%s; trying again", error->text);
 	connection_close(connection);
-	int rc = connection_pause(pause_ms, error);
+	int rc = retry_wait(pause_ms, error);
 	return rc < 0 ? rc : persist_connect(persist, deadline_ms, connection, error);
 }
 
@@ -99,34 +97,23 @@ static bool may_be_misled(const struct persist *persist, int rc)
 	return persist->record && (rc == ERR_DENIED || rc == ERR_DAMAGED);
 }
 
-/* A busy daemon is asked again until options' timeout since it first said so; a lost
- * connection has made progress, and gets the whole timeout each time. */
-static bool goes_on(const struct persist *persist, int rc, unsigned try,
-		    uint64_t *busy_until_ms)
-{
-	if (!connection_may_retry(rc))
-		return false;
-	if (rc != ERR_BUSY)
-		return try + 1 < TRIES_MAX;
-	if (*busy_until_ms == 0)
-		*busy_until_ms = clock_now_ms() + (uint64_t)persist->options->timeout_ms;
-	return clock_now_ms() < *busy_until_ms;
-}
-
 static int try_often(struct persist *persist, struct connection *connection,
 		     struct persist_outcome *outcome, struct error *error)
 {
-	uint64_t busy_until_ms = 0;
-	for (unsigned try = 0;; try++) {
+	struct retry retry = {.timeout_ms = persist->options->timeout_ms,
+			      .keeps_progress = true};
+	for (;;) {
 		int rc = persist_session(persist, connection, outcome, error);
+		if (rc == 0)
+			return rc;
 		bool misled = may_be_misled(persist, rc);
-		if (rc == 0 || (!misled && !goes_on(persist, rc, try, &busy_until_ms)))
+		if (!retry_goes_on(&retry, &connection->link, rc) && !misled)
 			return rc;
 		if (misled)
 			record_close(take_ptr(&persist->record));
 		persist_outcome_fini(outcome);
 		progress_restart(persist->progress);
-		rc = reconnect(persist, connection, try, error);
+		rc = reconnect(persist, connection, retry.pause_ms, error);
 		if (rc < 0)
 			return rc;
 	}
@@ -151,11 +138,9 @@ static int persist_online(struct persist *persist, struct error *error)
 	if (rc < 0)
 		return rc;
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
-	uint64_t deadline_ms = options->timeout_given
-				       ? clock_now_ms() + (uint64_t)options->timeout_ms
-				       : 0;
+	struct connection_how how = how_to_connect(options);
 	persist_record_open(persist);
-	rc = persist_connect(persist, deadline_ms, &connection, error);
+	rc = persist_connect(persist, connection_patience(&how), &connection, error);
 	if (rc < 0)
 		return rc;
 	bool draws = !options->quiet && !options->no_progress;

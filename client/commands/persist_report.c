@@ -8,6 +8,7 @@
 
 #include "client/commands/persist_session.h"
 #include "client/files/beneath.h"
+#include "client/terminal/interrupts.h"
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/commands/how.h"
 #include "client/terminal/advice.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
@@ -55,8 +56,8 @@ int persist_connect(struct persist *persist, uint64_t deadline_ms,
 	message.base = text_of(base);
 	persist->key_sent = true;
 	struct connection_request request = {MSG_PERSIST, &message};
-	int rc = connection_open(persist->options, deadline_ms, &request, ret_connection,
-				 error);
+	struct connection_how how = how_to_connect(persist->options);
+	int rc = connection_open(&how, deadline_ms, &request, ret_connection, error);
 	/* At once: a walk may find little and take long. */
 	if (rc == 0)
 		connection_keep_alive(ret_connection);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "client/commands/command.h"
-#include "client/connection/connection.h"
+#include "client/commands/how.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/cleanup.h"
 
@@ -112,7 +112,8 @@ int status_run(const struct options *options, struct report *report, struct erro
 	struct connection connection AUTO(connection_close) = {0};
 	struct msg_empty message = {0};
 	struct connection_request request = {MSG_STATUS, &message};
-	int ret = connection_open(options, connection_patience(options), &request,
-				  &connection, error);
+	struct connection_how how = how_to_connect(options);
+	int ret = connection_open(&how, connection_patience(&how), &request, &connection,
+				  error);
 	return ret < 0 ? ret : answer(&connection, report, error);
 }

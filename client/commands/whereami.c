@@ -110,7 +110,7 @@ static struct finding find_shown(const struct ci_system *system, const char *nam
 static struct finding find_server(const struct options *options)
 {
 	struct string_list servers AUTO(string_list_fini) = {0};
-	server_list_of(options, &servers);
+	server_list_of(options->server.value, &servers);
 	return (struct finding){
 		.name = "server",
 		.value = server_list_text(&servers),

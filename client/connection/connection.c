@@ -8,7 +8,9 @@
 #include <time.h>
 
 #include "client/connection/heartbeat.h"
+#include "client/connection/retry.h"
 #include "client/connection/server_list.h"
+#include "client/terminal/interrupts.h"
 #include "client/terminal/report.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/cleanup.h"
@@ -18,9 +20,6 @@
 
 /* The daemon's patience allows for two that were lost or late. */
 #define HEARTBEATS_IN_SILENCE 3u
-#define RETRY_FIRST_MS 100u
-#define RETRY_MAX_MS 5000u
-#define RETRY_DOUBLINGS 6u
 /* A daemon at work says KEEPALIVE this often at most; missing one is no silence yet. */
 #define KEEPALIVES_MISSED 3u
 #define SILENCE_MAX_MS (10u * 60 * 1000)
@@ -99,7 +98,8 @@ static int explain_version(int code, struct error *error)
 			 refusal, PROTOCOL_VERSION);
 }
 
-static void accept_welcome(struct connection *connection, const struct options *options,
+static void accept_welcome(struct connection *connection,
+			   const struct connection_how *how,
 			   const struct msg_welcome *welcome)
 {
 	connection->ask_window = welcome->ask_window < ASK_WINDOW_UNITS
@@ -108,13 +108,13 @@ static void accept_welcome(struct connection *connection, const struct options *
 	uint64_t patience_ms = welcome->keepalive_ms < SILENCE_MAX_MS / KEEPALIVES_MISSED
 				       ? welcome->keepalive_ms * KEEPALIVES_MISSED
 				       : SILENCE_MAX_MS;
-	if (!options->timeout_given && patience_ms > (uint64_t)options->timeout_ms)
+	if (!how->timeout_given && patience_ms > (uint64_t)how->timeout_ms)
 		connection->link.silence_ms = (int)patience_ms;
 	connection->heartbeat_ms = welcome->silence_ms / HEARTBEATS_IN_SILENCE;
 	link_greeted(&connection->link);
 }
 
-static int greet(struct connection *connection, const struct options *options,
+static int greet(struct connection *connection, const struct connection_how *how,
 		 const struct connection_request *request, struct error *error)
 {
 	struct link_message message = {0};
@@ -134,7 +134,7 @@ static int greet(struct connection *connection, const struct options *options,
 	if (ret == 0)
 		ret = check_welcome(connection, &welcome, error);
 	if (ret == 0)
-		accept_welcome(connection, options, &welcome);
+		accept_welcome(connection, how, &welcome);
 	return ret;
 }
 
@@ -148,7 +148,7 @@ static void describe(struct connection *connection, const struct address *addres
 		connection->peer = must_strdup("the daemon");
 }
 
-static int reach(const char *url, const struct options *options,
+static int reach(const char *url, const struct connection_how *how,
 		 const struct connection_request *request, struct connection *connection,
 		 struct error *error)
 {
@@ -158,13 +158,13 @@ static int reach(const char *url, const struct options *options,
 	if (ret < 0)
 		return ret;
 	int fd = -1;
-	ret = address_connect(&address, options->timeout_ms, interrupts_fd(), &fd, error);
+	ret = address_connect(&address, how->timeout_ms, interrupts_fd(), &fd, error);
 	if (ret < 0)
 		return ret;
 	describe(connection, &address);
 	link_init(&connection->link, fd, interrupts_fd(), connection->peer);
-	connection->link.silence_ms = options->timeout_ms;
-	return greet(connection, options, request, error);
+	connection->link.silence_ms = how->timeout_ms;
+	return greet(connection, how, request, error);
 }
 
 /* What address_connect() says is true, but not yet the way out. */
@@ -185,71 +185,30 @@ static int explain_unreachable(const struct string_list *servers, struct error *
 }
 
 /* Each server in turn, as long as nobody listens. */
-static int try_servers(const struct options *options,
+static int try_servers(const struct connection_how *how,
 		       const struct connection_request *request,
 		       struct connection *connection, struct error *error)
 {
 	struct string_list servers AUTO(string_list_fini) = {0};
-	server_list_of(options, &servers);
+	server_list_of(how->server, &servers);
 	int ret = ERR_UNREACHABLE;
 	for (size_t i = 0; i < servers.count && ret == ERR_UNREACHABLE; i++)
-		ret = reach(servers.items[i], options, request, connection, error);
+		ret = reach(servers.items[i], how, request, connection, error);
 	return ret == ERR_UNREACHABLE ? explain_unreachable(&servers, error) : ret;
 }
 
 /* ---- trying again ------------------------------------------------------------------ */
 
-bool connection_may_retry(int code)
+uint64_t connection_patience(const struct connection_how *how)
 {
-	return code == ERR_LOST || code == ERR_BUSY || code == ERR_SHUTDOWN ||
-	       code == ERR_UNREACHABLE || code == ERR_TIMEOUT;
-}
-
-uint64_t connection_patience(const struct options *options)
-{
-	return options->timeout_given ? clock_now_ms() + (uint64_t)options->timeout_ms
-				      : 0;
-}
-
-/* Between half and all of pause_ms. */
-static uint32_t spread(uint32_t pause_ms)
-{
-	struct timespec now = {0};
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return pause_ms / 2 + (uint32_t)now.tv_nsec / 1000 % (pause_ms / 2 + 1);
-}
-
-uint32_t connection_retry_ms(struct connection *connection, unsigned try)
-{
-	struct message_memory memory AUTO(message_memory_fini) = {0};
-	struct msg_error refusal;
-	if (link_last_error(&connection->link, &memory, &refusal) && refusal.retry_ms > 0)
-		return refusal.retry_ms < RETRY_MAX_MS ? (uint32_t)refusal.retry_ms
-						       : RETRY_MAX_MS;
-	uint32_t pause_ms = RETRY_FIRST_MS
-			    << (try < RETRY_DOUBLINGS ? try : RETRY_DOUBLINGS);
-	return spread(pause_ms < RETRY_MAX_MS ? pause_ms : RETRY_MAX_MS);
-}
-
-int connection_pause(uint32_t pause_ms, struct error *error)
-{
-	uint64_t until = clock_now_ms() + pause_ms;
-	struct pollfd wake = {.fd = interrupts_fd(), .events = POLLIN};
-	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
-		if (poll(&wake, 1, (int)(until - now)) > 0)
-			break;
-	}
-	if (wake.revents)
-		return error_set(error, ERR_INTERRUPTED,
-				 "interrupted while waiting for the daemon");
-	return 0;
+	return how->timeout_given ? clock_now_ms() + (uint64_t)how->timeout_ms : 0;
 }
 
 /* Silence would look like hanging. */
-static void say_retrying(const struct options *options, unsigned try, uint64_t left_ms,
+static void say_retrying(const struct connection_how *how, unsigned try, uint64_t left_ms,
 			 const struct error *error)
 {
-	if (try > 0 || options->quiet)
+	if (try > 0 || how->is_quiet)
 		return;
 	char left[HUMAN_TEXT_SIZE];
 	char sentence[ERROR_TEXT_SIZE + 64];
@@ -258,26 +217,26 @@ static void say_retrying(const struct options *options, unsigned try, uint64_t l
 	terminal_say("", sentence);
 }
 
-int connection_open(const struct options *options, uint64_t deadline_ms,
+int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		    const struct connection_request *request,
 		    struct connection *ret_connection, struct error *error)
 {
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
 	*ret_connection = connection;
-	uint64_t lost_until_ms = clock_now_ms() + (uint64_t)options->timeout_ms;
+	uint64_t lost_until_ms = clock_now_ms() + (uint64_t)how->timeout_ms;
 	for (unsigned try = 0;; try++) {
-		int ret = try_servers(options, request, &connection, error);
+		int ret = try_servers(how, request, &connection, error);
 		if (ret == 0)
 			break;
 		/* Somebody was there, and may be back: the whole timeout, in any case. */
 		if (ret != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
 			deadline_ms = lost_until_ms;
-		uint32_t pause_ms = connection_retry_ms(&connection, try);
+		uint32_t pause_ms = retry_pause_ms(&connection.link, try);
 		uint64_t now = clock_now_ms();
-		if (!connection_may_retry(ret) || now + pause_ms >= deadline_ms)
+		if (!retry_may_help(ret) || now + pause_ms >= deadline_ms)
 			return ret;
-		say_retrying(options, try, deadline_ms - now, error);
-		ret = connection_pause(pause_ms, error);
+		say_retrying(how, try, deadline_ms - now, error);
+		ret = retry_wait(pause_ms, error);
 		if (ret < 0)
 			return ret;
 	}

@@ -1,5 +1,5 @@
 /*
- * Reaching the daemon: address, connect, greeting; and when to try again.
+ * Reaching the daemon: address, connect, greeting.
  */
 #ifndef BATON_CLIENT_CONNECTION_CONNECTION_H
 #define BATON_CLIENT_CONNECTION_CONNECTION_H
@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/options/options.h"
-#include "client/terminal/interrupts.h"
 #include "proto/base/error.h"
 #include "proto/link/link.h"
 
@@ -22,6 +20,15 @@ struct connection {
 	bool is_local;       /* a Unix socket: compressing rows does not pay */
 };
 
+/* How the daemon is to be reached. */
+struct connection_how {
+	const char
+		*server; /* borrowed; its URL; NULL: the usual places (server_list.h) */
+	int timeout_ms;  /* reaching it, silence on the line */
+	bool timeout_given; /* else the daemon may ask for more patience */
+	bool is_quiet;      /* does not say that it tries again */
+};
+
 /* What the client wants: a message of that type, as message_encode() takes it. */
 struct connection_request {
 	uint16_t type;
@@ -29,15 +36,15 @@ struct connection_request {
 };
 
 /*
- * Connects, greets and asks: the request goes out with the HELLO, so that its answer costs
- * one round trip, not two. NULL: none yet. Without --server the usual places are tried
- * (server_list.h). ERR_UNREACHABLE names what was tried and how to start a daemon or name
- * another; ERR_VERSION both sides' versions.
- * deadline_ms (clock_now_ms()): tries again until then when nobody listens; 0: one try.
- * A connection that is lost while it greets, or a daemon that is busy, is tried again for
- * options' timeout at least. On failure *ret_connection is closed.
+ * Connects, greets and asks: the request goes out with the HELLO, so that its answer
+ * costs one round trip, not two. NULL: none yet. Without --server the usual places are
+ * tried (server_list.h). ERR_UNREACHABLE names what was tried and how to start a daemon
+ * or name another; ERR_VERSION both sides' versions. deadline_ms (clock_now_ms()): tries
+ * again until then when nobody listens; 0: one try. A connection that is lost while it
+ * greets, or a daemon that is busy, is tried again for the timeout at least. On failure
+ * *ret_connection is closed.
  */
-int connection_open(const struct options *options, uint64_t deadline_ms,
+int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		    const struct connection_request *request,
 		    struct connection *ret_connection, struct error *error);
 /* From now on there may be nothing to say for longer than the daemon is patient: a thread
@@ -48,18 +55,6 @@ void connection_close(struct connection *connection);
 
 /* The deadline of a question that can be asked again by hand: with --timeout, until then;
  * else one try. */
-uint64_t connection_patience(const struct options *options);
-
-/* Whether a persist or attach that ended with this code may be tried again by itself:
- * LOST, BUSY, SHUTDOWN, UNREACHABLE, TIMEOUT. */
-bool connection_may_retry(int code);
-
-/* How long to wait before the next try: what a busy daemon asked for, else longer with
- * each try (from 0), with some chance in it so that many clients do not come at once.
- * Milliseconds. */
-uint32_t connection_retry_ms(struct connection *connection, unsigned try);
-
-/* Waits so long; ERR_INTERRUPTED when a signal ends it. */
-int connection_pause(uint32_t pause_ms, struct error *error);
+uint64_t connection_patience(const struct connection_how *how);
 
 #endif

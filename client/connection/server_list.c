@@ -5,13 +5,14 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 #include "proto/link/address.h"
 
-void server_list_of(const struct options *options, struct string_list *ret_servers)
+void server_list_of(const char *server, struct string_list *ret_servers)
 {
 	*ret_servers = (struct string_list){0};
-	if (options->server.value) {
-		string_list_add(ret_servers, options->server.value);
+	if (server) {
+		string_list_add(ret_servers, server);
 		return;
 	}
 	char *own AUTO_FREE = address_of_user(ADDRESS_RUN_USER);

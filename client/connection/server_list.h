@@ -4,10 +4,11 @@
 #ifndef BATON_CLIENT_CONNECTION_SERVER_LIST_H
 #define BATON_CLIENT_CONNECTION_SERVER_LIST_H
 
-#include "client/options/options.h"
+#include "proto/options/string_list.h"
 
-/* Fills URLs, most wanted first; at least one. The caller frees the list. */
-void server_list_of(const struct options *options, struct string_list *ret_servers);
+/* server: NULL: none was named. Fills URLs, most wanted first; at least one. The caller
+ * frees the list. */
+void server_list_of(const char *server, struct string_list *ret_servers);
 
 /* All of them for a sentence: "unix:/a or unix:/b". Owned by the caller. */
 char *server_list_text(const struct string_list *servers);

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "client/connection/connection.h"
 #include "client/destination/file.h"
 #include "client/destination/internal.h"
+#include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/descriptor_limit.h"
 

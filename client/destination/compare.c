@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "client/connection/connection.h"
 #include "client/destination/internal.h"
+#include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
 
 #define TURN_ENTRIES 64u

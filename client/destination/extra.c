@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "client/connection/connection.h"
 #include "client/destination/internal.h"
+#include "client/terminal/interrupts.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"

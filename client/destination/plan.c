@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "client/connection/connection.h"
 #include "client/destination/internal.h"
+#include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 

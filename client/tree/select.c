@@ -65,17 +65,16 @@ static int add_each(struct selection *selection, const struct string_list *paths
 	return 0;
 }
 
-static int add_excludes(struct selection *selection, const struct options *options,
+static int add_excludes(struct selection *selection, const struct selection_how *how,
 			struct error *error)
 {
 	struct glob_set *set = &selection->excludes;
 	set->basename_anywhere = true;
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < options->exclude.count; i++)
-		rc = glob_set_add(set, options->exclude.items[i],
-				  strlen(options->exclude.items[i]), error);
-	size_t vcs_count = options->exclude_vcs ? sizeof vcs_names / sizeof *vcs_names
-						: 0;
+	for (size_t i = 0; rc == 0 && i < how->excludes->count; i++)
+		rc = glob_set_add(set, how->excludes->items[i],
+				  strlen(how->excludes->items[i]), error);
+	size_t vcs_count = how->excludes_vcs ? sizeof vcs_names / sizeof *vcs_names : 0;
 	for (size_t i = 0; rc == 0 && i < vcs_count; i++)
 		rc = glob_set_add(set, vcs_names[i], strlen(vcs_names[i]), error);
 	return rc;
@@ -103,24 +102,24 @@ static void sort_out(struct selection *selection)
 		compare_literals, selection->items);
 }
 
-int selection_open(struct selection *selection, const struct options *options,
+int selection_open(struct selection *selection, const struct selection_how *how,
 		   struct error *error)
 {
 	*selection = (struct selection){.root_fd = -1};
-	const char *root = options->root ? options->root : ".";
+	const char *root = how->root ? how->root : ".";
 	selection->root = must_strdup(root);
 	selection->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (selection->root_fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "--root `%s`", root);
-	int rc = add_each(selection, &options->arguments, options->literal, error);
-	if (rc == 0 && options->paths_from) {
+	int rc = add_each(selection, how->paths, how->is_literal, error);
+	if (rc == 0 && how->paths_from) {
 		struct string_list listed AUTO(string_list_fini) = {0};
-		rc = select_paths_from(options->paths_from, &listed, error);
+		rc = select_paths_from(how->paths_from, &listed, error);
 		if (rc == 0)
-			rc = add_each(selection, &listed, options->literal, error);
+			rc = add_each(selection, &listed, how->is_literal, error);
 	}
 	if (rc == 0)
-		rc = add_excludes(selection, options, error);
+		rc = add_excludes(selection, how, error);
 	if (rc == 0)
 		sort_out(selection);
 	return rc;

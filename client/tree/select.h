@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/options/options.h"
 #include "proto/base/error.h"
+#include "proto/options/string_list.h"
 #include "proto/path/glob.h"
 
 struct selector {
@@ -40,10 +40,19 @@ struct selection {
 	struct glob_set excludes;
 };
 
-/* Opens the root and takes PATHs, --paths-from, --literal, --exclude and --exclude-vcs
- * from options. ERR_USAGE, ERR_LOCAL (root or list cannot be read). A PATH that is not
- * there is no error yet: it stays unmatched. */
-int selection_open(struct selection *selection, const struct options *options,
+/* What is asked for. */
+struct selection_how {
+	const char *root;                   /* borrowed; NULL: "." */
+	const struct string_list *paths;    /* borrowed */
+	const char *paths_from;             /* borrowed; a file with more of them; NULL */
+	bool is_literal;                    /* no PATH is a glob */
+	const struct string_list *excludes; /* borrowed */
+	bool excludes_vcs;                  /* what version control systems keep */
+};
+
+/* Opens the root and takes the PATHs. ERR_USAGE, ERR_LOCAL (root or list cannot be read).
+ * A PATH that is not there is no error yet: it stays unmatched. */
+int selection_open(struct selection *selection, const struct selection_how *how,
 		   struct error *error);
 void selection_close(struct selection *selection);
 

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "client/options/options.h"
 #include "proto/base/error.h"
+#include "proto/options/string_list.h"
 
 /* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
  * caller. */

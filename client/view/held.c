@@ -11,12 +11,14 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-void view_held_open(struct view_held *held, const struct options *options)
+void view_held_init(struct view_held *held)
 {
 	*held = (struct view_held){.root_fd = -1};
-	if (options->no_stat_record || options->verify)
-		return;
-	held->root_fd = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void view_held_open(struct view_held *held, const char *directory)
+{
+	held->root_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (held->root_fd >= 0)
 		held->record = record_open(held->root_fd);
 }
@@ -25,13 +27,7 @@ void view_held_close(struct view_held *held)
 {
 	record_close(held->record);
 	cleanup_fd_(&held->root_fd);
-	*held = (struct view_held){.root_fd = -1};
-}
-
-/* What is told path by path. */
-static bool needs_rows(const struct options *options)
-{
-	return options->dry_run || options->verbose;
+	view_held_init(held);
 }
 
 struct digest view_held_server(const char *server)
@@ -59,13 +55,12 @@ static bool is_most_of(const struct record_view *view, const struct record *reco
 
 /* That a base is what its tag says the digest proves; of another view only the daemon
  * that gave it may say so: another one could have given anything under that tag. */
-struct text_list view_held_tags(struct view_held *held, const struct options *options,
-				const char *server)
+struct text_list view_held_tags(struct view_held *held, const char *server)
 {
 	struct digest here = view_held_server(server);
 	size_t count = 0;
 	const struct record_view *views = NULL;
-	if (held->record && !needs_rows(options))
+	if (held->record)
 		views = record_views(held->record, &count);
 	for (size_t i = 0; i < count; i++)
 		if ((views[i].is_base || digest_equal(&views[i].server, &here)) &&

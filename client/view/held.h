@@ -8,7 +8,6 @@
 #ifndef BATON_CLIENT_VIEW_HELD_H
 #define BATON_CLIENT_VIEW_HELD_H
 
-#include "client/options/options.h"
 #include "client/record/record.h"
 #include "client/view/rows.h"
 #include "proto/message/message.h"
@@ -21,14 +20,14 @@ struct view_held {
 	size_t named_count;
 };
 
+/* Nothing is held yet. */
+void view_held_init(struct view_held *held);
 /* Opens the record of DIR. No failure is one: then nothing is held. */
-void view_held_open(struct view_held *held, const struct options *options);
+void view_held_open(struct view_held *held, const char *directory);
 void view_held_close(struct view_held *held);
 
-/* The tags for an ATTACH to the daemon with this URL, borrowed. None where an attach with
- * these options has more to do than to look at what the view has. */
-struct text_list view_held_tags(struct view_held *held, const struct options *options,
-				const char *server);
+/* The tags for an ATTACH to the daemon with this URL, borrowed. */
+struct text_list view_held_tags(struct view_held *held, const char *server);
 
 /* What a record_view says of the daemon with this URL. */
 struct digest view_held_server(const char *server);

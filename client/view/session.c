@@ -52,11 +52,11 @@ static void keep_conflicts(struct view_session *session)
 
 /* ---- the view ---- */
 
-int view_session_connect(struct view_session *session, const struct options *options,
+int view_session_connect(struct view_session *session, const struct connection_how *how,
 			 uint64_t deadline_ms, struct error *error)
 {
 	session->connection.link.fd = -1;
-	return connection_open(options, deadline_ms, NULL, &session->connection, error);
+	return connection_open(how, deadline_ms, NULL, &session->connection, error);
 }
 
 /* What comes behind the request. From here on there may be little to say for long. */
@@ -79,14 +79,13 @@ int view_session_ask(struct view_session *session, const struct msg_attach *requ
 	return err ? err : receive(session, request, error);
 }
 
-int view_session_open(struct view_session *session, const struct options *options,
+int view_session_open(struct view_session *session, const struct connection_how *how,
 		      const struct msg_attach *request, uint64_t deadline_ms,
 		      struct error *error)
 {
 	struct connection_request asked = {MSG_ATTACH, request};
 	session->connection.link.fd = -1;
-	int err = connection_open(options, deadline_ms, &asked, &session->connection,
-				  error);
+	int err = connection_open(how, deadline_ms, &asked, &session->connection, error);
 	return err ? err : receive(session, request, error);
 }
 

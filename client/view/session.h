@@ -7,7 +7,6 @@
 
 #include "client/connection/connection.h"
 #include "client/terminal/report.h"
-#include "client/view/question.h"
 #include "client/view/rows.h"
 #include "proto/base/error.h"
 
@@ -19,7 +18,7 @@ struct view_session {
 
 /* Connects (until deadline_ms, connection_open()), asks, receives the layers.
  * view_session_close() also after a failure. */
-int view_session_open(struct view_session *session, const struct options *options,
+int view_session_open(struct view_session *session, const struct connection_how *how,
 		      const struct msg_attach *request, uint64_t deadline_ms,
 		      struct error *error);
 
@@ -29,7 +28,7 @@ int view_session_next(struct view_session *session, struct view_row *ret_row,
 		      struct error *error);
 
 /* The two halves of it: connecting, and asking. */
-int view_session_connect(struct view_session *session, const struct options *options,
+int view_session_connect(struct view_session *session, const struct connection_how *how,
 			 uint64_t deadline_ms, struct error *error);
 int view_session_ask(struct view_session *session, const struct msg_attach *request,
 		     struct error *error);

@@ -1,5 +1,5 @@
-#include "tests/harness/catalogue_fixture.h"
 #include "tests/harness/advised.h"
+#include "tests/harness/catalogue_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,7 +19,10 @@
 #include <cmocka.h>
 
 #include "client/commands/command.h"
+#include "client/commands/how.h"
 #include "client/connection/connection.h"
+#include "client/connection/retry.h"
+#include "client/terminal/interrupts.h"
 #include "client/terminal/report.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -109,7 +112,8 @@ static void listen_and(struct stage *stage, play *const *plays)
 
 static int open_connection(struct stage *stage, uint64_t deadline_ms)
 {
-	return connection_open(&stage->options, deadline_ms, NULL, &stage->connection,
+	struct connection_how how = how_to_connect(&stage->options);
+	return connection_open(&how, deadline_ms, NULL, &stage->connection,
 			       &stage->error);
 }
 
@@ -342,13 +346,13 @@ static void a_silent_daemon_is_a_timeout(void **state)
 static void only_what_may_pass_is_tried_again(void **state)
 {
 	(void)state;
-	assert_true(connection_may_retry(ERR_LOST) && connection_may_retry(ERR_BUSY));
-	assert_true(connection_may_retry(ERR_SHUTDOWN) &&
-		    connection_may_retry(ERR_TIMEOUT));
-	assert_true(connection_may_retry(ERR_UNREACHABLE));
-	assert_false(connection_may_retry(ERR_CONFLICT) || connection_may_retry(0));
-	assert_false(connection_may_retry(ERR_SUPERSEDED) ||
-		     connection_may_retry(ERR_INTERRUPTED));
+	assert_true(retry_may_help(ERR_LOST) && retry_may_help(ERR_BUSY));
+	assert_true(retry_may_help(ERR_SHUTDOWN) &&
+		    retry_may_help(ERR_TIMEOUT));
+	assert_true(retry_may_help(ERR_UNREACHABLE));
+	assert_false(retry_may_help(ERR_CONFLICT) || retry_may_help(0));
+	assert_false(retry_may_help(ERR_SUPERSEDED) ||
+		     retry_may_help(ERR_INTERRUPTED));
 }
 
 /* ---- greeting ---- */
@@ -460,7 +464,7 @@ static void a_signal_ends_every_wait(void **state)
 	assert_true(interrupts_pending());
 	assert_int_equal(open_connection(stage, clock_now_ms() + PATIENCE_MS),
 			 ERR_INTERRUPTED);
-	assert_int_equal(connection_pause(PATIENCE_MS, &stage->error), ERR_INTERRUPTED);
+	assert_int_equal(retry_wait(PATIENCE_MS, &stage->error), ERR_INTERRUPTED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stage_init, stage_fini)

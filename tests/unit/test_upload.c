@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "client/commands/how.h"
 #include "client/content/units.h"
 #include "client/upload/upload.h"
 #include "tests/unit/fake_daemon.h"
@@ -105,8 +106,8 @@ static int upload(struct fixture *fixture)
 	link_greeted(&link);
 	struct selection selection;
 	string_list_add(&fixture->options.arguments, ".");
-	assert_int_equal(selection_open(&selection, &fixture->options, &fixture->error),
-			 0);
+	struct selection_how how = how_to_select(&fixture->options);
+	assert_int_equal(selection_open(&selection, &how, &fixture->error), 0);
 	string_list_fini(&fixture->options.arguments);
 	fixture->request.link = &link;
 	fixture->request.ask_window = fixture->fake.window;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "client/commands/how.h"
 #include "client/commands/persist_session.h"
 #include "client/content/units.h"
 #include "client/record/record.h"
@@ -127,7 +128,8 @@ static void upload_as(struct fixture *fixture, struct manner manner)
 	string_list_add(&options.arguments, ".");
 	if (manner.exclude)
 		string_list_add(&options.exclude, manner.exclude);
-	assert_int_equal(selection_open(&persist.selection, &options, &error), 0);
+	struct selection_how how = how_to_select(&options);
+	assert_int_equal(selection_open(&persist.selection, &how, &error), 0);
 	persist_record_open(&persist);
 	run(fixture, &persist, &manner);
 	remember(fixture, &persist, &manner);

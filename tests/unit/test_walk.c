@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "client/commands/how.h"
 #include "client/files/beneath.h"
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
@@ -92,8 +93,8 @@ static const char *walk(struct fixture *fixture, const char *const *paths,
 		string_list_add(&fixture->options.arguments, *paths);
 	for (; excludes && *excludes; excludes++)
 		string_list_add(&fixture->options.exclude, *excludes);
-	fixture->code =
-		selection_open(&fixture->selection, &fixture->options, &fixture->error);
+	struct selection_how how = how_to_select(&fixture->options);
+	fixture->code = selection_open(&fixture->selection, &how, &fixture->error);
 	if (fixture->code < 0)
 		return NULL;
 	tree_init(&fixture->tree);

@@ -1,4 +1,4 @@
-#include "client/view/question.h"
+#include "client/commands/question.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static int put_list(const struct string_list *list, size_t most, const char *opt
 	return 0;
 }
 
-static int put_lists(const struct options *options, struct view_question *request,
+static int put_lists(const struct options *options, struct question *request,
 		     struct error *error)
 {
 	struct msg_attach *message = &request->message;
@@ -41,10 +41,10 @@ static int put_lists(const struct options *options, struct view_question *reques
 	return err;
 }
 
-int view_question_make(const struct options *options, const char *purpose,
-		      struct view_question *ret_request, struct error *error)
+int question_make(const struct options *options, const char *purpose,
+		  struct question *ret_request, struct error *error)
 {
-	*ret_request = (struct view_question){0};
+	*ret_request = (struct question){0};
 	struct msg_attach *message = &ret_request->message;
 	int err = options_identity(options, false, &message->identity,
 				   &ret_request->needs, error);
@@ -60,14 +60,14 @@ int view_question_make(const struct options *options, const char *purpose,
 	return put_lists(options, ret_request, error);
 }
 
-void view_question_fini(struct view_question *request)
+void question_fini(struct question *request)
 {
 	free(request->needs);
 	free(request->from);
 	free(request->only);
 	free(request->exclude);
 	free(request->prefer);
-	*request = (struct view_question){0};
+	*request = (struct question){0};
 }
 
 static int add_patterns(struct glob_set *set, const struct string_list *patterns,
@@ -80,15 +80,15 @@ static int add_patterns(struct glob_set *set, const struct string_list *patterns
 	return err;
 }
 
-int view_question_filter(const struct options *options, struct glob_filter *ret_filter,
-			struct error *error)
+int question_filter(const struct options *options, struct glob_filter *ret_filter,
+		    struct error *error)
 {
 	*ret_filter = (struct glob_filter){.exclude.basename_anywhere = true};
 	int err = add_patterns(&ret_filter->only, &options->only, error);
 	return err ? err : add_patterns(&ret_filter->exclude, &options->exclude, error);
 }
 
-char *view_question_pattern(const char *path)
+char *question_pattern(const char *path)
 {
 	char *pattern = must_alloc(2 * strlen(path) + 1);
 	char *end = pattern;

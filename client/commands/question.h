@@ -1,31 +1,31 @@
 /*
  * The question of attach, ls, cat and diff to the daemon, from the options.
  */
-#ifndef BATON_CLIENT_VIEW_QUESTION_H
-#define BATON_CLIENT_VIEW_QUESTION_H
+#ifndef BATON_CLIENT_COMMANDS_QUESTION_H
+#define BATON_CLIENT_COMMANDS_QUESTION_H
 
 #include "client/options/options.h"
 #include "proto/base/error.h"
 #include "proto/message/message.h"
 #include "proto/path/glob.h"
 
-struct view_question {
+struct question {
 	struct msg_attach message; /* borrows from the options and from what follows */
 	struct text *needs;        /* owned */
 	struct text *from, *only, *exclude, *prefer; /* owned */
 };
 
 /* purpose: "attach" or "look". ERR_USAGE: no workflow; too many of something.
- * view_question_fini() also after a failure. */
-int view_question_make(const struct options *options, const char *purpose,
-		      struct view_question *ret_request, struct error *error);
-void view_question_fini(struct view_question *request);
+ * question_fini() also after a failure. */
+int question_make(const struct options *options, const char *purpose,
+		  struct question *ret_request, struct error *error);
+void question_fini(struct question *request);
 
 /* --only and --exclude, compiled. glob_filter_fini() also after a failure. */
-int view_question_filter(const struct options *options, struct glob_filter *ret_filter,
-			struct error *error);
+int question_filter(const struct options *options, struct glob_filter *ret_filter,
+		    struct error *error);
 
 /* The pattern (proto/path/glob.h) that matches this path alone. Owned by the caller. */
-char *view_question_pattern(const char *path);
+char *question_pattern(const char *path);
 
 #endif

@@ -1,0 +1,36 @@
+/*
+ * What the options say, in the words of the folders that are asked. None of these knows the
+ * options themselves: only commands, and the library, do.
+ */
+#ifndef BATON_CLIENT_COMMANDS_HOW_H
+#define BATON_CLIENT_COMMANDS_HOW_H
+
+#include "client/connection/connection.h"
+#include "client/options/options.h"
+#include "client/tree/select.h"
+
+/* All borrow from the options. */
+
+static inline struct connection_how how_to_connect(const struct options *options)
+{
+	return (struct connection_how){
+		.server = options->server.value,
+		.timeout_ms = options->timeout_ms,
+		.timeout_given = options->timeout_given,
+		.is_quiet = options->quiet,
+	};
+}
+
+static inline struct selection_how how_to_select(const struct options *options)
+{
+	return (struct selection_how){
+		.root = options->root,
+		.paths = &options->arguments,
+		.paths_from = options->paths_from,
+		.is_literal = options->literal,
+		.excludes = &options->exclude,
+		.excludes_vcs = options->exclude_vcs,
+	};
+}
+
+#endif
