@@ -30,7 +30,9 @@ def watched(baton, peaks):
     def run(command, **settings):
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               **settings) as client:
-            while client.poll() is None:
+            running = True
+            while running:  # once at least: a client may have ended before the first look
+                running = client.poll() is None
                 for who, pid in (("client", client.pid), ("daemon", baton.daemon.pid)):
                     peaks[who] = max(peaks.get(who, 0), rss_anon(pid))
                 time.sleep(EVERY)

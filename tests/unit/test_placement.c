@@ -15,6 +15,9 @@
 
 static struct error error; /* of the latest call */
 
+/* The last offset that a frame may begin at. */
+#define OFFSET_MAX (INT64_MAX - FRAME_LEN_MAX - 1)
+
 static const struct segment_id ids[3] = {{{1}}, {{2}}, {{3}}};
 
 static void make_placement(struct placement *placement)
@@ -26,7 +29,7 @@ static void make_placement(struct placement *placement)
 	assert_int_equal(segment_list_put(&placement->segments, &ids[1]), 1);
 	placement->pieces[0] = (struct piece_place){0, 64, 0, 1, 70000};
 	placement->pieces[1] = (struct piece_place){2, 1ull << 40, 4095, 2, 5};
-	placement->pieces[2] = (struct piece_place){1, 7, 300, 0, 1ull << 62};
+	placement->pieces[2] = (struct piece_place){1, 7, 300, 0, OFFSET_MAX};
 }
 
 static void a_placement_reads_as_it_was_written(void **state)
@@ -45,6 +48,20 @@ static void a_placement_reads_as_it_was_written(void **state)
 	assert_int_equal(placement_encode(&twice, &got, &error), 0);
 	assert_int_equal(twice.len, bytes.len);
 	assert_memory_equal(twice.at, bytes.at, bytes.len);
+}
+
+/* SQLite's numbers are signed, and a frame must be able to end. */
+static void an_offset_beyond_what_a_file_can_have_is_damage(void **state)
+{
+	(void)state;
+	struct placement placement AUTO(placement_fini) = {0};
+	make_placement(&placement);
+	placement.pieces[2].block_offset = OFFSET_MAX + 1;
+	struct buffer bytes AUTO(buffer_fini) = {0};
+	assert_int_equal(placement_encode(&bytes, &placement, &error), 0);
+	struct placement got AUTO(placement_fini) = {0};
+	assert_int_equal(placement_decode(bytes.at, bytes.len, 3, &got, &error),
+			 ERR_DAMAGED);
 }
 
 static void a_placement_cut_anywhere_is_damage(void **state)
@@ -153,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_placement_reads_as_it_was_written),
+		cmocka_unit_test(an_offset_beyond_what_a_file_can_have_is_damage),
 		cmocka_unit_test(a_placement_cut_anywhere_is_damage),
 		cmocka_unit_test(a_block_reads_as_it_was_written),
 		cmocka_unit_test(a_block_cut_anywhere_is_damage),
