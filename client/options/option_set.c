@@ -1,9 +1,6 @@
 #include "client/options/option_set.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -234,15 +231,14 @@ SETTER(timeout)
 	return 0;
 }
 
-SETTER(token_file)
+/* Who gives a token believes that it protects something. */
+SETTER(no_token)
 {
-	int fd AUTO_FD = open(use->value, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char byte;
-	if (fd < 0 || read(fd, &byte, 1) < 0)
-		return error_set_errno(error, ERR_LOCAL, errno, "%s=%s: cannot be read",
-				       use->origin, use->value);
-	keep(place(options, use), use->value);
-	return 0;
+	(void)options;
+	return error_set(error, ERR_USAGE,
+			 "%s: this version has no tokens, and who reaches the daemon may "
+			 "do everything; leave it out",
+			 use->origin);
 }
 
 SETTER(layer)

@@ -24,7 +24,7 @@ OPTION_SETTER(server);      /* struct setting: a URL */
 OPTION_SETTER(needs);       /* names; an empty one says that there are none */
 OPTION_SETTER(retry_of);    /* struct setting, or retry_none */
 OPTION_SETTER(timeout);     /* seconds, kept as milliseconds */
-OPTION_SETTER(token_file);  /* char *: a file that can be read */
+OPTION_SETTER(no_token);    /* nothing: refused */
 OPTION_SETTER(layer);       /* char *: a layer's id or the beginning of one */
 OPTION_SETTER(digest);      /* char *: "sha256:…" */
 

@@ -93,8 +93,8 @@ const struct option option_table[] = {
 		"a job that this one needs; repeatable, '' for none at all; the variable has them separated by commas, or one per line"},
 	{"--retry-of", 0, "ID", "BATON_RETRY_OF", ALL, false, TO(retry_of, retry_of),
 		"the workflow that this one retries; none: it retries nothing"},
-	{"--token-file", 0, "FILE", "BATON_TOKEN_FILE", ALL, false, TO(token_file, token_file),
-		"a file with a token (or the token itself in BATON_TOKEN); accepted, but this version's protocol does not use tokens"},
+	{"--token-file", 0, "FILE", "BATON_TOKEN_FILE", ALL, false, option_set_no_token, 0,
+		"a file with a token; refused, like a token in BATON_TOKEN, as long as this version has none"},
 
 	/* how it is said */
 	{"--timeout", 0, "SECONDS", "BATON_TIMEOUT", ALL, false, TO(timeout, timeout_ms),

@@ -6,6 +6,7 @@
 #include "client/ci/ci.h"
 #include "client/options/identity.h"
 #include "client/options/option_prefix.h"
+#include "client/options/option_set.h"
 #include "client/options/option_table.h"
 #include "client/options/option_words.h"
 #include "client/options/suggest.h"
@@ -116,6 +117,14 @@ static int apply_variables(struct options *options, const struct option_words *w
 			return ret;
 	}
 	return 0;
+}
+
+/* A token that is no option's, refused like one in a file. */
+static int refuse_token(struct options *options, struct error *error)
+{
+	const char *token = getenv("BATON_TOKEN");
+	struct option_use use = {.value = token, .origin = "BATON_TOKEN"};
+	return token && *token ? option_set_no_token(options, &use, error) : 0;
 }
 
 /* Takes what the CI system says of a value that nobody gave. */
@@ -245,6 +254,8 @@ static int read_all(struct options *options, const struct option_words *words,
 			      options->verb != &verbs[VERB_VERSION];
 	if (ret == 0 && needs_identity)
 		ret = apply_variables(options, words, error);
+	if (ret == 0 && needs_identity)
+		ret = refuse_token(options, error);
 	if (ret == 0 && needs_identity)
 		ret = detect_identity(options, error);
 	if (ret == 0)

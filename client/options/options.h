@@ -36,7 +36,6 @@ struct options {
 	struct setting needs_origin; /* value unused */
 	bool has_needs;
 	char *from_workflow; /* owned; NULL: none */
-	char *token_file;    /* owned; NULL: none */
 	int timeout_ms;      /* reaching the daemon, silence on the line; default 60000 */
 	bool timeout_given;
 	bool json, quiet, no_progress, verbose, dry_run;

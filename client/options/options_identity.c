@@ -73,11 +73,9 @@ void options_fini(struct options *options)
 	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
 		setting_fini(settings[i]);
 	char *texts[] = {
-		options->from_workflow, options->token_file,
-		options->root,          options->prefix,
-		options->paths_from,    options->directory,
-		options->layer,         options->on_conflict,
-		options->expect,        options->identity_problem,
+		options->from_workflow, options->root,      options->prefix,
+		options->paths_from,    options->directory, options->layer,
+		options->on_conflict,   options->expect,    options->identity_problem,
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);

@@ -354,12 +354,23 @@ static void layers_digests_times_and_servers_are_checked(void **state)
 	assert_true(options.timeout_given);
 }
 
-static void a_token_file_has_to_be_readable(void **state)
+static void a_token_that_would_protect_nothing_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("attach", "--token-file=/nonexistent/token"), ERR_LOCAL);
-	assert_int_equal(PARSE("attach", "--token-file=/"), ERR_LOCAL);
-	assert_int_equal(PARSE("attach", "--token-file=/dev/null"), 0);
+	assert_refused(PARSE("attach", "--token-file=/dev/null"),
+		       "--token-file: this version has no tokens");
+	(void)setenv("BATON_TOKEN_FILE", "/dev/null", 1);
+	assert_refused(PARSE("ls"), "BATON_TOKEN_FILE: this version has no tokens");
+	assert_int_equal(PARSE("version"), 0);
+	(void)setenv("BATON_TOKEN_FILE", "", 1);
+	assert_int_equal(PARSE("ls"), 0);
+	(void)unsetenv("BATON_TOKEN_FILE");
+	(void)setenv("BATON_TOKEN", "secret", 1);
+	assert_refused(PARSE("persist", "p"), "BATON_TOKEN: this version has no tokens");
+	assert_null(strstr(error.text, "secret"));
+	assert_int_equal(PARSE("help"), 0);
+	(void)unsetenv("BATON_TOKEN");
+	assert_int_equal(PARSE("persist", "p"), 0);
 }
 
 static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
@@ -540,7 +551,7 @@ int main(void)
 		TEST(json_and_quiet_are_known_also_when_the_rest_is_refused),
 		TEST(names_are_checked),
 		TEST(layers_digests_times_and_servers_are_checked),
-		TEST(a_token_file_has_to_be_readable),
+		TEST(a_token_that_would_protect_nothing_is_refused),
 		TEST(t1_job_and_shard_stand_for_themselves_in_a_prefix),
 		TEST(the_command_line_beats_the_environment),
 		TEST(the_environment_is_checked_too_and_named),
