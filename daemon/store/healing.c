@@ -9,6 +9,26 @@
 
 /* ---- marking ------------------------------------------------------------------ */
 
+static bool is_at(const struct unit_place *place, const struct digest *sha,
+		  const struct segment *segment, uint64_t offset)
+{
+	return digest_equal(&place->sha, sha) && place->offset == offset &&
+	       segment_id_equal(&place->segment, &segment->id);
+}
+
+/* Not where the index names another copy. */
+static void forget_there(struct store *store, const struct segment *segment,
+			 uint64_t offset, const struct unit_name *name)
+{
+	struct unit_place places[CANDIDATES_MAX];
+	uint8_t count;
+	unit_index_find(store->units, segment->namespace_id, &name->key, 1, &count,
+			places);
+	for (uint8_t i = 0; i < count; i++)
+		if (is_at(&places[i], &name->sha, segment, offset))
+			unit_index_forget(store->units, segment->namespace_id, name);
+}
+
 /* False where it was marked before. */
 static bool mark(struct store *store, const struct segment *segment, uint64_t offset,
 		 const struct unit_name *units, uint32_t count, const struct error *why)
@@ -20,8 +40,9 @@ static bool mark(struct store *store, const struct segment *segment, uint64_t of
 		   "%s; nothing in that frame is offered from now on, and what is "
 		   "persisted again takes its place",
 		   why->text);
+	atomic_store(&store->lost_copies, true);
 	for (uint32_t i = 0; store->units && i < count; i++)
-		unit_index_forget(store->units, segment->namespace_id, &units[i]);
+		forget_there(store, segment, offset, &units[i]);
 	return true;
 }
 

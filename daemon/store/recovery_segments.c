@@ -59,6 +59,8 @@ static int compare(struct store *store, struct segment_row *row, int64_t len,
 		note_damage(store, row, len);
 	if (state == row->state)
 		return 0;
+	if (damaged)
+		atomic_store(&store->lost_copies, true);
 	row->state = state;
 	if (store->frozen)
 		return 0;

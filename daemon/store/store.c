@@ -116,6 +116,8 @@ static int open_index(struct store *store, struct error *error)
 	bool clean = false;
 	bool empty = true;
 	int err = recovery_take_clean_mark(store, &clean, error);
+	if (atomic_exchange(&store->lost_copies, false))
+		clean = false;
 	if (!err)
 		err = unit_index_open(store->io, store->directory, clean, &store->units,
 				      &empty, error);
@@ -252,7 +254,8 @@ static int put_clean_mark(struct store *store, struct error *error)
  * went well. */
 static int close_parts(struct store *store, bool mark, struct error *error)
 {
-	bool indexed = index_rebuild_stop(store->rebuild) && store->units;
+	bool indexed = index_rebuild_stop(store->rebuild) && store->units &&
+		       !atomic_load(&store->lost_copies);
 	bool sound = store->catalogue && !store_is_read_only(store);
 	struct error other = {0};
 	int err = 0;

@@ -31,6 +31,8 @@ struct store {
 	struct index_rebuild *rebuild;  /* owned; NULL where none was needed */
 	struct damage *damage;          /* owned */
 	atomic_bool failed;
+	atomic_bool lost_copies; /* a damaged one was found: the index names one of a
+				  * unit's copies, and may have named that */
 	bool frozen;          /* the catalogue was opened to read: nothing is changed */
 	struct error refusal; /* why, where options do not say so; code 0 */
 };
