@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/commands/persist_session.h"
-#include "client/record/writer.h"
+#include "client/record/pass.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -38,69 +38,56 @@ bool persist_record_root(const struct persist *persist, struct text base_root,
 
 /* ---- writing ---- */
 
-struct record_pass {
+/* One pass over what the upload found. */
+struct writing {
 	const struct upload_result *upload; /* borrowed */
 	const struct record *record;        /* borrowed; the earlier one; NULL: none */
-	struct record_writer *writer;       /* owned */
-	uint32_t *depths;                   /* owned; by entry */
-	struct buffer units;                /* names of one file's */
+	struct record_pass pass;
 };
 
-static void record_pass_fini(struct record_pass *pass)
+static void add_units(struct writing *writing, const struct entry *entry)
 {
-	record_writer_free(pass->writer);
-	free(pass->depths);
-	buffer_fini(&pass->units);
-}
-
-static void take_units(struct record_pass *pass, const struct entry *entry,
-		       struct record_addition *addition)
-{
-	buffer_clear(&pass->units);
 	for (uint32_t i = 0; i < entry->unit_count; i++) {
 		struct unit_name name =
-			units_name(pass->upload->units, entry_units(entry)[i]);
-		buffer_put(&pass->units, &name, sizeof name);
+			units_name(writing->upload->units, entry_units(entry)[i]);
+		record_pass_add_unit(&writing->pass, &name);
 	}
-	addition->entry.size = entry->size;
-	addition->units = (const struct unit_name *)(const void *)pass->units.at;
-	addition->unit_count = entry->unit_count;
 }
 
-static uint64_t inode_of(const struct record_pass *pass, const struct entry *entry)
+static uint64_t inode_of(const struct writing *writing, const struct entry *entry)
 {
 	if (!entry->is_recorded)
 		return entry->inode;
-	return record_get(pass->record, entry->record).stamp.inode;
+	return record_get(writing->record, entry->record).stamp.inode;
 }
 
-static void add_entry(struct record_pass *pass, uint32_t number)
+static void add_entry(struct writing *writing, uint32_t number)
 {
-	const struct entry *entry = tree_entry(&pass->upload->tree, number);
+	const struct entry *entry = tree_entry(&writing->upload->tree, number);
 	bool is_file = entry->type == ROW_FILE;
 	bool trusted = entry->changed_ns != 0 && (!is_file || entry->is_known);
-	struct record_addition addition = {
-		.entry = {.name = entry->name,
-			  .name_len = entry->name_len,
-			  .type = entry->type,
-			  .mode = entry->mode,
-			  .trusted = trusted,
-			  .in_base = entry->is_row,
-			  .stamp = {.inode = inode_of(pass, entry),
-				    .modified = {entry->seconds, entry->nanoseconds},
-				    .changed_ns = entry->changed_ns}},
+	struct record_entry recorded = {
+		.name = entry->name,
+		.name_len = entry->name_len,
+		.type = entry->type,
+		.mode = entry->mode,
+		.trusted = trusted,
+		.in_base = entry->is_row,
+		.stamp = {.inode = inode_of(writing, entry),
+			  .modified = {entry->seconds, entry->nanoseconds},
+			  .changed_ns = entry->changed_ns},
 	};
-	if (is_file && trusted)
-		take_units(pass, entry, &addition);
-	if (entry->type == ROW_DIRECTORY)
-		addition.entry.listed = trusted && entry->listed;
-	if (entry->type == ROW_SYMLINK) {
-		addition.entry.target = entry->target;
-		addition.entry.target_len = strlen(entry->target);
+	if (is_file && trusted) {
+		recorded.size = entry->size;
+		add_units(writing, entry);
 	}
-	if (number != TREE_ROOT)
-		pass->depths[number] = pass->depths[entry->parent] + 1;
-	record_writer_add(pass->writer, pass->depths[number], &addition);
+	if (entry->type == ROW_DIRECTORY)
+		recorded.listed = trusted && entry->listed;
+	if (entry->type == ROW_SYMLINK) {
+		recorded.target = entry->target;
+		recorded.target_len = strlen(entry->target);
+	}
+	record_pass_add(&writing->pass, number, entry->parent, &recorded);
 }
 
 /* Whether a new record would say no more than the one there is. */
@@ -129,19 +116,19 @@ void persist_record_begin(struct persist *persist, const struct upload_result *u
 	if (persist->options->no_stat_record ||
 	    says_nothing_new(persist, upload, base_held))
 		return;
-	struct record_pass pass AUTO(record_pass_fini) = {.upload = upload,
-							  .record = persist->record};
-	pass.writer =
+	struct record_writer *writer =
 		record_writer_new(persist->selection.root_fd, persist->record, NULL);
-	if (!pass.writer) {
+	if (!writer) {
 		tell_unwritten(persist);
 		return;
 	}
-	pass.depths = must_calloc(upload->tree.count, sizeof *pass.depths);
+	struct writing writing = {.upload = upload, .record = persist->record};
+	record_pass_init(&writing.pass, writer, upload->tree.count);
 	for (uint32_t i = 0; i < upload->tree.count; i++)
-		add_entry(&pass, i);
-	record_writer_end(pass.writer);
-	persist->record_writer = take_ptr(&pass.writer);
+		add_entry(&writing, i);
+	record_writer_end(writer);
+	persist->record_writer = take_ptr(&writing.pass.writer);
+	record_pass_fini(&writing.pass);
 }
 
 void persist_record_end(struct persist *persist, const struct persist_outcome *outcome)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "client/destination/internal.h"
+#include "client/record/pass.h"
 #include "client/record/scout.h"
-#include "client/record/writer.h"
 #include "client/terminal/interrupts.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -229,33 +229,15 @@ void known_settle(struct materialise *m)
 
 /* ---- writing ---- */
 
-struct record_pass {
-	struct materialise *m;          /* borrowed */
-	const struct record_base *base; /* borrowed; NULL: none */
-	struct record_writer *writer;   /* owned */
-	uint32_t *depths;               /* owned; by entry */
-	struct buffer units;            /* names of one file's */
-};
-
-static void record_pass_fini(struct record_pass *pass)
+/* The names of a file's units, and its size. */
+static void add_units(const struct materialise *m, uint32_t number,
+		      struct record_pass *pass, struct record_entry *entry)
 {
-	record_writer_free(pass->writer);
-	free(pass->depths);
-	buffer_fini(&pass->units);
-}
-
-static void take_units(struct record_pass *pass, uint32_t entry,
-		       struct record_addition *addition)
-{
-	const struct view_table *table = pass->m->table;
-	const struct view_entry *row = &table->entries[entry];
-	buffer_clear(&pass->units);
+	const struct view_table *table = m->table;
+	const struct view_entry *row = &table->entries[number];
 	for (uint32_t i = 0; i < row->unit_count; i++)
-		buffer_put(&pass->units, &table->units[row->first_unit + i].name,
-			   sizeof(struct unit_name));
-	addition->entry.size = view_table_size(table, entry);
-	addition->units = (const struct unit_name *)(const void *)pass->units.at;
-	addition->unit_count = row->unit_count;
+		record_pass_add_unit(pass, &table->units[row->first_unit + i].name);
+	entry->size = view_table_size(table, number);
 }
 
 /* The mode that a directory has now. */
@@ -266,40 +248,39 @@ static uint16_t mode_of_directory(struct materialise *m, uint32_t entry)
 	return fd >= 0 && fstat(fd, &stat) == 0 ? stat.st_mode & 07777 : 0;
 }
 
-static void add_entry(struct record_pass *pass, uint32_t entry)
+/* has_base: entries may be rows of a base. */
+static void add_entry(struct materialise *m, struct record_pass *pass, uint32_t number,
+		      bool has_base)
 {
-	struct materialise *m = pass->m;
-	const struct view_entry *row = &m->table->entries[entry];
-	const char *name = entry == VIEW_ROOT ? "" : view_table_name(m->table, entry);
-	bool trusted = m->notes[entry].changed_ns != 0;
-	struct record_addition addition = {
-		.entry = {.name = name,
-			  .name_len = strlen(name),
-			  .type = row->type,
-			  .mode = row->mode,
-			  .trusted = trusted,
-			  .in_base = pass->base && row->in_base,
-			  .in_view = entry != VIEW_ROOT,
-			  .stamp = {.inode = m->notes[entry].inode,
-				    .modified = {row->seconds, row->nanoseconds},
-				    .changed_ns = m->notes[entry].changed_ns}},
+	const struct view_entry *row = &m->table->entries[number];
+	const char *name = number == VIEW_ROOT ? "" : view_table_name(m->table, number);
+	bool trusted = m->notes[number].changed_ns != 0;
+	struct record_entry entry = {
+		.name = name,
+		.name_len = strlen(name),
+		.type = row->type,
+		.mode = row->mode,
+		.trusted = trusted,
+		.in_base = has_base && row->in_base,
+		.in_view = number != VIEW_ROOT,
+		.stamp = {.inode = m->notes[number].inode,
+			  .modified = {row->seconds, row->nanoseconds},
+			  .changed_ns = m->notes[number].changed_ns},
 	};
 	if (row->type == ROW_FILE && trusted)
-		take_units(pass, entry, &addition);
+		add_units(m, number, pass, &entry);
 	if (row->type == ROW_DIRECTORY) {
-		addition.entry.listed = trusted && place_of(m, entry) == PLACE_NEW;
+		entry.listed = trusted && place_of(m, number) == PLACE_NEW;
 		if (!trusted)
-			addition.entry.mode = mode_of_directory(m, entry);
+			entry.mode = mode_of_directory(m, number);
 		if (!row->implied)
-			addition.entry.mode = (addition.entry.mode & 07000) | row->mode;
+			entry.mode = (entry.mode & 07000) | row->mode;
 	}
 	if (row->type == ROW_SYMLINK) {
-		addition.entry.target = view_table_target(m->table, entry);
-		addition.entry.target_len = strlen(addition.entry.target);
+		entry.target = view_table_target(m->table, number);
+		entry.target_len = strlen(entry.target);
 	}
-	if (entry != VIEW_ROOT)
-		pass->depths[entry] = pass->depths[row->parent] + 1;
-	record_writer_add(pass->writer, pass->depths[entry], &addition);
+	record_pass_add(pass, number, row->parent, &entry);
 }
 
 static bool names_view(const struct record *record, const struct record_view *view)
@@ -327,16 +308,16 @@ static int record_view(const struct materialise *m, const struct record_view *vi
 int materialise_record(struct materialise *m, const struct record_base *base,
 		       const struct record_view *view)
 {
-	struct record_pass pass AUTO(record_pass_fini) = {.m = m, .base = base};
 	if (!m->notes)
 		return 0;
 	if (m->is_as_recorded)
 		return record_view(m, view);
-	pass.writer = record_writer_new(m->root_fd, m->record, view);
-	if (!pass.writer)
+	struct record_writer *writer = record_writer_new(m->root_fd, m->record, view);
+	if (!writer)
 		return -1;
-	pass.depths = must_calloc(m->table->entry_count, sizeof *pass.depths);
+	struct record_pass pass AUTO(record_pass_fini);
+	record_pass_init(&pass, writer, m->table->entry_count);
 	for (uint32_t entry = 0; entry < m->table->entry_count; entry++)
-		add_entry(&pass, entry);
-	return record_writer_commit(pass.writer, base);
+		add_entry(m, &pass, entry, base);
+	return record_writer_commit(writer, base);
 }

@@ -1,4 +1,4 @@
-#include "client/record/format.h"
+#include "client/record/place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <time.h>
 
+#include "client/record/format.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "client/record/format.h"
+#include "client/record/place.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -340,11 +341,6 @@ const uint8_t *record_bytes(const struct record *record, size_t *ret_len)
 size_t record_flags_at(const struct record *record, uint32_t entry)
 {
 	return record->nodes[entry].at;
-}
-
-uint64_t record_device(const struct record *record)
-{
-	return record->header.device;
 }
 
 uint32_t record_count(const struct record *record)

@@ -68,13 +68,6 @@
 #include "proto/manifest/manifest.h"
 #include "proto/unit/digest.h"
 
-#define RECORD_MAGIC "BTSR"
-#define RECORD_VERSION 2u
-#define RECORD_HEADER_LEN 236u
-#define RECORD_LEN_MAX (256u * 1024u * 1024u)
-/* Of all records of a user; the least recently used are removed. */
-#define RECORD_CACHE_LEN_MAX (512u * 1024u * 1024u)
-#define RECORD_AGE_MAX 3u
 #define RECORD_LAYER_ID_LEN 8u
 #define RECORD_NONE UINT32_MAX
 /* Of one unit of a file, encoded. */
@@ -132,7 +125,6 @@ bool record_is_of(const struct record *record, int root_fd);
 /* Views of which each file and link is trusted: up to RECORD_VIEWS_MAX, with different
  * tags; borrowed. */
 const struct record_view *record_views(const struct record *record, size_t *ret_count);
-uint64_t record_device(const struct record *record);
 uint32_t record_count(const struct record *record); /* at least 1 */
 struct record_entry record_get(const struct record *record, uint32_t entry);
 /* The fields of that name, and no others: quicker. */
@@ -165,5 +157,12 @@ uint32_t record_find(const struct record *record, const char *path, size_t len);
  */
 bool record_entry_holds(const struct record *record, const struct record_entry *entry,
 			const struct stat *status);
+
+/* ---- for who writes one of it ---- */
+/* The header's view, whether all of it is trusted or not. */
+const struct record_view *record_own_view(const struct record *record);
+/* All of it, borrowed, and where the flags of an entry stand. */
+const uint8_t *record_bytes(const struct record *record, size_t *ret_len);
+size_t record_flags_at(const struct record *record, uint32_t entry);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/record/format.h"
+#include "client/record/place.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "client/record/scout.h"
+#include "client/record/format.h"
 #include "client/record/writer.h"
 #include "proto/base/bytes.h"
 #include "tests/unit/scratch_tree.h"

@@ -1,0 +1,28 @@
+/*
+ * All entries of a tree into a record, one after the other: how deep each lies, and the
+ * names of its units. One thread.
+ */
+#ifndef BATON_CLIENT_RECORD_PASS_H
+#define BATON_CLIENT_RECORD_PASS_H
+
+#include "client/record/writer.h"
+
+struct record_pass {
+	struct record_writer *writer; /* owned */
+	uint32_t *depths;             /* owned; by entry */
+	struct buffer units;          /* names of one file's */
+};
+
+/* count: entries of the tree. Takes the writer. */
+void record_pass_init(struct record_pass *pass, struct record_writer *writer,
+		      uint32_t count);
+void record_pass_fini(struct record_pass *pass);
+
+/* The next unit of the file that is added next. */
+void record_pass_add_unit(struct record_pass *pass, const struct unit_name *unit);
+/* In manifest order, the directory itself first, as its own parent. Its units are those
+ * that were added. */
+void record_pass_add(struct record_pass *pass, uint32_t number, uint32_t parent,
+		     const struct record_entry *entry);
+
+#endif
