@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/catalogue.h"
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/view/view.h"
 #include "proto/base/arena.h"
 #include "proto/message/message.h"

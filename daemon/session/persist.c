@@ -14,7 +14,7 @@
 #include "daemon/session/session.h"
 #include "daemon/session/unit_job.h"
 #include "daemon/session/view.h"
-#include "daemon/store/transaction.h"
+#include "daemon/store/transaction/transaction.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

@@ -5,7 +5,7 @@
 #define BATON_DAEMON_SESSION_PERSIST_BASE_H
 
 #include "daemon/session/session.h"
-#include "daemon/store/transaction.h"
+#include "daemon/store/transaction/transaction.h"
 
 /* Finds it in the history or elsewhere in the namespace, tells the transaction, and gives
  * its root. A base that cannot be read is only a saving lost: then the root is empty. */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/catalogue.h"
+#include "daemon/store/catalogue/catalogue.h"
 
 struct persist_keys;
 

@@ -12,7 +12,7 @@
 #include "daemon/loop/request.h"
 #include "daemon/loop/voice.h"
 #include "daemon/session/services.h"
-#include "daemon/store/catalogue.h"
+#include "daemon/store/catalogue/catalogue.h"
 #include "proto/base/arena.h"
 #include "proto/link/link.h"
 

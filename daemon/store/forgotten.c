@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/commit_frame.h"
-#include "daemon/store/segment_reader.h"
-#include "daemon/store/stamp.h"
+#include "daemon/store/disk/stamp.h"
+#include "daemon/store/segment/reader.h"
+#include "daemon/store/transaction/commit_frame.h"
 #include "proto/base/cleanup.h"
 
 #define WINDOW_LEN (64u * 1024u)

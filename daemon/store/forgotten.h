@@ -11,7 +11,7 @@
 #ifndef BATON_STORE_FORGOTTEN_H
 #define BATON_STORE_FORGOTTEN_H
 
-#include "daemon/store/store_state.h"
+#include "daemon/store/disk/parts.h"
 #include "daemon/store/survey.h"
 #include "proto/base/error.h"
 

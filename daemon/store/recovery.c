@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 
-#include "daemon/store/stamp.h"
+#include "daemon/store/disk/stamp.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

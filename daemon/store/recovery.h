@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/store_state.h"
+#include "daemon/store/disk/parts.h"
 #include "daemon/store/survey.h"
 #include "proto/base/error.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/store/recovery.h"
-#include "daemon/store/segment_reader.h"
+#include "daemon/store/segment/reader.h"
 #include "proto/base/cleanup.h"
 
 /* ---- what is vouched for -------------------------------------------------------- */

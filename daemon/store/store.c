@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "daemon/store/disk/parts.h"
 #include "daemon/store/forgotten.h"
-#include "daemon/store/index_rebuild.h"
+#include "daemon/store/index/rebuild.h"
 #include "daemon/store/recovery.h"
-#include "daemon/store/store_state.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

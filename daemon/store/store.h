@@ -1,7 +1,7 @@
 /*
  * The store: one data directory, its lock, its three parts (FORMAT.md).
  *
- * What sessions use: store_open/_close here, transaction.h to persist, layer_reader.h to
+ * What sessions use: store_open/_close here, transaction.h to persist, layer/reader.h to
  * read, catalogue.h for what exists. Any thread, except store_open and store_close.
  */
 #ifndef BATON_STORE_STORE_H
@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/catalogue.h"
-#include "daemon/store/io.h"
+#include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/disk/io.h"
 #include "proto/base/error.h"
 
 struct store;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/store_state.h"
+#include "daemon/store/disk/parts.h"
 #include "proto/base/error.h"
 
 struct survey {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/layer_reader.h"
+#include "daemon/store/layer/reader.h"
 
 struct frame_plan;
 

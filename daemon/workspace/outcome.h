@@ -6,7 +6,7 @@
 #ifndef BATON_DAEMON_WORKSPACE_OUTCOME_H
 #define BATON_DAEMON_WORKSPACE_OUTCOME_H
 
-#include "daemon/store/catalogue.h"
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/store.h"
 #include "daemon/view/view.h"
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/store/layer_reader.h"
+#include "daemon/store/layer/reader.h"
 #include "proto/base/error.h"
 
 /* More than these are too many to look at one by one. */

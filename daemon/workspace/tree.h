@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/merge/merge.h"
-#include "daemon/store/layer_reader.h"
+#include "daemon/store/layer/reader.h"
 #include "daemon/view/view.h"
 #include "daemon/workspace/overlap.h"
 #include "proto/message/message.h"

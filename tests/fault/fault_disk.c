@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/store/io.h"
+#include "daemon/store/disk/io.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"

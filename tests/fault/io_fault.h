@@ -33,7 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/io.h"
+#include "daemon/store/disk/io.h"
 
 enum io_call {
 	IO_CALL_OPEN = 1 << 0,

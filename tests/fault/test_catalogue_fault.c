@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/page_sum.h"
+#include "daemon/store/database/page_sum.h"
 #include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
 #include "tests/fault/catalogue_story.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/store/io.h"
-#include "daemon/store/vfs.h"
+#include "daemon/store/database/vfs.h"
+#include "daemon/store/disk/io.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"

@@ -4,7 +4,7 @@
 #ifndef BATON_TESTS_CATALOGUE_STEPS_H
 #define BATON_TESTS_CATALOGUE_STEPS_H
 
-#include "daemon/store/catalogue.h"
+#include "daemon/store/catalogue/catalogue.h"
 
 #define WHO_NEEDS_MAX 4u
 

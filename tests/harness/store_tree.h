@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/layer_reader.h"
+#include "daemon/store/layer/reader.h"
 #include "daemon/store/store.h"
-#include "daemon/store/transaction.h"
+#include "daemon/store/transaction/transaction.h"
 #include "tests/harness/catalogue_steps.h"
 
 /* A file: its bytes follow from `content` and its length. */

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/page_sum.h"
+#include "daemon/store/database/page_sum.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_file.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/commit_frame.h"
+#include "daemon/store/transaction/commit_frame.h"
 #include "proto/base/cleanup.h"
 
 static const struct stamp_mark mark = {.store = 0x1122334455667788, .commits = 5000};

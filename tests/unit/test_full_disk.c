@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/stamp.h"
-#include "daemon/store/store_state.h"
+#include "daemon/store/disk/parts.h"
+#include "daemon/store/disk/stamp.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/damage.h"
-#include "daemon/store/segment.h"
-#include "daemon/store/store_state.h"
+#include "daemon/store/disk/parts.h"
+#include "daemon/store/segment/damage.h"
+#include "daemon/store/segment/segment.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/id_set.h"
+#include "daemon/store/database/id_set.h"
 #include "proto/base/cleanup.h"
 
 static struct reader reader_of_buffer(const struct buffer *buffer)

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/placement.h"
-#include "daemon/store/segment.h"
+#include "daemon/store/layer/placement.h"
+#include "daemon/store/segment/segment.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"
 

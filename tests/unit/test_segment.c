@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/segment.h"
+#include "daemon/store/segment/segment.h"
 #include "proto/base/cleanup.h"
 
 static const struct segment_header header = {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/segment_table.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/codec.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/store_state.h"
+#include "daemon/store/disk/parts.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_file.h"

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "daemon/store/segment.h"
-#include "daemon/store/unit_index.h"
-#include "daemon/store/unit_neighbours.h"
-#include "daemon/store/unit_table.h"
+#include "daemon/store/index/index.h"
+#include "daemon/store/segment/segment.h"
+#include "daemon/store/transaction/citable.h"
+#include "daemon/store/transaction/neighbours.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"

@@ -1,0 +1,279 @@
+/*
+ * The catalogue: which namespaces, workflows, executions, layers and segments exist, and
+ * who saw what (FORMAT.md §5, schema.sql). SQLite behind typed functions: nothing above
+ * this module knows SQL.
+ *
+ * One connection, one mutex inside: any thread may call; a call takes the mutex for its
+ * length. Every function that changes something is one transaction that is durable when
+ * it returns 0, and costs one sync; where there is nothing to change it writes nothing.
+ * Only the contact of a persist costs no sync: it is durable with the next change that
+ * is. A failed write or sync makes the catalogue refuse every further change with
+ * ERR_READ_ONLY (FORMAT.md §1); reading goes on. A write that finds no room is
+ * ERR_NO_ROOM, is undone, and may succeed later.
+ */
+#ifndef BATON_STORE_CATALOGUE_CATALOGUE_H
+#define BATON_STORE_CATALOGUE_CATALOGUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/history/history.h"
+#include "daemon/store/disk/io.h"
+#include "daemon/store/disk/stamp.h"
+#include "proto/base/arena.h"
+#include "proto/base/error.h"
+#include "proto/manifest/manifest.h"
+#include "proto/message/message.h"
+#include "proto/unit/digest.h"
+
+#define SEGMENT_ID_LEN 16u
+#define LAYER_ID_LEN 8u
+#define LAYER_ID_TEXT_SIZE 17u
+#define KEY_LEN 16u
+
+struct segment_id {
+	uint8_t bytes[SEGMENT_ID_LEN];
+};
+
+struct catalogue;
+
+/* Opens or creates `catalogue.db` in the directory, checkpoints and syncs its WAL before
+ * anything is answered. ERR_VERSION for a newer schema, ERR_DAMAGED, ERR_LOCAL. */
+int catalogue_open(const struct io *io, const char *directory,
+		   struct catalogue **ret_catalogue, struct error *error);
+/* A sentence where opening could not do all that it should, for want of room or because
+ * the catalogue is of an older schema and cannot be brought to this one; the next open
+ * tries again. NULL where there is nothing to say. */
+const char *catalogue_unfinished(const struct catalogue *catalogue);
+/* Opens one that exists and changes nothing, not even its log: what is changed in memory
+ * is undone, and every change is refused. ERR_READ_ONLY, or as catalogue_refuse_changes()
+ * says. Errors as above. */
+int catalogue_open_to_read(const struct io *io, const char *directory,
+			   struct catalogue **ret_catalogue, struct error *error);
+/* Every change fails with this from now on. Before another thread knows the catalogue. */
+void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal);
+/* Checkpoints, where there is room for it, and closes. NULL is fine. */
+int catalogue_close(struct catalogue *catalogue, struct error *error);
+/* Whether a failed write has made it read-only. */
+bool catalogue_is_read_only(struct catalogue *catalogue);
+
+/* As it is now, without waiting for who changes it. */
+struct stamp_mark catalogue_mark(struct catalogue *catalogue);
+
+int64_t catalogue_setting(struct catalogue *catalogue, const char *name); /* 0: none */
+int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t value,
+			  struct error *error);
+
+/* ---- segments ----------------------------------------------------------------- */
+enum segment_state {
+	SEGMENT_OPEN = 1,
+	SEGMENT_SEALED = 2,
+	SEGMENT_DAMAGED = 3,
+};
+
+struct segment_row {
+	struct segment_id id;
+	int64_t namespace_id;
+	uint64_t vouched; /* bytes */
+	char location[64];
+	enum segment_state state;
+};
+
+/* All segments, ascending by id; owned by the caller (free). */
+int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_rows,
+		       size_t *ret_count, struct error *error);
+/* Changes state, vouched length and location of one that exists. */
+int catalogue_update_segment(struct catalogue *catalogue, const struct segment_row *row,
+			     struct error *error);
+
+/* ---- contacts: who is asking (rules W2, W4, R1, R3) --------------------------- */
+enum contact_kind {
+	CONTACT_PERSIST, /* creates namespace, workflow and execution where missing */
+	CONTACT_ATTACH,  /* creates them only where the workflow exists or is a retry */
+	CONTACT_LOOK,    /* the same answer as an attach would get, but nothing is kept */
+};
+
+/* Who asks, as it says itself. Borrowed texts; what is not said is empty. */
+struct identity {
+	struct text namespace, workflow, run, job, shard, attempt, execution;
+	struct text_list needs;
+	bool has_needs;
+	struct text retry_of;
+	bool retry_none;     /* it says that it is no retry */
+	bool retry_detected; /* retry_of was guessed from what surrounds the client */
+};
+
+struct contact_request {
+	struct identity identity;
+	enum contact_kind kind;
+	/* Which layers of a workflow a retry of it inherits (R1): positions in
+	 * history.layers, the catalogue's to free. The rule is the view's, not the
+	 * store's. Called with the mutex held; must not call the catalogue. */
+	int (*inherited)(const struct history *history, uint32_t **ret_layers,
+			 size_t *ret_count, struct error *error);
+};
+
+/* The ids of a look may be of rows that are undone by now: they only tell 0 from not. */
+struct contact {
+	int64_t namespace_id; /* 0: unknown (looks, attaches to unknown workflows) */
+	int64_t workflow_id;  /* 0: unknown workflow: there is nothing to see */
+	int64_t execution_id; /* 0: anonymous */
+	int64_t now_ms;
+	char warning[1024]; /* "" or a note: a detected parent that is not used */
+};
+
+/* A layer as it is stored. */
+struct layer_record {
+	int64_t id;
+	uint8_t name[LAYER_ID_LEN];
+	int64_t execution_id; /* of the workflow that made it */
+	/* owned, with the history's memory */
+	char *workflow, *run, *job, *shard, *attempt;
+	uint32_t sequence;
+	struct digest digest, content;
+	struct totals totals;
+	uint64_t new_bytes, stored_bytes;
+	int64_t created_ms;
+	bool inherited;
+};
+
+/*
+ * A workflow's facts for a view (view/view.h), and the records behind them; positions
+ * agree: history.layers[i] is records[i], history.executions[i] has execution_ids[i].
+ * Bases of other workflows are there as shadows.
+ */
+struct catalogue_history {
+	struct history history;
+	struct layer_record *records; /* by ascending id */
+	/* An inherited layer's execution is the copy, where there is one, else a
+	 * fact-only entry with inherited = true and the maker's own id. */
+	int64_t *execution_ids;
+	uint32_t own_execution; /* position of contact.execution_id, or VIEW_NONE */
+	char *parent;           /* the workflow that it retries, or NULL; owned */
+	struct arena memory;    /* of all of the above */
+};
+void catalogue_history_fini(struct catalogue_history *history);
+
+/*
+ * Makes a contact and loads the workflow's history, as one transaction (undone at its end
+ * for CONTACT_LOOK). The rules:
+ *  - the first attach or persist fixes the parent: another later is ERR_IDENTITY;
+ *    an unknown or expired one is ERR_NOT_FOUND with its sentence, or, when only
+ *    detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
+ *  - a detected parent that contradicts what was fixed is a warning, since every later
+ *    job detects it again; to say retry_none where there is a parent is ERR_IDENTITY;
+ *    nothing said takes what was fixed.
+ *  - a first contact with a parent copies the layers visible there (`inherited`)
+ *    and the parent's executions with needs and attached: its own ones, and inherited
+ *    ones unless the parent itself ran their job and their layers are not visible.
+ *  - an expired workflow is ERR_NOT_FOUND with its date; its name is not used again.
+ *  - another execution id under the same run, job, shard and attempt is ERR_IDENTITY:
+ *    "two executions call themselves …".
+ *  - needs given are remembered as the execution's; none given leave those remembered.
+ *  - empty namespace, run and attempt stand for "default", "1" and "1".
+ *  - ERR_USAGE without a workflow, and for a persist without a job.
+ *  - the time of a contact alone is written only where the last is over a minute ago.
+ * An unknown workflow without a parent: an attach or look gets workflow_id 0 and an empty
+ * history, and nothing is created.
+ */
+int catalogue_contact(struct catalogue *catalogue, const struct contact_request *request,
+		      struct contact *ret_contact, struct catalogue_history *ret_history,
+		      struct error *error);
+
+/* The history of another workflow: read only. ERR_NOT_FOUND for an
+ * unknown or expired one, with its sentence. `namespace` as in identities. */
+int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
+			       struct text workflow,
+			       struct catalogue_history *ret_history,
+			       struct error *error);
+
+/* The history again, after a commit. */
+int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
+			   struct catalogue_history *ret_history, struct error *error);
+
+/* Finds a layer of the namespace by its id or a prefix of at least 4 digits that is
+ * unique: its history is that of its workflow. ERR_NOT_FOUND, ERR_USAGE (ambiguous). */
+int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
+			 struct text id, struct catalogue_history *ret_history,
+			 uint32_t *ret_position, struct error *error);
+
+/* What an execution attached with success; positions are database ids. */
+int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
+			    const int64_t *layer_ids, size_t count, struct error *error);
+
+/* ---- layers ------------------------------------------------------------------- */
+struct place {
+	struct segment_id segment;
+	uint64_t offset; /* of the frame */
+};
+
+/* The layer that a key of this execution made. 1 found, 0 not, <0 error. The record's
+ * texts are NULL. */
+int catalogue_find_key(struct catalogue *catalogue, int64_t execution_id,
+		       const uint8_t key[KEY_LEN], struct layer_record *ret_record,
+		       struct error *error);
+
+struct layer_commit {
+	int64_t execution_id;
+	uint8_t key[KEY_LEN];
+	struct digest digest, content;
+	struct totals totals;
+	uint64_t new_bytes, stored_bytes;
+	struct place root, placement;
+	const struct segment_id *segments; /* borrowed: all that the layer refers to */
+	size_t segment_count;
+	const struct segment_row *written; /* borrowed: new or grown ones, new vouched */
+	size_t written_count;
+};
+
+/* Commits: the layer with the next sequence of its execution, its bases (the execution's
+ * attached rows as they are now), its segments. ERR_IDENTITY when the key exists with
+ * another digest; an equal one gives that layer and *ret_again = true, changing nothing.
+ * ERR_NOT_FOUND when the workflow has expired meanwhile, ERR_LIMIT beyond
+ * WORKSPACE_LAYERS_MAX. The record's texts are NULL. */
+int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,
+			   struct layer_record *ret_record, bool *ret_again,
+			   struct error *error);
+
+/* Where a layer lies now, and the segments it refers to (owned by the caller). */
+struct layer_place {
+	struct place root, placement;
+	struct segment_id *segments;
+	size_t segment_count;
+};
+int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
+			  struct layer_place *ret_place, struct error *error);
+/* Where the roots of other layers of that digest are, at most `room` of them. */
+int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
+			  const struct digest *digest, size_t room,
+			  struct place *ret_places, size_t *ret_count,
+			  struct error *error);
+
+/* All layers, for check: ids ascending; owned by the caller (free). */
+int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *ret_count,
+			struct error *error);
+/* One record by id. Its texts are set; free them with layer_record_fini. */
+int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
+			   struct layer_record *ret_record, struct error *error);
+void layer_record_fini(struct layer_record *record);
+
+/* ---- retention, figures ------------------------------------------------------- */
+/* Marks workflows without contact since before_ms as expired; their layers leave sight,
+ * those that a living retry inherited stay in its. *ret_count: how many. */
+int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *ret_count,
+		     struct error *error);
+
+struct catalogue_figures {
+	uint64_t namespaces, workflows, layers, segments, vouched_bytes;
+};
+int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret_figures,
+		      struct error *error);
+
+/* Reads every page, and runs SQLite's integrity check and foreign key check. ERR_DAMAGED
+ * names the first problem. */
+int catalogue_check(struct catalogue *catalogue, struct error *error);
+
+void layer_id_text(const uint8_t name[LAYER_ID_LEN], char ret_text[LAYER_ID_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,274 @@
+#include "daemon/store/catalogue/internal.h"
+
+#include <stdio.h>
+
+#include "daemon/store/database/id_set.h"
+#include "proto/base/bytes.h"
+#include "proto/base/clock.h"
+#include "proto/bounds.h"
+
+/* ---- what may be committed ------------------------------------------------------- */
+
+struct maker {
+	int64_t workflow_id;
+	int64_t expired_ms; /* 0: it lives */
+	int64_t layers;     /* of the workflow, its inherited ones included */
+	char name[NAME_LEN_MAX + 1];
+};
+
+static int find_maker(struct catalogue *catalogue, int64_t execution_id,
+		      struct maker *ret_maker, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		catalogue,
+		"SELECT workflows.id, expired_ms, name, (SELECT count(*)"
+		"  FROM executions AS other JOIN layers ON layers.execution = other.id"
+		"  WHERE other.workflow = workflows.id) + (SELECT count(*)"
+		"  FROM inherited_layers WHERE inherited_layers.workflow = workflows.id)"
+		" FROM executions JOIN workflows ON workflows.id = executions.workflow"
+		" WHERE executions.id = ? AND origin IS NULL");
+	query_number(&query, execution_id);
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return catalogue_contradiction(catalogue, error);
+	*ret_maker = (struct maker){
+		.workflow_id = row_id(&query, 0),
+		.expired_ms = row_is_null(&query, 1) ? 0 : row_time(&query, 1),
+		.layers = row_number(&query, 3),
+	};
+	(void)snprintf(ret_maker->name, sizeof ret_maker->name, "%s",
+		       row_name(&query, 2));
+	return row_check(&query, error);
+}
+
+static int check_maker(const struct maker *maker, struct error *error)
+{
+	if (maker->expired_ms)
+		return catalogue_expired(text_of(maker->name), maker->expired_ms, error);
+	if (maker->layers >= WORKSPACE_LAYERS_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "workflow `%s`: has %u layers, which is as many as a "
+				 "workflow can have",
+				 maker->name, WORKSPACE_LAYERS_MAX);
+	return 0;
+}
+
+/* ---- segments -------------------------------------------------------------------- */
+
+/* What is vouched for never shrinks: layers may refer to it. */
+static int write_segment(struct catalogue *catalogue, const struct segment_row *row,
+			 struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		catalogue,
+		"INSERT INTO segments (segment, namespace, vouched, location, state)"
+		" VALUES (?, ?, ?, ?, ?) ON CONFLICT (segment) DO UPDATE SET"
+		" vouched = max(vouched, excluded.vouched), location = excluded.location,"
+		" state = max(state, excluded.state)");
+	query_blob(&query, row->id.bytes, SEGMENT_ID_LEN);
+	query_number(&query, row->namespace_id);
+	query_number(&query, (int64_t)row->vouched);
+	query_text(&query, text_of(row->location));
+	query_number(&query, row->state);
+	return query_run(&query, error);
+}
+
+static int cite_segment(struct catalogue *catalogue, int64_t layer_id,
+			const struct segment_id *id, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		catalogue, "INSERT OR IGNORE INTO layer_segments (layer, segment)"
+			   " VALUES (?, ?)");
+	query_number(&query, layer_id);
+	query_blob(&query, id->bytes, SEGMENT_ID_LEN);
+	return query_run(&query, error);
+}
+
+/* ---- the layer ------------------------------------------------------------------- */
+
+static void bind_layer(struct query *query, const struct layer_commit *commit,
+		       const uint8_t name[LAYER_ID_LEN], int64_t now_ms)
+{
+	query_blob(query, name, LAYER_ID_LEN);
+	query_number(query, commit->execution_id);
+	query_blob(query, commit->key, KEY_LEN);
+	query_blob(query, commit->digest.bytes, SHA256_LEN);
+	query_blob(query, commit->content.bytes, SHA256_LEN);
+	query_number(query, (int64_t)commit->totals.files);
+	query_number(query, (int64_t)commit->totals.directories);
+	query_number(query, (int64_t)commit->totals.symlinks);
+	query_number(query, (int64_t)commit->totals.bytes);
+	query_number(query, (int64_t)commit->totals.units);
+	query_number(query, (int64_t)commit->new_bytes);
+	query_number(query, (int64_t)commit->stored_bytes);
+	query_number(query, now_ms);
+	query_blob(query, commit->root.segment.bytes, SEGMENT_ID_LEN);
+	query_number(query, (int64_t)commit->root.offset);
+	query_blob(query, commit->placement.segment.bytes, SEGMENT_ID_LEN);
+	query_number(query, (int64_t)commit->placement.offset);
+}
+
+/* What its execution has attached by now is what it was built on. */
+static int insert_layer(struct catalogue *catalogue, const struct layer_commit *commit,
+			int64_t now_ms, int64_t *ret_id, struct error *error)
+{
+	uint8_t name[LAYER_ID_LEN];
+	sqlite3_randomness(LAYER_ID_LEN, name);
+	struct query query AUTO(query_end) = query_of(
+		catalogue,
+		"INSERT INTO layers (name, execution, key, digest, content, files,"
+		" directories, symlinks, bytes, units, new_bytes, stored_bytes, "
+		"created_ms,"
+		" root_segment, root_offset, placement_segment, placement_offset, "
+		"sequence, bases)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+		"?15,"
+		" ?16, ?17, (SELECT coalesce(max(sequence), 0) + 1 FROM layers"
+		"  WHERE execution = ?2),"
+		" (SELECT attached FROM executions WHERE id = ?2))");
+	bind_layer(&query, commit, name, now_ms);
+	int result = query_run(&query, error);
+	if (result == 0)
+		*ret_id = sqlite3_last_insert_rowid(catalogue->database);
+	return result;
+}
+
+static int write_layer(struct catalogue *catalogue, const struct layer_commit *commit,
+		       struct error *error)
+{
+	struct maker maker;
+	int64_t layer_id = 0;
+	int64_t now_ms = clock_wall_ms();
+	int result = find_maker(catalogue, commit->execution_id, &maker, error);
+	if (result == 0)
+		result = check_maker(&maker, error);
+	for (size_t i = 0; result == 0 && i < commit->written_count; i++)
+		result = write_segment(catalogue, &commit->written[i], error);
+	if (result == 0)
+		result = insert_layer(catalogue, commit, now_ms, &layer_id, error);
+	for (size_t i = 0; result == 0 && i < commit->segment_count; i++)
+		result = cite_segment(catalogue, layer_id, &commit->segments[i], error);
+	if (result == 0)
+		result = catalogue_touch(catalogue, maker.workflow_id, now_ms, true,
+					 error);
+	return result;
+}
+
+/* The same persist sent again (rule W2): 1 and its layer; 0: the key is new. */
+static int find_again(struct catalogue *catalogue, const struct layer_commit *commit,
+		      struct layer_record *ret_record, struct error *error)
+{
+	int found = catalogue_find_key_locked(catalogue, commit->execution_id,
+					      commit->key, ret_record, error);
+	if (found <= 0 || digest_equal(&ret_record->digest, &commit->digest))
+		return found;
+	char layer[LAYER_ID_TEXT_SIZE];
+	layer_id_text(ret_record->name, layer);
+	return error_set(
+		error, ERR_IDENTITY,
+		"the key of this persist made layer %s, which holds another tree; "
+		"persist it under a new key",
+		layer);
+}
+
+static int commit_new(struct catalogue *catalogue, const struct layer_commit *commit,
+		      struct layer_record *ret_record, struct error *error)
+{
+	struct change change AUTO(change_end) = {0};
+	int result = change_begin(&change, catalogue, error);
+	if (result == 0)
+		result = write_layer(catalogue, commit, error);
+	if (result < 0)
+		return result;
+	result = catalogue_find_key_locked(catalogue, commit->execution_id, commit->key,
+					   ret_record, error);
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return catalogue_contradiction(catalogue, error);
+	result = change_commit(&change, error);
+	if (result == 0)
+		catalogue->has_unsynced = false; /* its sync was of all before it, too */
+	return result;
+}
+
+int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,
+			   struct layer_record *ret_record, bool *ret_again,
+			   struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct layer_record record;
+	int found = find_again(catalogue, commit, &record, error);
+	if (found < 0)
+		return found;
+	int result = found ? 0 : commit_new(catalogue, commit, &record, error);
+	if (result < 0)
+		return result;
+	*ret_record = record;
+	*ret_again = found;
+	return 0;
+}
+
+/* ---- attaches -------------------------------------------------------------------- */
+
+static int load_attached(struct catalogue *catalogue, int64_t execution_id, int64_t *ids,
+			 size_t count, struct buffer *ret_set, size_t *ret_added,
+			 struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT attached FROM executions WHERE id = ?");
+	query_number(&query, execution_id);
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	struct reader set = {0};
+	if (result == 1)
+		set = row_bytes(&query, 0);
+	result = row_check(&query, error);
+	if (result < 0)
+		return result;
+	*ret_added = id_set_unite(set, ids, count, ret_set);
+	return *ret_added == SIZE_MAX ? catalogue_bad_set(catalogue, error) : 0;
+}
+
+/* What it attached, and these; *ret_added: how many of them are new. */
+static int add_attached(struct catalogue *catalogue, int64_t execution_id,
+			const int64_t *layer_ids, size_t count, size_t *ret_added,
+			struct error *error)
+{
+	struct buffer set AUTO(buffer_fini) = {0};
+	size_t len = count * sizeof(*layer_ids);
+	int64_t *ids AUTO_FREE = (int64_t *)(void *)must_memdup(layer_ids, len);
+	int result = load_attached(catalogue, execution_id, ids, count, &set, ret_added,
+				   error);
+	if (result < 0 || *ret_added == 0)
+		return result;
+	if (set.len > VALUE_LEN_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "this job has attached as many layers as can be kept");
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "UPDATE executions SET attached = ? WHERE id = ?");
+	query_blob(&query, set.at, set.len);
+	query_number(&query, execution_id);
+	return query_run(&query, error);
+}
+
+int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
+			    const int64_t *layer_ids, size_t count, struct error *error)
+{
+	if (!contact->workflow_id)
+		return 0;
+	CATALOGUE_LOCKED(catalogue);
+	struct change change AUTO(change_end) = {0};
+	int result = change_begin(&change, catalogue, error);
+	size_t added = 0;
+	if (result == 0 && contact->execution_id && count > 0)
+		result = add_attached(catalogue, contact->execution_id, layer_ids, count,
+				      &added, error);
+	if (result == 0)
+		result = catalogue_touch(catalogue, contact->workflow_id, clock_wall_ms(),
+					 added > 0, error);
+	return result == 0 ? change_commit(&change, error) : result;
+}

@@ -1,0 +1,149 @@
+#include "daemon/store/catalogue/internal.h"
+
+#include <string.h>
+
+#include "proto/base/bytes.h"
+
+#define PREFIX_DIGITS_MIN 4u
+#define NAME_DIGITS (2 * LAYER_ID_LEN)
+
+int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
+			       struct text workflow,
+			       struct catalogue_history *ret_history, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	int64_t namespace_id;
+	struct workflow_row row;
+	int result = catalogue_find_namespace(catalogue, namespace, &namespace_id, error);
+	if (result == 0)
+		result = catalogue_find_workflow(catalogue, namespace_id, workflow, &row,
+						 error);
+	if (result < 0)
+		return result;
+	if (!row.id)
+		return error_set(error, ERR_NOT_FOUND, "workflow `%.*s`: unknown",
+				 WORDS(workflow));
+	if (row.expired_ms)
+		return catalogue_expired(workflow, row.expired_ms, error);
+	return catalogue_load(catalogue, row.id, 0, ret_history, error);
+}
+
+int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
+			   struct catalogue_history *ret_history, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	return catalogue_load(catalogue, contact->workflow_id, contact->execution_id,
+			      ret_history, error);
+}
+
+/* ---- a layer by its id ----------------------------------------------------------- */
+
+/* The layers whose names begin like this lie between these two. */
+struct name_range {
+	uint8_t first[LAYER_ID_LEN];
+	uint8_t last[LAYER_ID_LEN];
+};
+
+static bool parse_prefix(struct text prefix, struct name_range *ret_range)
+{
+	char first[NAME_DIGITS + 1];
+	char last[NAME_DIGITS + 1];
+	if (prefix.len < PREFIX_DIGITS_MIN || prefix.len > NAME_DIGITS)
+		return false;
+	memset(first, '0', NAME_DIGITS);
+	memset(last, 'f', NAME_DIGITS);
+	memcpy(first, prefix.at, prefix.len);
+	memcpy(last, prefix.at, prefix.len);
+	first[NAME_DIGITS] = last[NAME_DIGITS] = '\0';
+	return hex_decode(first, LAYER_ID_LEN, ret_range->first) &&
+	       hex_decode(last, LAYER_ID_LEN, ret_range->last);
+}
+
+/* Rows: the layer, the workflow to see it in (NULL: none is left), its maker's name and
+ * expiry. Those that can be seen come first. */
+static struct query search(struct catalogue *catalogue, const struct name_range *range,
+			   int64_t namespace_id)
+{
+	struct query query = query_of(
+		catalogue,
+		"SELECT layers.id, CASE WHEN expired_ms IS NULL THEN workflows.id ELSE"
+		" (SELECT min(retry.id) FROM inherited_layers"
+		"  JOIN workflows AS retry ON retry.id = workflow"
+		"  WHERE layer = layers.id AND retry.expired_ms IS NULL) END AS seen_in,"
+		" workflows.name, expired_ms FROM layers" LAYER_JOIN
+		" WHERE layers.name BETWEEN ? AND ? AND namespace = ?"
+		" ORDER BY seen_in IS NULL LIMIT 2");
+	query_blob(&query, range->first, LAYER_ID_LEN);
+	query_blob(&query, range->last, LAYER_ID_LEN);
+	query_number(&query, namespace_id);
+	return query;
+}
+
+static int find_one(struct catalogue *catalogue, int64_t namespace_id, struct text id,
+		    int64_t *ret_layer, int64_t *ret_workflow, struct error *error)
+{
+	struct name_range range;
+	if (!parse_prefix(id, &range))
+		return error_set(
+			error, ERR_USAGE,
+			"layer `%.*s`: an id is %u hexadecimal digits, of which the "
+			"first %u may do",
+			WORDS(id), NAME_DIGITS, PREFIX_DIGITS_MIN);
+	struct query query AUTO(query_end) = search(catalogue, &range, namespace_id);
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return error_set(error, ERR_NOT_FOUND, "layer `%.*s`: unknown",
+				 WORDS(id));
+	bool is_expired = row_is_null(&query, 1);
+	struct text workflow = text_of(row_name(&query, 2));
+	int64_t expired_ms = is_expired ? row_time(&query, 3) : 0;
+	int64_t workflow_id = is_expired ? 0 : row_id(&query, 1);
+	*ret_layer = row_id(&query, 0);
+	*ret_workflow = workflow_id;
+	result = row_check(&query, error);
+	if (result < 0)
+		return result;
+	if (is_expired)
+		return catalogue_expired(workflow, expired_ms, error);
+	result = query_next(&query, error);
+	if (result == 1 && !row_is_null(&query, 1))
+		return error_set(
+			error, ERR_USAGE,
+			"layer `%.*s`: more than one begins like this; give more "
+			"digits",
+			WORDS(id));
+	return result < 0 ? result : 0;
+}
+
+static uint32_t record_position(const struct catalogue_history *history, int64_t layer_id)
+{
+	for (size_t i = 0; i < history->history.layer_count; i++)
+		if (history->records[i].id == layer_id)
+			return (uint32_t)i;
+	return VIEW_NONE;
+}
+
+int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
+			 struct text id, struct catalogue_history *ret_history,
+			 uint32_t *ret_position, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	int64_t namespace_id;
+	int64_t layer_id = 0;
+	int64_t workflow_id = 0;
+	int result = catalogue_find_namespace(catalogue, namespace, &namespace_id, error);
+	if (result == 0)
+		result = find_one(catalogue, namespace_id, id, &layer_id, &workflow_id,
+				  error);
+	if (result == 0)
+		result = catalogue_load(catalogue, workflow_id, 0, ret_history, error);
+	if (result < 0)
+		return result;
+	*ret_position = record_position(ret_history, layer_id);
+	if (*ret_position != VIEW_NONE)
+		return 0;
+	catalogue_history_fini(ret_history);
+	return catalogue_contradiction(catalogue, error);
+}

@@ -1,0 +1,323 @@
+#include "daemon/store/catalogue/loader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- loading --------------------------------------------------------------------- */
+
+static void loader_fini(struct loader *loader)
+{
+	arena_fini(&loader->memory);
+}
+
+int loader_compare_ids(const void *a, const void *b)
+{
+	const int64_t *left = a;
+	const int64_t *right = b;
+	return (*left > *right) - (*left < *right);
+}
+
+/* Items begin with their id and ascend by it. VIEW_NONE: there is none. */
+uint32_t loader_position(const struct arena_list *list, size_t count, size_t item_size,
+			 int64_t id)
+{
+	if (count == 0)
+		return VIEW_NONE;
+	const uint8_t *found =
+		bsearch(&id, list->items, count, item_size, loader_compare_ids);
+	if (!found)
+		return VIEW_NONE;
+	return (uint32_t)((size_t)(found - (uint8_t *)list->items) / item_size);
+}
+
+static uint32_t execution_position(const struct loader *loader, int64_t id)
+{
+	return loader_position(&loader->ids, loader->own_count, sizeof(int64_t), id);
+}
+
+uint32_t loader_maker(const struct loader *loader, int64_t id)
+{
+	uint32_t at = loader_position(&loader->makers, loader->makers.count,
+				      sizeof(struct maker), id);
+	return at == VIEW_NONE ? at : ((struct maker *)loader->makers.items)[at].position;
+}
+
+static void keep_set(struct loader *loader, struct arena_list *list, struct reader bytes)
+{
+	struct stored_set *set = arena_list_add(&loader->memory, list, sizeof *set);
+	set->bytes =
+		memcpy(arena_take(&loader->memory, bytes.left), bytes.at, bytes.left);
+	set->len = bytes.left;
+}
+
+/* ---- executions ------------------------------------------------------------------ */
+
+#define EXECUTION_COLUMNS                                                                \
+	"SELECT id, origin, run, run_heard, job, shard, attempt, has_needs, attached"    \
+	" FROM executions "
+
+static void add_maker(struct loader *loader, int64_t id)
+{
+	struct maker *maker =
+		arena_list_add(&loader->memory, &loader->makers, sizeof *maker);
+	maker->id = id;
+	maker->position = (uint32_t)loader->executions.count;
+}
+
+static void add_execution(struct loader *loader, struct query *query, bool is_own)
+{
+	struct arena *memory = &loader->memory;
+	int64_t id = row_id(query, 0);
+	*(int64_t *)arena_list_add(memory, &loader->ids, sizeof(int64_t)) = id;
+	struct history_execution *execution =
+		arena_list_add(memory, &loader->executions, sizeof *execution);
+	*execution = (struct history_execution){
+		.run = arena_string(memory, row_name(query, 2)),
+		.run_heard = row_amount(query, 3),
+		.job = arena_string(memory, row_name(query, 4)),
+		.shard = arena_string(memory, row_label(query, 5)),
+		.attempt = arena_string(memory, row_name(query, 6)),
+		.inherited = !is_own,
+		.heard = (uint64_t)id,
+	};
+}
+
+/* The workflow's own and copied ones. A copy stands for what it is a copy of. */
+static int load_executions(struct loader *loader, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(loader->catalogue, EXECUTION_COLUMNS
+						      "WHERE workflow = ? ORDER BY id");
+	query_number(&query, loader->workflow_id);
+	int result;
+	while ((result = query_next(&query, error)) == 1) {
+		bool is_own = row_is_null(&query, 1);
+		int64_t made_by = row_id(&query, is_own ? 0 : 1);
+		if (!is_own && made_by >= row_id(&query, 0))
+			return catalogue_contradiction(loader->catalogue, error);
+		add_maker(loader, made_by);
+		add_execution(loader, &query, is_own);
+		struct history_execution *executions = loader->executions.items;
+		executions[loader->executions.count - 1].has_needs = row_flag(&query, 7);
+		keep_set(loader, &loader->attached, row_bytes(&query, 8));
+	}
+	if (result == 0)
+		result = row_check(&query, error);
+	loader->own_count = loader->executions.count;
+	if (loader->makers.count > 0)
+		qsort(loader->makers.items, loader->makers.count, sizeof(struct maker),
+		      loader_compare_ids);
+	return result;
+}
+
+/* An execution of another workflow that made a layer which is known, and was not copied:
+ * of it no more is known than that. */
+static int add_foreign_maker(struct loader *loader, int64_t id, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(loader->catalogue, EXECUTION_COLUMNS "WHERE id = ?");
+	query_number(&query, id);
+	int result = query_next(&query, error);
+	if (result == 0)
+		return catalogue_contradiction(loader->catalogue, error);
+	if (result < 0)
+		return result;
+	add_maker(loader, id);
+	add_execution(loader, &query, false);
+	struct history_execution *executions = loader->executions.items;
+	executions[loader->executions.count - 1].fact = true;
+	return row_check(&query, error);
+}
+
+static int load_foreign_makers(struct loader *loader, struct error *error)
+{
+	const struct layer_record *records = loader->records.items;
+	size_t count = 0;
+	int64_t *ids = arena_take(&loader->memory, loader->records.count * sizeof *ids);
+	for (size_t i = 0; i < loader->records.count; i++)
+		if (loader_maker(loader, records[i].execution_id) == VIEW_NONE)
+			ids[count++] = records[i].execution_id;
+	if (count == 0)
+		return 0;
+	qsort(ids, count, sizeof *ids, loader_compare_ids);
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < count; i++)
+		if (i == 0 || ids[i] != ids[i - 1])
+			result = add_foreign_maker(loader, ids[i], error);
+	qsort(loader->makers.items, loader->makers.count, sizeof(struct maker),
+	      loader_compare_ids);
+	return result;
+}
+
+static int place_makers(struct loader *loader, struct error *error)
+{
+	int result = load_foreign_makers(loader, error);
+	const struct layer_record *records = loader->records.items;
+	struct history_layer *layers = loader->layers.items;
+	for (size_t i = 0; result == 0 && i < loader->layers.count; i++)
+		layers[i].execution = loader_maker(loader, records[i].execution_id);
+	return result;
+}
+
+/* ---- layers ---------------------------------------------------------------------- */
+
+int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
+		     bool shadow, struct error *error)
+{
+	struct layer_record record;
+	int result = layer_record_of(query, &record, error);
+	if (result < 0)
+		return result;
+	struct arena *memory = &loader->memory;
+	record.workflow = arena_string(memory, record.workflow);
+	record.run = arena_string(memory, record.run);
+	record.job = arena_string(memory, record.job);
+	record.shard = arena_string(memory, record.shard);
+	record.attempt = arena_string(memory, record.attempt);
+	record.inherited = inherited;
+	*(struct layer_record *)arena_list_add(memory, &loader->records, sizeof record) =
+		record;
+	*(int64_t *)arena_list_add(memory, &loader->layer_ids, sizeof(int64_t)) =
+		record.id;
+	struct history_layer *layer =
+		arena_list_add(memory, &loader->layers, sizeof *layer);
+	*layer = (struct history_layer){
+		.sequence = record.sequence,
+		.commit = (uint64_t)record.id,
+		.content = record.content,
+		.inherited = inherited,
+		.shadow = shadow,
+	};
+	return 0;
+}
+
+/* Strictly, so that each is there once, and is found. */
+static bool ascends(const struct arena_list *ids)
+{
+	const int64_t *id = ids->items;
+	return ids->count < 2 || id[ids->count - 2] < id[ids->count - 1];
+}
+
+/* The layers that belong to the workflow. */
+static int load_seen(struct loader *loader, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		loader->catalogue,
+		"WITH seen (id, inherited) AS ("
+		" SELECT layers.id, 0 FROM executions"
+		"  JOIN layers ON layers.execution = executions.id WHERE workflow = ?1"
+		" UNION ALL SELECT layer, 1 FROM inherited_layers WHERE workflow = ?1)"
+		" SELECT " LAYER_COLUMNS ", inherited, bases"
+		" FROM seen LEFT JOIN layers ON layers.id = seen.id" LAYER_JOIN
+		" ORDER BY layers.id");
+	query_number(&query, loader->workflow_id);
+	int result;
+	while ((result = query_next(&query, error)) == 1) {
+		bool inherited = row_number(&query, LAYER_COLUMN_COUNT) != 0;
+		result = loader_add_layer(loader, &query, inherited, false, error);
+		if (result < 0)
+			return result;
+		if (!ascends(&loader->layer_ids))
+			return catalogue_contradiction(loader->catalogue, error);
+		keep_set(loader, &loader->bases,
+			 row_bytes(&query, LAYER_COLUMN_COUNT + 1));
+	}
+	return result < 0 ? result : row_check(&query, error);
+}
+
+/* ---- needs ----------------------------------------------------------------------- */
+
+/* Rows come by owner. Each owner's items lie one behind the other in a list of its own,
+ * which moves when it grows: the owner keeps where it was last. */
+static void *add_item(struct loader *loader, struct arena_list *items, size_t count,
+		      size_t item_size)
+{
+	if (count == 0)
+		*items = (struct arena_list){0};
+	return arena_list_add(&loader->memory, items, item_size);
+}
+
+static int load_needs(struct loader *loader, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		loader->catalogue,
+		"SELECT executions.id, execution_needs.job FROM executions"
+		" JOIN execution_needs ON execution_needs.execution = executions.id"
+		" WHERE workflow = ? ORDER BY executions.id, position");
+	query_number(&query, loader->workflow_id);
+	struct history_execution *executions = loader->executions.items;
+	struct arena_list items = {0};
+	int result;
+	while ((result = query_next(&query, error)) == 1) {
+		uint32_t owner = execution_position(loader, row_number(&query, 0));
+		if (owner == VIEW_NONE)
+			return catalogue_contradiction(loader->catalogue, error);
+		struct history_execution *execution = &executions[owner];
+		const char **need =
+			add_item(loader, &items, execution->need_count++, sizeof *need);
+		*need = arena_string(&loader->memory, row_name(&query, 1));
+		execution->needs = items.items;
+	}
+	return result < 0 ? result : row_check(&query, error);
+}
+
+static int load_parent(struct loader *loader, char **ret_parent, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(loader->catalogue,
+			 "SELECT parent.name FROM workflows"
+			 " LEFT JOIN workflows AS parent ON parent.id = workflows.parent"
+			 " WHERE workflows.id = ? AND workflows.parent NOT NULL");
+	query_number(&query, loader->workflow_id);
+	int result = query_next(&query, error);
+	*ret_parent = result == 1 ? arena_string(&loader->memory, row_name(&query, 0))
+				  : NULL;
+	return result < 0 ? result : row_check(&query, error);
+}
+
+/* ---- the whole ------------------------------------------------------------------- */
+
+static int load(struct loader *loader, struct error *error)
+{
+	int result = load_executions(loader, error);
+	if (result == 0)
+		result = load_seen(loader, error);
+	if (result == 0)
+		result = loader_load_sets(loader, error);
+	if (result == 0)
+		result = place_makers(loader, error);
+	return result == 0 ? load_needs(loader, error) : result;
+}
+
+void catalogue_history_fini(struct catalogue_history *history)
+{
+	arena_fini(&history->memory);
+	*history = (struct catalogue_history){.own_execution = VIEW_NONE};
+}
+
+int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t execution_id,
+		   struct catalogue_history *ret_history, struct error *error)
+{
+	struct loader loader AUTO(loader_fini) = {
+		.catalogue = catalogue,
+		.workflow_id = workflow_id,
+	};
+	char *parent = NULL;
+	int result = load(&loader, error);
+	if (result == 0)
+		result = load_parent(&loader, &parent, error);
+	if (result < 0)
+		return result;
+	*ret_history = (struct catalogue_history){
+		.history = {.executions = loader.executions.items,
+			    .execution_count = loader.executions.count,
+			    .layers = loader.layers.items,
+			    .layer_count = loader.layers.count},
+		.records = loader.records.items,
+		.execution_ids = loader.ids.items,
+		.own_execution = execution_position(&loader, execution_id),
+		.parent = parent,
+		.memory = loader.memory,
+	};
+	loader.memory = (struct arena){0}; /* the history's now */
+	return 0;
+}

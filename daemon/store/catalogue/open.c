@@ -1,0 +1,276 @@
+#include "daemon/store/catalogue/ends.h"
+#include "daemon/store/catalogue/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/bytes.h"
+
+#define DATABASE_NAME "catalogue.db"
+#define WAL_NAME DATABASE_NAME "-wal"
+#define REWRITE_LEN 65536u
+
+/* No room for an error here: what matters was reported where it failed. */
+static void discard(struct catalogue **at)
+{
+	struct catalogue *catalogue = take_ptr(at);
+	if (!catalogue)
+		return;
+	for (size_t i = 0; i < catalogue->cache_count; i++)
+		(void)sqlite3_finalize(catalogue->cache[i].statement);
+	claim(sqlite3_close(catalogue->database) == SQLITE_OK);
+	stamp_close(&catalogue->stamp);
+	vfs_unregister(catalogue->vfs);
+	(void)pthread_mutex_destroy(&catalogue->mutex);
+	free(catalogue->cache);
+	free(catalogue->path);
+	free(catalogue);
+}
+
+/* ---- the log of a process that ended badly --------------------------------------- */
+
+/* Writes each byte of a file over itself and syncs. */
+static int rewrite(const struct io *io, int fd)
+{
+	int64_t size = io->size(io->context, fd);
+	if (size < 0)
+		return -1;
+	uint8_t *block AUTO_FREE = must_alloc(REWRITE_LEN);
+	for (uint64_t at = 0; at < (uint64_t)size; at += REWRITE_LEN) {
+		uint64_t left = (uint64_t)size - at;
+		size_t len = left < REWRITE_LEN ? (size_t)left : REWRITE_LEN;
+		if (io_read_at(io, fd, block, len, at) < 0 ||
+		    io_write_at(io, fd, block, len, at) < 0)
+			return -1;
+	}
+	return io->fdatasync(io->context, fd);
+}
+
+/*
+ * After a failed sync the kernel takes pages for clean that never reached the disk, so
+ * the checkpoint's own sync of the WAL would prove nothing, and a power cut in the middle
+ * of that checkpoint would leave half of a transaction. Pages that were written again are
+ * dirty again.
+ */
+static int rewrite_wal(const struct io *io, const char *directory, struct error *error)
+{
+	char *path AUTO_FREE = NULL;
+	claim(asprintf(&path, "%s/" WAL_NAME, directory) > 0);
+	int fd = io_open(io, AT_FDCWD, path, O_RDWR | O_NOFOLLOW, 0);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`%s`", path);
+	int result = rewrite(io, fd);
+	int error_number = errno;
+	if (io_close(io, fd) < 0 && result == 0) {
+		result = -1;
+		error_number = errno;
+	}
+	return result == 0
+		       ? 0
+		       : error_set_errno(error, ERR_LOCAL, error_number, "`%s`", path);
+}
+
+/* ---- opening --------------------------------------------------------------------- */
+
+static int use_wal(struct catalogue *catalogue, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "PRAGMA journal_mode=WAL");
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	if (result == 1 && strcmp(row_text(&query, 0), "wal") == 0)
+		return 0;
+	return error_set(error, ERR_INTERNAL, "`%s`: SQLite does not use a WAL",
+			 catalogue->path);
+}
+
+/* locking_mode has to come first: there is no shared memory (vfs.h). */
+static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
+			       "PRAGMA page_size=4096;"
+			       "PRAGMA synchronous=FULL;"
+			       "PRAGMA foreign_keys=ON;"
+			       "PRAGMA trusted_schema=OFF;"
+			       "PRAGMA cell_size_check=ON;"
+			       "PRAGMA cache_spill=OFF;"
+			       "PRAGMA temp_store=MEMORY;";
+
+/* Closing is not to write what opening did not (SQLite would checkpoint and remove the
+ * log). */
+static int keep_log(struct catalogue *catalogue, struct error *error)
+{
+	int code = sqlite3_db_config(catalogue->database,
+				     SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
+/* What found no room is done later: the log is synced, and what is in it is read from
+ * there. */
+static int put_off(struct catalogue *catalogue, int result, const struct error *error)
+{
+	if (result != ERR_NO_ROOM)
+		return result;
+	if (catalogue->unfinished.code == 0)
+		catalogue->unfinished = *error;
+	return 0;
+}
+
+static int open_database(struct catalogue *catalogue, struct error *error)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	if (!catalogue->frozen)
+		flags |= SQLITE_OPEN_CREATE;
+	int code = sqlite3_open_v2(DATABASE_NAME, &catalogue->database, flags,
+				   vfs_name(catalogue->vfs));
+	if (code != SQLITE_OK)
+		return catalogue_failure(catalogue, code, error);
+	(void)sqlite3_limit(catalogue->database, SQLITE_LIMIT_LENGTH, VALUE_LEN_MAX);
+	int result = catalogue->frozen ? keep_log(catalogue, error) : 0;
+	if (result == 0)
+		result = catalogue_execute(catalogue, settings, error);
+	if (result == 0)
+		result = catalogue_reserve_sums(catalogue, error);
+	/* One that is only read is in the mode that it is in: SQLite uses a log that lies
+	 * there. */
+	if (result == 0 && !catalogue->frozen)
+		result = use_wal(catalogue, error);
+	if (result == 0)
+		result = catalogue_check_schema(catalogue, error);
+	if (result == 0 && !catalogue->frozen)
+		result = put_off(catalogue, catalogue_checkpoint(catalogue, error),
+				 error);
+	if (result == 0 && !catalogue->frozen)
+		result = catalogue_upgrade(catalogue, error);
+	return result;
+}
+
+/* ---- which catalogue, and how far it has come ------------------------------------- */
+
+static int read_mark(struct catalogue *catalogue, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT (SELECT value FROM settings WHERE name ="
+				    " 'store'), (SELECT value FROM settings WHERE name ="
+				    " 'commits')");
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	catalogue->store = (uint64_t)row_number(&query, 0);
+	atomic_store(&catalogue->commits, (uint64_t)row_number(&query, 1));
+	return 0;
+}
+
+/* A catalogue has no name before it is opened for the first time. */
+static int name_store(struct catalogue *catalogue, struct error *error)
+{
+	if (catalogue->store != 0)
+		return 0;
+	int64_t name = 0;
+	sqlite3_randomness(sizeof name, &name);
+	name = (name & INT64_MAX) | 1;
+	int result = catalogue_set_setting(catalogue, "store", name, error);
+	if (result == 0)
+		catalogue->store = (uint64_t)name;
+	return result;
+}
+
+/* Without a stamp the store is as safe as before there was one. */
+static void open_stamp(struct catalogue *catalogue, const struct io *io,
+		       const char *directory)
+{
+	struct error ignored;
+	struct stamp_mark mark = catalogue_mark(catalogue);
+	int fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return;
+	(void)stamp_open(io, fd, &mark, &catalogue->stamp, &ignored);
+	(void)io_close(io, fd);
+}
+
+struct stamp_mark catalogue_mark(struct catalogue *catalogue)
+{
+	return (struct stamp_mark){catalogue->store, atomic_load(&catalogue->commits)};
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
+static int open_any(const struct io *io, const char *directory, bool frozen,
+		    struct catalogue **ret_catalogue, struct error *error)
+{
+	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof *catalogue);
+	claim(pthread_mutex_init(&catalogue->mutex, NULL) == 0);
+	claim(asprintf(&catalogue->path, "%s/" DATABASE_NAME, directory) > 0);
+	catalogue->frozen = frozen;
+	catalogue->stamp.fd = -1;
+	int result = vfs_register(io, directory, &catalogue->vfs, error);
+	if (result == 0 && frozen)
+		vfs_freeze(catalogue->vfs);
+	if (result == 0)
+		vfs_verify_pages(catalogue->vfs);
+	if (result == 0)
+		result = open_database(catalogue, error);
+	if (result == 0)
+		result = read_mark(catalogue, error);
+	if (result == 0)
+		*ret_catalogue = take_ptr(&catalogue);
+	return result;
+}
+
+int catalogue_open(const struct io *io, const char *directory,
+		   struct catalogue **ret_catalogue, struct error *error)
+{
+	struct catalogue *catalogue AUTO(discard) = NULL;
+	int result = rewrite_wal(io, directory, error);
+	if (result == 0)
+		result = open_any(io, directory, false, &catalogue, error);
+	if (result == 0)
+		result = put_off(catalogue, name_store(catalogue, error), error);
+	if (result < 0)
+		return result;
+	open_stamp(catalogue, io, directory);
+	*ret_catalogue = take_ptr(&catalogue);
+	return 0;
+}
+
+int catalogue_open_to_read(const struct io *io, const char *directory,
+			   struct catalogue **ret_catalogue, struct error *error)
+{
+	struct catalogue *catalogue AUTO(discard) = NULL;
+	int result = open_any(io, directory, true, &catalogue, error);
+	if (result == 0)
+		result = catalogue_check_ends(catalogue, io, error);
+	if (result < 0)
+		return result;
+	(void)error_set(&catalogue->refusal, ERR_READ_ONLY, "`%s`: opened for reading",
+			catalogue->path);
+	*ret_catalogue = take_ptr(&catalogue);
+	return 0;
+}
+
+void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal)
+{
+	catalogue->refusal = *refusal;
+}
+
+int catalogue_close(struct catalogue *catalogue, struct error *error)
+{
+	struct catalogue *closing AUTO(discard) = catalogue;
+	int result = closing && !closing->frozen ? catalogue_checkpoint(closing, error)
+						 : 0;
+	return result == ERR_NO_ROOM ? 0 : result;
+}
+
+const char *catalogue_unfinished(const struct catalogue *catalogue)
+{
+	return catalogue->unfinished.code ? catalogue->unfinished.text : NULL;
+}
+
+bool catalogue_is_read_only(struct catalogue *catalogue)
+{
+	return vfs_has_failed(catalogue->vfs);
+}

@@ -1,0 +1,197 @@
+#include "daemon/store/catalogue/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/store/database/page_sum.h"
+
+/* Goes up with every change of schema.sql that is more than a comment. */
+#define SCHEMA_VERSION 3
+/* The same tables, and no sums behind pages. */
+#define SCHEMA_WITHOUT_SUMS ((int64_t)VERSION_WITHOUT_SUMS)
+
+/* schema.sql without its comments. */
+static const char schema[] =
+#include "daemon/store/catalogue/schema_sql.h"
+	;
+
+/* Where the way out is the same, whatever the difference. */
+static int refuse(const struct catalogue *catalogue, const char *what, const char *who,
+		  struct error *error)
+{
+	const char *name = strrchr(catalogue->path, '/');
+	return error_set(error, ERR_VERSION,
+			 "`%.*s`: %s; %s made this store: use that one, or give this one "
+			 "an empty directory with --data",
+			 (int)(name - catalogue->path), catalogue->path, what, who);
+}
+
+/* ---- what a database has ----------------------------------------------------------- */
+
+/* Takes a statement off a script; without its end, 0 long where the script is over. */
+static struct text next_statement(const char **script)
+{
+	const char *begin = *script + strspn(*script, "\n");
+	size_t len = strcspn(begin, ";");
+	*script = begin + len + (begin[len] == ';');
+	return (struct text){begin, begin[len] == ';' ? len : 0};
+}
+
+/* A schema that was changed under the same number would fail in the middle of work.
+ * SQLite keeps the text of each statement. */
+static int check_statement(struct catalogue *catalogue, struct text statement,
+			   struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue, "SELECT count(*) FROM sqlite_schema WHERE sql = ?");
+	query_text(&query, statement);
+	int64_t there;
+	int result = query_one(&query, &there, error);
+	if (result < 0 || there > 0)
+		return result;
+	char what[256];
+	(void)snprintf(what, sizeof what, "its catalogue was not made with `%.*s…)`",
+		       (int)strcspn(statement.at, "(") + 1, statement.at);
+	return refuse(catalogue, what, "another batond", error);
+}
+
+static int check_statements(struct catalogue *catalogue, struct error *error)
+{
+	const char *script = schema;
+	int64_t wanted = 0;
+	for (struct text statement; (statement = next_statement(&script)).len; wanted++) {
+		int result = check_statement(catalogue, statement, error);
+		if (result < 0)
+			return result;
+	}
+	struct query query AUTO(query_end) = query_of(
+		catalogue, "SELECT count(*) FROM sqlite_schema WHERE sql NOT NULL"
+			   " AND name NOT LIKE 'sqlite%'");
+	int64_t there;
+	int result = query_one(&query, &there, error);
+	if (result < 0 || there == wanted)
+		return result;
+	return refuse(catalogue, "its catalogue has tables that this batond knows not",
+		      "another batond", error);
+}
+
+/* ---- its version ------------------------------------------------------------------- */
+
+static int set_version(struct catalogue *catalogue, struct error *error)
+{
+	_Static_assert(SCHEMA_VERSION == 3, "as the pragma says");
+	return catalogue_execute(catalogue, "PRAGMA user_version=3", error);
+}
+
+static int make_schema(struct catalogue *catalogue, struct error *error)
+{
+	struct change change AUTO(change_end) = {0};
+	int result = change_begin(&change, catalogue, error);
+	if (result == 0)
+		result = catalogue_execute(catalogue, schema, error);
+	if (result == 0)
+		result = set_version(catalogue, error);
+	return result == 0 ? change_commit(&change, error) : result;
+}
+
+static int refuse_version(const struct catalogue *catalogue, int64_t version,
+			  struct error *error)
+{
+	char what[128];
+	(void)snprintf(what, sizeof what,
+		       "its catalogue has schema %lld, this batond knows %d",
+		       (long long)version, SCHEMA_VERSION);
+	return refuse(catalogue, what,
+		      version > SCHEMA_VERSION ? "a newer batond" : "an older batond",
+		      error);
+}
+
+static int read_version(struct catalogue *catalogue, int64_t *ret_version,
+			struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(catalogue, "PRAGMA user_version");
+	return query_one(&query, ret_version, error);
+}
+
+/* What the first page says of sums is not under a sum where it says that there is none.
+ */
+static int check_sums(const struct catalogue *catalogue, int64_t version,
+		      struct error *error)
+{
+	if (version != SCHEMA_VERSION || vfs_has_page_sums(catalogue->vfs))
+		return 0;
+	return error_set(error, ERR_DAMAGED,
+			 "`%s`: page 1 is damaged: it does not say that pages have sums",
+			 catalogue->path);
+}
+
+int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
+{
+	int64_t version;
+	int result = read_version(catalogue, &version, error);
+	if (result < 0)
+		return result;
+	if (version == 0 && !catalogue->frozen)
+		return make_schema(catalogue, error);
+	if (version == 0)
+		return error_set(error, ERR_DAMAGED, "`%s`: has no tables",
+				 catalogue->path);
+	if (version != SCHEMA_VERSION && version != SCHEMA_WITHOUT_SUMS)
+		return refuse_version(catalogue, version, error);
+	result = check_sums(catalogue, version, error);
+	return result == 0 ? check_statements(catalogue, error) : result;
+}
+
+/* ---- an older one ------------------------------------------------------------------ */
+
+int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error)
+{
+	int len = PAGE_SUM_LEN;
+	int code = sqlite3_file_control(catalogue->database, "main",
+					SQLITE_FCNTL_RESERVE_BYTES, &len);
+	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+}
+
+/*
+ * VACUUM writes every page anew, as one transaction of the log, so that a crash leaves
+ * either the old pages or all of the new ones; the checkpoint behind it gives them their
+ * sums. A crash behind that leaves sums under the older number, which an older batond
+ * takes for its own: so all is done again.
+ */
+static int add_sums(struct catalogue *catalogue, struct error *error)
+{
+	int result = catalogue_execute(catalogue, "VACUUM", error);
+	if (result == 0)
+		result = catalogue_checkpoint(catalogue, error);
+	if (result < 0 || vfs_has_page_sums(catalogue->vfs))
+		return result;
+	return error_set(error, ERR_INTERNAL, "`%s`: SQLite leaves no room for sums",
+			 catalogue->path);
+}
+
+static int upgrade(struct catalogue *catalogue, struct error *error)
+{
+	int result = add_sums(catalogue, error);
+	if (result == 0)
+		result = set_version(catalogue, error);
+	return result == 0 ? catalogue_checkpoint(catalogue, error) : result;
+}
+
+int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
+{
+	int64_t version;
+	int result = read_version(catalogue, &version, error);
+	if (result < 0 || version == SCHEMA_VERSION)
+		return result;
+	struct error why = {0};
+	if (upgrade(catalogue, &why) == 0)
+		return 0;
+	if (vfs_has_failed(catalogue->vfs)) {
+		*error = why;
+		return why.code;
+	}
+	(void)error_set(&catalogue->unfinished, why.code,
+			"%s; the catalogue stays without checksums until the next start",
+			why.text);
+	return 0;
+}

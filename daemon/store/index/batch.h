@@ -1,0 +1,57 @@
+/*
+ * New units of one namespace, on their way into the unit index. A batch owns its memory
+ * and grows; nobody else touches its rows. No input or output. Belongs to one thread.
+ */
+#ifndef BATON_STORE_INDEX_BATCH_H
+#define BATON_STORE_INDEX_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/catalogue/catalogue.h"
+#include "proto/unit/digest.h"
+
+struct unit_batch;
+
+/* Where a unit lies. */
+struct unit_place {
+	struct digest sha;
+	struct segment_id segment;
+	uint64_t offset;   /* of its frame */
+	uint32_t position; /* in the frame's table */
+};
+
+struct unit_row {
+	struct unit_name name;
+	uint32_t segment; /* position in the batch's segments */
+	uint32_t position;
+	uint64_t offset;
+};
+
+/* `count` rows are expected; more are welcome. NULL: no memory for them. */
+struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count);
+void unit_batch_free(struct unit_batch *batch); /* NULL is fine */
+
+/* Appends a unit; the place's SHA-256 is the unit's. False, and nothing is appended: no
+ * memory for more than were expected. */
+bool unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
+		    const struct unit_place *place);
+/* Sorts by name: searching needs it, and the index is written faster. */
+void unit_batch_sort(struct unit_batch *batch);
+/* Empties it for another namespace; memory is kept. */
+void unit_batch_clear(struct unit_batch *batch, int64_t namespace_id);
+
+int64_t unit_batch_namespace(const struct unit_batch *batch);
+size_t unit_batch_count(const struct unit_batch *batch);
+/* Row number i, which must be there (claimed). Borrowed until the next change. */
+const struct unit_row *unit_batch_row(const struct unit_batch *batch, size_t i);
+const struct segment_id *unit_batch_segment(const struct unit_batch *batch,
+					    const struct unit_row *row);
+/* In a sorted batch, the first row whose key is not before this one. */
+size_t unit_batch_find(const struct unit_batch *batch, const struct unit_key *key);
+
+/* XXH3-128, then length, then SHA-256: the order of the table. */
+int unit_name_compare(const struct unit_name *a, const struct unit_name *b);
+
+#endif

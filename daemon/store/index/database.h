@@ -1,0 +1,47 @@
+/*
+ * The file of the unit index (FORMAT.md §6): `units.db`, SQLite without any sync, because
+ * it is derived. One connection; the caller lets one thread in at a time.
+ *
+ * After a failed call it is *broken*: it answers nothing and takes nothing until the next
+ * start, which rebuilds it.
+ */
+#ifndef BATON_STORE_INDEX_DATABASE_H
+#define BATON_STORE_INDEX_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/disk/io.h"
+#include "daemon/store/index/batch.h"
+#include "proto/base/error.h"
+#include "proto/unit/digest.h"
+
+struct unit_database;
+
+/* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing
+ * was kept, and it can be filled. A file that cannot be opened is out of use from the
+ * start, which is no error (unit_database_fault). ERR_LOCAL for the directory. */
+int unit_database_open(const struct io *io, const char *directory, bool trusted,
+		       struct unit_database **ret_database, bool *ret_empty,
+		       struct error *error);
+/* An empty one in a file without a name. */
+int unit_database_open_scratch(struct unit_database **ret_database, struct error *error);
+/* Closes and syncs: 0 only if all that was inserted is durable. NULL is fine. */
+int unit_database_close(struct unit_database *database, struct error *error);
+
+/* How many places it has for the key, at most CANDIDATES_MAX, in ret_places. */
+size_t unit_database_find(struct unit_database *database, int64_t namespace_id,
+			  const struct unit_key *key,
+			  struct unit_place ret_places[CANDIDATES_MAX]);
+/* Inserts rows of a batch as one transaction; names that are there stay as they are. */
+void unit_database_insert(struct unit_database *database, const struct unit_batch *batch,
+			  size_t first, size_t count);
+void unit_database_forget(struct unit_database *database, int64_t namespace_id,
+			  const struct unit_name *name);
+
+uint64_t unit_database_count(const struct unit_database *database);
+/* NULL, or why it is broken; borrowed. */
+const char *unit_database_fault(const struct unit_database *database);
+
+#endif

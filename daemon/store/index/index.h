@@ -1,0 +1,58 @@
+/*
+ * The unit index: where each unit of a namespace is, for reuse only (FORMAT.md §6).
+ *
+ * What a commit hands over is found at once, in memory, and written to the file by a
+ * thread of this module. More than a bound of waiting units makes the next commit wait,
+ * never the one that hands over. A row may be missing, and until it was verified it may
+ * be wrong.
+ *
+ * Any thread, but _open and _close. Two mutexes: the queue's is taken before the
+ * database's, never the other way round.
+ */
+#ifndef BATON_STORE_INDEX_INDEX_H
+#define BATON_STORE_INDEX_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/index/database.h"
+#include "proto/bounds.h"
+
+/* Units that may wait for the file; some 80 bytes each. */
+#define UNIT_INDEX_WAITING_MAX (256u * 1024u)
+
+struct unit_index;
+
+/* As unit_database_open. */
+int unit_index_open(const struct io *io, const char *directory, bool trusted,
+		    struct unit_index **ret_index, bool *ret_empty, struct error *error);
+/* An empty one in a file without a name, which is gone when it is closed. */
+int unit_index_open_scratch(struct unit_index **ret_index, struct error *error);
+/* Writes what waits, syncs and closes. 0 only if all is on the disk. NULL is fine. */
+int unit_index_close(struct unit_index *index, struct error *error);
+
+/* Takes the batch over, which must be sorted. It is found from now on, and written to the
+ * file soon after unit_index_write(): a caller who is waited for calls that later. */
+void unit_index_add(struct unit_index *index, struct unit_batch *batch);
+void unit_index_write(struct unit_index *index);
+/* Writes the batch to the file before it returns: for the rebuild. */
+void unit_index_insert(struct unit_index *index, const struct unit_batch *batch);
+
+/* For each key: ret_counts[i] places, at most CANDIDATES_MAX, from
+ * ret_places[i × CANDIDATES_MAX] on. */
+void unit_index_find(struct unit_index *index, int64_t namespace_id,
+		     const struct unit_key *keys, size_t count, uint8_t *ret_counts,
+		     struct unit_place *ret_places);
+/* Forgets a unit that is not where the index said. */
+void unit_index_forget(struct unit_index *index, int64_t namespace_id,
+		       const struct unit_name *name);
+
+/* Waits until nothing waits for the file. */
+void unit_index_settle(struct unit_index *index);
+uint64_t unit_index_count(struct unit_index *index);
+/* Whether a failed read or write has put it out of use until the next start; the sentence
+ * in ret_text. */
+bool unit_index_is_broken(struct unit_index *index, char *ret_text, size_t room);
+
+#endif

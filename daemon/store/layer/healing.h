@@ -1,0 +1,36 @@
+/*
+ * What is done about a damaged frame (FORMAT.md §8): it is marked, its units are taken
+ * again when they come, and whoever needs one of them is given the other copy. Copies are
+ * found by the unit's name, in the unit index; so whatever was persisted again heals each
+ * layer that named the old place. Any thread.
+ */
+#ifndef BATON_STORE_LAYER_HEALING_H
+#define BATON_STORE_LAYER_HEALING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/disk/parts.h"
+#include "daemon/store/layer/reader.h"
+#include "daemon/store/segment/reader.h"
+
+/* Makes a reader mark what it finds damaged, and forget where the units of such a frame
+ * were, as far as they are known. The log is told once of each. */
+void healing_watch(struct store *store, struct segment_reader *reader);
+
+/* Who looks for copies. */
+struct healer {
+	struct store *store;       /* borrowed */
+	int64_t namespace_id;      /* of the layer: copies never cross namespaces */
+	struct segment_pins *pins; /* borrowed; gets the segments of what is found */
+	struct segment_reader heads;
+};
+void healer_init(struct healer *healer, struct store *store, int64_t namespace_id,
+		 struct segment_pins *pins);
+void healer_fini(struct healer *healer);
+/* A frame that holds the unit and is not marked: its table names it, its payload was not
+ * read. While the unit index is being rebuilt it waits for that before it gives up. */
+bool healer_find(struct healer *healer, const struct unit_name *name,
+		 struct frame_place *ret_place, uint32_t *ret_position);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * The frames that are known to be damaged (FORMAT.md §8): nothing in them is offered, and
+ * who reads looks for another copy first. A mark that is wrong costs room for that copy,
+ * and nothing else: what is only marked is still read where there is no other.
+ *
+ * Any thread. One mutex inside, which no other lock is taken under.
+ */
+#ifndef BATON_STORE_SEGMENT_DAMAGE_H
+#define BATON_STORE_SEGMENT_DAMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/disk/io.h"
+#include "proto/base/error.h"
+
+/* So many are kept; with more of them a store is past mending frame by frame. */
+#define DAMAGE_MARKS_MAX 65536u
+
+struct damage;
+
+/* Reads the file `damaged` of the directory, if there is one; a line that is not one is
+ * passed over. `io` and the descriptor are borrowed for its life. ERR_LOCAL. */
+int damage_open(const struct io *io, int directory_fd, struct damage **ret_damage,
+		struct error *error);
+void damage_free(struct damage *damage); /* NULL is fine */
+
+/* Whether that frame is marked; and whether any of that segment is. Without marks, which
+ * is the rule, no lock is taken. */
+bool damage_has(struct damage *damage, const struct segment_id *segment, uint64_t offset);
+bool damage_is_in(struct damage *damage, const struct segment_id *segment);
+
+/* Marks a frame, in memory. False where it was marked before, or too many are. */
+bool damage_add(struct damage *damage, const struct segment_id *segment, uint64_t offset);
+/* The same, and in the file. What cannot be written is known until the next start. */
+bool damage_mark(struct damage *damage, const struct segment_id *segment,
+		 uint64_t offset);
+
+#endif

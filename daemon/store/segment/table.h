@@ -1,0 +1,122 @@
+/*
+ * The segments of an open store, in memory: which there are, who has them pinned, who may
+ * append to them.
+ *
+ * A *pin* keeps a segment's file open, and so its bytes readable, whatever happens to its
+ * name: a move unlinks the old file at once, and its blocks go when the last pin ends.
+ * A *lease* makes its holder the one writer of a segment; it is a pin too. Only segments
+ * that this process created are leased (FORMAT.md §1).
+ *
+ * Open are the files that are pinned, and of those that may be appended to the latest
+ * SEGMENTS_KEPT_OPEN: the number of namespaces costs no descriptors.
+ *
+ * Any thread. One mutex inside, which no other lock is taken under.
+ */
+#ifndef BATON_STORE_SEGMENT_TABLE_H
+#define BATON_STORE_SEGMENT_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/disk/io.h"
+#include "proto/base/error.h"
+
+/* Files that are open though nobody has them pinned: so many namespaces may take turns
+ * before a persist has to open its segment anew. */
+#define SEGMENTS_KEPT_OPEN 16u
+
+struct segment_table;
+
+struct segment {
+	struct segment_id id;
+	int64_t namespace_id;
+	char location[64]; /* file name below segments/ */
+	int fd;            /* owned; -1 while closed */
+	/* What follows is the table's, under its mutex. */
+	enum segment_state state;
+	uint64_t vouched; /* bytes that committed layers may refer to */
+	uint32_t pins;
+	bool created;    /* by this process: its descriptor writes */
+	bool leased;     /* it has its one writer */
+	bool appendable; /* created here and not sealed */
+	bool current;    /* false: moved away or dropped; gone with its last pin */
+};
+
+/* `io` and the descriptor of segments/ are borrowed for the table's life. */
+struct segment_table *segment_table_new(const struct io *io, int segments_fd);
+/* Closes what is open. Nothing may be pinned (claimed). NULL is fine. Returns what
+ * segment_table_close_errno would. */
+int segment_table_free(struct segment_table *table);
+/* The errno of the first close of a written segment that failed; 0: none did. */
+int segment_table_close_errno(struct segment_table *table);
+
+/* Adds one that the catalogue knows. */
+void segment_table_add(struct segment_table *table, const struct segment_row *row);
+
+/* Pins the segment of that id: *ret_segment stays valid and open until unpinned.
+ * ERR_DAMAGED for one that is missing or marked damaged; ERR_LOCAL. */
+int segment_table_pin(struct segment_table *table, const struct segment_id *id,
+		      struct segment **ret_segment, struct error *error);
+/* The namespace of a segment, be it there or not. ERR_DAMAGED for an unknown one. */
+int segment_table_namespace(struct segment_table *table, const struct segment_id *id,
+			    int64_t *ret_namespace_id, struct error *error);
+void segment_table_pin_again(struct segment_table *table, struct segment *segment);
+void segment_table_unpin(struct segment_table *table, struct segment *segment);
+
+/* Leases a segment of the namespace that may be appended to: true; false if there is
+ * none, or none that can be opened. */
+bool segment_table_lease(struct segment_table *table, int64_t namespace_id,
+			 struct segment **ret_segment);
+/* Makes a file with a random id and leases it; its name is not durable yet. ERR_LOCAL,
+ * ERR_NO_ROOM. */
+int segment_table_create(struct segment_table *table, int64_t namespace_id,
+			 struct segment **ret_segment, struct error *error);
+/* Ends a lease; `appendable`: others may lease it. */
+void segment_table_return(struct segment_table *table, struct segment *segment,
+			  bool appendable);
+/* Ends the lease of a segment that the catalogue never knew; it is unlinked unless
+ * `keep_file`. */
+void segment_table_drop(struct segment_table *table, struct segment *segment,
+			bool keep_file);
+/* Leases this very segment, for sealing and moving: ERR_BUSY when it has a writer. It
+ * must be pinned by the caller. */
+int segment_table_lease_pinned(struct segment_table *table, struct segment *segment,
+			       struct error *error);
+
+/* What the catalogue was made to say: length, state. */
+void segment_table_vouch(struct segment_table *table, struct segment *segment,
+			 uint64_t vouched, enum segment_state state);
+uint64_t segment_table_vouched(struct segment_table *table, struct segment *segment);
+/* A copy of what the table says of it, as a row of the catalogue. */
+struct segment_row segment_table_row(struct segment_table *table,
+				     struct segment *segment);
+
+/* From now on the id means the file at that location; who has the old one pinned keeps
+ * it. The old file's name is unlinked; -1 and errno where that failed. */
+int segment_table_replace(struct segment_table *table, struct segment *segment,
+			  const char *location);
+
+/* The rows of all, ascending by id; owned by the caller (free). */
+struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_count);
+
+/* ---- a set of pins ------------------------------------------------------------ */
+/* The segments that one session has pinned, each once. {0} is empty. One thread. */
+struct segment_pins {
+	struct segment **at; /* owned; ascending by id */
+	size_t count, room;
+};
+
+/* Finds it among the pinned, or pins it. As segment_table_pin. */
+int segment_pins_get(struct segment_pins *pins, struct segment_table *table,
+		     const struct segment_id *id, struct segment **ret_segment,
+		     struct error *error);
+/* Pins an open segment that the caller has pinned otherwise. */
+void segment_pins_add(struct segment_pins *pins, struct segment_table *table,
+		      struct segment *segment);
+struct segment *segment_pins_find(const struct segment_pins *pins,
+				  const struct segment_id *id); /* or NULL */
+void segment_pins_fini(struct segment_pins *pins, struct segment_table *table);
+
+#endif

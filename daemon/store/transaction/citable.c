@@ -1,0 +1,144 @@
+#include "daemon/store/transaction/citable.h"
+
+#include "proto/base/array.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/bounds.h"
+
+/* Different contents of one key: chance gives one, and who makes collisions by the
+ * thousand (XXH3 does not prevent it) would make every search long. */
+#define SAME_KEY_MAX 64u
+
+void unit_table_fini(struct unit_table *table)
+{
+	free(table->entries);
+	free(table->frames);
+	slots_fini(&table->by_key);
+	slots_fini(&table->by_place);
+	*table = (struct unit_table){0};
+}
+
+/* ---- finding ------------------------------------------------------------------ */
+
+static uint32_t place_hash(const struct segment *segment, uint64_t offset)
+{
+	uint64_t mixed = ((uint64_t)(uintptr_t)segment >> 4) ^
+			 offset * 0x9e3779b97f4a7c15u;
+	return (uint32_t)((mixed * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+static uint32_t key_hash(const struct unit_key *key)
+{
+	return (uint32_t)unit_key_hash(key);
+}
+
+static uint32_t hash_of_entry(const void *context, uint32_t entry)
+{
+	const struct unit_table *table = context;
+	return key_hash(&table->entries[entry].name.key);
+}
+
+static uint32_t hash_of_frame(const void *context, uint32_t frame)
+{
+	const struct unit_table *table = context;
+	return place_hash(table->frames[frame].segment, table->frames[frame].offset);
+}
+
+struct unit_entry *unit_table_find(const struct unit_table *table,
+				   const struct unit_name *name)
+{
+	struct slots_walk walk = slots_walk(&table->by_key, key_hash(&name->key));
+	for (uint32_t i; slots_next(&walk, &i);) {
+		struct unit_entry *entry = &table->entries[i];
+		if (unit_name_equal(&entry->name, name))
+			return entry;
+	}
+	return NULL;
+}
+
+/* How many entries have the key. */
+static uint32_t count_key(const struct unit_table *table, const struct unit_key *key)
+{
+	uint32_t count = 0;
+	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
+	for (uint32_t i; slots_next(&walk, &i);)
+		count += unit_key_equal(&table->entries[i].name.key, key);
+	return count;
+}
+
+uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *key,
+		       struct digest *ret_digests, uint8_t room)
+{
+	uint8_t count = 0;
+	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
+	for (uint32_t i; count < room && slots_next(&walk, &i);) {
+		const struct unit_entry *entry = &table->entries[i];
+		if (unit_key_equal(&entry->name.key, key) &&
+		    table->frames[entry->frame].origin == FRAME_OWN)
+			ret_digests[count++] = entry->name.sha;
+	}
+	return count;
+}
+
+/* ---- adding ------------------------------------------------------------------- */
+
+static uint32_t find_frame(const struct unit_table *table, const struct segment *segment,
+			   uint64_t offset)
+{
+	struct slots_walk walk =
+		slots_walk(&table->by_place, place_hash(segment, offset));
+	for (uint32_t i; slots_next(&walk, &i);) {
+		const struct unit_frame *frame = &table->frames[i];
+		if (frame->segment == segment && frame->offset == offset)
+			return i;
+	}
+	return UNIT_NONE;
+}
+
+int unit_table_frame(struct unit_table *table, const struct unit_frame *frame,
+		     uint32_t *ret_position, struct error *error)
+{
+	*ret_position = find_frame(table, frame->segment, frame->offset);
+	if (*ret_position != UNIT_NONE)
+		return 0;
+	if (array_may_make_room(table->frames, table->frame_count, table->frame_room,
+				error) ||
+	    slots_may_make_room(&table->by_place, hash_of_frame, table, error))
+		return ERR_NO_MEMORY;
+	*ret_position = table->frame_count;
+	table->frames[*ret_position] = *frame;
+	table->frames[*ret_position].block = UNIT_NONE;
+	slots_add(&table->by_place, hash_of_frame(table, *ret_position), *ret_position,
+		  hash_of_frame, table);
+	table->frame_count++;
+	return 0;
+}
+
+int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
+		   uint32_t position, struct error *error)
+{
+	struct unit_entry *entry = unit_table_find(table, name);
+	bool own = table->frames[frame].origin == FRAME_OWN;
+	if (entry && own && table->frames[entry->frame].origin != FRAME_OWN) {
+		entry->frame = frame;
+		entry->position = (uint16_t)position;
+	}
+	if (entry)
+		return 0;
+	if (table->count >= LAYER_ROWS_MAX)
+		return error_set(error, ERR_LIMIT, "persist: more than %u units",
+				 LAYER_ROWS_MAX);
+	if (count_key(table, &name->key) >= SAME_KEY_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "persist: more than %u contents with one XXH3-128",
+				 SAME_KEY_MAX);
+	if (array_may_make_room(table->entries, table->count, table->room, error) ||
+	    slots_may_make_room(&table->by_key, hash_of_entry, table, error))
+		return ERR_NO_MEMORY;
+	table->entries[table->count] = (struct unit_entry){
+		.name = *name, .frame = frame, .position = (uint16_t)position};
+	slots_add(&table->by_key, key_hash(&name->key), table->count, hash_of_entry,
+		  table);
+	table->count++;
+	return 0;
+}

@@ -1,0 +1,169 @@
+/*
+ * The commit, in its order: check what is new piece by piece while its blocks are written
+ * (commit_pieces.c), write commit frame, placement and root, sync, tell the catalogue,
+ * then the unit index.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/store/transaction/commit_frame.h"
+#include "daemon/store/transaction/commit_state.h"
+#include "proto/base/cleanup.h"
+
+static void commit_fini(struct commit *commit)
+{
+	root_fini(&commit->root);
+	placement_fini(&commit->placement);
+	segment_list_fini(&commit->segments);
+	free(commit->base_pieces);
+	free(commit->base_taken);
+	piece_edges_fini(&commit->before);
+}
+
+/* ---- the end ------------------------------------------------------------------ */
+
+/* What the placement names, and what the blocks taken over may name. */
+static void list_segments(struct commit *commit)
+{
+	const struct segment_list *placement = &commit->placement.segments;
+	for (size_t i = 0; i < placement->count; i++)
+		(void)segment_list_put(&commit->segments, &placement->ids[i]);
+	const struct layer_place *base = &commit->transaction->base.place;
+	for (size_t i = 0; commit->any_taken && i < base->segment_count; i++)
+		(void)segment_list_put(&commit->segments, &base->segments[i]);
+}
+
+/* What a catalogue must remember in which this layer can be: see forgotten.h. */
+static int write_commit_frame(struct transaction *transaction, struct error *error)
+{
+	struct stamp_mark mark = catalogue_mark(transaction->store->catalogue);
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	commit_frame_encode(&encoded, &mark);
+	struct place ignored;
+	return transaction_put_single(transaction, FRAME_COMMIT, &encoded, &ignored,
+				      error);
+}
+
+static int write_placement_and_root(struct commit *commit,
+				    const struct transaction_commit *input,
+				    struct error *error)
+{
+	struct transaction *transaction = commit->transaction;
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	int err = placement_encode(&encoded, &commit->placement, error);
+	if (!err)
+		err = transaction_put_single(transaction, FRAME_PLACEMENT, &encoded,
+					     &commit->placement_place, error);
+	buffer_clear(&encoded);
+	if (!err)
+		err = buffer_may_reserve(&encoded, input->root_len, error);
+	if (err)
+		return err;
+	buffer_put(&encoded, input->root, input->root_len);
+	if (!err)
+		err = transaction_put_single(transaction, FRAME_ROOT, &encoded,
+					     &commit->root_place, error);
+	if (err)
+		return err;
+	(void)segment_list_put(&commit->segments, &commit->placement_place.segment);
+	(void)segment_list_put(&commit->segments, &commit->root_place.segment);
+	list_segments(commit);
+	return 0;
+}
+
+static int tell_catalogue(struct commit *commit, const struct transaction_commit *input,
+			  struct layer_record *ret_record, bool *ret_again,
+			  struct error *error)
+{
+	struct transaction *transaction = commit->transaction;
+	size_t written_count;
+	struct segment_row *written AUTO_FREE =
+		segment_writer_rows(&transaction->writer, &written_count);
+	struct layer_commit layer = {
+		.execution_id = input->execution_id,
+		.digest = sha256_of(input->root, input->root_len),
+		.content = root_content_digest(&commit->root),
+		.totals = root_totals(&commit->root),
+		.new_bytes = transaction->new_bytes,
+		.stored_bytes = transaction->stored_bytes,
+		.root = commit->root_place,
+		.placement = commit->placement_place,
+		.segments = commit->segments.ids,
+		.segment_count = commit->segments.count,
+		.written = written,
+		.written_count = written_count,
+	};
+	memcpy(layer.key, input->key, KEY_LEN);
+	int err = catalogue_commit_layer(transaction->store->catalogue, &layer,
+					 ret_record, ret_again, error);
+	return err ? store_fail_if_broken(transaction->store, error) : 0;
+}
+
+/* Hands the session's own units to the index, sorted. The layer is there: without memory
+ * for it the index does not know them, and they may be sent again. */
+static void tell_index(struct transaction *transaction)
+{
+	const struct unit_table *units = &transaction->units;
+	struct unit_batch *batch =
+		unit_batch_new(transaction->namespace_id, units->count);
+	if (!batch)
+		return;
+	for (uint32_t i = 0; i < units->count; i++) {
+		const struct unit_entry *entry = &units->entries[i];
+		const struct unit_frame *frame = &units->frames[entry->frame];
+		if (frame->origin != FRAME_OWN)
+			continue;
+		struct unit_place place = {
+			.sha = entry->name.sha,
+			.segment = frame->segment->id,
+			.offset = frame->offset,
+			.position = entry->position,
+		};
+		(void)unit_batch_add(batch, &entry->name.key, &place);
+	}
+	unit_batch_sort(batch);
+	unit_index_add(transaction->store->units, batch);
+}
+
+static int commit_all(struct commit *commit, const struct transaction_commit *input,
+		      struct layer_record *ret_record, bool *ret_again,
+		      struct error *error)
+{
+	struct transaction *transaction = commit->transaction;
+	int err = store_check_writable(transaction->store, error);
+	if (!err)
+		err = root_decode(input->root, input->root_len, &commit->root, error);
+	if (err)
+		return err;
+	err = commit_check_pieces(commit, error);
+	if (!err)
+		err = write_commit_frame(transaction, error);
+	if (!err)
+		err = write_placement_and_root(commit, input, error);
+	if (!err)
+		err = segment_writer_sync(&transaction->writer, error);
+	if (!err)
+		err = tell_catalogue(commit, input, ret_record, ret_again, error);
+	return err;
+}
+
+int transaction_commit(struct transaction *transaction,
+		       const struct transaction_commit *input,
+		       struct layer_record *ret_record, bool *ret_again,
+		       struct error *error)
+{
+	claim(!transaction->ended);
+	transaction->ended = true;
+	struct commit commit AUTO(commit_fini) = {.transaction = transaction};
+	bool again = false;
+	int err = commit_all(&commit, input, ret_record, &again, error);
+	if (err || again) {
+		segment_writer_abort(&transaction->writer);
+	} else {
+		segment_writer_commit(&transaction->writer);
+		tell_index(transaction);
+	}
+	if (!err)
+		*ret_again = again;
+	return err;
+}

@@ -1,0 +1,167 @@
+#include "daemon/store/transaction/transaction.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/store/layer/healing.h"
+#include "daemon/store/layer/parts.h"
+#include "daemon/store/segment/segment.h"
+#include "daemon/store/transaction/state.h"
+#include "proto/base/cleanup.h"
+
+int transaction_begin(struct store *store, int64_t namespace_id,
+		      struct transaction **ret_transaction, struct error *error)
+{
+	int err = store_check_writable(store, error);
+	if (err)
+		return err;
+	struct transaction *transaction = must_calloc(1, sizeof *transaction);
+	transaction->store = store;
+	transaction->namespace_id = namespace_id;
+	segment_writer_init(&transaction->writer, store, namespace_id);
+	segment_reader_init(&transaction->pieces, store->io);
+	healing_watch(store, &transaction->pieces);
+	segment_reader_init(&transaction->heads, store->io);
+	*ret_transaction = transaction;
+	return 0;
+}
+
+void transaction_free(struct transaction *transaction)
+{
+	if (!transaction)
+		return;
+	segment_writer_abort(&transaction->writer);
+	unit_index_write(transaction->store->units);
+	segment_pins_fini(&transaction->pins, transaction->store->segments);
+	unit_table_fini(&transaction->units);
+	segment_reader_fini(&transaction->pieces);
+	segment_reader_fini(&transaction->heads);
+	layer_map_fini(&transaction->base);
+	buffer_fini(&transaction->head);
+	pieces_ahead_fini(&transaction->ahead);
+	piece_checker_fini(&transaction->checker);
+	unit_neighbours_fini(&transaction->neighbours);
+	free(transaction);
+}
+
+/* ---- what the session sends --------------------------------------------------- */
+
+int transaction_append(struct transaction *transaction, const struct frame_input *frame,
+		       struct segment **ret_segment, uint64_t *ret_offset,
+		       struct error *error)
+{
+	struct frame_header header = {
+		.kind = frame->kind,
+		.codec = frame->codec,
+		.unit_count = frame->unit_count,
+		.raw_len = frame->raw_len,
+		.stored_len = (uint32_t)frame->payload_len,
+		.payload_xxh = xxh128_of(frame->payload, frame->payload_len),
+	};
+	buffer_clear(&transaction->head);
+	int err = buffer_may_reserve(&transaction->head, frame_table_end(&header), error);
+	if (err)
+		return err;
+	frame_head_encode(&transaction->head, &header, frame->units);
+	err = segment_writer_append(&transaction->writer, &transaction->head,
+				    frame->payload, frame->payload_len, ret_segment,
+				    ret_offset, error);
+	if (err)
+		return err;
+	segment_pins_add(&transaction->pins, transaction->store->segments, *ret_segment);
+	return 0;
+}
+
+int transaction_put_single(struct transaction *transaction, enum frame_kind kind,
+			   const struct buffer *data, struct place *ret_place,
+			   struct error *error)
+{
+	if (data->len > FRAME_RAW_MAX)
+		return error_set(error, ERR_LIMIT,
+				 "persist: its placement takes %zu bytes, at most %u",
+				 data->len, FRAME_RAW_MAX);
+	uint8_t *packed AUTO_FREE = may_alloc(data->len, error);
+	if (!packed)
+		return ERR_NO_MEMORY;
+	enum codec_id codec;
+	size_t packed_len;
+	int err = codec_pack(transaction->pieces.codec, data->at, data->len, packed,
+			     data->len, &codec, &packed_len, error);
+	if (err)
+		return err;
+	struct unit_name name = {
+		.key = {.xxh = xxh128_of(data->at, data->len),
+			.len = (uint32_t)data->len},
+		.sha = sha256_of(data->at, data->len),
+	};
+	struct frame_input frame = {
+		.kind = (uint8_t)kind,
+		.codec = (uint8_t)codec,
+		.raw_len = (uint32_t)data->len,
+		.units = &name,
+		.unit_count = 1,
+		.payload = packed,
+		.payload_len = packed_len,
+	};
+	struct segment *segment;
+	err = transaction_append(transaction, &frame, &segment, &ret_place->offset,
+				 error);
+	if (!err)
+		ret_place->segment = segment->id;
+	return err;
+}
+
+int transaction_put(struct transaction *transaction, const struct frame_input *frame,
+		    struct error *error)
+{
+	claim(!transaction->ended);
+	struct segment *segment;
+	uint64_t offset;
+	int err = transaction_append(transaction, frame, &segment, &offset, error);
+	if (err)
+		return err;
+	size_t len = transaction->head.len + frame->payload_len;
+	struct unit_frame own = {.segment = segment,
+				 .offset = offset,
+				 .len = (uint32_t)len,
+				 .origin = FRAME_OWN};
+	uint32_t at;
+	err = unit_table_frame(&transaction->units, &own, &at, error);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < frame->unit_count; i++) {
+		err = unit_table_add(&transaction->units, &frame->units[i], at, i, error);
+		if (err)
+			return err;
+		if (frame->kind == FRAME_PIECE)
+			pieces_ahead_note(&transaction->ahead, &frame->units[i]);
+	}
+	if (frame->kind == FRAME_CONTENT)
+		transaction->new_bytes += frame->raw_len;
+	transaction->stored_bytes += len;
+	return 0;
+}
+
+int transaction_base(struct transaction *transaction, int64_t layer_id,
+		     struct buffer *ret_root, struct error *error)
+{
+	claim(!transaction->ended && !transaction->has_base);
+	struct layer_map map AUTO(layer_map_fini) = {0};
+	struct segment_reader *reader = &transaction->pieces;
+	int err = layer_map_load(transaction->store, layer_id, &transaction->pins, reader,
+				 &map, error);
+	if (err)
+		return err;
+	if (map.namespace_id != transaction->namespace_id)
+		return error_set(error, ERR_DENIED, "layer %s: of another namespace",
+				 map.name);
+	err = layer_parts_check_sound(&map, reader, error);
+	if (err)
+		return err;
+	*ret_root = (struct buffer){0};
+	buffer_put(ret_root, map.root_bytes.at, map.root_bytes.len);
+	transaction->base = map;
+	map = (struct layer_map){0};
+	transaction->has_base = true;
+	return 0;
+}
