@@ -84,11 +84,11 @@ static int check(const struct config *config, struct error *error)
 	struct store *store = NULL;
 	struct store_options options = {
 		.directory = config->data, .reads_only = true, .on_note = on_note};
-	int code = find_store(config->data, error);
-	if (code == 0)
-		code = store_open(&options, &store, error);
-	if (code)
-		return code;
+	int err = find_store(config->data, error);
+	if (err == 0)
+		err = store_open(&options, &store, error);
+	if (err)
+		return err;
 	struct check_options check_options = {
 		.read_data = config->read_data,
 		.on_damage = on_damage,
@@ -96,11 +96,11 @@ static int check(const struct config *config, struct error *error)
 		.on_progress = on_progress,
 	};
 	struct check_figures figures = {0};
-	code = store_check(store, &check_options, &figures, error);
+	err = store_check(store, &check_options, &figures, error);
 	struct error ignored = {0};
-	int closed = store_close(store, code ? &ignored : error);
-	if (code || closed)
-		return code ? code : closed;
+	int closed = store_close(store, err ? &ignored : error);
+	if (err || closed)
+		return err ? err : closed;
 	printf("%" PRIu64 " layers, %" PRIu64 " segments, %" PRIu64 " frames, %" PRIu64
 	       " units, %" PRIu64 " bytes%s: ",
 	       figures.layers, figures.segments, figures.frames, figures.units,
@@ -139,16 +139,16 @@ int main(int argc, char *argv[])
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BY_ITSELF_LEN);
 	set_arenas();
 	descriptor_limit_raise();
-	int code = config_read(&config, argc, argv, &error);
-	if (code == 0 && config.verb == CONFIG_SERVE) {
+	int err = config_read(&config, argc, argv, &error);
+	if (err == 0 && config.verb == CONFIG_SERVE) {
 		int status = server_run(&config);
 		config_fini(&config);
 		return status;
 	}
-	if (code == 0)
-		code = run(&config, &error);
-	if (code)
+	if (err == 0)
+		err = run(&config, &error);
+	if (err)
 		fprintf(stderr, "batond: %s\n", error.text);
 	config_fini(&config);
-	return error_exit_status(code);
+	return error_exit_status(err);
 }

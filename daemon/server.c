@@ -164,21 +164,21 @@ static int open_store(struct server *server, struct error *error)
 		.on_note = on_store_note,
 		.context = server,
 	};
-	int code = store_open(&options, &server->store, error);
-	if (code == 0 && store_refusal(server->store)->code)
+	int err = store_open(&options, &server->store, error);
+	if (err == 0 && store_refusal(server->store)->code)
 		log_line(server->log, LOG_ERROR, "store", "%s",
 			 store_refusal(server->store)->text);
-	return code;
+	return err;
 }
 
 static int start_crew(struct server *server, struct error *error)
 {
-	int code = crew_new(0, &server->crew, error);
-	if (code == 0 && crew_threads(server->crew) == 0)
+	int err = crew_new(0, &server->crew, error);
+	if (err == 0 && crew_threads(server->crew) == 0)
 		log_line(server->log, LOG_WARNING, "start",
 			 "no thread for the crew could be started; each session does "
 			 "its work itself");
-	return code;
+	return err;
 }
 
 /* 0 or one of libuv's numbers, which are errno's but negative. */
@@ -331,12 +331,12 @@ static int prepare(struct server *server, struct error *error)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	/* libuv ends the process where it gets none, for its table of descriptors too. */
 	(void)uv_replace_allocator(must_alloc, must_realloc, must_calloc, free);
-	int code = memory_keep_reserve(RESERVE_LEN, error);
-	if (code == 0)
-		code = listen_fds_take(&server->passed, error);
-	if (code == 0)
-		code = start_crew(server, error);
-	return code ? code : open_store(server, error);
+	int err = memory_keep_reserve(RESERVE_LEN, error);
+	if (err == 0)
+		err = listen_fds_take(&server->passed, error);
+	if (err == 0)
+		err = start_crew(server, error);
+	return err ? err : open_store(server, error);
 }
 
 int server_run(const struct config *config)

@@ -38,8 +38,8 @@ int greeting_check(const uint8_t *payload, uint32_t len, struct error *error)
 {
 	AUTO(message_memory_fini) struct message_memory memory = {0};
 	struct msg_hello hello;
-	int code = message_decode(&memory, MSG_HELLO, payload, len, &hello, error);
-	return code ? code : check_hello(&hello, error);
+	int err = message_decode(&memory, MSG_HELLO, payload, len, &hello, error);
+	return err ? err : check_hello(&hello, error);
 }
 
 struct msg_welcome greeting_welcome(uint64_t keepalive_ms, uint64_t silence_ms)

@@ -55,9 +55,9 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 static int check_reachable(const struct address *address, struct error *error)
 {
 	bool loopback = false;
-	int code = address_is_loopback(address, &loopback, error);
-	if (code || loopback)
-		return code;
+	int err = address_is_loopback(address, &loopback, error);
+	if (err || loopback)
+		return err;
 	return error_set(
 		error, ERR_DENIED,
 		"%s: is not a loopback address; this version has neither tokens "
@@ -82,13 +82,13 @@ static int listener_open(struct listener *listener, const char *url, int passed_
 			 struct error *error)
 {
 	const struct peers *peers = listener->all->peers;
-	int code = address_parse(url, &listener->address, error);
-	if (code == 0)
-		code = check_reachable(&listener->address, error);
-	if (code == 0 && passed_fd < 0)
-		code = address_listen(&listener->address, &listener->fd, error);
-	if (code)
-		return code;
+	int err = address_parse(url, &listener->address, error);
+	if (err == 0)
+		err = check_reachable(&listener->address, error);
+	if (err == 0 && passed_fd < 0)
+		err = address_listen(&listener->address, &listener->fd, error);
+	if (err)
+		return err;
 	listener->passed = passed_fd >= 0;
 	if (listener->passed)
 		listener->fd = passed_fd;
@@ -124,14 +124,14 @@ void listeners_close(struct listeners *listeners)
 static int open_passed(struct listeners *listeners, struct listen_fds *passed,
 		       struct error *error)
 {
-	int code = 0;
-	for (size_t i = 0; code == 0 && i < passed->count; i++) {
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < passed->count; i++) {
 		struct listen_fd *item = &passed->items[i];
-		code = listener_open(&listeners->items[i], item->url, item->fd, error);
-		if (code == 0)
+		err = listener_open(&listeners->items[i], item->url, item->fd, error);
+		if (err == 0)
 			item->fd = -1;
 	}
-	return code;
+	return err;
 }
 
 int listeners_open(struct listeners *listeners, struct listen_fds *passed,
@@ -140,10 +140,10 @@ int listeners_open(struct listeners *listeners, struct listen_fds *passed,
 	const struct config *config = listeners->peers->config;
 	if (passed->count)
 		return open_passed(listeners, passed, error);
-	int code = 0;
-	for (size_t i = 0; code == 0 && i < config->listen_count; i++)
-		code = listener_open(&listeners->items[i], config->listen[i], -1, error);
-	return code;
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < config->listen_count; i++)
+		err = listener_open(&listeners->items[i], config->listen[i], -1, error);
+	return err;
 }
 
 void listeners_init(struct listeners *listeners, struct peers *peers)

@@ -179,13 +179,13 @@ static void expect_message(struct peer *peer, enum peer_state state, uint64_t pa
 static void on_greeting(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
-	int code =
+	int err =
 		type == MSG_HELLO
 			? greeting_check(peer->payload, peer->payload_len, &error)
 			: error_set(&error, ERR_PROTOCOL,
 				    "a connection begins with HELLO; this does not look "
 				    "like a Baton client");
-	if (code)
+	if (err)
 		refuse(peer, &error);
 	else if (!welcome(peer))
 		peer_close(peer);
@@ -196,9 +196,9 @@ static void on_greeting(struct peer *peer, uint16_t type)
 static void on_request(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
-	int code = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
-				  &peer->request, &error);
-	if (code) {
+	int err = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
+				 &peer->request, &error);
+	if (err) {
 		refuse(peer, &error);
 		return;
 	}

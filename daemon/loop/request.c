@@ -27,15 +27,14 @@ int request_decode(uint16_t type, uint8_t *payload, uint32_t len,
 	request->type = type;
 	request->payload = payload;
 	void *body = request_body(request);
-	int code =
-		body ? message_decode(&request->memory, type, payload, len, body, error)
-		     : error_set(error, ERR_PROTOCOL,
-				 "%s does not begin a request; PERSIST, ATTACH, LOG "
-				 "and STATUS do",
-				 message_type_name(type));
-	if (code) {
+	int err = body ? message_decode(&request->memory, type, payload, len, body, error)
+		       : error_set(error, ERR_PROTOCOL,
+				   "%s does not begin a request; PERSIST, ATTACH, LOG "
+				   "and STATUS do",
+				   message_type_name(type));
+	if (err) {
 		request_free(request);
-		return code;
+		return err;
 	}
 	*ret_request = request;
 	return 0;

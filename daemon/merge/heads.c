@@ -41,9 +41,9 @@ int merge_pass(struct merge *merge, uint32_t rank, const struct row *path,
 	head->passed = true;
 	merge->disordered = true;
 	while (is_within(head, path)) {
-		int result = advance(merge, rank, error);
-		if (result < 0)
-			return result;
+		int err = advance(merge, rank, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -141,9 +141,9 @@ int merge_leave_group(struct merge *merge, struct error *error)
 	while (merge->spot_count > 0) {
 		uint32_t spot = merge->spots[merge->spot_count - 1];
 		struct merge_head *head = &merge->heads[merge->heap[spot]];
-		int result = head->passed ? 0 : advance(merge, merge->heap[spot], error);
-		if (result < 0)
-			return result;
+		int err = head->passed ? 0 : advance(merge, merge->heap[spot], error);
+		if (err < 0)
+			return err;
 		merge->spot_count--;
 		if (!merge->disordered)
 			sift_down(merge, spot);
@@ -159,9 +159,9 @@ int merge_leave_group(struct merge *merge, struct error *error)
 int merge_start(struct merge *merge, struct error *error)
 {
 	for (uint32_t rank = 0; rank < merge->count; rank++) {
-		int result = advance(merge, rank, error);
-		if (result < 0)
-			return result;
+		int err = advance(merge, rank, error);
+		if (err < 0)
+			return err;
 		merge->heap[rank] = rank;
 	}
 	merge->started = true;

@@ -189,9 +189,9 @@ static int pass_replaced(struct merge *merge, const struct row *path, struct err
 		uint32_t rank = merge->group[i];
 		if (!merge_is_directory(merge, rank) || !was_replaced(merge, rank))
 			continue;
-		int result = merge_pass(merge, rank, path, error);
-		if (result < 0)
-			return result;
+		int err = merge_pass(merge, rank, path, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -290,8 +290,8 @@ static int give_winner(struct merge *merge, const struct row *path, bool dispute
 			block(merge, path, disputed);
 		return give_equal(merge, ret_row);
 	}
-	int result = mixed ? pass_replaced(merge, path, error) : 0;
-	return result < 0 ? result : give_directory(merge, path, ret_row);
+	int err = mixed ? pass_replaced(merge, path, error) : 0;
+	return err < 0 ? err : give_directory(merge, path, ret_row);
 }
 
 int merge_path_decide(struct merge *merge, struct merged_row *ret_row,

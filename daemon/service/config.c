@@ -128,11 +128,10 @@ static int set_listen(const struct value_reader *reader, const char *value,
 	if (config->listen_count == CONFIG_LISTEN_MAX)
 		return error_set(error, ERR_USAGE, "%s: at most %u addresses",
 				 reader->origin, CONFIG_LISTEN_MAX);
-	int code =
-		parse_text(reader, value, &config->listen[config->listen_count], error);
-	if (code == 0)
+	int err = parse_text(reader, value, &config->listen[config->listen_count], error);
+	if (err == 0)
 		config->listen_count++;
-	return code;
+	return err;
 }
 
 static int set_log_level(const struct value_reader *reader, const char *value,
@@ -260,13 +259,13 @@ static int read_file(struct config *config, const char *file, struct error *erro
 		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
 	AUTO_FREE char *line = NULL;
 	size_t room = 0;
-	int code = 0;
-	for (unsigned number = 1; code == 0 && getline(&line, &room, stream) >= 0;
+	int err = 0;
+	for (unsigned number = 1; err == 0 && getline(&line, &room, stream) >= 0;
 	     number++)
-		code = read_line(config, file, number, line, error);
-	if (code == 0 && ferror(stream))
+		err = read_line(config, file, number, line, error);
+	if (err == 0 && ferror(stream))
 		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
-	return code;
+	return err;
 }
 
 /* ---- the flags ---- */
@@ -363,21 +362,21 @@ static int read_flags(struct config *config, int argc, char *const *argv,
 		}
 		const char *name = NULL, *value = NULL;
 		AUTO_FREE char *memory = NULL;
-		int code = flag_value(&arguments, &name, &value, &memory, error);
-		if (code)
-			return code;
+		int err = flag_value(&arguments, &name, &value, &memory, error);
+		if (err)
+			return err;
 		bool is_config = strcmp(name, "--config") == 0;
 		if (is_config && only_config)
-			code = read_file(config, value, error);
+			err = read_file(config, value, error);
 		if (!listen_seen && !only_config && strcmp(name, "--listen") == 0) {
 			listen_seen = true;
 			drop_listen(config);
 		}
 		struct value_reader reader = {.config = config, .origin = name};
 		if (!is_config && !only_config)
-			code = key_named(name + 2)->set(&reader, value, error);
-		if (code)
-			return code;
+			err = key_named(name + 2)->set(&reader, value, error);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -422,11 +421,11 @@ int config_read(struct config *config, int argc, char *const *argv, struct error
 		.idle_ms = 300000,
 		.retention_ms = 15ull * 86400000,
 	};
-	int code = read_flags(config, argc, argv, true, error);
-	if (code == 0)
-		code = read_flags(config, argc, argv, false, error);
-	if (code)
-		return code;
+	int err = read_flags(config, argc, argv, true, error);
+	if (err == 0)
+		err = read_flags(config, argc, argv, false, error);
+	if (err)
+		return err;
 	if (!config->data)
 		config->data = default_data();
 	if (config->listen_count == 0)

@@ -79,9 +79,9 @@ static int url_of(int fd, char **ret_url, struct error *error)
 static int adopt(int fd, struct listen_fd *ret_item, struct error *error)
 {
 	ret_item->fd = fd;
-	int code = url_of(fd, &ret_item->url, error);
-	if (code)
-		return code;
+	int err = url_of(fd, &ret_item->url, error);
+	if (err)
+		return err;
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "LISTEN_FDS: %d", fd);
@@ -107,12 +107,12 @@ int listen_fds_take(struct listen_fds *ret_fds, struct error *error)
 	if (count > CONFIG_LISTEN_MAX)
 		return error_set(error, ERR_USAGE, "LISTEN_FDS=%lu: at most %u sockets",
 				 count, CONFIG_LISTEN_MAX);
-	int code = 0;
-	while (code == 0 && ret_fds->count < count) {
+	int err = 0;
+	while (err == 0 && ret_fds->count < count) {
 		struct listen_fd *item = &ret_fds->items[ret_fds->count++];
-		code = adopt(FIRST_FD + (int)(item - ret_fds->items), item, error);
+		err = adopt(FIRST_FD + (int)(item - ret_fds->items), item, error);
 	}
-	return code;
+	return err;
 }
 
 void listen_fds_fini(struct listen_fds *fds)

@@ -61,10 +61,10 @@ static int send_rows(struct attaching *attach, struct error *error)
 	if (attach->codec) {
 		buffer_clear(&attach->packed);
 		buffer_reserve(&attach->packed, len);
-		int code = codec_pack(attach->codec, attach->rows.at, attach->rows.len,
-				      attach->packed.at, len, &used, &len, error);
-		if (code)
-			return code;
+		int err = codec_pack(attach->codec, attach->rows.at, attach->rows.len,
+				     attach->packed.at, len, &used, &len, error);
+		if (err)
+			return err;
 		payload = attach->packed.at;
 	}
 	AUTO(buffer_fini) struct buffer head = {0};
@@ -78,9 +78,9 @@ static int send_rows(struct attaching *attach, struct error *error)
 		{.iov_base = (void *)(uintptr_t)payload, .iov_len = len}};
 	attach->row_count = 0;
 	attach->previous_len = 0;
-	int code = link_send(&attach->session->link, MSG_ROWS, pieces, 2, error);
+	int err = link_send(&attach->session->link, MSG_ROWS, pieces, 2, error);
 	buffer_clear(&attach->rows);
-	return code;
+	return err;
 }
 
 static void put_row(struct attaching *attach, const struct merged_row *merged)
@@ -107,9 +107,9 @@ static int plan_units(struct attaching *attach, const struct merged_row *merged,
 {
 	for (size_t i = 0; i < merged->row.unit_count; i++) {
 		struct frame_place place;
-		int code = tree_place(attach->tree, merged, i, &place, error);
-		if (code)
-			return code;
+		int err = tree_place(attach->tree, merged, i, &place, error);
+		if (err)
+			return err;
 		frame_plan_add(attach->plan, &place);
 	}
 	return 0;
@@ -132,10 +132,10 @@ static int too_many_units(struct error *error)
 /* Up to a message's worth of rows: 1 there are more, 0 that was the end. */
 static int gather_rows(struct attaching *attach, struct error *error)
 {
-	int code = 1;
+	int result = 1;
 	struct merged_row merged;
 	while (attach->rows.len < ROWS_LEN_TARGET &&
-	       (code = tree_next(attach->tree, &merged, error)) == 1) {
+	       (result = tree_next(attach->tree, &merged, error)) == 1) {
 		/* Once an attach is sure to fail, only its conflicts are of interest. */
 		if (is_in_conflict(attach))
 			continue;
@@ -146,26 +146,26 @@ static int gather_rows(struct attaching *attach, struct error *error)
 			return planned;
 		put_row(attach, &merged);
 	}
-	return code;
+	return result;
 }
 
 static int stream_rows(struct attaching *attach, struct error *error)
 {
 	struct crew *crew = attach->session->services->crew;
-	int code = 1;
-	while (code == 1) {
+	int result = 1;
+	while (result == 1) {
 		int silent = session_begin_silence(attach->session, error);
 		if (silent)
 			return silent;
 		crew_enter(crew);
-		code = gather_rows(attach, error);
+		result = gather_rows(attach, error);
 		crew_leave(crew);
 		session_end_silence(attach->session);
-		int sent = code < 0 ? 0 : send_rows(attach, error);
+		int sent = result < 0 ? 0 : send_rows(attach, error);
 		if (sent)
 			return sent;
 	}
-	return code;
+	return result;
 }
 
 /* ---- what ends an attach before its first frame ---- */
@@ -310,14 +310,14 @@ static int send_frames(struct attaching *attach, struct error *error)
 	struct frame_place place;
 	frame_plan_begin(attach->plan);
 	while (frame_plan_next(attach->plan, &place)) {
-		int code = frame_doubt_hear(&attach->session->link, error);
-		if (code)
-			return code;
-		code = link_send_file(&attach->session->link, MSG_FRAME,
-				      segment_fd(place.segment), place.offset, place.len,
-				      error);
-		if (code)
-			return code;
+		int err = frame_doubt_hear(&attach->session->link, error);
+		if (err)
+			return err;
+		err = link_send_file(&attach->session->link, MSG_FRAME,
+				     segment_fd(place.segment), place.offset, place.len,
+				     error);
+		if (err)
+			return err;
 	}
 	struct msg_empty end = {0};
 	return link_send_control(&attach->session->link, MSG_FRAMES_END, &end, error);
@@ -349,14 +349,13 @@ static int record(struct attaching *attach, struct error *error)
 	int64_t *ids = arena_take(session->arena, view->view.layer_count * sizeof(*ids));
 	for (size_t i = 0; i < view->view.layer_count; i++)
 		ids[i] = view->history.records[view->view.layers[i].layer].id;
-	int code = session_begin_silence(session, error);
-	if (code)
-		return code;
-	code = catalogue_record_attach(store_catalogue(session->services->store),
-				       &view->contact, ids, view->view.layer_count,
-				       error);
+	int err = session_begin_silence(session, error);
+	if (err)
+		return err;
+	err = catalogue_record_attach(store_catalogue(session->services->store),
+				      &view->contact, ids, view->view.layer_count, error);
 	session_end_silence(session);
-	return code;
+	return err;
 }
 
 static int on_attached(struct attaching *attach, const struct link_message *message,
@@ -364,25 +363,25 @@ static int on_attached(struct attaching *attach, const struct link_message *mess
 {
 	AUTO(message_memory_fini) struct message_memory memory = {0};
 	struct msg_attached attached;
-	int code = message_decode(&memory, MSG_ATTACHED, message->payload, message->len,
-				  &attached, error);
-	if (code == 0)
-		code = record(attach, error);
+	int err = message_decode(&memory, MSG_ATTACHED, message->payload, message->len,
+				 &attached, error);
+	if (err == 0)
+		err = record(attach, error);
 	struct msg_empty recorded = {0};
-	return code ? code
-		    : link_send_control(&attach->session->link, MSG_RECORDED, &recorded,
-					error);
+	return err ? err
+		   : link_send_control(&attach->session->link, MSG_RECORDED, &recorded,
+				       error);
 }
 
 /* What follows VIEW, up to ROWS_END. */
 static int send_tree(struct attaching *attach, struct error *error)
 {
-	int code = attach->tree ? stream_rows(attach, error) : 0;
-	if (code == 0)
-		code = check_rows(attach, error);
-	if (code == 0 && attach->tree)
+	int err = attach->tree ? stream_rows(attach, error) : 0;
+	if (err == 0)
+		err = check_rows(attach, error);
+	if (err == 0 && attach->tree)
 		tree_keep_pins(attach->tree);
-	return code ? code : send_rows_end(attach, error);
+	return err ? err : send_rows_end(attach, error);
 }
 
 static int on_want_rows(struct attaching *attach, struct error *error)
@@ -399,41 +398,41 @@ static int serve(struct attaching *attach, struct error *error)
 {
 	bool look = text_is(attach->session->request->attach.purpose, "look");
 	bool attached = false;
-	int code = 0;
-	while (code == 0 && !attached) {
+	int err = 0;
+	while (err == 0 && !attached) {
 		struct link_message message = {0};
-		code = link_receive(&attach->session->link, &message, 0, error);
-		if (code == ERR_LOST && look)
+		err = link_receive(&attach->session->link, &message, 0, error);
+		if (err == ERR_LOST && look)
 			return 0; /* who only looks may leave when it has seen enough */
-		if (code)
-			return code;
+		if (err)
+			return err;
 		attached = message.type == MSG_ATTACHED;
 		if (message.type == MSG_WANT)
-			code = on_want(attach, &message, error);
+			err = on_want(attach, &message, error);
 		else if (message.type == MSG_WANT_ROWS)
-			code = on_want_rows(attach, error);
+			err = on_want_rows(attach, error);
 		else if (attached)
-			code = on_attached(attach, &message, error);
+			err = on_attached(attach, &message, error);
 		else
-			code = error_set(error, ERR_PROTOCOL,
-					 "%s does not belong into an attach",
-					 message_type_name(message.type));
+			err = error_set(error, ERR_PROTOCOL,
+					"%s does not belong into an attach",
+					message_type_name(message.type));
 		free(message.payload);
 	}
-	return code;
+	return err;
 }
 
 static int open_tree(struct attaching *attach, struct error *error)
 {
 	struct session *session = attach->session;
 	const struct session_view *view = attach->view;
-	int code = session_begin_silence(session, error);
-	if (code)
-		return code;
-	code = tree_open(session->services->store, &view->history, &view->view,
-			 &view->options, &attach->tree, error);
+	int err = session_begin_silence(session, error);
+	if (err)
+		return err;
+	err = tree_open(session->services->store, &view->history, &view->view,
+			&view->options, &attach->tree, error);
 	session_end_silence(session);
-	return code;
+	return err;
 }
 
 static bool is_held(const struct msg_attach *request, const struct digest *tag)
@@ -465,22 +464,22 @@ static int attach_view(struct session *session, struct session_view *view,
 	attach.plan = frame_plan_new();
 	if (!session->local)
 		attach.codec = codec_new(1);
-	int code = view->view.layer_count ? open_tree(&attach, error) : 0;
-	if (code == 0)
-		code = send_view(&attach, error);
-	if (code == 0 && !attach.held)
-		code = send_tree(&attach, error);
-	if (code == 0)
-		code = serve(&attach, error);
-	return code ? frame_doubt_end(&session->link, session->services->store,
-				      attach.plan, error)
-		    : 0;
+	int err = view->view.layer_count ? open_tree(&attach, error) : 0;
+	if (err == 0)
+		err = send_view(&attach, error);
+	if (err == 0 && !attach.held)
+		err = send_tree(&attach, error);
+	if (err == 0)
+		err = serve(&attach, error);
+	return err ? frame_doubt_end(&session->link, session->services->store,
+				     attach.plan, error)
+		   : 0;
 }
 
 int session_attach(struct session *session, struct error *error)
 {
 	AUTO(session_view_fini) struct session_view view = {0};
-	int code = session_view_make(session, &view, error);
+	int err = session_view_make(session, &view, error);
 	session_end_silence(session);
-	return code ? code : attach_view(session, &view, error);
+	return err ? err : attach_view(session, &view, error);
 }

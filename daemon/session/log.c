@@ -19,13 +19,13 @@ static int load_history(struct session *session, struct catalogue_history *histo
 						  log->from_workflow, history, error);
 	struct contact contact;
 	const struct contact_request look = contact_of(&log->identity, CONTACT_LOOK);
-	int code = catalogue_contact(catalogue, &look, &contact, history, error);
-	if (code == 0 && contact.workflow_id == 0)
+	int err = catalogue_contact(catalogue, &look, &contact, history, error);
+	if (err == 0 && contact.workflow_id == 0)
 		return error_set(error, ERR_NOT_FOUND,
 				 "workflow `%s` is unknown here: nothing was persisted "
 				 "under that name",
 				 arena_text(session->arena, log->identity.workflow));
-	return code;
+	return err;
 }
 
 static const char *state_name(uint8_t state)
@@ -109,14 +109,14 @@ static struct text_list warnings_of(const struct session *session, struct text *
 int session_log(struct session *session, struct error *error)
 {
 	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
-	int code = load_history(session, &history, error);
-	if (code)
-		return code;
+	int err = load_history(session, &history, error);
+	if (err)
+		return err;
 	struct view_request request = {.execution = VIEW_NONE, .layer = VIEW_NONE};
 	AUTO(view_fini) struct view view = {0};
-	code = view_make(&history.history, &request, &view, error);
-	if (code)
-		return code;
+	err = view_make(&history.history, &request, &view, error);
+	if (err)
+		return err;
 	struct msg_layer_list layers = list_layers(session, &history, &view);
 	session_end_silence(session);
 	struct text warning;
@@ -130,8 +130,8 @@ int session_log(struct session *session, struct error *error)
 			.warnings = first == 0 ? warnings : (struct text_list){0},
 			.more = first + count < layers.count,
 		};
-		code = link_send_control(&session->link, MSG_LOG_REPLY, &reply, error);
+		err = link_send_control(&session->link, MSG_LOG_REPLY, &reply, error);
 		first += count;
-	} while (code == 0 && first < layers.count);
-	return code;
+	} while (err == 0 && first < layers.count);
+	return err;
 }

@@ -96,11 +96,11 @@ static int warn_if_conflicting(struct session *session, struct outcome *outcome,
 	/* One permit for all of it: so as many merges as there are cores have their
 	 * layers in memory, however many persists end at once. */
 	crew_enter(services->crew);
-	int code = outcome_foresee(services->store, outcome, session->wake_fd, error);
+	int err = outcome_foresee(services->store, outcome, session->wake_fd, error);
 	crew_leave(services->crew);
-	if (code == 0 && outcome->conflict_path)
+	if (err == 0 && outcome->conflict_path)
 		warn_of_conflict(session, outcome, message);
-	return code;
+	return err;
 }
 
 int session_outcome(struct session *session, const struct contact *contact,
@@ -112,11 +112,11 @@ int session_outcome(struct session *session, const struct contact *contact,
 		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
 	message->warning_advice.items =
 		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
-	int code = outcome_make(store_catalogue(session->services->store), contact,
-				arena_text(session->arena, run.len ? run : text_of("1")),
-				layer_id, &outcome, error);
-	if (code)
-		return code;
+	int err = outcome_make(store_catalogue(session->services->store), contact,
+			       arena_text(session->arena, run.len ? run : text_of("1")),
+			       layer_id, &outcome, error);
+	if (err)
+		return err;
 	warn_if_late(session, &outcome, message);
 	warn_if_stale(session, &outcome, message);
 	list_replaced(session, &outcome, message);

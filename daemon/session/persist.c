@@ -136,10 +136,10 @@ static int send_committed_before(struct persisting *persist,
 static int queue_answer(struct persisting *persist, uint16_t type, struct error *error)
 {
 	struct link *link = &persist->session->link;
-	int code = buffer_may_reserve(&link->queue, persist->answer.len + WIRE_HEADER_LEN,
-				      error);
-	if (code)
-		return code;
+	int err = buffer_may_reserve(&link->queue, persist->answer.len + WIRE_HEADER_LEN,
+				     error);
+	if (err)
+		return err;
 	link_queue(link, type, persist->answer.at, persist->answer.len);
 	if (link->queue.len - link->queue_sent <= ANSWERS_LEN_MAX)
 		return 0;
@@ -170,16 +170,16 @@ static int on_ask(struct persisting *persist, const struct link_message *message
 				persist->keys[i].len, UNIT_LEN_MAX);
 	}
 	uint8_t counts[ASK_UNITS_MAX];
-	int code = transaction_offer(persist->transaction, persist->keys, count, counts,
-				     persist->candidates, error);
-	if (code)
-		return code;
+	int err = transaction_offer(persist->transaction, persist->keys, count, counts,
+				    persist->candidates, error);
+	if (err)
+		return err;
 	buffer_clear(&persist->answer);
-	code = buffer_may_reserve(
+	err = buffer_may_reserve(
 		&persist->answer,
 		sizeof(count) + count * (1 + CANDIDATES_MAX * SHA256_LEN), error);
-	if (code)
-		return code;
+	if (err)
+		return err;
 	buffer_put_u32(&persist->answer, count);
 	const struct digest *candidate = persist->candidates;
 	for (uint32_t i = 0; i < count; i++) {
@@ -204,14 +204,14 @@ static int store_units(struct persisting *persist, const struct unit_job *job,
 		.payload = job->message.payload,
 		.payload_len = job->message.payload_len,
 	};
-	int code = transaction_put(persist->transaction, &frame, error);
+	int err = transaction_put(persist->transaction, &frame, error);
 	buffer_clear(&persist->answer);
-	if (code == 0)
-		code = buffer_may_reserve(
+	if (err == 0)
+		err = buffer_may_reserve(
 			&persist->answer,
 			sizeof(uint32_t) + job->message.count * SHA256_LEN, error);
-	if (code)
-		return code;
+	if (err)
+		return err;
 	buffer_put_u32(&persist->answer, job->message.count);
 	for (uint32_t i = 0; i < job->message.count; i++)
 		buffer_put(&persist->answer, &job->units[i].sha, sizeof(struct digest));
@@ -225,36 +225,36 @@ static int finish_job(struct persisting *persist, struct error *error)
 	crew_wait(persist->session->services->crew, &job->job);
 	persist->first_job = (persist->first_job + 1) % JOBS_MAX;
 	persist->job_count--;
-	int code = job->code;
-	if (code)
+	int err = job->code;
+	if (err)
 		*error = job->error;
 	else
-		code = store_units(persist, job, error);
+		err = store_units(persist, job, error);
 	give_payload(persist, take_ptr(&job->payload));
 	unit_job_free(job);
-	return code;
+	return err;
 }
 
 static int finish_jobs(struct persisting *persist, struct error *error)
 {
-	int code = 0;
-	while (code == 0 && persist->job_count)
-		code = finish_job(persist, error);
-	return code;
+	int err = 0;
+	while (err == 0 && persist->job_count)
+		err = finish_job(persist, error);
+	return err;
 }
 
 static int on_units(struct persisting *persist, struct link_message *message,
 		    struct error *error)
 {
 	struct unit_job *job = NULL;
-	int code = 0;
+	int err = 0;
 	if (persist->job_count == JOBS_MAX)
-		code = finish_job(persist, error);
-	if (code == 0)
-		code = unit_job_new(take_ptr(&message->payload), message->len, &job,
-				    error);
-	if (code)
-		return code;
+		err = finish_job(persist, error);
+	if (err == 0)
+		err = unit_job_new(take_ptr(&message->payload), message->len, &job,
+				   error);
+	if (err)
+		return err;
 	unsigned at = (persist->first_job + persist->job_count) % JOBS_MAX;
 	bool is_small = persist->job_count == 0 && job->message.raw_len <= OWN_WORK_LEN;
 	persist->jobs[at] = job;
@@ -283,10 +283,10 @@ static int collect_jobs(struct persisting *persist, struct error *error)
 	       (ready = link_wait(&persist->session->link, 0, error)) == 0) {
 		bool collects = persist->job_count &&
 				(!has_ahead || is_job_done(persist));
-		int code = collects ? finish_job(persist, error)
-				    : transaction_look_ahead(persist->transaction, error);
-		if (code)
-			return code;
+		int err = collects ? finish_job(persist, error)
+				   : transaction_look_ahead(persist->transaction, error);
+		if (err)
+			return err;
 	}
 	return ready < 0 ? ready : 0;
 }
@@ -303,13 +303,13 @@ static int commit(struct persisting *persist, const struct msg_commit *message,
 		.root_len = inline_root ? message->root.len : persist->root_len,
 	};
 	memcpy(input.key, persist->key.key, KEY_LEN);
-	int code = session_begin_silence(persist->session, error);
-	if (code)
-		return code;
-	code = transaction_commit(persist->transaction, &input, ret_record, ret_again,
-				  error);
+	int err = session_begin_silence(persist->session, error);
+	if (err)
+		return err;
+	err = transaction_commit(persist->transaction, &input, ret_record, ret_again,
+				 error);
 	session_end_silence(persist->session);
-	return code;
+	return err;
 }
 
 /* The layer is durable; what else there is to say must not fail the persist. */
@@ -331,16 +331,16 @@ static int on_commit(struct persisting *persist, const struct link_message *mess
 {
 	AUTO(message_memory_fini) struct message_memory memory = {0};
 	struct msg_commit commit_message;
-	int code = message_decode(&memory, MSG_COMMIT, message->payload, message->len,
-				  &commit_message, error);
-	if (code == 0)
-		code = finish_jobs(persist, error);
+	int err = message_decode(&memory, MSG_COMMIT, message->payload, message->len,
+				 &commit_message, error);
+	if (err == 0)
+		err = finish_jobs(persist, error);
 	struct layer_record record = {0};
 	struct msg_committed reply = {0};
-	if (code == 0)
-		code = commit(persist, &commit_message, &record, &reply.again, error);
-	if (code)
-		return code;
+	if (err == 0)
+		err = commit(persist, &commit_message, &record, &reply.again, error);
+	if (err)
+		return err;
 	describe(persist, &record, &reply.layer);
 	reply.new_bytes = record.new_bytes;
 	reply.stored_bytes = record.stored_bytes;
@@ -388,22 +388,22 @@ static int converse(struct persisting *persist, struct error *error)
 	 */
 	persist->session->link.tell_swallowed = true;
 	bool committed = false;
-	int code = 0;
-	while (code == 0 && !committed) {
-		code = collect_jobs(persist, error);
-		if (code)
-			return code;
+	int err = 0;
+	while (err == 0 && !committed) {
+		err = collect_jobs(persist, error);
+		if (err)
+			return err;
 		struct link_message message = {.payload = take_payload(persist, error)};
 		if (!message.payload)
 			return ERR_NO_MEMORY;
-		code = link_receive(&persist->session->link, &message, BULK_LEN_MAX,
-				    error);
-		committed = code == 0 && message.type == MSG_COMMIT;
-		if (code == 0 && message.type != 0)
-			code = on_message(persist, &message, error);
+		err = link_receive(&persist->session->link, &message, BULK_LEN_MAX,
+				   error);
+		committed = err == 0 && message.type == MSG_COMMIT;
+		if (err == 0 && message.type != 0)
+			err = on_message(persist, &message, error);
 		give_payload(persist, message.payload);
 	}
-	return code;
+	return err;
 }
 
 static void widen_receive_buffer(const struct session *session)
@@ -442,20 +442,20 @@ static int persist_with_key(struct persisting *persist, struct error *error)
 		return found;
 	if (found)
 		return send_committed_before(persist, &record, error);
-	int code = check_room(persist, error);
-	if (code)
-		return code;
+	int err = check_room(persist, error);
+	if (err)
+		return err;
 	persist->candidates =
 		may_alloc(ASK_UNITS_MAX * CANDIDATES_MAX * sizeof(struct digest), error);
 	persist->keys = may_alloc(ASK_UNITS_MAX * sizeof(struct unit_key), error);
 	if (!persist->candidates || !persist->keys)
 		return ERR_NO_MEMORY;
 	widen_receive_buffer(session);
-	code = transaction_begin(store, persist->contact.namespace_id,
-				 &persist->transaction, error);
-	if (code == 0)
-		code = send_ready(persist, error);
-	return code ? code : converse(persist, error);
+	err = transaction_begin(store, persist->contact.namespace_id,
+				&persist->transaction, error);
+	if (err == 0)
+		err = send_ready(persist, error);
+	return err ? err : converse(persist, error);
 }
 
 static int superseded(struct error *error)
@@ -482,17 +482,17 @@ int session_persist(struct session *session, struct error *error)
 	struct catalogue *catalogue = store_catalogue(session->services->store);
 	const struct contact_request request =
 		contact_of(&session->request->persist.identity, CONTACT_PERSIST);
-	int code = catalogue_contact(catalogue, &request, &persist.contact,
-				     &persist.history, error);
-	if (code == 0)
-		code = enter_key(&persist, error);
-	if (code)
-		return code;
-	code = persist_with_key(&persist, error);
+	int err = catalogue_contact(catalogue, &request, &persist.contact,
+				    &persist.history, error);
+	if (err == 0)
+		err = enter_key(&persist, error);
+	if (err)
+		return err;
+	err = persist_with_key(&persist, error);
 	bool taken_over =
 		persist_claim_is_superseded(session->services->keys, &persist.key);
 	/* The transaction ends before the key is free for the next session. */
 	transaction_free(take_ptr(&persist.transaction));
 	persist_claim_leave(session->services->keys, &persist.key);
-	return code == ERR_INTERRUPTED && taken_over ? superseded(error) : code;
+	return err == ERR_INTERRUPTED && taken_over ? superseded(error) : err;
 }

@@ -64,23 +64,23 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 {
 	const struct msg_attach *attach = &session->request->attach;
 	*ret_layer = VIEW_NONE;
-	int code = 0;
+	int err = 0;
 	if (attach->from_workflow.len)
-		code = catalogue_workflow_history(
+		err = catalogue_workflow_history(
 			store_catalogue(session->services->store),
 			attach->identity.namespace, attach->from_workflow, &view->history,
 			error);
 	else
-		code = load_own(session, view, error);
-	if (code)
-		code = store_not_found(session->services->store, error);
-	if (is_nothing_allowed(attach, code)) {
+		err = load_own(session, view, error);
+	if (err)
+		err = store_not_found(session->services->store, error);
+	if (is_nothing_allowed(attach, err)) {
 		error->code = 0;
 		return 0;
 	}
-	if (code == 0 && attach->layer.len)
-		code = load_layer(session, view, ret_layer, error);
-	return code;
+	if (err == 0 && attach->layer.len)
+		err = load_layer(session, view, ret_layer, error);
+	return err;
 }
 
 /* ---- the question ---- */
@@ -110,11 +110,11 @@ static void make_request(struct session *session, const struct session_view *vie
 static int add_globs(struct glob_set *set, const struct text_list *patterns,
 		     struct error *error)
 {
-	int code = 0;
-	for (size_t i = 0; code == 0 && i < patterns->count; i++)
-		code = glob_set_add(set, patterns->items[i].at, patterns->items[i].len,
-				    error);
-	return code;
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < patterns->count; i++)
+		err = glob_set_add(set, patterns->items[i].at, patterns->items[i].len,
+				   error);
+	return err;
 }
 
 static int choose(struct text word, const char *const *choices, size_t count,
@@ -156,9 +156,9 @@ static int make_options(struct session *session, struct session_view *view,
 		.on_conflict = (enum on_conflict)on_conflict,
 	};
 	view->filtered = attach->only.count || attach->exclude.count;
-	int code = add_globs(&view->options.filter.only, &attach->only, error);
-	return code ? code
-		    : add_globs(&view->options.filter.exclude, &attach->exclude, error);
+	int err = add_globs(&view->options.filter.only, &attach->only, error);
+	return err ? err
+		   : add_globs(&view->options.filter.exclude, &attach->exclude, error);
 }
 
 /* ---- the answer ---- */
@@ -168,21 +168,21 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 {
 	uint32_t layer = VIEW_NONE;
 	ret_view->history.own_execution = VIEW_NONE;
-	int code = load(session, ret_view, &layer, error);
-	if (code)
-		return code;
+	int err = load(session, ret_view, &layer, error);
+	if (err)
+		return err;
 	struct view_request request;
 	make_request(session, ret_view, layer, &request);
-	code = make_options(session, ret_view, error);
-	if (code == 0)
-		code = view_make(&ret_view->history.history, &request, &ret_view->view,
-				 error);
-	bool empty = code == 0 && ret_view->view.layer_count == 0;
+	err = make_options(session, ret_view, error);
+	if (err == 0)
+		err = view_make(&ret_view->history.history, &request, &ret_view->view,
+				error);
+	bool empty = err == 0 && ret_view->view.layer_count == 0;
 	bool may_be_empty = session->request->attach.if_empty &&
 			    store_refusal(session->services->store)->code != ERR_DAMAGED;
 	if (empty && !may_be_empty)
 		return nothing_error(session, ret_view, error);
-	return code;
+	return err;
 }
 
 void session_view_fini(struct session_view *view)

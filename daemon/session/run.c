@@ -151,19 +151,19 @@ bool session_run(const struct services *services, const struct session_call *cal
 	link_greeted(&session.link);
 	session.link.silence_ms = call->silence_ms;
 	struct error error = {0};
-	int code = run_verb(&session, &error);
-	if (code)
-		code = store_not_found(session.services->store, &error);
+	int err = run_verb(&session, &error);
+	if (err)
+		err = store_not_found(session.services->store, &error);
 	session_end_silence(&session);
-	if (code == 0)
-		code = link_flush(&session.link, &error);
-	if (code)
+	if (err == 0)
+		err = link_flush(&session.link, &error);
+	if (err)
 		explain(&session, &error);
-	code = code ? error.code : 0;
-	if (code && code != ERR_LOST)
+	err = err ? error.code : 0;
+	if (err && err != ERR_LOST)
 		send_error(&session, &error);
-	log_request(&session, code, &error, clock_now_ms() - begin);
+	log_request(&session, err, &error, clock_now_ms() - begin);
 	session.link.fd = -1; /* stays the connection's */
 	link_fini(&session.link);
-	return code == 0;
+	return err == 0;
 }

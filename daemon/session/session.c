@@ -2,10 +2,10 @@
 
 int session_begin_silence(struct session *session, struct error *error)
 {
-	int code = link_flush(&session->link, error);
-	if (code == 0)
+	int err = link_flush(&session->link, error);
+	if (err == 0)
 		voice_set_silent(session->voice, true);
-	return code;
+	return err;
 }
 
 void session_end_silence(struct session *session)

@@ -22,9 +22,9 @@ int session_status(struct session *session, struct error *error)
 {
 	const struct services *services = session->services;
 	struct store_figures store;
-	int code = store_figures(services->store, &store, error);
-	if (code)
-		return code;
+	int err = store_figures(services->store, &store, error);
+	if (err)
+		return err;
 	struct daemon_figures figures = services->figures(services->context);
 	const struct error *refusal = store_refusal(services->store);
 	const char *damage = refusal->code == ERR_DAMAGED ? refusal->text : "";

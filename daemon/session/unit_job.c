@@ -7,10 +7,10 @@
 static int verify(struct unit_job *job, struct codec *codec, uint8_t *raw)
 {
 	const struct units_message *message = &job->message;
-	int code = codec_unpack(codec, message->codec, message->payload,
-				message->payload_len, raw, message->raw_len, &job->error);
-	if (code)
-		return code;
+	int err = codec_unpack(codec, message->codec, message->payload,
+			       message->payload_len, raw, message->raw_len, &job->error);
+	if (err)
+		return err;
 	const uint8_t *at = raw;
 	for (uint32_t i = 0; i < message->count; i++) {
 		struct unit_name *unit = &job->units[i];
@@ -40,10 +40,10 @@ int unit_job_new(uint8_t *payload, uint32_t len, struct unit_job **ret_job,
 	struct unit_job *job = must_calloc(1, sizeof(*job));
 	job->job.run = run;
 	job->payload = payload;
-	int code = units_decode(payload, len, &job->message, error);
-	if (code) {
+	int err = units_decode(payload, len, &job->message, error);
+	if (err) {
 		unit_job_free(job);
-		return code;
+		return err;
 	}
 	job->units = may_calloc(job->message.count, sizeof(*job->units), error);
 	if (!job->units) {

@@ -79,7 +79,7 @@ int session_view_send(struct session *session, const struct session_view *view,
 		message.tag = (struct text){(const char *)tag->bytes, SHA256_LEN};
 	add_warnings(session, view, &message);
 	size_t layers_sent = 0, stale_sent = 0;
-	int code = 0;
+	int err = 0;
 	do {
 		size_t count = layer_message_batch(&layers, layers_sent);
 		message.layers =
@@ -91,11 +91,11 @@ int session_view_send(struct session *session, const struct session_view *view,
 		message.stale = (struct msg_layer_list){stale.items + stale_sent, count};
 		stale_sent += count;
 		message.more = layers_sent < layers.count || stale_sent < stale.count;
-		code = link_send_control(&session->link, MSG_VIEW, &message, error);
+		err = link_send_control(&session->link, MSG_VIEW, &message, error);
 		message.warnings.count = message.unknown_needs.count = 0;
 		message.unknown_from.count = message.unknown_prefer.count = 0;
 		message.tag.len = 0;
 		message.held = false;
-	} while (code == 0 && message.more);
-	return code;
+	} while (err == 0 && message.more);
+	return err;
 }

@@ -106,9 +106,9 @@ int view_make(const struct history *history, const struct view_request *request,
 		answer_one_layer(request->layer, &view);
 	} else {
 		view_order_make(&facts, &view, &order);
-		int result = answer(&facts, &order, &view, error);
-		if (result < 0)
-			return result;
+		int err = answer(&facts, &order, &view, error);
+		if (err < 0)
+			return err;
 	}
 	*ret_view = view;
 	view = (struct view){0};
@@ -123,9 +123,9 @@ int view_inherited(const struct history *history, uint32_t **ret_layers,
 		.layer = VIEW_NONE,
 	};
 	struct view view AUTO(view_fini) = {0};
-	int result = view_make(history, &everything, &view, error);
-	if (result < 0)
-		return result;
+	int err = view_make(history, &everything, &view, error);
+	if (err < 0)
+		return err;
 	uint32_t *layers = facts_items(view.layer_count, sizeof(*layers));
 	for (size_t i = 0; i < view.layer_count; i++)
 		layers[i] = view.layers[i].layer;

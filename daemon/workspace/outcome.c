@@ -54,11 +54,11 @@ int outcome_make(struct catalogue *catalogue, const struct contact *contact,
 	struct outcome outcome AUTO(outcome_fini) = {0};
 	const struct view_request everything = {
 		.run = run, .execution = VIEW_NONE, .layer = VIEW_NONE};
-	int code = catalogue_history_load(catalogue, contact, &outcome.now, error);
-	if (code == 0)
-		code = view_make(&outcome.now.history, &everything, &outcome.view, error);
-	if (code)
-		return code;
+	int err = catalogue_history_load(catalogue, contact, &outcome.now, error);
+	if (err == 0)
+		err = view_make(&outcome.now.history, &everything, &outcome.view, error);
+	if (err)
+		return err;
 	outcome.layer = position_of(&outcome.now, layer_id);
 	if (outcome.layer == VIEW_NONE)
 		return error_set(error, ERR_INTERNAL,
@@ -122,8 +122,8 @@ static int find_conflict(struct view_tree *tree, uint32_t own, int wake_fd,
 			 struct coming *ret_coming, struct error *error)
 {
 	struct merged_row row;
-	int code;
-	for (uint64_t rows = 1; (code = tree_next(tree, &row, error)) == 1; rows++) {
+	int result;
+	for (uint64_t rows = 1; (result = tree_next(tree, &row, error)) == 1; rows++) {
 		if (rows % INTERRUPT_EVERY == 0 && is_woken(wake_fd))
 			return 0; /* the layer is committed: only the warning is lost */
 		if (!row.conflict ||
@@ -136,13 +136,13 @@ static int find_conflict(struct view_tree *tree, uint32_t own, int wake_fd,
 	}
 	size_t count = 0;
 	const struct merge_conflict *kept = merge_conflicts(tree_merge(tree), &count);
-	for (size_t i = 0; code == 0 && i < count; i++) {
+	for (size_t i = 0; result == 0 && i < count; i++) {
 		ret_coming->path = kept[i].path;
 		ret_coming->path_len = kept[i].path_len;
 		if (takes_part(kept[i].sources, kept[i].source_count, own, ret_coming))
 			return 1;
 	}
-	return code;
+	return result;
 }
 
 static int open_layer(struct store *store, const struct outcome *outcome, uint32_t place,
@@ -162,20 +162,20 @@ static int find_overlap(struct store *store, const struct outcome *outcome, int 
 	const struct view *view = &outcome->view;
 	struct layer_reader *own = NULL;
 	struct layer_scratch *scratch = layer_scratch_new(store);
-	int code = open_layer(store, outcome, outcome->place, scratch, &own, error);
-	for (uint32_t i = 0; code == 0 && i < view->layer_count; i++) {
+	int err = open_layer(store, outcome, outcome->place, scratch, &own, error);
+	for (uint32_t i = 0; err == 0 && i < view->layer_count; i++) {
 		struct layer_reader *other = NULL;
 		if (!is_concurrent(view, i, outcome->place) || is_woken(wake_fd))
 			continue;
-		code = open_layer(store, outcome, i, scratch, &other, error);
-		if (code == 0)
-			code = overlap_find(own, other, overlap, error);
+		err = open_layer(store, outcome, i, scratch, &other, error);
+		if (err == 0)
+			err = overlap_find(own, other, overlap, error);
 		layer_reader_free(other);
 	}
 	layer_reader_free(own);
 	layer_scratch_free(scratch);
 	overlap_sort(overlap);
-	return code;
+	return err;
 }
 
 static void keep_conflict(struct outcome *outcome, const struct coming *coming)
@@ -191,20 +191,20 @@ int outcome_foresee(struct store *store, struct outcome *outcome, int wake_fd,
 	if (!outcome_has_concurrent(outcome))
 		return 0;
 	struct overlap overlap AUTO(overlap_fini) = {0};
-	int code = find_overlap(store, outcome, wake_fd, &overlap, error);
-	if (code || overlap.count == 0)
-		return code;
+	int result = find_overlap(store, outcome, wake_fd, &overlap, error);
+	if (result || overlap.count == 0)
+		return result;
 	struct tree_options options = {
 		.merge = {.on_conflict = ON_CONFLICT_MARK},
 		.within = overlap.full ? NULL : &overlap,
 	};
 	struct view_tree *tree = NULL;
 	struct coming coming = {0};
-	code = tree_open(store, &outcome->now, &outcome->view, &options, &tree, error);
-	if (code == 0)
-		code = find_conflict(tree, outcome->place, wake_fd, &coming, error);
-	if (code == 1)
+	result = tree_open(store, &outcome->now, &outcome->view, &options, &tree, error);
+	if (result == 0)
+		result = find_conflict(tree, outcome->place, wake_fd, &coming, error);
+	if (result == 1)
 		keep_conflict(outcome, &coming);
 	tree_free(tree);
-	return code < 0 ? code : 0;
+	return result < 0 ? result : 0;
 }

@@ -116,15 +116,15 @@ int overlap_find(struct layer_reader *one, struct layer_reader *other,
 	struct overlap_side a = {.reader = one}, b = {.reader = other};
 	layer_reader_rewind(one);
 	layer_reader_rewind(other);
-	int code = 0;
-	while (code == 0 && !overlap->full) {
+	int err = 0;
+	while (err == 0 && !overlap->full) {
 		skip_equal(&a, &b);
 		int got = fetch(&a, error);
 		if (got == 1)
 			got = fetch(&b, error);
 		if (got != 1)
 			return got;
-		code = step(&a, &b, overlap, error);
+		err = step(&a, &b, overlap, error);
 	}
-	return code;
+	return err;
 }

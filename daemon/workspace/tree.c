@@ -60,9 +60,9 @@ static int next_within(struct tree_source *source, const struct overlap *within,
 {
 	while (source->within < within->count) {
 		const struct overlap_path *path = &within->paths[source->within];
-		int code = layer_reader_next(source->reader, ret_row, error);
-		if (code != 1)
-			return code;
+		int result = layer_reader_next(source->reader, ret_row, error);
+		if (result != 1)
+			return result;
 		int order = path_compare(ret_row->path, ret_row->path_len, path->path,
 					 path->len);
 		for (; order > 0 && !path_below(ret_row->path, ret_row->path_len,
@@ -76,9 +76,10 @@ static int next_within(struct tree_source *source, const struct overlap *within,
 		if (order >= 0 ||
 		    path_below(path->path, path->len, ret_row->path, ret_row->path_len))
 			return 1;
-		code = layer_reader_skip_to(source->reader, path->path, path->len, error);
-		if (code)
-			return code;
+		result = layer_reader_skip_to(source->reader, path->path, path->len,
+					      error);
+		if (result)
+			return result;
 	}
 	return 0;
 }
@@ -93,16 +94,16 @@ static int read_row(struct tree_source *source, struct row *ret_row, struct erro
 static int next_row(void *context, struct row *ret_row, struct error *error)
 {
 	struct tree_source *source = context;
-	int code = 0;
+	int result = 0;
 	do {
-		code = read_row(source, ret_row, error);
-		if (code != 1)
-			return code;
+		result = read_row(source, ret_row, error);
+		if (result != 1)
+			return result;
 		source->first_mention = source->mentions;
 		source->mentions += ret_row->unit_count;
 	} while (!row_is_wanted(source->tree->options, ret_row));
-	code = source->path ? put_prefix(source, ret_row, error) : 0;
-	return code ? code : 1;
+	result = source->path ? put_prefix(source, ret_row, error) : 0;
+	return result ? result : 1;
 }
 
 /* ---- by job ---- */
@@ -167,9 +168,9 @@ static int open_source(struct view_tree *tree, struct store *store, size_t at,
 	uint32_t layer = tree->merge_sources.layers[at];
 	const struct layer_record *record = &tree->history->records[layer];
 	source->tree = tree;
-	int code = tree->options->by_job ? make_prefix(source, record, error) : 0;
-	if (code)
-		return code;
+	int err = tree->options->by_job ? make_prefix(source, record, error) : 0;
+	if (err)
+		return err;
 	tree->merge_sources.sources[at].cursor =
 		(struct merge_cursor){.next = next_row, .context = source};
 	return layer_reader_open(store, record->id, tree->scratch, &source->reader,
@@ -189,12 +190,12 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 	tree->scratch = layer_scratch_new(store);
 	if (options->by_job)
 		list_sharded(tree, view->layer_count);
-	int code = 0;
-	for (size_t i = 0; code == 0 && i < count; i++)
-		code = open_source(tree, store, i, error);
-	if (code) {
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < count; i++)
+		err = open_source(tree, store, i, error);
+	if (err) {
 		tree_free(tree);
-		return code;
+		return err;
 	}
 	tree->merge = merge_new(tree->merge_sources.sources, count, &options->merge);
 	*ret_tree = tree;

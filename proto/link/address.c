@@ -89,20 +89,20 @@ static int parse_tcp(const char *url, struct address *ret_address, struct error 
 int address_parse(const char *url, struct address *ret_address, struct error *error)
 {
 	struct address address = {0};
-	int ret;
+	int err;
 	if (begins_with(url, "unix:"))
-		ret = parse_unix(url, &address, error);
+		err = parse_unix(url, &address, error);
 	else if (begins_with(url, "tcp://"))
-		ret = parse_tcp(url, &address, error);
+		err = parse_tcp(url, &address, error);
 	else if (begins_with(url, "tls://"))
-		ret = error_set(error, ERR_USAGE,
+		err = error_set(error, ERR_USAGE,
 				"%s: TLS is not available in this version", url);
 	else
-		ret = error_set(error, ERR_USAGE,
+		err = error_set(error, ERR_USAGE,
 				"%s: not a server's URL: unix:/path or tcp://host:port",
 				url);
-	if (ret < 0)
-		return ret;
+	if (err < 0)
+		return err;
 	address.url = must_strdup(url);
 	*ret_address = address;
 	return 0;
@@ -145,9 +145,9 @@ void address_inet_free(struct addrinfo **resolved)
 	*resolved = NULL;
 }
 
-/* A static program must not load other resolvers than those it has inside, which may be of
- * another C library than it is: it looks into /etc/hosts and asks the DNS. The one name
- * that needs no asking does not need the file either. */
+/* A static program must not load other resolvers than those it has inside, which may be
+ * of another C library than it is: it looks into /etc/hosts and asks the DNS. The one
+ * name that needs no asking does not need the file either. */
 static const char *host_of(const struct address *address)
 {
 	bool local = BATON_STATIC && strcmp(address->host, "localhost") == 0;
@@ -164,14 +164,14 @@ int address_inet_resolve(const struct address *address, int flags,
 	};
 	if (BATON_STATIC)
 		(void)__nss_configure_lookup("hosts", "files dns");
-	int ret = getaddrinfo(host_of(address), address->port, &hints, ret_resolved);
-	if (ret == EAI_SYSTEM)
+	int failure = getaddrinfo(host_of(address), address->port, &hints, ret_resolved);
+	if (failure == EAI_SYSTEM)
 		return error_set_errno(error, ERR_UNREACHABLE, errno,
 				       "%s: the host cannot be resolved", address->url);
-	if (ret != 0)
+	if (failure != 0)
 		return error_set(error, ERR_UNREACHABLE,
 				 "%s: the host cannot be resolved: %s", address->url,
-				 gai_strerror(ret));
+				 gai_strerror(failure));
 	return 0;
 }
 
@@ -204,9 +204,9 @@ int address_is_loopback(const struct address *address, bool *ret_loopback,
 	bool loopback = true;
 	if (address->kind == ADDRESS_TCP) {
 		struct addrinfo *resolved AUTO(address_inet_free) = NULL;
-		int ret = address_inet_resolve(address, 0, &resolved, error);
-		if (ret < 0)
-			return ret;
+		int err = address_inet_resolve(address, 0, &resolved, error);
+		if (err < 0)
+			return err;
 		for (struct addrinfo *at = resolved; at; at = at->ai_next)
 			loopback = loopback && is_loopback(at->ai_addr);
 	}

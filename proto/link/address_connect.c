@@ -58,9 +58,9 @@ static int wait_for(const struct attempt *attempt, int fd, int timeout_ms)
 /* Waits for the end of a connect() that is under way. */
 static int await_connected(const struct attempt *attempt, int fd)
 {
-	int ret = wait_for(attempt, fd, clock_left(attempt->deadline));
-	if (ret <= 0)
-		return ret < 0 ? ret : unreachable(attempt, ETIMEDOUT);
+	int result = wait_for(attempt, fd, clock_left(attempt->deadline));
+	if (result <= 0)
+		return result < 0 ? result : unreachable(attempt, ETIMEDOUT);
 	int failed = 0;
 	socklen_t len = sizeof(failed);
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) < 0)
@@ -86,9 +86,9 @@ static int connect_socket(const struct attempt *attempt, int fd,
 			return await_connected(attempt, fd);
 		if (errno != EAGAIN || to->sa_family != AF_UNIX)
 			return unreachable(attempt, errno);
-		int ret = await_place(attempt);
-		if (ret < 0)
-			return ret;
+		int err = await_place(attempt);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -103,9 +103,9 @@ static int try_one(const struct attempt *attempt, const struct sockaddr *to,
 	int on = 1;
 	if (to->sa_family != AF_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	int ret = connect_socket(attempt, fd, to, len);
-	if (ret < 0)
-		return ret;
+	int err = connect_socket(attempt, fd, to, len);
+	if (err < 0)
+		return err;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -113,15 +113,15 @@ static int try_one(const struct attempt *attempt, const struct sockaddr *to,
 static int connect_tcp(const struct attempt *attempt, int *ret_fd)
 {
 	struct addrinfo *resolved AUTO(address_inet_free) = NULL;
-	int ret = address_inet_resolve(attempt->address, 0, &resolved, attempt->error);
-	if (ret < 0)
-		return ret;
+	int err = address_inet_resolve(attempt->address, 0, &resolved, attempt->error);
+	if (err < 0)
+		return err;
 	for (struct addrinfo *at = resolved; at; at = at->ai_next) {
-		ret = try_one(attempt, at->ai_addr, at->ai_addrlen, ret_fd);
-		if (ret == 0 || ret == ERR_INTERRUPTED)
+		err = try_one(attempt, at->ai_addr, at->ai_addrlen, ret_fd);
+		if (err == 0 || err == ERR_INTERRUPTED)
 			break;
 	}
-	return ret;
+	return err;
 }
 
 int address_connect(const struct address *address, int timeout_ms, int wake_fd,

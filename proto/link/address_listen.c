@@ -72,11 +72,11 @@ static int prepare_directory(const char *directory, struct error *error)
 static int bind_unix(int fd, const struct sockaddr_un *at)
 {
 	mode_t before = umask(0177);
-	int ret = bind(fd, (const struct sockaddr *)at, sizeof(*at));
+	int bound = bind(fd, (const struct sockaddr *)at, sizeof(*at));
 	int error_number = errno;
 	umask(before);
 	errno = error_number;
-	return ret;
+	return bound;
 }
 
 /* A file is in the way: removes it if it is a socket that refuses connections. */
@@ -106,9 +106,9 @@ static int remove_stale(const struct address *address, const struct sockaddr_un 
 static int listen_unix(const struct address *address, int *ret_fd, struct error *error)
 {
 	char *directory AUTO_FREE = directory_of(address->path);
-	int ret = prepare_directory(directory, error);
-	if (ret < 0)
-		return ret;
+	int err = prepare_directory(directory, error);
+	if (err < 0)
+		return err;
 	int fd AUTO_FD = socket(AF_UNIX, STREAM, 0);
 	if (fd < 0)
 		return failed(address, errno, error);
@@ -116,9 +116,9 @@ static int listen_unix(const struct address *address, int *ret_fd, struct error 
 	if (bind_unix(fd, &at) < 0) {
 		if (errno != EADDRINUSE)
 			return failed(address, errno, error);
-		ret = remove_stale(address, &at, error);
-		if (ret < 0)
-			return ret;
+		err = remove_stale(address, &at, error);
+		if (err < 0)
+			return err;
 		if (bind_unix(fd, &at) < 0)
 			return failed(address, errno, error);
 	}
@@ -148,15 +148,15 @@ static int listen_one(const struct address *address, const struct addrinfo *at,
 static int listen_tcp(const struct address *address, int *ret_fd, struct error *error)
 {
 	struct addrinfo *resolved AUTO(address_inet_free) = NULL;
-	int ret = address_inet_resolve(address, AI_PASSIVE, &resolved, error);
-	if (ret < 0)
-		return ret;
+	int err = address_inet_resolve(address, AI_PASSIVE, &resolved, error);
+	if (err < 0)
+		return err;
 	for (struct addrinfo *at = resolved; at; at = at->ai_next) {
-		ret = listen_one(address, at, ret_fd, error);
-		if (ret == 0)
+		err = listen_one(address, at, ret_fd, error);
+		if (err == 0)
 			break;
 	}
-	return ret;
+	return err;
 }
 
 int address_listen(const struct address *address, int *ret_fd, struct error *error)

@@ -78,23 +78,23 @@ static int wait_once(struct link *link, int timeout_ms, bool *ret_again,
 		return ready;
 	if (ready & POLLOUT)
 		link_push(link);
-	int ret = ready & ~POLLOUT ? peek(link, error) : 0;
-	*ret_again = ret == 0;
-	return ret;
+	int result = ready & ~POLLOUT ? peek(link, error) : 0;
+	*ret_again = result == 0;
+	return result;
 }
 
 int link_wait(struct link *link, int timeout_ms, struct error *error)
 {
-	int ret = link_woken(link, error);
-	if (ret < 0)
-		return ret;
+	int result = link_woken(link, error);
+	if (result < 0)
+		return result;
 	if (link->early_len > 0)
 		return 1;
 	int64_t deadline = clock_deadline(timeout_ms);
 	bool again;
 	do {
 		again = false;
-		ret = wait_once(link, clock_left(deadline), &again, error);
+		result = wait_once(link, clock_left(deadline), &again, error);
 	} while (again);
-	return ret;
+	return result;
 }

@@ -50,9 +50,9 @@ static int receive_some(struct link *link, struct iovec *pieces, size_t count,
 			return at_end(link, error);
 		if (errno != EAGAIN && errno != EINTR)
 			return link_lost(link, errno, error);
-		int ret = errno == EAGAIN ? await_input(link, error) : 0;
-		if (ret < 0)
-			return ret;
+		int err = errno == EAGAIN ? await_input(link, error) : 0;
+		if (err < 0)
+			return err;
 	}
 }
 
@@ -115,11 +115,11 @@ static int next_header(struct link *link, struct header *ret_header, struct erro
 			error, ERR_LOST,
 			"the connection to %s was lost in the middle of a message",
 			link->peer);
-	int ret = link_woken(link, error);
-	if (ret == 0)
-		ret = collect_header(link, error);
-	if (ret < 0)
-		return ret;
+	int err = link_woken(link, error);
+	if (err == 0)
+		err = collect_header(link, error);
+	if (err < 0)
+		return err;
 	link->receive_torn = true;
 	link->early_len = 0;
 	*ret_header = header_decode(link->early);
@@ -149,9 +149,9 @@ static int receive_payload(struct link *link, uint8_t *payload, size_t len, bool
 			break;
 		/* A short read took all there was: wait at once instead of asking again.
 		 */
-		int ret = await_input(link, error);
-		if (ret < 0)
-			return ret;
+		int err = await_input(link, error);
+		if (err < 0)
+			return err;
 	}
 	link->early_len = done - len;
 	link->receive_torn = false;
@@ -178,10 +178,10 @@ static int skip(struct link *link, size_t len, struct error *error)
 static int swallow_keepalive(struct link *link, size_t len, struct error *error)
 {
 	uint8_t *payload AUTO_FREE = may_alloc(len + 1, error);
-	int ret = payload ? receive_payload(link, payload, len, false, error)
+	int err = payload ? receive_payload(link, payload, len, false, error)
 			  : ERR_NO_MEMORY;
-	if (ret < 0)
-		return ret;
+	if (err < 0)
+		return err;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_empty keepalive;
 	return message_decode(&memory, MSG_KEEPALIVE, payload, len, &keepalive, error);
@@ -191,16 +191,16 @@ static int swallow_keepalive(struct link *link, size_t len, struct error *error)
 static int receive_error(struct link *link, size_t len, struct error *error)
 {
 	struct buffer *kept = &link->last_error;
-	int ret = buffer_may_reserve(kept, len + 1, error);
-	if (ret == 0)
-		ret = receive_payload(link, kept->at, len, false, error);
-	if (ret < 0)
-		return ret;
+	int err = buffer_may_reserve(kept, len + 1, error);
+	if (err == 0)
+		err = receive_payload(link, kept->at, len, false, error);
+	if (err < 0)
+		return err;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_error message;
-	ret = message_decode(&memory, MSG_ERROR, kept->at, len, &message, error);
-	if (ret < 0)
-		return ret;
+	err = message_decode(&memory, MSG_ERROR, kept->at, len, &message, error);
+	if (err < 0)
+		return err;
 	kept->len = len;
 	char text[ERROR_TEXT_SIZE];
 	int code = error_from_wire(message.code, message.exit);
@@ -227,9 +227,9 @@ static int receive_message(struct link *link, const struct header *header,
 	if (!place)
 		return ERR_NO_MEMORY;
 	bool ahead = message_type_is_bulk(header->type);
-	int ret = receive_payload(link, place, header->len, ahead, error);
-	if (ret < 0)
-		return ret;
+	int err = receive_payload(link, place, header->len, ahead, error);
+	if (err < 0)
+		return err;
 	*into = (struct link_message){
 		.type = header->type,
 		.len = header->len,
@@ -244,19 +244,19 @@ int link_receive(struct link *link, struct link_message *into, size_t room,
 	buffer_clear(&link->last_error);
 	for (;;) {
 		struct header header = {0};
-		int ret = next_header(link, &header, error);
-		if (ret < 0)
-			return ret;
+		int err = next_header(link, &header, error);
+		if (err < 0)
+			return err;
 		if (header.type == MSG_ERROR)
 			return receive_error(link, header.len, error);
 		if (!message_type_name(header.type))
-			ret = skip(link, header.len, error);
+			err = skip(link, header.len, error);
 		else if (header.type == MSG_KEEPALIVE)
-			ret = swallow_keepalive(link, header.len, error);
+			err = swallow_keepalive(link, header.len, error);
 		else
 			return receive_message(link, &header, into, room, error);
-		if (ret < 0)
-			return ret;
+		if (err < 0)
+			return err;
 		if (link->tell_swallowed) {
 			*into = (struct link_message){.payload = into->payload};
 			return 0;
@@ -268,9 +268,9 @@ int link_expect(struct link *link, uint16_t type, struct link_message *into,
 		struct error *error)
 {
 	struct link_message message = {0};
-	int ret = link_receive(link, &message, 0, error);
-	if (ret < 0)
-		return ret;
+	int err = link_receive(link, &message, 0, error);
+	if (err < 0)
+		return err;
 	uint8_t *payload AUTO_FREE = message.payload;
 	if (message.type != type)
 		return error_set(error, ERR_PROTOCOL, "%s sent %s where %s was due",

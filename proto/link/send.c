@@ -54,9 +54,9 @@ static int send_pieces(struct link *link, struct pieces pieces, int flags,
 					 .msg_iovlen = pieces.count};
 		ssize_t sent = sendmsg(link->fd, &message, flags | MSG_NOSIGNAL);
 		if (sent < 0) {
-			int ret = retry(link, errno, error);
-			if (ret < 0)
-				return ret;
+			int err = retry(link, errno, error);
+			if (err < 0)
+				return err;
 			continue;
 		}
 		link->sent_bytes += (size_t)sent;
@@ -75,8 +75,8 @@ static int begin(struct link *link, uint16_t type, size_t len, struct error *err
 			error, ERR_LIMIT,
 			"the message %s would have %zu bytes; at most %zu are allowed",
 			message_type_name(type), len, max);
-	int ret = link_woken(link, error);
-	return ret < 0 ? ret : link_flush(link, error);
+	int err = link_woken(link, error);
+	return err < 0 ? err : link_flush(link, error);
 }
 
 /* After a message that began when `before` bytes had been sent. */
@@ -130,12 +130,12 @@ int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int 
 		all[1 + i] = pieces[i];
 	struct pieces whole = {.at = all, .count = 1 + (size_t)count};
 	hold(link);
-	int ret = begin(link, type, len, error);
+	int err = begin(link, type, len, error);
 	uint64_t before = link->sent_bytes;
-	if (ret == 0)
-		ret = end(link, before, send_pieces(link, whole, 0, error));
+	if (err == 0)
+		err = end(link, before, send_pieces(link, whole, 0, error));
 	release(link);
-	return ret;
+	return err;
 }
 
 int link_send_control(struct link *link, uint16_t type, const void *message,
@@ -170,9 +170,9 @@ static int copy_file(struct link *link, int file_fd, off_t offset, size_t left,
 		if (got == 0)
 			return short_file(left, error);
 		struct iovec piece = {.iov_base = copy, .iov_len = (size_t)got};
-		int ret = send_pieces(link, (struct pieces){&piece, 1}, 0, error);
-		if (ret < 0)
-			return ret;
+		int err = send_pieces(link, (struct pieces){&piece, 1}, 0, error);
+		if (err < 0)
+			return err;
 		offset += got;
 		left -= (size_t)got;
 	}
@@ -197,9 +197,9 @@ static int send_file(struct link *link, int file_fd, off_t offset, size_t left,
 			return error_set_errno(error, ERR_DAMAGED, errno,
 					       "a stored file cannot be read");
 		if (sent < 0) {
-			int ret = retry(link, errno, error);
-			if (ret < 0)
-				return ret;
+			int err = retry(link, errno, error);
+			if (err < 0)
+				return err;
 			continue;
 		}
 		if (sent == 0)
@@ -217,13 +217,13 @@ int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offse
 	struct iovec piece = {.iov_base = &header, .iov_len = sizeof(header)};
 	int flags = len > 0 ? MSG_MORE : 0;
 	hold(link);
-	int ret = begin(link, type, len, error);
+	int err = begin(link, type, len, error);
 	uint64_t before = link->sent_bytes;
-	if (ret == 0)
-		ret = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
-	if (ret == 0)
-		ret = send_file(link, file_fd, (off_t)offset, len, error);
-	ret = end(link, before, ret);
+	if (err == 0)
+		err = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
+	if (err == 0)
+		err = send_file(link, file_fd, (off_t)offset, len, error);
+	err = end(link, before, err);
 	release(link);
-	return ret;
+	return err;
 }

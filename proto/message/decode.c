@@ -143,10 +143,10 @@ static int read_list(const struct decoding *decoding, struct place place,
 				 decoding->name, place.field->key);
 	memset(list.items, 0, list.count * size);
 	for (size_t i = 0; i < list.count; i++) {
-		int ret = read_value(decoding, place, &array->ptr[i],
+		int err = read_value(decoding, place, &array->ptr[i],
 				     member(list.items, i * size));
-		if (ret < 0)
-			return ret;
+		if (err < 0)
+			return err;
 	}
 	memcpy(ret_list, &list, sizeof(list));
 	return 0;
@@ -203,9 +203,9 @@ static int read_map(const struct decoding *decoding, const struct message_table 
 {
 	uint64_t seen = 0;
 	for (uint32_t i = 0; i < map->size; i++) {
-		int ret = read_pair(decoding, table, &map->ptr[i], ret_message, &seen);
-		if (ret < 0)
-			return ret;
+		int err = read_pair(decoding, table, &map->ptr[i], ret_message, &seen);
+		if (err < 0)
+			return err;
 	}
 	for (size_t i = 0; i < table->count; i++) {
 		struct place place = {.table = table, .field = &table->fields[i]};
@@ -236,9 +236,9 @@ int message_decode(struct message_memory *memory, uint16_t type, const void *pay
 	const struct message_table *table = message_table_of(type);
 	claim(table != NULL);
 	memset(ret_message, 0, table->size);
-	int ret = message_validate_named(message_type_name(type), payload, len, error);
-	if (ret < 0)
-		return ret;
+	int err = message_validate_named(message_type_name(type), payload, len, error);
+	if (err < 0)
+		return err;
 	if (!memory->zone)
 		memory->zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
 	struct decoding decoding = {
@@ -247,12 +247,12 @@ int message_decode(struct message_memory *memory, uint16_t type, const void *pay
 		.error = error,
 	};
 	msgpack_object object;
-	ret = unpack(memory, &decoding, payload, len, &object);
-	if (ret == 0)
-		ret = read_map(&decoding, table, &object.via.map, ret_message);
-	if (ret < 0)
+	err = unpack(memory, &decoding, payload, len, &object);
+	if (err == 0)
+		err = read_map(&decoding, table, &object.via.map, ret_message);
+	if (err < 0)
 		memset(ret_message, 0, table->size);
-	return ret;
+	return err;
 }
 
 void message_memory_fini(struct message_memory *memory)

@@ -125,9 +125,9 @@ int message_validate_named(const char *name, const void *payload, size_t len,
 	if (len > CONTROL_LEN_MAX)
 		return refuse(&walk, "is longer than a control message may be", error);
 	do {
-		int ret = step(&walk, error);
-		if (ret < 0)
-			return ret;
+		int err = step(&walk, error);
+		if (err < 0)
+			return err;
 		close_containers(&walk);
 	} while (walk.depth > 0);
 	if (walk.reader.left > 0)

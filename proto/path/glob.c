@@ -62,13 +62,13 @@ static int compile(const struct glob_texts *texts, const char *pattern, size_t l
 
 int glob_new(const char *pattern, size_t len, struct glob **ret_glob, struct error *error)
 {
-	int result = glob_syntax_check(pattern, len, error);
-	if (result < 0)
-		return result;
+	int err = glob_syntax_check(pattern, len, error);
+	if (err < 0)
+		return err;
 	struct glob_texts texts AUTO(glob_texts_fini) = {0};
-	result = glob_syntax_expand(pattern, len, &texts, error);
-	if (result < 0)
-		return result;
+	err = glob_syntax_expand(pattern, len, &texts, error);
+	if (err < 0)
+		return err;
 	return compile(&texts, pattern, len, ret_glob, error);
 }
 
@@ -151,9 +151,9 @@ int glob_set_add(struct glob_set *set, const char *pattern, size_t len,
 		 struct error *error)
 {
 	struct glob *glob AUTO(glob_cleanup) = NULL;
-	int result = glob_new(pattern, len, &glob, error);
-	if (result < 0)
-		return result;
+	int err = glob_new(pattern, len, &glob, error);
+	if (err < 0)
+		return err;
 	size_t cost = glob->cost;
 	for (size_t i = 0; i < set->count; i++)
 		cost += set->globs[i]->cost;
