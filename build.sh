@@ -188,7 +188,7 @@ deb)
 	# shellcheck disable=SC2086
 	need $build_packages dpkg-dev
 	build_in build-deb -Dtests=disabled --prefix=/usr --sysconfdir=/etc
-	packaging/debian/make build-deb
+	debian/make build-deb
 	;;
 help | -h | --help)
 	usage

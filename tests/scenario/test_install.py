@@ -83,7 +83,7 @@ class Installed(Scenario):
         self.assertEqual(config.read_text(), "data = /srv/batond\n")
 
     def test_the_installed_configuration_is_understood(self):
-        text = (TOP / "packaging/batond.conf").read_text()
+        text = (TOP / "daemon/service/batond.conf").read_text()
         text = re.sub(r"(?m)^#(?=\S+ = )", "", text)  # the commented keys as well
         config = self.folder / "batond.conf"
         config.write_text(text)

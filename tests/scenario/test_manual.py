@@ -11,7 +11,7 @@ from harness import BATON, BATOND, BUILD, clean_environment
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 VERBS = ("persist", "attach", "ls", "log", "diff", "cat", "status", "whereami", "version", "help")
-MADE = BUILD.resolve() / "packaging"
+MADE = BUILD.resolve() / "proto/manual"
 
 
 def run(*command, **options):

@@ -93,7 +93,7 @@ def packages(version=""):
         run("meson", "setup", build, TOP, "-Dtests=disabled", "--prefix=/usr",
             "--sysconfdir=/etc")
     run("ninja", "-C", build)
-    made = run(TOP / "packaging/debian/make", build, *filter(None, [version])).splitlines()
+    made = run(TOP / "debian/make", build, *filter(None, [version])).splitlines()
     return {pathlib.Path(file).name.split("_")[0]: pathlib.Path(file) for file in made}
 
 
@@ -169,7 +169,7 @@ class Package(unittest.TestCase):
 
     def test_the_same_sources_give_the_same_packages(self):
         first = {file: file.read_bytes() for file in packages().values()}
-        run(TOP / "packaging/debian/make", BUILD.resolve() / "deb")
+        run(TOP / "debian/make", BUILD.resolve() / "deb")
         for file, content in first.items():
             self.assertTrue(content == file.read_bytes(), file)
 
