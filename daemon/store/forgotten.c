@@ -63,7 +63,8 @@ static void read_commit(struct look *look, const struct segment *segment, uint64
 	if (!err)
 		err = commit_frame_decode(reader->raw, reader->header.raw_len, &mark,
 					  &error);
-	look->unsure = look->unsure || is_unsure(err);
+	bool is_somebodys = err == ERR_VERSION && !at_its_place;
+	look->unsure = look->unsure || (is_unsure(err) && !is_somebodys);
 	char witness[WITNESS_SIZE];
 	(void)snprintf(witness, sizeof witness, "segment `%s` at %" PRIu64,
 		       segment->location, offset);
@@ -77,7 +78,8 @@ static bool is_commit_header(const uint8_t *at, size_t len)
 	struct error ignored;
 	return len >= FRAME_HEADER_LEN &&
 	       frame_header_decode(at, &header, &ignored) == 0 &&
-	       header.kind == FRAME_COMMIT;
+	       header.kind == FRAME_COMMIT && header.unit_count == 1 &&
+	       header.raw_len <= COMMIT_FRAME_LEN_MAX;
 }
 
 /* Behind a broken frame nothing tells where the next one begins, and what looks like one

@@ -19,7 +19,9 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/disk/stamp.h"
+#include "daemon/store/transaction/commit_frame.h"
 #include "proto/base/cleanup.h"
+#include "proto/unit/frame.h"
 #include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"
 
@@ -443,6 +445,73 @@ static void a_torn_tail_is_no_damage(void **state)
 	}
 }
 
+/* ---- what lies behind a broken frame ------------------------------------------------
+ */
+
+/* A commit frame whose unit is `len` bytes long: a field that is not known fills it. */
+static void put_commit_frame(struct buffer *out, const struct stamp_mark *mark,
+			     size_t len)
+{
+	struct buffer unit AUTO(buffer_fini) = {0};
+	commit_frame_encode(&unit, mark);
+	size_t rest = len - unit.len - 4; /* its number, and a length of three bytes */
+	buffer_put_u8(&unit, 99);
+	buffer_put_varint(&unit, rest);
+	for (size_t i = 0; i < rest; i++)
+		buffer_put_u8(&unit, 0);
+	assert_int_equal(unit.len, len);
+	struct unit_name name = {
+		.key = {.xxh = xxh128_of(unit.at, len), .len = (uint32_t)len},
+		.sha = sha256_of(unit.at, len),
+	};
+	struct frame_header header = {
+		.kind = FRAME_COMMIT,
+		.unit_count = 1,
+		.raw_len = (uint32_t)len,
+		.stored_len = (uint32_t)len,
+		.payload_xxh = name.key.xxh,
+	};
+	frame_head_encode(out, &header, &name);
+	buffer_put(out, unit.at, len);
+}
+
+static struct stamp_mark mark_of(const char *directory)
+{
+	struct catalogue *catalogue = NULL;
+	struct error error;
+	assert_ok(catalogue_open_to_read(&io_system, directory, &catalogue, &error));
+	struct stamp_mark mark = catalogue_mark(catalogue);
+	assert_ok(catalogue_close(catalogue, &error));
+	return mark;
+}
+
+/* Bytes that are no frame, and behind them one that knows of a change more. */
+static enum verdict with_a_witness(const struct killed *killed, uint64_t store,
+				   size_t len)
+{
+	size_t count;
+	struct segment_row *rows AUTO_FREE = rows_of(killed->directory, &count);
+	char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
+	struct stamp_mark mark = mark_of(copy);
+	mark.commits++;
+	mark.store ^= store;
+	struct buffer bytes AUTO(buffer_fini) =
+		killed_read(copy, "/segments", rows[0].location);
+	buffer_put(&bytes, "torn", 4);
+	put_commit_frame(&bytes, &mark, len);
+	killed_write(copy, "/segments", rows[0].location, &bytes);
+	return judge(killed, copy, "a witness behind torn bytes");
+}
+
+static void a_witness_is_found_behind_a_broken_frame(void **state)
+{
+	const struct killed *killed = *state;
+	assert_int_equal(with_a_witness(killed, 0, COMMIT_FRAME_LEN_MAX), FORGETFUL);
+	assert_int_equal(with_a_witness(killed, 0, COMMIT_FRAME_LEN_MAX + 1), WHOLE);
+	/* In a file that somebody persisted. */
+	assert_int_equal(with_a_witness(killed, 1, COMMIT_FRAME_LEN_MAX), WHOLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +524,7 @@ int main(void)
 		cmocka_unit_test(the_catalogue_of_another_store_is_damage),
 		cmocka_unit_test(a_stamp_that_is_gone_bent_or_older_is_no_damage),
 		cmocka_unit_test(a_torn_tail_is_no_damage),
+		cmocka_unit_test(a_witness_is_found_behind_a_broken_frame),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

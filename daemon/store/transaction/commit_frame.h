@@ -15,6 +15,10 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 
+/* Bytes of its unit. What is longer is none, so that looking for one among bytes that
+ * clients chose takes little for each place that looks like it. */
+#define COMMIT_FRAME_LEN_MAX 65536u
+
 void commit_frame_encode(struct buffer *out, const struct stamp_mark *mark);
 /* ERR_DAMAGED; ERR_VERSION for a newer one. */
 int commit_frame_decode(const uint8_t *bytes, size_t len, struct stamp_mark *ret_mark,
