@@ -69,54 +69,69 @@ static uint32_t single_source(const struct merge_source *sources, size_t count)
 	return single;
 }
 
-static uint64_t *sets(size_t count, size_t words)
+static int make_sets(struct merge *merge, struct error *error)
 {
-	return must_calloc(count * words + 1, sizeof(uint64_t));
+	uint64_t **const relations[] = {&merge->before, &merge->bases, &merge->reach};
+	uint64_t **const sets[] = {&merge->held,    &merge->changed, &merge->covered,
+				   &merge->present, &merge->rest,    &merge->watched};
+	for (size_t i = 0; i < sizeof(relations) / sizeof(*relations); i++) {
+		*relations[i] = may_calloc(merge->count * merge->words + 1,
+					   sizeof(uint64_t), error);
+		if (!*relations[i])
+			return ERR_NO_MEMORY;
+	}
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
+		*sets[i] = may_calloc(merge->words + 1, sizeof(uint64_t), error);
+		if (!*sets[i])
+			return ERR_NO_MEMORY;
+	}
+	return 0;
 }
 
-static uint32_t *ranks(size_t count)
+static int make_lists(struct merge *merge, struct error *error)
 {
-	return must_calloc(count + 1, sizeof(uint32_t));
+	uint32_t **const lists[] = {&merge->source_of, &merge->heap,  &merge->spots,
+				    &merge->frontier,  &merge->group, &merge->candidates,
+				    &merge->disputed};
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		*lists[i] = may_calloc(merge->count + 1, sizeof(uint32_t), error);
+		if (!*lists[i])
+			return ERR_NO_MEMORY;
+	}
+	return 0;
 }
 
-static void make_room(struct merge *merge)
+static int make_room(struct merge *merge, struct error *error)
 {
-	size_t count = merge->count;
-	merge->words = bits_words(count);
-	merge->source_of = ranks(count);
-	merge->before = sets(count, merge->words);
-	merge->bases = sets(count, merge->words);
-	merge->reach = sets(count, merge->words);
-	merge->heap = ranks(count);
-	merge->spots = ranks(count);
-	merge->frontier = ranks(count);
-	merge->group = ranks(count);
-	merge->candidates = ranks(count);
-	merge->disputed = ranks(count);
-	merge->held = sets(1, merge->words);
-	merge->changed = sets(1, merge->words);
-	merge->covered = sets(1, merge->words);
-	merge->present = sets(1, merge->words);
-	merge->rest = sets(1, merge->words);
-	merge->watched = sets(1, merge->words);
+	bool single = merge->single != RANK_NONE;
+	merge->heads =
+		may_calloc(single ? 1 : merge->count + 1, sizeof(*merge->heads), error);
+	if (!merge->heads)
+		return ERR_NO_MEMORY;
+	if (single)
+		return 0;
+	merge->words = bits_words(merge->count);
+	int err = make_lists(merge, error);
+	if (err == 0)
+		err = make_sets(merge, error);
+	return err ? err : merge_rank(merge, error);
 }
 
-struct merge *merge_new(const struct merge_source *sources, size_t count,
-			const struct merge_options *options)
+int merge_new(const struct merge_source *sources, size_t count,
+	      const struct merge_options *options, struct merge **ret_merge,
+	      struct error *error)
 {
 	struct merge *merge = must_calloc(1, sizeof(*merge));
 	merge->sources = sources;
 	merge->count = count;
 	merge->options = options;
 	merge->single = single_source(sources, count);
-	if (merge->single != RANK_NONE) {
-		merge->heads = must_calloc(1, sizeof(*merge->heads));
-		return merge;
-	}
-	merge->heads = must_calloc(count + 1, sizeof(*merge->heads));
-	make_room(merge);
-	merge_rank(merge);
-	return merge;
+	int err = make_room(merge, error);
+	if (err)
+		merge_free(merge);
+	else
+		*ret_merge = merge;
+	return err;
 }
 
 void merge_free(struct merge *merge)

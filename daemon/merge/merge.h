@@ -118,9 +118,10 @@ struct merge;
  * are, until merge_free. sources.h makes them. `before` is to be transitive; shadows
  * may stand in it, and may have their own. Memory: 3/8 × count² bytes, and a row per
  * source. Where only one source is no shadow the others are not read at all, and nothing
- * is compared. */
-struct merge *merge_new(const struct merge_source *sources, size_t count,
-			const struct merge_options *options);
+ * is compared. ERR_NO_MEMORY. */
+int merge_new(const struct merge_source *sources, size_t count,
+	      const struct merge_options *options, struct merge **ret_merge,
+	      struct error *error);
 void merge_free(struct merge *merge);
 
 /* 1: a row; 0: the end; <0: an error of a cursor, after which only merge_free is allowed.

@@ -87,8 +87,8 @@ static inline bool merge_is_directory(const struct merge *merge, uint32_t rank)
 
 int merge_compare_u32(const void *a, const void *b);
 
-/* Fills source_of, before and bases. */
-void merge_rank(struct merge *merge);
+/* Fills source_of, before and bases. ERR_NO_MEMORY. */
+int merge_rank(struct merge *merge, struct error *error);
 
 /* Fills held, changed and covered for the group. */
 void merge_weigh(struct merge *merge);

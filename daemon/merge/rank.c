@@ -2,13 +2,15 @@
 
 #include <stdlib.h>
 
-#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/memory.h"
 
 struct ranking {
 	const struct merge *merge; /* borrowed */
 	uint64_t *earlier;         /* owned; by position: those that must go before */
 	uint32_t *left;            /* owned; how many of them have no rank yet */
 	bool *done;                /* owned */
+	uint32_t *rank_of;         /* owned; by position */
 };
 
 static void require(struct ranking *ranking, size_t at, const uint32_t *list,
@@ -55,37 +57,50 @@ static void translate(const uint32_t *rank_of, const uint32_t *list, size_t coun
 		bits_add(ret_set, rank_of[list[i]]);
 }
 
-void merge_rank(struct merge *merge)
+static void ranking_fini(struct ranking *ranking)
+{
+	free(ranking->earlier);
+	free(ranking->left);
+	free(ranking->done);
+	free(ranking->rank_of);
+}
+
+static void give_ranks(struct ranking *ranking, struct merge *merge)
+{
+	for (size_t i = 0; i < merge->count; i++) {
+		const struct merge_source *source = &merge->sources[i];
+		require(ranking, i, source->before, source->before_count);
+		require(ranking, i, source->bases, source->base_count);
+	}
+	for (uint32_t rank = 0; rank < merge->count; rank++) {
+		uint32_t position = next_position(ranking);
+		give_rank(ranking, position);
+		merge->source_of[rank] = position;
+		ranking->rank_of[position] = rank;
+	}
+}
+
+int merge_rank(struct merge *merge, struct error *error)
 {
 	size_t count = merge->count;
+	AUTO(ranking_fini)
 	struct ranking ranking = {
 		.merge = merge,
-		.earlier = must_calloc(count * merge->words, sizeof(uint64_t)),
-		.left = must_calloc(count, sizeof(uint32_t)),
-		.done = must_calloc(count, sizeof(bool)),
+		.earlier = may_calloc(count * merge->words, sizeof(uint64_t), error),
+		.left = may_calloc(count, sizeof(uint32_t), error),
+		.done = may_calloc(count, sizeof(bool), error),
+		.rank_of = may_calloc(count, sizeof(uint32_t), error),
 	};
-	for (size_t i = 0; i < count; i++) {
-		const struct merge_source *source = &merge->sources[i];
-		require(&ranking, i, source->before, source->before_count);
-		require(&ranking, i, source->bases, source->base_count);
-	}
-	uint32_t *rank_of = must_calloc(count, sizeof(*rank_of));
-	for (uint32_t rank = 0; rank < count; rank++) {
-		uint32_t position = next_position(&ranking);
-		give_rank(&ranking, position);
-		merge->source_of[rank] = position;
-		rank_of[position] = rank;
-	}
+	if (!ranking.earlier || !ranking.left || !ranking.done || !ranking.rank_of)
+		return ERR_NO_MEMORY;
+	give_ranks(&ranking, merge);
 	for (size_t rank = 0; rank < count; rank++) {
 		const struct merge_source *source =
 			merge_source_at(merge, (uint32_t)rank);
-		translate(rank_of, source->before, source->before_count,
+		translate(ranking.rank_of, source->before, source->before_count,
 			  merge_before(merge, rank));
-		translate(rank_of, source->bases, source->base_count,
+		translate(ranking.rank_of, source->bases, source->base_count,
 			  merge->bases + rank * merge->words);
 	}
-	free(rank_of);
-	free(ranking.earlier);
-	free(ranking.left);
-	free(ranking.done);
+	return 0;
 }

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #include "daemon/view/bits.h"
-#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/memory.h"
 
 struct gathering {
 	const struct history *history; /* borrowed */
@@ -111,18 +112,25 @@ static void find_before(struct gathering *it, uint32_t at, uint64_t *ret_set)
 		bits_add(ret_set, layer->before[i]);
 }
 
-static uint32_t *list_of(const struct gathering *it, const uint64_t *set,
-			 size_t *ret_count)
+static int list_of(const struct gathering *it, const uint64_t *set, uint32_t **ret_list,
+		   size_t *ret_count, struct error *error)
 {
-	uint32_t *list = must_alloc((it->out->count + 1) * sizeof(*list));
+	size_t count = 0;
+	for (size_t i = 0; i < it->words; i++)
+		count += (size_t)__builtin_popcountll(set[i]);
+	uint32_t *list = may_alloc((count + 1) * sizeof(*list), error);
+	if (!list)
+		return ERR_NO_MEMORY;
+	*ret_list = list;
 	*ret_count = 0;
 	for (size_t at = bits_next(set, it->words, 0); at != BITS_NONE;
 	     at = bits_next(set, it->words, at + 1))
 		list[(*ret_count)++] = (uint32_t)at;
-	return must_realloc(list, (*ret_count + 1) * sizeof(*list));
+	return 0;
 }
 
-static void fill_source(struct gathering *it, uint32_t at, uint64_t *before)
+static int fill_source(struct gathering *it, uint32_t at, uint64_t *before,
+		       struct error *error)
 {
 	struct merge_sources *out = it->out;
 	struct merge_source *source = &out->sources[at];
@@ -131,55 +139,79 @@ static void fill_source(struct gathering *it, uint32_t at, uint64_t *before)
 	source->shard = it->history->executions[maker].shard;
 	source->shadow = at >= it->view->layer_count;
 	find_before(it, at, before);
-	out->lists[2 * at] = list_of(it, before, &source->before_count);
-	out->lists[2 * at + 1] =
-		list_of(it, set_of(it->bases, it, at), &source->base_count);
+	int err = list_of(it, before, &out->lists[2 * at], &source->before_count, error);
+	if (err == 0)
+		err = list_of(it, set_of(it->bases, it, at), &out->lists[2 * at + 1],
+			      &source->base_count, error);
 	source->before = out->lists[2 * at];
 	source->bases = out->lists[2 * at + 1];
+	return err;
 }
 
-static void relate(struct gathering *it)
+static int relate(struct gathering *it, struct error *error)
 {
 	size_t count = it->out->count;
 	it->words = bits_words(count);
-	it->bases = must_calloc(count * it->words + 1, sizeof(uint64_t));
-	it->observed = must_calloc(count * it->words + 1, sizeof(uint64_t));
-	it->shadows = must_calloc(it->words + 1, sizeof(uint64_t));
-	it->by_commit = must_calloc(count + 1, sizeof(uint32_t));
+	it->bases = may_calloc(count * it->words + 1, sizeof(uint64_t), error);
+	it->observed = may_calloc(count * it->words + 1, sizeof(uint64_t), error);
+	it->shadows = may_calloc(it->words + 1, sizeof(uint64_t), error);
+	it->by_commit = may_calloc(count + 1, sizeof(uint32_t), error);
+	if (!it->bases || !it->observed || !it->shadows || !it->by_commit)
+		return ERR_NO_MEMORY;
 	for (uint32_t i = 0; i < count; i++)
 		it->by_commit[i] = i;
 	for (size_t i = it->view->layer_count; i < count; i++)
 		bits_add(it->shadows, i);
 	qsort_r(it->by_commit, count, sizeof(uint32_t), compare_sources, it);
 	find_bases(it);
+	return 0;
 }
 
-void merge_sources_make(const struct history *history, const struct view *view,
-			struct merge_sources *ret_sources)
+static int fill_sources(struct gathering *it, struct error *error)
 {
-	struct merge_sources out = {0};
+	struct merge_sources *out = it->out;
+	out->sources = may_calloc(out->count + 1, sizeof(*out->sources), error);
+	out->lists = may_calloc(2 * out->count + 1, sizeof(*out->lists), error);
+	AUTO_FREE uint64_t *before = may_calloc(it->words + 1, sizeof(*before), error);
+	int err = out->sources && out->lists && before ? 0 : ERR_NO_MEMORY;
+	for (uint32_t i = 0; err == 0 && i < out->count; i++)
+		err = fill_source(it, i, before, error);
+	return err;
+}
+
+static void gathering_fini(struct gathering *it)
+{
+	free(it->source_of);
+	free(it->by_commit);
+	free(it->bases);
+	free(it->observed);
+	free(it->shadows);
+}
+
+int merge_sources_make(const struct history *history, const struct view *view,
+		       struct merge_sources *ret_sources, struct error *error)
+{
+	AUTO(merge_sources_fini) struct merge_sources out = {0};
+	AUTO(gathering_fini)
 	struct gathering it = {.history = history, .view = view, .out = &out};
-	out.layers = must_calloc(history->layer_count + 1, sizeof(*out.layers));
-	it.source_of = must_calloc(history->layer_count + 1, sizeof(*it.source_of));
+	out.layers = may_calloc(history->layer_count + 1, sizeof(*out.layers), error);
+	it.source_of = may_calloc(history->layer_count + 1, sizeof(*it.source_of), error);
+	if (!out.layers || !it.source_of)
+		return ERR_NO_MEMORY;
 	find_sources(&it);
-	relate(&it);
-	out.sources = must_calloc(out.count + 1, sizeof(*out.sources));
-	out.lists = must_calloc(2 * out.count + 1, sizeof(*out.lists));
-	uint64_t *before = must_calloc(it.words + 1, sizeof(*before));
-	for (uint32_t i = 0; i < out.count; i++)
-		fill_source(&it, i, before);
-	free(before);
-	free(it.source_of);
-	free(it.by_commit);
-	free(it.bases);
-	free(it.observed);
-	free(it.shadows);
+	int err = relate(&it, error);
+	if (err == 0)
+		err = fill_sources(&it, error);
+	if (err)
+		return err;
 	*ret_sources = out;
+	out = (struct merge_sources){0};
+	return 0;
 }
 
 void merge_sources_fini(struct merge_sources *sources)
 {
-	for (size_t i = 0; i < 2 * sources->count; i++)
+	for (size_t i = 0; sources->lists && i < 2 * sources->count; i++)
 		free(sources->lists[i]);
 	free(sources->lists);
 	free(sources->sources);

@@ -20,9 +20,9 @@ struct merge_sources {
 
 /* The bases of a source are what its execution had attached, and the execution's own
  * earlier layers: a later persist of one execution wins over the earlier (W3), also where
- * it goes back to what was attached. Jobs are borrowed from history. */
-void merge_sources_make(const struct history *history, const struct view *view,
-			struct merge_sources *ret_sources);
+ * it goes back to what was attached. Jobs are borrowed from history. ERR_NO_MEMORY. */
+int merge_sources_make(const struct history *history, const struct view *view,
+		       struct merge_sources *ret_sources, struct error *error);
 void merge_sources_fini(struct merge_sources *sources);
 
 #endif

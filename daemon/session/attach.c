@@ -60,9 +60,10 @@ static int send_rows(struct attaching *attach, struct error *error)
 	const uint8_t *payload = attach->rows.at;
 	if (attach->codec) {
 		buffer_clear(&attach->packed);
-		buffer_reserve(&attach->packed, len);
-		int err = codec_pack(attach->codec, attach->rows.at, attach->rows.len,
-				     attach->packed.at, len, &used, &len, error);
+		int err = buffer_may_reserve(&attach->packed, len, error);
+		if (err == 0)
+			err = codec_pack(attach->codec, attach->rows.at, attach->rows.len,
+					 attach->packed.at, len, &used, &len, error);
 		if (err)
 			return err;
 		payload = attach->packed.at;
@@ -83,9 +84,16 @@ static int send_rows(struct attaching *attach, struct error *error)
 	return err;
 }
 
-static void put_row(struct attaching *attach, const struct merged_row *merged)
+static int put_row(struct attaching *attach, const struct merged_row *merged,
+		   struct error *error)
 {
 	const struct row *row = &merged->row;
+	int err = buffer_may_reserve(
+		&attach->rows,
+		row_len_max(row) + (3 + merged->conflict_source_count) * sizeof(uint64_t),
+		error);
+	if (err)
+		return err;
 	buffer_put_varint(&attach->rows, merged->source);
 	buffer_put_u8(&attach->rows, merged->conflict ? 3 : 0);
 	if (merged->conflict)
@@ -100,6 +108,7 @@ static void put_row(struct attaching *attach, const struct merged_row *merged)
 	attach->previous_len = row->path_len;
 	attach->row_count++;
 	totals_add_row(&attach->totals, row);
+	return 0;
 }
 
 static int plan_units(struct attaching *attach, const struct merged_row *merged,
@@ -110,7 +119,9 @@ static int plan_units(struct attaching *attach, const struct merged_row *merged,
 		int err = tree_place(attach->tree, merged, i, &place, error);
 		if (err)
 			return err;
-		frame_plan_add(attach->plan, &place);
+		err = frame_plan_add(attach->plan, &place, error);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -142,9 +153,10 @@ static int gather_rows(struct attaching *attach, struct error *error)
 		if (attach->totals.units + merged.row.unit_count > LAYER_UNITS_MAX)
 			return too_many_units(error);
 		int planned = plan_units(attach, &merged, error);
+		if (planned == 0)
+			planned = put_row(attach, &merged, error);
 		if (planned)
 			return planned;
-		put_row(attach, &merged);
 	}
 	return result;
 }
@@ -379,6 +391,8 @@ static int send_tree(struct attaching *attach, struct error *error)
 	int err = attach->tree ? stream_rows(attach, error) : 0;
 	if (err == 0)
 		err = check_rows(attach, error);
+	if (err == 0)
+		err = frame_plan_end(attach->plan, error);
 	if (err == 0 && attach->tree)
 		tree_keep_pins(attach->tree);
 	return err ? err : send_rows_end(attach, error);

@@ -16,9 +16,9 @@ struct frame_plan {
 	struct planned_frame *frames; /* owned */
 	size_t frame_count, frame_room;
 	struct slots by_place; /* of frames */
-	uint32_t *mentions; /* owned; frame number of each */
+	uint32_t *mentions;    /* owned; frame number of each */
 	size_t mention_count, mention_room;
-	uint8_t *wanted; /* owned; a bit per mention; NULL before the first WANT */
+	uint8_t *wanted; /* owned; a bit per mention; NULL before frame_plan_end() */
 	size_t at;       /* next mention to look at */
 	uint32_t *given; /* owned; frame numbers of this round, in order */
 	size_t given_count, given_room;
@@ -71,28 +71,47 @@ static uint32_t find(const struct frame_plan *plan, const struct frame_place *pl
 	return SLOTS_FREE;
 }
 
-static uint32_t frame_number(struct frame_plan *plan, const struct frame_place *place)
+static int number_frame(struct frame_plan *plan, const struct frame_place *place,
+			uint32_t *ret_number, struct error *error)
 {
 	if (plan->frame_count) {
-		uint32_t last = plan->mentions[plan->mention_count - 1];
-		if (same_place(&plan->frames[last].place, place))
-			return last;
+		*ret_number = plan->mentions[plan->mention_count - 1];
+		if (same_place(&plan->frames[*ret_number].place, place))
+			return 0;
 	}
-	uint32_t number = find(plan, place);
-	if (number != SLOTS_FREE)
-		return number;
-	array_make_room(plan->frames, plan->frame_count, plan->frame_room);
-	number = (uint32_t)plan->frame_count++;
-	plan->frames[number] = (struct planned_frame){.place = *place};
-	slots_add(&plan->by_place, hash_of_place(place), number, hash_of, plan);
-	return number;
+	*ret_number = find(plan, place);
+	if (*ret_number != SLOTS_FREE)
+		return 0;
+	if (array_may_make_room(plan->frames, plan->frame_count, plan->frame_room,
+				error) ||
+	    slots_may_make_room(&plan->by_place, hash_of, plan, error))
+		return ERR_NO_MEMORY;
+	*ret_number = (uint32_t)plan->frame_count++;
+	plan->frames[*ret_number] = (struct planned_frame){.place = *place};
+	slots_add(&plan->by_place, hash_of_place(place), *ret_number, hash_of, plan);
+	return 0;
 }
 
-void frame_plan_add(struct frame_plan *plan, const struct frame_place *place)
+int frame_plan_add(struct frame_plan *plan, const struct frame_place *place,
+		   struct error *error)
 {
-	uint32_t number = frame_number(plan, place);
-	array_make_room(plan->mentions, plan->mention_count, plan->mention_room);
-	plan->mentions[plan->mention_count++] = number;
+	if (array_may_make_room(plan->mentions, plan->mention_count, plan->mention_room,
+				error))
+		return ERR_NO_MEMORY;
+	uint32_t number;
+	int err = number_frame(plan, place, &number, error);
+	if (err == 0)
+		plan->mentions[plan->mention_count++] = number;
+	return err;
+}
+
+int frame_plan_end(struct frame_plan *plan, struct error *error)
+{
+	claim(!plan->wanted);
+	plan->wanted = may_calloc((plan->mention_count + 7) / 8 + 1, 1, error);
+	if (!plan->wanted)
+		return ERR_NO_MEMORY;
+	return array_may_reserve(plan->given, plan->frame_count, plan->given_room, error);
 }
 
 /* Bits of the last byte that stand for no mention. */
@@ -111,8 +130,8 @@ bool frame_plan_want(struct frame_plan *plan, uint64_t first, const uint8_t *bit
 		return false;
 	if (len && at + len == bytes && (bits[len - 1] & beyond(plan)))
 		return false;
-	if (!plan->wanted)
-		plan->wanted = must_calloc(bytes + 1, 1);
+	if (len && !plan->wanted)
+		return false;
 	for (size_t i = 0; i < len; i++)
 		plan->wanted[at + i] |= bits[i];
 	return true;
@@ -123,12 +142,6 @@ void frame_plan_begin(struct frame_plan *plan)
 	plan->at = 0;
 	plan->given_count = 0;
 	plan->round++;
-}
-
-static void note_given(struct frame_plan *plan, uint32_t number)
-{
-	array_make_room(plan->given, plan->given_count, plan->given_room);
-	plan->given[plan->given_count++] = number;
 }
 
 bool frame_plan_given(const struct frame_plan *plan, uint64_t number,
@@ -153,7 +166,7 @@ bool frame_plan_next(struct frame_plan *plan, struct frame_place *ret_place)
 		if (frame->round == plan->round)
 			continue;
 		frame->round = plan->round;
-		note_given(plan, number);
+		plan->given[plan->given_count++] = number;
 		*ret_place = frame->place;
 		return true;
 	}

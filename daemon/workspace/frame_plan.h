@@ -17,8 +17,12 @@ struct frame_plan;
 struct frame_plan *frame_plan_new(void);
 void frame_plan_free(struct frame_plan *plan); /* NULL is fine */
 
-/* The next mention lies in this frame. */
-void frame_plan_add(struct frame_plan *plan, const struct frame_place *place);
+/* The next mention lies in this frame. ERR_NO_MEMORY. */
+int frame_plan_add(struct frame_plan *plan, const struct frame_place *place,
+		   struct error *error);
+/* There are no more mentions: makes room for what is asked of them, which must not come
+ * before. ERR_NO_MEMORY. */
+int frame_plan_end(struct frame_plan *plan, struct error *error);
 
 /* Marks mentions first + i for each bit i (least significant first) of len bytes; false
  * when a bit is beyond the last mention. first is a multiple of 8. */

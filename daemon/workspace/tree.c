@@ -113,9 +113,11 @@ static int compare_jobs(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void list_sharded(struct view_tree *tree, size_t view_count)
+static int list_sharded(struct view_tree *tree, size_t view_count, struct error *error)
 {
-	tree->sharded = must_calloc(view_count + 1, sizeof(*tree->sharded));
+	tree->sharded = may_calloc(view_count + 1, sizeof(*tree->sharded), error);
+	if (!tree->sharded)
+		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < view_count; i++) {
 		const struct layer_record *record =
 			&tree->history->records[tree->merge_sources.layers[i]];
@@ -123,6 +125,7 @@ static void list_sharded(struct view_tree *tree, size_t view_count)
 			tree->sharded[tree->sharded_count++] = record->job;
 	}
 	qsort(tree->sharded, tree->sharded_count, sizeof(*tree->sharded), compare_jobs);
+	return 0;
 }
 
 /* Whether there is JOB/SHARD/. Beside it what the job made without a shard is a shard of
@@ -177,6 +180,20 @@ static int open_source(struct view_tree *tree, struct store *store, size_t at,
 				 error);
 }
 
+static int open_sources(struct view_tree *tree, struct store *store, size_t view_count,
+			struct error *error)
+{
+	size_t count = tree->merge_sources.count;
+	tree->sources = may_calloc(count + 1, sizeof(*tree->sources), error);
+	if (!tree->sources)
+		return ERR_NO_MEMORY;
+	tree->scratch = layer_scratch_new(store);
+	int err = tree->options->by_job ? list_sharded(tree, view_count, error) : 0;
+	for (size_t i = 0; err == 0 && i < count; i++)
+		err = open_source(tree, store, i, error);
+	return err;
+}
+
 int tree_open(struct store *store, const struct catalogue_history *history,
 	      const struct view *view, const struct tree_options *options,
 	      struct view_tree **ret_tree, struct error *error)
@@ -184,20 +201,17 @@ int tree_open(struct store *store, const struct catalogue_history *history,
 	struct view_tree *tree = must_calloc(1, sizeof(*tree));
 	tree->history = history;
 	tree->options = options;
-	merge_sources_make(&history->history, view, &tree->merge_sources);
-	size_t count = tree->merge_sources.count;
-	tree->sources = must_calloc(count + 1, sizeof(*tree->sources));
-	tree->scratch = layer_scratch_new(store);
-	if (options->by_job)
-		list_sharded(tree, view->layer_count);
-	int err = 0;
-	for (size_t i = 0; err == 0 && i < count; i++)
-		err = open_source(tree, store, i, error);
+	int err =
+		merge_sources_make(&history->history, view, &tree->merge_sources, error);
+	if (err == 0)
+		err = open_sources(tree, store, view->layer_count, error);
+	if (err == 0)
+		err = merge_new(tree->merge_sources.sources, tree->merge_sources.count,
+				&options->merge, &tree->merge, error);
 	if (err) {
 		tree_free(tree);
 		return err;
 	}
-	tree->merge = merge_new(tree->merge_sources.sources, count, &options->merge);
 	*ret_tree = tree;
 	return 0;
 }

@@ -48,6 +48,8 @@ bool row_equal(const struct row *a, const struct row *b);
 #define ROW_UNIT_LEN_MIN 49u
 
 /* ---- rows ------------------------------------------------------------------------- */
+/* No fewer bytes than its encoding takes. */
+size_t row_len_max(const struct row *row);
 /* Appends the encoding of row behind a previous row with path `previous` (previous_len 0
  * for the first). *ret_time_at, if not NULL, is where in out the 12 time bytes begin. The
  * row must be valid (claimed, but for its path and the sum of its units). */

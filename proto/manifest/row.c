@@ -65,6 +65,13 @@ static void encode_units(struct buffer *out, const struct row *row)
 	}
 }
 
+size_t row_len_max(const struct row *row)
+{
+	const size_t number = 10; /* the longest varint */
+	return row->path_len + row->target_len + TIME_LEN + 1 + 7 * number +
+	       row->unit_count * (XXH128_LEN + SHA256_LEN + number);
+}
+
 void row_encode(struct buffer *out, const char *previous, size_t previous_len,
 		const struct row *row, size_t *ret_time_at)
 {

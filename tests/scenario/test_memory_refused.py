@@ -13,7 +13,7 @@ from wire import Code, Connection, Lost, Refused, Type
 
 SHIM = BUILD.resolve() / "tests/fault/libscarce_memory.so"
 PLAN = struct.Struct("<III")  # scarce_memory.c: struct plan
-FILES = 3000
+FILES = 1400
 MOST = 2000  # more would be no bound
 
 
@@ -111,6 +111,50 @@ class MemoryRefused(Scenario):
 
         for name in self.try_all(request):
             self.assert_tree({"workflow": name}, self.trees[1])
+
+    def test_of_an_attach(self):
+        """Of two layers, the second of which was made from the first."""
+        self.persist("a", 0)
+        with Connection(self.daemon.url) as connection:
+            client.attach(connection, {"workflow": "w", "job": "b"})
+        self.persist("b", 1)
+
+        def request(connection, name):
+            return client.attach(connection, {"workflow": "w", "job": name})
+
+        for given in self.try_all(request).values():
+            self.assertEqual(given.tree, self.trees[1])
+
+    def test_of_an_attach_of_concurrent_layers(self):
+        self.persist("a", 0)
+        self.persist("b", 1)
+
+        def request(connection, name):
+            return client.attach(connection, {"workflow": "w", "job": name},
+                                 on_conflict="mark", only=[b"**"], exclude=[b"nothing"])
+
+        for given in self.try_all(request).values():
+            self.assertEqual(given.tree, self.trees[1])
+            self.assertEqual(len(given.conflicts), FILES // 7 + 2)
+
+    def test_of_the_history_of_many_layers(self):
+        for number in range(200):
+            with Connection(self.daemon.url) as connection:
+                client.persist(connection, {"workflow": "w", "job": f"job{number}"},
+                               {b"a": file(f"{number}")})
+
+        def log(connection, name):
+            del name
+            return client.log(connection, {"workflow": "w"}, all=True)
+
+        def look(connection, name):
+            view = client.look(connection, {"workflow": "w", "job": name}, on_conflict="last")
+            client.finish(connection, view)
+            return view
+
+        for request in (log, look):
+            for given in self.try_all(request).values():
+                self.assertEqual(len(given if request is log else given.layers), 200)
 
 
 if __name__ == "__main__":

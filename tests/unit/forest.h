@@ -283,9 +283,10 @@ static inline char *forest_merge(struct forest *forest,
 	claim(out);
 	for (size_t i = 0; i < forest->count; i++)
 		forest->trees[i].next = 0;
-	struct merge *merge = merge_new(forest->sources, forest->count, options);
+	struct merge *merge = NULL;
 	struct merged_row row;
 	struct error error = {0};
+	claim(merge_new(forest->sources, forest->count, options, &merge, &error) == 0);
 	int result;
 	for (size_t i = 0; (result = merge_next(merge, &row, &error)) == 1; i++) {
 		fprintf(out, "%s", i ? " " : "");

@@ -19,7 +19,15 @@ static void add(struct frame_plan *plan, uintptr_t segment, uint64_t offset)
 {
 	struct frame_place place = {
 		.segment = segment_number(segment), .offset = offset, .len = 100};
-	frame_plan_add(plan, &place);
+	struct error error;
+	assert_int_equal(frame_plan_add(plan, &place, &error), 0);
+}
+
+/* There are no more mentions. */
+static void end(struct frame_plan *plan)
+{
+	struct error error;
+	assert_int_equal(frame_plan_end(plan, &error), 0);
 }
 
 static void expect_frames(struct frame_plan *plan, const uint64_t *offsets, size_t count)
@@ -41,6 +49,7 @@ static void a_frame_is_sent_once_in_the_order_of_first_wanted_mention(void **sta
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		add(plan, 1, places[i]);
 	const uint8_t all[] = {0xff, 0x01};
+	end(plan);
 	assert_true(frame_plan_want(plan, 0, all, sizeof(all)));
 	expect_frames(plan, (const uint64_t[]){500, 100, 300, 900}, 4);
 	frame_plan_free(plan);
@@ -53,6 +62,7 @@ static void only_wanted_mentions_count_and_rounds_are_independent(void **state)
 	for (uint64_t i = 0; i < 20; i++)
 		add(plan, 1, i * 1000);
 	const uint8_t some[] = {0x82}; /* mentions 9 and 15 */
+	end(plan);
 	assert_true(frame_plan_want(plan, 8, some, 1));
 	expect_frames(plan, (const uint64_t[]){9000, 15000}, 2);
 	expect_frames(plan, NULL, 0);
@@ -68,6 +78,7 @@ static void places_of_different_segments_differ(void **state)
 	add(plan, 1, 64);
 	add(plan, 2, 64);
 	const uint8_t all[] = {0x03};
+	end(plan);
 	assert_true(frame_plan_want(plan, 0, all, 1));
 	expect_frames(plan, (const uint64_t[]){64, 64}, 2);
 	frame_plan_free(plan);
@@ -80,6 +91,7 @@ static void a_bit_beyond_the_last_mention_is_refused(void **state)
 	for (uint64_t i = 0; i < 9; i++)
 		add(plan, 1, i);
 	const uint8_t bits[] = {0xff, 0x01, 0x00};
+	end(plan);
 	assert_true(frame_plan_want(plan, 0, bits, 2));
 	assert_false(frame_plan_want(plan, 0, bits, 3));
 	assert_false(frame_plan_want(plan, 8, (const uint8_t[]){0x02}, 1));
@@ -93,6 +105,7 @@ static void nothing_mentioned_nothing_sent(void **state)
 {
 	(void)state;
 	struct frame_plan *plan = frame_plan_new();
+	end(plan);
 	assert_true(frame_plan_want(plan, 0, NULL, 0));
 	assert_false(frame_plan_want(plan, 0, (const uint8_t[]){0x01}, 1));
 	expect_frames(plan, NULL, 0);
@@ -110,6 +123,7 @@ static void many_frames_keep_their_numbers_when_the_table_grows(void **state)
 		add(plan, i % 7 + 1, i / 7 * 512);
 	uint8_t all[2 * COUNT / 8];
 	memset(all, 0xff, sizeof(all));
+	end(plan);
 	assert_true(frame_plan_want(plan, 0, all, sizeof(all)));
 	struct frame_place place;
 	frame_plan_begin(plan);

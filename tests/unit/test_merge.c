@@ -334,9 +334,10 @@ static void w8_an_error_of_a_cursor_ends_the_merge(void **state)
 			{.cursor = {fail_on_third, &calls[1]}, .job = "y"},
 		};
 		struct merge_options options = {0};
-		struct merge *merge = merge_new(sources, count, &options);
+		struct merge *merge = NULL;
 		struct merged_row row;
 		struct error error = {0};
+		assert_int_equal(merge_new(sources, count, &options, &merge, &error), 0);
 		assert_int_equal(merge_next(merge, &row, &error), 1);
 		assert_int_equal(merge_next(merge, &row, &error), 1);
 		assert_int_equal(merge_next(merge, &row, &error), ERR_DAMAGED);

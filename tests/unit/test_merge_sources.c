@@ -33,7 +33,7 @@ static char *sources_of(const struct story *story, const char *question_text)
 	struct error error = {0};
 	question_ask(story, question_text, &question);
 	assert_int_equal(view_make(&story->history, &question.request, &view, &error), 0);
-	merge_sources_make(&story->history, &view, &sources);
+	assert_int_equal(merge_sources_make(&story->history, &view, &sources, &error), 0);
 	for (size_t i = 0; i < sources.count; i++) {
 		const struct merge_source *source = &sources.sources[i];
 		fprintf(out, "%s%s%s(", i ? " " : "", source->shadow ? "~" : "",
