@@ -25,7 +25,7 @@
 #define TICK_MS 250u
 /* What the small things of all sessions may need where the large ones have taken all
  * there is, until those have been refused: some KiB each. */
-#define RESERVE_LEN (4u * 1024u * 1024u)
+#define RESERVE_LEN (8u * 1024u * 1024u)
 
 struct server {
 	const struct config *config; /* borrowed */

@@ -118,6 +118,9 @@ int session_log(struct session *session, struct error *error)
 	if (err)
 		return err;
 	struct msg_layer_list layers = list_layers(session, &history, &view);
+	err = arena_check(session->arena, error);
+	if (err)
+		return err;
 	session_end_silence(session);
 	struct text warning;
 	struct text_list warnings = warnings_of(session, &warning);

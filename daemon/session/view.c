@@ -78,8 +78,10 @@ int session_view_send(struct session *session, const struct session_view *view,
 	if (tag)
 		message.tag = (struct text){(const char *)tag->bytes, SHA256_LEN};
 	add_warnings(session, view, &message);
+	int err = arena_check(session->arena, error);
+	if (err)
+		return err;
 	size_t layers_sent = 0, stale_sent = 0;
-	int err = 0;
 	do {
 		size_t count = layer_message_batch(&layers, layers_sent);
 		message.layers =

@@ -7,6 +7,7 @@
 #include "daemon/view/parts.h"
 #include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/memory.h"
 
 void view_fini(struct view *view)
 {
@@ -94,9 +95,21 @@ static void answer_one_layer(uint32_t layer, struct view *view)
 	view->layers[0].layer = layer;
 }
 
+/* At most, about: facts of each execution and layer, a relation over all layers, and for
+ * each what comes before and after it. */
+static size_t memory_of(const struct history *history)
+{
+	size_t count = history->layer_count;
+	return 256 * (count + history->execution_count) + count * count / 8 +
+	       2 * sizeof(uint32_t) * count * count / 2;
+}
+
 int view_make(const struct history *history, const struct view_request *request,
 	      struct view *ret_view, struct error *error)
 {
+	int checked = memory_check(memory_of(history), error);
+	if (checked)
+		return checked;
 	struct view_facts facts AUTO(view_facts_fini) = {0};
 	struct view view AUTO(view_fini) = {0};
 	struct view_order order AUTO(view_order_fini) = {0};

@@ -26,6 +26,23 @@ void arena_fini(struct arena *arena)
 	}
 }
 
+static struct arena_block *new_block(struct arena *arena, size_t len)
+{
+	struct error ignored;
+	struct arena_block *block = may_alloc(len, &ignored);
+	if (block)
+		return block;
+	arena->strained = true;
+	return must_alloc(len);
+}
+
+int arena_check(const struct arena *arena, struct error *error)
+{
+	return arena->strained ? error_set(error, ERR_NO_MEMORY,
+					   "no memory for all that there is")
+			       : 0;
+}
+
 /* len bytes at a multiple of align, in the latest block or a new one. */
 static uint8_t *take(struct arena *arena, size_t len, size_t align)
 {
@@ -35,7 +52,7 @@ static uint8_t *take(struct arena *arena, size_t len, size_t align)
 	if (!block || at > block->room || block->room - at < len) {
 		size_t room = arena->block_len ? arena->block_len : BLOCK_LEN;
 		room = len > room ? len : room;
-		block = must_alloc(sizeof *block + room);
+		block = new_block(arena, sizeof *block + room);
 		block->next = arena->blocks;
 		block->room = room;
 		arena->blocks = block;

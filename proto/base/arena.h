@@ -5,16 +5,23 @@
 #ifndef BATON_PROTO_BASE_ARENA_H
 #define BATON_PROTO_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "proto/base/error.h"
 #include "proto/base/text.h"
 
 /* {0} is empty and ready. */
 struct arena {
 	struct arena_block *blocks; /* owned; the latest first */
 	size_t block_len;           /* bytes asked for at a time; 0: 16 KiB */
+	bool strained; /* a block came from the process's reserve (memory.h) */
 };
 void arena_fini(struct arena *arena);
+
+/* For who takes as much as a peer or a file decides, now and then: ERR_NO_MEMORY once the
+ * arena is strained. What it has given is good, and no more should be taken. */
+int arena_check(const struct arena *arena, struct error *error);
 
 /* Zeroed, aligned for anything; never NULL, also for len 0. */
 void *arena_take(struct arena *arena, size_t len);

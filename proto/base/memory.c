@@ -117,3 +117,10 @@ void *may_realloc(void *at, size_t size, struct error *error)
 	size = size > 0 ? size : 1;
 	return or_error(mend_reserve() ? realloc(at, size) : NULL, size, error);
 }
+
+int memory_check(size_t size, struct error *error)
+{
+	void *at = may_alloc(size, error);
+	free(at);
+	return at ? 0 : ERR_NO_MEMORY;
+}

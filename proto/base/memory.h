@@ -28,6 +28,10 @@ void *may_alloc(size_t size, struct error *error);
 void *may_calloc(size_t count, size_t size, struct error *error);
 void *may_realloc(void *at, size_t size, struct error *error);
 
+/* Whether `size` bytes could be had now: ERR_NO_MEMORY where not. For what will be many
+ * arrays that must be there; others may take it before, but then there is the reserve. */
+int memory_check(size_t size, struct error *error);
+
 /* Keeps `size` bytes in reserve from now on, of address space only; 0: none, which is how
  * a process begins. Before there are other threads. ERR_NO_MEMORY. */
 int memory_keep_reserve(size_t size, struct error *error);

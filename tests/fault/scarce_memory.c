@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +14,13 @@
 
 /* Less is small: what is that, may be had from a reserve. */
 #define LARGE_LEN 65536u
+/* What is freed of this length is the daemon's reserve: then some large ones can be had.
+ */
+#define RESERVE_LEN (8u << 20)
+#define LARGE_ONES_IN_RESERVE 8
 
 void *__libc_malloc(size_t size);
+void __libc_free(void *at);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *at, size_t size);
 
@@ -25,6 +31,7 @@ struct plan {
 };
 
 static _Atomic(struct plan *) plan;
+static _Atomic int in_reserve; /* large ones that may be had from it */
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -46,8 +53,12 @@ static bool is_refused(size_t size)
 		return false;
 	uint32_t number = atomic_fetch_add(&now->seen, 1) + 1;
 	uint32_t fail = atomic_load(&now->fail);
-	bool refused = fail && (number == fail ||
-				(number > fail && atomic_load(&now->forever)));
+	bool refused = fail &&
+		       (number == fail || (number > fail && atomic_load(&now->forever)));
+	if (refused && size < RESERVE_LEN && atomic_load(&in_reserve) > 0) {
+		atomic_fetch_sub(&in_reserve, 1);
+		refused = false;
+	}
 	if (refused)
 		errno = ENOMEM;
 	return refused;
@@ -68,4 +79,11 @@ void *calloc(size_t count, size_t size)
 void *realloc(void *at, size_t size)
 {
 	return is_refused(size) ? NULL : __libc_realloc(at, size);
+}
+
+void free(void *at)
+{
+	if (at && malloc_usable_size(at) >= RESERVE_LEN)
+		atomic_store(&in_reserve, LARGE_ONES_IN_RESERVE);
+	__libc_free(at);
 }

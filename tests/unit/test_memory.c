@@ -10,9 +10,12 @@
 
 #include <cmocka.h>
 
+#include "proto/base/arena.h"
+#include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/memory.h"
+#include "proto/base/slots.h"
 
 #define RESERVE_LEN 65536u
 
@@ -166,6 +169,83 @@ static void a_buffer_that_cannot_grow_is_as_it_was(void **state)
 	assert_memory_equal(buffer.at, "0123456789", 10);
 }
 
+static void an_array_that_cannot_grow_is_as_it_was(void **state)
+{
+	(void)state;
+	struct error error = {0};
+	uint64_t *items AUTO_FREE = NULL;
+	size_t count = 0, room = 0;
+	assert_int_equal(array_may_make_room(items, count, room, &error), 0);
+	while (count < room)
+		items[count++] = 7;
+	make_scarce(0);
+	assert_int_equal(array_may_make_room(items, count, room, &error), ERR_NO_MEMORY);
+	assert_int_equal(array_may_reserve(items, room + 1, room, &error), ERR_NO_MEMORY);
+	assert_int_equal(array_may_reserve(items, room, room, &error), 0);
+	assert_int_equal(room, count);
+	assert_int_equal(items[count - 1], 7);
+	scarce = false;
+	assert_int_equal(array_may_make_room(items, count, room, &error), 0);
+	assert_true(room > count);
+	assert_int_equal(items[count - 1], 7);
+}
+
+static uint32_t same(const void *context, uint32_t position)
+{
+	(void)context;
+	return position;
+}
+
+static void slots_that_cannot_grow_are_as_they_were(void **state)
+{
+	(void)state;
+	struct error error = {0};
+	struct slots slots AUTO(slots_fini) = {0};
+	make_scarce(0);
+	assert_int_equal(slots_may_reserve(&slots, 1, &error), ERR_NO_MEMORY);
+	assert_int_equal(slots_may_make_room(&slots, same, NULL, &error), ERR_NO_MEMORY);
+	scarce = false;
+	uint32_t count = 0;
+	assert_int_equal(slots_may_make_room(&slots, same, NULL, &error), 0);
+	make_scarce(0);
+	while (slots_may_make_room(&slots, same, NULL, &error) == 0) {
+		slots_add(&slots, count, count, same, NULL);
+		count++;
+	}
+	assert_int_equal(error.code, ERR_NO_MEMORY);
+	scarce = false;
+	assert_int_equal(slots_may_make_room(&slots, same, NULL, &error), 0);
+	for (uint32_t i = 0, found; i < count; i++) {
+		struct slots_walk walk = slots_walk(&slots, i);
+		assert_true(slots_next(&walk, &found));
+		assert_int_equal(found, i);
+	}
+}
+
+static void an_arena_that_lives_on_the_reserve_says_so(void **state)
+{
+	(void)state;
+	struct error error = {0};
+	struct arena arena AUTO(arena_fini) = {0};
+	(void)arena_take(&arena, 100);
+	assert_int_equal(arena_check(&arena, &error), 0);
+	make_scarce(0);
+	memset(arena_take(&arena, 20000), 1, 20000);
+	assert_int_equal(arena_check(&arena, &error), ERR_NO_MEMORY);
+	scarce = false;
+}
+
+static void whether_so_much_could_be_had_takes_nothing(void **state)
+{
+	(void)state;
+	struct error error = {0};
+	assert_int_equal(memory_check(1 << 20, &error), 0);
+	make_scarce(1000);
+	assert_int_equal(memory_check(1001, &error), ERR_NO_MEMORY);
+	assert_int_equal(memory_check(1000, &error), 0);
+	scarce = false;
+}
+
 static void a_reserve_that_cannot_be_had_is_told(void **state)
 {
 	(void)state;
@@ -187,6 +267,14 @@ int main(void)
 			end),
 		cmocka_unit_test_setup_teardown(a_buffer_that_cannot_grow_is_as_it_was,
 						begin, end),
+		cmocka_unit_test_setup_teardown(an_array_that_cannot_grow_is_as_it_was,
+						begin, end),
+		cmocka_unit_test_setup_teardown(slots_that_cannot_grow_are_as_they_were,
+						begin, end),
+		cmocka_unit_test_setup_teardown(
+			an_arena_that_lives_on_the_reserve_says_so, begin, end),
+		cmocka_unit_test_setup_teardown(
+			whether_so_much_could_be_had_takes_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(a_reserve_that_cannot_be_had_is_told,
 						begin, end),
 	};

@@ -99,6 +99,8 @@ static int load_executions(struct loader *loader, struct error *error)
 		struct history_execution *executions = loader->executions.items;
 		executions[loader->executions.count - 1].has_needs = row_flag(&query, 7);
 		keep_set(loader, &loader->attached, row_bytes(&query, 8));
+		if (arena_check(&loader->memory, error))
+			return ERR_NO_MEMORY;
 	}
 	if (result == 0)
 		result = row_check(&query, error);
@@ -187,7 +189,7 @@ int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 		.inherited = inherited,
 		.shadow = shadow,
 	};
-	return 0;
+	return arena_check(memory, error);
 }
 
 /* Strictly, so that each is there once, and is found. */
@@ -256,6 +258,8 @@ static int load_needs(struct loader *loader, struct error *error)
 			add_item(loader, &items, execution->need_count++, sizeof *need);
 		*need = arena_string(&loader->memory, row_name(&query, 1));
 		execution->needs = items.items;
+		if (arena_check(&loader->memory, error))
+			return ERR_NO_MEMORY;
 	}
 	return result < 0 ? result : row_check(&query, error);
 }

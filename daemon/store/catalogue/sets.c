@@ -83,7 +83,8 @@ static int resolve(struct loader *loader, const struct stored_set *set,
 	}
 	*ret_list = list;
 	*ret_count = count;
-	return in.bytes.failed ? catalogue_bad_set(loader->catalogue, error) : 0;
+	return in.bytes.failed ? catalogue_bad_set(loader->catalogue, error)
+			       : arena_check(&loader->memory, error);
 }
 
 static bool same_set(const struct stored_set *a, const struct stored_set *b)
