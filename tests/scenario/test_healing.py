@@ -4,6 +4,7 @@ import shutil
 import socket
 
 import client
+from frames import FRAME_HEADER, PIECE
 from harness import Scenario, random_bytes, read_tree
 from wire import Code, Connection, Type
 
@@ -69,6 +70,28 @@ class Healing(Scenario):
         self.start_daemon("daemon", "--listen", url)
         self.heal(url, 0.1)
         self.assert_whole("w1")
+
+    def flip_in_a_piece(self):
+        segment, = self.daemon.segments()
+        data = bytearray(segment.read_bytes())
+        at = next(at for at in range(len(data)) if data[at:at + 4] == b"BTFR"
+                  and FRAME_HEADER.unpack_from(data, at)[2] == PIECE)
+        units = FRAME_HEADER.unpack_from(data, at)[6]
+        data[at + FRAME_HEADER.size + 8 + 52 * units] ^= 1  # the first byte of the payload
+        segment.write_bytes(data)
+
+    def test_w8_the_persist_that_meets_a_damaged_piece_sends_it_anew(self):
+        """It is offered as long as nobody has read it; the commit that cites it does."""
+        root = self.tree(FILES)
+        self.baton("persist", "--root", root, ".", job="a", workflow="w1")
+        self.flip_in_a_piece()
+        again = self.baton("persist", "--no-stat-record", "--root", root, ".", job="a",
+                           workflow="w2")
+        self.assertIn(b"trying again", again.err)
+        third = self.baton("persist", "--json", "--root", root, ".", job="a", workflow="w3")
+        self.assertEqual(third.json["new_bytes"], 0)
+        self.assert_whole("w1", "w2", "w3")
+        self.assert_check(0, "no damage but 1 healed")
 
     def test_check_tells_damage_from_what_is_healed(self):
         self.persist("a", FILES, workflow="w1")

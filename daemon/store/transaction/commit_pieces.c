@@ -139,7 +139,8 @@ static int edges_of_taken(struct commit *commit, size_t piece,
 	const uint8_t *bytes;
 	int err = layer_parts_piece(&transaction->base, commit->base_pieces[piece],
 				    &transaction->pieces, &bytes, error);
-	return err ? err : piece_check_edges(transaction, bytes, len, ret_edges, error);
+	return err ? piece_try_again(error)
+		   : piece_check_edges(transaction, bytes, len, ret_edges, error);
 }
 
 /* ---- all pieces --------------------------------------------------------------- */

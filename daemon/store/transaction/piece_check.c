@@ -54,6 +54,15 @@ static bool find_in_frame(const struct segment_reader *reader,
 	return false;
 }
 
+int piece_try_again(struct error *error)
+{
+	if (error->code != ERR_DAMAGED)
+		return error->code;
+	struct error why = *error;
+	return error_set(error, ERR_BUSY, "%s; it is not offered again: send it anew",
+			 why.text);
+}
+
 /* Loads the piece, and notes its place. */
 static int load(struct transaction *transaction, struct citation *citation,
 		struct checked_piece *piece, const uint8_t **ret_bytes,
@@ -68,7 +77,7 @@ static int load(struct transaction *transaction, struct citation *citation,
 	err = segment_reader_load(reader, frame->segment, frame->offset,
 				  SEGMENT_END_UNKNOWN, error);
 	if (err)
-		return err;
+		return piece_try_again(error);
 	if (!find_in_frame(reader, &piece->name, &piece->position))
 		return error_set(error, ERR_DAMAGED, "it is not where it should be");
 	*ret_bytes = segment_reader_unit(reader, piece->position);

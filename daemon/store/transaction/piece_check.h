@@ -41,11 +41,15 @@ void checked_piece_fini(struct checked_piece *piece);
 
 /* Fills all of *ret_piece but the block; what was written must be flushed. The citation
  * is that of a commit; NULL: the base is not asked, the piece may become good later.
- * ERR_DENIED, ERR_DAMAGED, ERR_VERSION, ERR_LIMIT, ERR_LOCAL. Nothing to end after a
- * failure. */
+ * ERR_DENIED, ERR_DAMAGED, ERR_BUSY, ERR_VERSION, ERR_LIMIT, ERR_LOCAL. Nothing to end
+ * after a failure. */
 int piece_check(struct transaction *transaction, struct citation *citation,
 		const struct unit_name *name, struct checked_piece *ret_piece,
 		struct error *error);
+/* After a piece that was offered could not be read: ERR_DAMAGED becomes ERR_BUSY. Its
+ * frame was marked as it was met (healing.h), so that it is not offered to who tries
+ * again. */
+int piece_try_again(struct error *error);
 /* Writes the block of the piece that was checked last. As transaction_put(). */
 int piece_check_write(struct transaction *transaction, struct checked_piece *piece,
 		      struct error *error);
