@@ -355,7 +355,7 @@ struct record_entry record_get(const struct record *record, uint32_t entry)
 	return read_entry(&in);
 }
 
-struct record_name record_name(const struct record *record, uint32_t entry)
+struct record_name record_name_of(const struct record *record, uint32_t entry)
 {
 	const uint8_t *at = record->bytes + record->nodes[entry].at;
 	return (struct record_name){
@@ -394,7 +394,7 @@ uint32_t record_seek(const struct record *record, uint32_t *at, uint32_t end,
 {
 	while (*at < end) {
 		uint32_t found = *at;
-		struct record_name entry = record_name(record, found);
+		struct record_name entry = record_name_of(record, found);
 		int order = compare_names(entry.name, entry.name_len, name, len);
 		if (order > 0)
 			return RECORD_NONE;
@@ -409,13 +409,13 @@ void record_path(const struct record *record, uint32_t entry, struct buffer *out
 {
 	size_t len = 0, start = out->len;
 	for (uint32_t at = entry; at != 0; at = record_parent(record, at))
-		len += record_name(record, at).name_len + 1;
+		len += record_name_of(record, at).name_len + 1;
 	if (len == 0)
 		return;
 	buffer_reserve(out, --len);
 	out->len += len;
 	for (uint32_t at = entry; at != 0; at = record_parent(record, at)) {
-		struct record_name name = record_name(record, at);
+		struct record_name name = record_name_of(record, at);
 		len -= name.name_len;
 		memcpy(out->at + start + len, name.name, name.name_len);
 		if (len > 0)

@@ -137,7 +137,7 @@ struct record_name {
 };
 /* Whether the entry is a row of the view, or a directory above one. */
 bool record_view_has(const struct record_view *view, const struct record_name *entry);
-struct record_name record_name(const struct record *record, uint32_t entry);
+struct record_name record_name_of(const struct record *record, uint32_t entry);
 struct unit_name record_unit(const struct record_entry *entry, uint32_t unit);
 
 /* The entry behind this one and all below it. Children of a directory d begin at d + 1,

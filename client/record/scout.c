@@ -31,14 +31,14 @@ static void enter(struct trail *trail, uint32_t directory)
 	const struct record *record = trail->record;
 	size_t len = 0;
 	for (uint32_t at = directory; at != 0; at = record_parent(record, at))
-		len += record_name(record, at).name_len + 1;
+		len += record_name_of(record, at).name_len + 1;
 	buffer_clear(&trail->path);
 	buffer_reserve(&trail->path, len + COMPONENT_LEN_MAX + 1);
 	trail->path.len = len;
 	trail->directory = directory;
 	trail->directory_len = len;
 	for (uint32_t at = directory; at != 0; at = record_parent(record, at)) {
-		struct record_name entry = record_name(record, at);
+		struct record_name entry = record_name_of(record, at);
 		trail->path.at[--len] = '/';
 		len -= entry.name_len;
 		memcpy(trail->path.at + len, entry.name, entry.name_len);

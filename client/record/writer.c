@@ -117,7 +117,7 @@ static struct merge_level *top(struct record_writer *writer)
 /* An entry of the earlier record is not taken over, nor anything below it. */
 static void drop(struct record_writer *writer, uint32_t entry)
 {
-	writer->view_broken |= record_name(writer->earlier, entry).in_view;
+	writer->view_broken |= record_name_of(writer->earlier, entry).in_view;
 }
 
 /* An entry of the earlier record, one write older, and all below it. Its layer is not
@@ -126,7 +126,7 @@ static void keep(struct record_writer *writer, uint32_t first)
 {
 	const struct record *earlier = writer->earlier;
 	uint32_t end = record_end(earlier, first);
-	if (record_name(earlier, first).age >= RECORD_AGE_MAX) {
+	if (record_name_of(earlier, first).age >= RECORD_AGE_MAX) {
 		drop(writer, first);
 		return;
 	}
@@ -185,7 +185,7 @@ static uint32_t pass(struct record_writer *writer, const struct record_entry *en
 	struct merge_level *level = top(writer);
 	while (level->next < level->end) {
 		uint32_t at = level->next;
-		struct record_name before = record_name(writer->earlier, at);
+		struct record_name before = record_name_of(writer->earlier, at);
 		int order = compare_names(&before, entry);
 		if (order > 0)
 			return RECORD_NONE;
@@ -213,7 +213,7 @@ static bool is_in_view(struct record_writer *writer, uint32_t same,
 {
 	if (writer->view)
 		return entry->in_view;
-	if (same == RECORD_NONE || !record_name(writer->earlier, same).in_view)
+	if (same == RECORD_NONE || !record_name_of(writer->earlier, same).in_view)
 		return false;
 	struct record_entry known = record_get(writer->earlier, same);
 	if (stands(&known, entry))
@@ -241,7 +241,7 @@ void record_writer_add(struct record_writer *writer, size_t depth,
 		return;
 	struct merge_level level = {.drops = entry.listed};
 	if (same != RECORD_NONE &&
-	    record_name(writer->earlier, same).type == ROW_DIRECTORY)
+	    record_name_of(writer->earlier, same).type == ROW_DIRECTORY)
 		level = (struct merge_level){.next = same + 1,
 					     .end = record_end(writer->earlier, same),
 					     .drops = entry.listed};

@@ -17,7 +17,7 @@ void walk_recorded_names(const struct record *record, uint32_t directory,
 	static const unsigned char types[] = {DT_UNKNOWN, DT_REG, DT_DIR, DT_LNK};
 	uint32_t end = record_end(record, directory);
 	for (uint32_t at = directory + 1; at < end; at = record_end(record, at)) {
-		struct record_name entry = record_name(record, at);
+		struct record_name entry = record_name_of(record, at);
 		walk_names_recall(names, types[entry.type], entry.name, entry.name_len);
 	}
 	walk_names_sort(names);

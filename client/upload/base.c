@@ -43,7 +43,7 @@ static uint32_t number_rows(const struct record *record, uint32_t *numbers)
 {
 	uint32_t next = 0;
 	for (uint32_t i = 0; i < record_count(record); i++)
-		numbers[i] = record_name(record, i).in_base ? next++ : BASE_ROW_NONE;
+		numbers[i] = record_name_of(record, i).in_base ? next++ : BASE_ROW_NONE;
 	return next;
 }
 

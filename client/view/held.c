@@ -83,7 +83,7 @@ static bool is_there(const struct record_scout *scout, const struct record_view 
 {
 	uint32_t count = record_count(scout->record);
 	for (uint32_t entry = 1; entry < count; entry++) {
-		struct record_name name = record_name(scout->record, entry);
+		struct record_name name = record_name_of(scout->record, entry);
 		uint8_t enough = name.type == ROW_DIRECTORY ? SCOUT_DIRECTORY
 							    : SCOUT_HOLDS;
 		if (record_view_has(view, &name) &&
@@ -99,12 +99,12 @@ static bool is_there(const struct record_scout *scout, const struct record_view 
 static bool is_in_view(const struct record *record, const struct record_view *view,
 		       uint32_t entry)
 {
-	struct record_name name = record_name(record, entry);
+	struct record_name name = record_name_of(record, entry);
 	if (!view->is_base || name.in_base)
 		return record_view_has(view, &name);
 	uint32_t end = record_end(record, entry);
 	while (++entry < end)
-		if (record_name(record, entry).in_base)
+		if (record_name_of(record, entry).in_base)
 			return true;
 	return false;
 }
@@ -169,7 +169,7 @@ static bool is_alone(const struct record_scout *scout, const struct record_view 
 {
 	bool alone = is_alone_in(scout, view, 0);
 	for (uint32_t entry = 1; alone && entry < record_count(scout->record); entry++)
-		if (record_name(scout->record, entry).type == ROW_DIRECTORY &&
+		if (record_name_of(scout->record, entry).type == ROW_DIRECTORY &&
 		    is_in_view(scout->record, view, entry))
 			alone = is_alone_in(scout, view, entry);
 	return alone;

@@ -579,7 +579,7 @@ static void a_view_comes_back_with_its_entries(void **state)
 	struct record *record = record_open(fixture->root.fd);
 	const struct record_view *view = assert_some_view(record);
 	for (uint32_t at = 0; at < record_count(record); at++) {
-		struct record_name name = record_name(record, at);
+		struct record_name name = record_name_of(record, at);
 		assert_int_equal(record_view_has(view, &name), at > 0);
 	}
 	record_close(record);
@@ -602,7 +602,7 @@ static void an_aligned_base_is_a_view(void **state)
 		size_t count;
 		const struct record_view *view = record_views(record, &count);
 		assert_int_equal(count, aligned);
-		struct record_name above = record_name(record, 1);
+		struct record_name above = record_name_of(record, 1);
 		if (count == 1) {
 			assert_true(view->is_base && record_view_has(view, &above));
 			assert_true(digest_equal(&view->tag, &base.digest));
