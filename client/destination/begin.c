@@ -14,49 +14,50 @@
 /* A directory that is there and will be changed. */
 static int prepare_parent(struct materialise *m, uint32_t directory, struct error *error)
 {
-	mount_of(m, directory)->needed = true;
-	if (is_marked(m, directory, MARK_PREPARED))
+	places_mount(&m->places, directory)->needed = true;
+	if (is_marked(&m->places, directory, MARK_PREPARED))
 		return 0;
-	set_mark(m, directory, MARK_PREPARED);
-	return unlock_directory(m, directory, 0700, error);
+	set_mark(&m->places, directory, MARK_PREPARED);
+	return modes_unlock(&m->modes, directory, 0700, error);
 }
 
 static int prepare_parents(struct materialise *m, struct error *error)
 {
 	int err = 0;
 	uint32_t entry = 1;
-	while (!err && entry < m->table->entry_count) {
-		if (place_of(m, entry) != PLACE_STAGED) {
+	while (!err && entry < m->places.table->entry_count) {
+		if (place_of(&m->places, entry) != PLACE_STAGED) {
 			entry++;
 			continue;
 		}
-		err = prepare_parent(m, m->table->entries[entry].parent, error);
-		entry = view_table_end(m->table, entry);
+		err = prepare_parent(m, m->places.table->entries[entry].parent, error);
+		entry = view_table_end(m->places.table, entry);
 	}
 	return err;
 }
 
 static int make_stage(struct materialise *m, struct mount *mount, struct error *error)
 {
-	int err = unlock_directory(m, mount->entry, 0700, error);
-	int fd = err ? -1 : directory_fd(m, 0, mount->entry);
+	int err = modes_unlock(&m->modes, mount->entry, 0700, error);
+	int fd = err ? -1 : places_fd(&m->places, 0, mount->entry);
 	if (err)
 		return err;
 	if (fd < 0)
-		return entry_error(m, mount->entry, errno, "cannot be opened", error);
+		return places_error(&m->places, mount->entry, errno, "cannot be opened",
+				    error);
 	stage_sweep(fd);
 	if (stage_make(&mount->stage, fd, "") != 0)
-		return entry_error(m, mount->entry, errno,
-				   "a staging directory cannot be made in it", error);
+		return places_error(&m->places, mount->entry, errno,
+				    "a staging directory cannot be made in it", error);
 	return 0;
 }
 
 static int make_stages(struct materialise *m, struct error *error)
 {
 	int err = prepare_parents(m, error);
-	for (size_t i = 0; !err && i < m->mount_count; i++)
-		if (m->mounts[i].needed || m->options.delete_extra)
-			err = make_stage(m, &m->mounts[i], error);
+	for (size_t i = 0; !err && i < m->places.mount_count; i++)
+		if (m->places.mounts[i].needed || m->options.delete_extra)
+			err = make_stage(m, &m->places.mounts[i], error);
 	return err;
 }
 
@@ -79,10 +80,10 @@ static void probe_modes(struct materialise *m, int fd)
 static void probe(struct materialise *m)
 {
 	if (m->missing)
-		probe_modes(m, m->root_fd);
-	for (size_t i = 0; i < m->mount_count && !m->must_chmod; i++)
-		if (m->mounts[i].stage.fd >= 0)
-			probe_modes(m, m->mounts[i].stage.fd);
+		probe_modes(m, m->places.root_fd);
+	for (size_t i = 0; i < m->places.mount_count && !m->must_chmod; i++)
+		if (m->places.mounts[i].stage.fd >= 0)
+			probe_modes(m, m->places.mounts[i].stage.fd);
 }
 
 /* ---- entries ---- */
@@ -91,12 +92,12 @@ static void probe(struct materialise *m)
 static int make_directory(struct materialise *m, unsigned worker, uint32_t entry,
 			  struct error *error)
 {
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	mode_t mode = row->implied ? 0777 & ~m->umask_before : row->mode;
 	struct spot spot;
-	if (entry_spot(m, worker, entry, &spot) != 0 ||
+	if (places_spot(&m->places, worker, entry, &spot) != 0 ||
 	    mkdirat(spot.fd, spot.name, mode | 0700) != 0)
-		return entry_error(m, entry, errno, "cannot be made", error);
+		return places_error(&m->places, entry, errno, "cannot be made", error);
 	return 0;
 }
 
@@ -104,34 +105,36 @@ static int make_link(struct materialise *m, unsigned worker, uint32_t entry,
 		     struct error *error)
 {
 	struct spot spot;
-	if (entry_spot(m, worker, entry, &spot) != 0 ||
-	    symlinkat(view_table_target(m->table, entry), spot.fd, spot.name) != 0)
-		return entry_error(m, entry, errno, "cannot be made", error);
-	struct timespec time = entry_time(&m->table->entries[entry]);
+	if (places_spot(&m->places, worker, entry, &spot) != 0 ||
+	    symlinkat(view_table_target(m->places.table, entry), spot.fd, spot.name) != 0)
+		return places_error(&m->places, entry, errno, "cannot be made", error);
+	struct timespec time = entry_time(&m->places.table->entries[entry]);
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time};
 	if (!m->options.times_now &&
 	    utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0)
-		return entry_error(m, entry, errno, "its time cannot be set", error);
+		return places_error(&m->places, entry, errno, "its time cannot be set",
+				    error);
 	struct stat stat;
-	if (m->notes && fstatat(spot.fd, spot.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
-		known_note_made(m, entry, &stat);
+	if (m->known.notes &&
+	    fstatat(spot.fd, spot.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
+		known_note_made(&m->known, entry, &stat);
 	return file_complete(m, worker, entry, error);
 }
 
 static bool is_large(const struct materialise *m, uint32_t entry)
 {
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	return row->type == ROW_FILE && row->unit_count > 1 &&
-	       place_of(m, entry) != PLACE_KEPT;
+	       place_of(&m->places, entry) != PLACE_KEPT;
 }
 
 static int make_entry(struct materialise *m, unsigned worker, uint32_t entry,
 		      struct error *error)
 {
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	if (entry % 256 == 0 && interrupts_pending())
 		return error_set(error, ERR_INTERRUPTED, "interrupted");
-	if (place_of(m, entry) == PLACE_KEPT)
+	if (place_of(&m->places, entry) == PLACE_KEPT)
 		return 0;
 	if (row->type == ROW_DIRECTORY)
 		return make_directory(m, worker, entry, error);
@@ -140,25 +143,26 @@ static int make_entry(struct materialise *m, unsigned worker, uint32_t entry,
 	return row->unit_count == 0 ? file_make_empty(m, worker, entry, error) : 0;
 }
 
-static int make_range(struct materialise *m, unsigned worker, uint32_t first,
-		      uint32_t end, struct error *error)
+static int make_range(void *context, unsigned worker, uint32_t first, uint32_t end,
+		      struct error *error)
 {
+	struct materialise *m = context;
 	int err = 0;
 	for (uint32_t entry = first; !err && entry < end; entry++)
-		if (!is_above_ranges(m, entry))
+		if (!ranges_are_below(&m->ranges, entry))
 			err = make_entry(m, worker, entry, error);
 	return err;
 }
 
 static int make_entries(struct materialise *m, struct error *error)
 {
-	uint32_t count = m->table->entry_count;
+	uint32_t count = m->places.table->entry_count;
 	int err = 0;
 	for (uint32_t entry = 1; !err && entry < count; entry++)
-		if (is_above_ranges(m, entry))
+		if (ranges_are_below(&m->ranges, entry))
 			err = make_entry(m, 0, entry, error);
 	if (!err)
-		err = each_range(m, make_range, error);
+		err = ranges_each(&m->ranges, make_range, m, error);
 	for (uint32_t entry = 1; !err && entry < count; entry++)
 		if (is_large(m, entry))
 			err = file_make_large(m, entry, error);
@@ -170,12 +174,12 @@ int materialise_begin(struct materialise *m, struct error *error)
 	int err = m->missing ? root_make(m, error) : make_stages(m, error);
 	if (err)
 		return err;
-	known_note_device(m);
+	known_note_device(&m->known);
 	m->umask_before = umask(0);
 	m->has_umask = true;
 	/* Each worker keeps some directories open. */
 	descriptor_limit_raise();
 	probe(m);
-	ranges_init(m);
+	m->ranges = ranges_of(m->places.table);
 	return make_entries(m, error);
 }

@@ -36,9 +36,9 @@ static bool unit_is_equal(const struct unit_name *name, const uint8_t *bytes)
 static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry,
 			  uint8_t *buffer)
 {
-	const struct view_entry *file = &m->table->entries[entry];
+	const struct view_entry *file = &m->places.table->entries[entry];
 	struct spot home;
-	if (entry_home(m, worker, entry, &home) != 0)
+	if (places_home(&m->places, worker, entry, &home) != 0)
 		return false;
 	int fd AUTO_FD =
 		openat(home.fd, home.name,
@@ -46,8 +46,8 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	struct stat before;
 	if (fd < 0 || fstat(fd, &before) != 0 || !S_ISREG(before.st_mode))
 		return false;
-	bool provable = known_can_prove(m, entry, &before);
-	const struct view_unit *units = m->table->units + file->first_unit;
+	bool provable = known_can_prove(&m->known, entry, &before);
+	const struct view_unit *units = m->places.table->units + file->first_unit;
 	for (uint32_t i = 0; i < file->unit_count; i++)
 		if (!read_all(fd, buffer, units[i].name.key.len) ||
 		    !unit_is_equal(&units[i].name, buffer))
@@ -56,7 +56,7 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	if (read(fd, &more, 1) != 0)
 		return false;
 	if (provable)
-		known_note_kept(m, entry, &before);
+		known_note_kept(&m->known, entry, &before);
 	return true;
 }
 
@@ -64,9 +64,10 @@ static void compare_turn(struct materialise *m, unsigned worker, uint32_t first,
 			 uint8_t *buffer)
 {
 	for (uint32_t entry = first; entry < first + TURN_ENTRIES; entry++)
-		if (entry < m->table->entry_count && is_marked(m, entry, MARK_COMPARE) &&
+		if (entry < m->places.table->entry_count &&
+		    is_marked(&m->places, entry, MARK_COMPARE) &&
 		    !file_is_equal(m, worker, entry, buffer))
-			set_place(m, entry, PLACE_STAGED, 0);
+			set_place(&m->places, entry, PLACE_STAGED, 0);
 }
 
 static int compare_turns(void *context, unsigned worker, struct error *error)
@@ -76,7 +77,7 @@ static int compare_turns(void *context, unsigned worker, struct error *error)
 	for (;;) {
 		uint32_t first = __atomic_fetch_add(&m->next_compare, TURN_ENTRIES,
 						    __ATOMIC_RELAXED);
-		if (first >= m->table->entry_count)
+		if (first >= m->places.table->entry_count)
 			return 0;
 		if (interrupts_pending())
 			return error_set(error, ERR_INTERRUPTED, "interrupted");
@@ -87,8 +88,8 @@ static int compare_turns(void *context, unsigned worker, struct error *error)
 int compare_files(struct materialise *m, struct error *error)
 {
 	bool any = false;
-	for (uint32_t entry = 0; entry < m->table->entry_count && !any; entry++)
-		any = is_marked(m, entry, MARK_COMPARE);
+	for (uint32_t entry = 0; entry < m->places.table->entry_count && !any; entry++)
+		any = is_marked(&m->places, entry, MARK_COMPARE);
 	if (!any)
 		return 0;
 	struct parallel_job job = {.body = compare_turns, .context = m};

@@ -15,24 +15,26 @@
 /* DIR itself may be reached through links. */
 static int open_root(struct materialise *m, struct error *error)
 {
-	m->root_fd = open(m->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (m->root_fd >= 0)
+	m->places.root_fd =
+		open(m->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->places.root_fd >= 0)
 		return 0;
 	struct stat stat;
 	if (errno == ENOTDIR)
 		return error_set(error, ERR_LOCAL,
 				 "`%s`: it, or something above it, is not a directory; "
 				 "name another place",
-				 m->shown);
+				 m->places.shown);
 	if (errno != ENOENT)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
-				       m->shown);
+				       m->places.shown);
 	if (lstat(m->options.directory, &stat) == 0)
 		return error_set(error, ERR_LOCAL,
-				 "`%s`: a symbolic link that leads nowhere", m->shown);
+				 "`%s`: a symbolic link that leads nowhere",
+				 m->places.shown);
 	if (errno != ENOENT)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
-				       m->shown);
+				       m->places.shown);
 	m->missing = true;
 	return 0;
 }
@@ -43,15 +45,14 @@ int materialise_open(const struct view_table *table,
 {
 	struct materialise *m = must_calloc(1, sizeof *m);
 	*ret_materialise = m;
-	m->table = table;
 	m->options = *options;
-	m->shown = escape_encode(options->directory, strlen(options->directory));
-	m->root_fd = m->parent_fd = m->root_stage.fd = -1;
-	m->states = must_calloc(table->entry_count, 1);
+	m->parent_fd = m->root_stage.fd = -1;
+	places_init(&m->places, table, options->directory);
+	m->modes.places = &m->places;
 	int err = open_root(m, error);
 	if (err)
 		return err;
-	known_open(m);
+	known_open(&m->known, &m->places, &m->options);
 	return plan_directory(m, error);
 }
 
@@ -59,17 +60,17 @@ int materialise_open(const struct view_table *table,
 
 bool materialise_needs(const struct materialise *m, uint32_t entry)
 {
-	return place_of(m, entry) != PLACE_KEPT;
+	return place_of(&m->places, entry) != PLACE_KEPT;
 }
 
 struct materialise_counts materialise_counts(const struct materialise *m)
 {
 	struct materialise_counts counts = {0};
-	for (uint32_t entry = 0; entry < m->table->entry_count; entry++) {
-		if (m->table->entries[entry].type != ROW_FILE)
+	for (uint32_t entry = 0; entry < m->places.table->entry_count; entry++) {
+		if (m->places.table->entries[entry].type != ROW_FILE)
 			continue;
 		counts.files++;
-		counts.unchanged += place_of(m, entry) == PLACE_KEPT;
+		counts.unchanged += place_of(&m->places, entry) == PLACE_KEPT;
 	}
 	counts.written = __atomic_load_n(&m->written, __ATOMIC_RELAXED);
 	if (m->missing && m->finished)
@@ -94,11 +95,11 @@ static int list_extra(void *context, const struct extra *extra, struct error *er
 int materialise_list(struct materialise *m, materialise_on_path *on_path, void *context,
 		     struct error *error)
 {
-	for (uint32_t entry = 1; entry < m->table->entry_count; entry++) {
+	for (uint32_t entry = 1; entry < m->places.table->entry_count; entry++) {
 		bool kept = !materialise_needs(m, entry);
-		if (kept && m->table->entries[entry].type == ROW_DIRECTORY)
+		if (kept && m->places.table->entries[entry].type == ROW_DIRECTORY)
 			continue;
-		char *path AUTO_FREE = view_table_shown(m->table, entry);
+		char *path AUTO_FREE = view_table_shown(m->places.table, entry);
 		on_path(context, kept ? MATERIALISE_KEEP : MATERIALISE_WRITE, path);
 	}
 	struct listing listing = {.on_path = on_path, .context = context};
@@ -109,16 +110,10 @@ int materialise_list(struct materialise *m, materialise_on_path *on_path, void *
 
 /* ---- ending ---- */
 
-void remove_stages(struct materialise *m)
+int materialise_record(struct materialise *m, const struct record_base *base,
+		       const struct record_view *view)
 {
-	for (size_t i = 0; i < m->mount_count; i++) {
-		struct mount *mount = &m->mounts[i];
-		int fd = mount->stage.fd < 0 ? -1 : directory_fd(m, 0, mount->entry);
-		if (fd >= 0)
-			(void)stage_remove(&mount->stage, fd);
-		else if (mount->stage.fd >= 0)
-			(void)close(take_fd(&mount->stage.fd));
-	}
+	return known_write(&m->known, base, view);
 }
 
 /* Everything but the memory; again does nothing. */
@@ -130,8 +125,8 @@ static void clean_up(struct materialise *m)
 	if (!m->finished && m->missing)
 		root_take_back(m);
 	remove_stages(m);
-	if (m->root_fd >= 0)
-		(void)restore_modes(m, &ignored);
+	if (m->places.root_fd >= 0)
+		(void)modes_restore(&m->modes, &ignored);
 	if (m->has_umask)
 		(void)umask(m->umask_before);
 	m->has_umask = false;
@@ -142,19 +137,15 @@ void materialise_close(struct materialise *m)
 	if (!m)
 		return;
 	clean_up(m);
-	for (unsigned i = 0; i < PARALLEL_MAX; i++)
-		directory_cache_fini(&m->caches[i]);
-	if (m->root_fd >= 0)
-		(void)close(m->root_fd);
+	if (m->places.root_fd >= 0)
+		(void)close(m->places.root_fd);
 	if (m->parent_fd >= 0)
 		(void)close(m->parent_fd);
-	free(m->shown);
 	free(m->name);
-	free(m->states);
-	free(m->mounts);
 	free(m->large);
-	free(m->restores);
-	known_fini(m);
+	known_fini(&m->known);
+	modes_fini(&m->modes);
+	places_fini(&m->places);
 	free(m);
 }
 
@@ -170,13 +161,13 @@ int materialise_abandon(struct materialise *m, struct error *error)
 				why.text);
 	else if (!m->changed)
 		(void)error_set(error, why.code, "%s; `%s` is as it was", why.text,
-				m->shown);
+				m->places.shown);
 	else
 		(void)error_set(
 			error, why.code,
 			"%s; `%s` holds %" PRIu64 " of %" PRIu64
 			" files, each whole; run the command again to complete it",
-			why.text, m->shown, counts.unchanged + counts.written,
+			why.text, m->places.shown, counts.unchanged + counts.written,
 			counts.files);
 	int code = error->code;
 	materialise_close(m);

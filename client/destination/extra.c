@@ -191,15 +191,16 @@ static int each_in(struct extras *extras, DIR *stream, bool in_view, struct erro
 static int each_extra_in(struct extras *extras, uint32_t directory, struct error *error)
 {
 	struct materialise *m = extras->m;
-	int fd = directory_fd(m, 0, directory);
+	int fd = places_fd(&m->places, 0, directory);
 	DIR *stream AUTO_DIR = fd < 0 ? NULL : open_below(fd, ".");
 	if (!stream)
-		return entry_error(m, directory, errno, "cannot be listed", error);
-	char *path AUTO_FREE = view_table_path(m->table, directory);
+		return places_error(&m->places, directory, errno, "cannot be listed",
+				    error);
+	char *path AUTO_FREE = view_table_path(m->places.table, directory);
 	buffer_clear(&extras->path);
 	buffer_put(&extras->path, path, strlen(path));
 	extras->directory = directory;
-	names_of(m->table, directory, &extras->names);
+	names_of(m->places.table, directory, &extras->names);
 	return each_in(extras, stream, true, error);
 }
 
@@ -208,11 +209,11 @@ int each_extra(struct materialise *m, on_extra *call, void *context, struct erro
 	struct extras extras AUTO(extras_fini) = {
 		.m = m, .call = call, .context = context};
 	int err = 0;
-	for (uint32_t entry = 0; !err && entry < m->table->entry_count; entry++) {
+	for (uint32_t entry = 0; !err && entry < m->places.table->entry_count; entry++) {
 		if (interrupts_pending())
 			return error_set(error, ERR_INTERRUPTED, "interrupted");
-		if (m->table->entries[entry].type == ROW_DIRECTORY &&
-		    place_of(m, entry) == PLACE_KEPT)
+		if (m->places.table->entries[entry].type == ROW_DIRECTORY &&
+		    place_of(&m->places, entry) == PLACE_KEPT)
 			err = each_extra_in(&extras, entry, error);
 	}
 	return err;
@@ -223,7 +224,7 @@ bool extra_may_go(struct materialise *m, uint32_t entry, const struct spot *home
 	const struct glob_filter *filter = m->options.filter;
 	if (!filter)
 		return true;
-	char *text AUTO_FREE = view_table_path(m->table, entry);
+	char *text AUTO_FREE = view_table_path(m->places.table, entry);
 	struct buffer path AUTO(buffer_fini) = {0};
 	buffer_put(&path, text, strlen(text));
 	return glob_filter_takes(filter, text, strlen(text), true) &&
@@ -239,14 +240,16 @@ static int delete_one(struct materialise *m, const struct extra *extra)
 		return unlinkat(home.fd, home.name, 0);
 	if (unlinkat(home.fd, home.name, AT_REMOVEDIR) == 0)
 		return 0;
-	return move_to_trash(m, &home, mount_of(m, extra->directory)->stage.fd);
+	return move_to_trash(m, &home,
+			     places_mount(&m->places, extra->directory)->stage.fd);
 }
 
 static int on_delete(void *context, const struct extra *extra, struct error *error)
 {
 	struct materialise *m = context;
-	int err = extra->is_direct ? unlock_directory(m, extra->directory, 0700, error)
-				   : 0;
+	int err = extra->is_direct
+			  ? modes_unlock(&m->modes, extra->directory, 0700, error)
+			  : 0;
 	if (err)
 		return err;
 	m->changed = true;
@@ -255,7 +258,7 @@ static int on_delete(void *context, const struct extra *extra, struct error *err
 	int number = errno;
 	char *shown AUTO_FREE = escape_encode(extra->path, extra->path_len);
 	return error_set_errno(error, ERR_LOCAL, number, "`%s/%s`: cannot be deleted",
-			       m->shown, shown);
+			       m->places.shown, shown);
 }
 
 int delete_extras(struct materialise *m, struct error *error)

@@ -19,7 +19,7 @@ static int too_large(const struct materialise *m, uint32_t entry, rlim_t limit,
 		       "is larger than a file may be that this process writes, %s "
 		       "(ulimit -f)",
 		       human_size(limit, size));
-	return entry_error(m, entry, 0, what, error);
+	return places_error(&m->places, entry, 0, what, error);
 }
 
 static int cannot_write(const struct materialise *m, uint32_t entry, struct error *error)
@@ -29,14 +29,14 @@ static int cannot_write(const struct materialise *m, uint32_t entry, struct erro
 	if (number == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
 		return too_large(m, entry, limit.rlim_cur, error);
-	return entry_error(m, entry, number, "cannot be written", error);
+	return places_error(&m->places, entry, number, "cannot be written", error);
 }
 
 static int open_file(struct materialise *m, unsigned worker, uint32_t entry, int flags,
 		     mode_t mode)
 {
 	struct spot spot;
-	if (entry_spot(m, worker, entry, &spot) != 0)
+	if (places_spot(&m->places, worker, entry, &spot) != 0)
 		return -1;
 	return openat(spot.fd, spot.name, flags | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
 		      mode);
@@ -63,19 +63,19 @@ static int dress_file(struct materialise *m, uint32_t entry, int fd, bool chmod_
 		      struct error *error)
 {
 	int owned AUTO_FD = fd;
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
 	if ((chmod_it && fchmod(fd, row->mode) != 0) ||
 	    (!m->options.times_now && futimens(fd, times) != 0))
 		return cannot_write(m, entry, error);
-	known_note_fd(m, entry, fd);
+	known_note_fd(&m->known, entry, fd);
 	return close(take_fd(&owned)) != 0 ? cannot_write(m, entry, error) : 0;
 }
 
 int file_complete(struct materialise *m, unsigned worker, uint32_t entry,
 		  struct error *error)
 {
-	if (place_of(m, entry) != PLACE_STAGED || m->was_empty)
+	if (place_of(&m->places, entry) != PLACE_STAGED || m->was_empty)
 		return 0;
 	return publish_entry(m, worker, entry, error);
 }
@@ -83,7 +83,7 @@ int file_complete(struct materialise *m, unsigned worker, uint32_t entry,
 int file_make_empty(struct materialise *m, unsigned worker, uint32_t entry,
 		    struct error *error)
 {
-	mode_t mode = m->table->entries[entry].mode;
+	mode_t mode = m->places.table->entries[entry].mode;
 	int fd = open_file(m, worker, entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0)
 		return cannot_write(m, entry, error);
@@ -95,7 +95,7 @@ int file_make_empty(struct materialise *m, unsigned worker, uint32_t entry,
 
 int file_make_large(struct materialise *m, uint32_t entry, struct error *error)
 {
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	int fd AUTO_FD = open_file(m, 0, entry, O_CREAT | O_EXCL, row->mode | 0200);
 	if (fd < 0)
 		return cannot_write(m, entry, error);
@@ -127,7 +127,8 @@ static int write_part(struct materialise *m, unsigned worker,
 		return cannot_write(m, unit->entry, error);
 	if (__atomic_sub_fetch(&large->left, 1, __ATOMIC_ACQ_REL) > 0)
 		return close(take_fd(&fd)) != 0 ? cannot_write(m, unit->entry, error) : 0;
-	bool chmod_it = m->must_chmod || !(m->table->entries[unit->entry].mode & 0200);
+	bool chmod_it = m->must_chmod ||
+			!(m->places.table->entries[unit->entry].mode & 0200);
 	int err = dress_file(m, unit->entry, take_fd(&fd), chmod_it, error);
 	return err ? err : file_complete(m, worker, unit->entry, error);
 }
@@ -138,7 +139,7 @@ static int write_whole(struct materialise *m, unsigned worker,
 		       const struct view_unit *unit, const uint8_t *bytes,
 		       struct error *error)
 {
-	mode_t mode = m->table->entries[unit->entry].mode;
+	mode_t mode = m->places.table->entries[unit->entry].mode;
 	int fd AUTO_FD = open_file(m, worker, unit->entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0 || write_all(fd, bytes, unit->name.key.len, 0) != 0)
 		return cannot_write(m, unit->entry, error);
@@ -150,8 +151,8 @@ int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
 		     const uint8_t *bytes, struct error *error)
 {
 	struct materialise *m = materialise;
-	const struct view_unit *unit = &m->table->units[mention];
-	if (m->table->entries[unit->entry].unit_count > 1)
+	const struct view_unit *unit = &m->places.table->units[mention];
+	if (m->places.table->entries[unit->entry].unit_count > 1)
 		return write_part(m, worker, unit, bytes, error);
 	return write_whole(m, worker, unit, bytes, error);
 }

@@ -11,7 +11,7 @@
 
 static mode_t directory_mode(const struct materialise *m, uint32_t entry)
 {
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	return row->implied ? 0777 & ~m->umask_before : row->mode;
 }
 
@@ -34,43 +34,44 @@ static bool lacks_owner_mode(mode_t mode)
 static int dress_directory(struct materialise *m, unsigned worker, uint32_t entry,
 			   struct error *error)
 {
-	const struct view_entry *row = &m->table->entries[entry];
+	const struct view_entry *row = &m->places.table->entries[entry];
 	mode_t mode = directory_mode(m, entry);
-	bool staged = place_of(m, entry) == PLACE_STAGED;
+	bool staged = place_of(&m->places, entry) == PLACE_STAGED;
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
-	int fd = directory_fd(m, worker, entry);
+	int fd = places_fd(&m->places, worker, entry);
 	if (fd < 0 ||
 	    (!row->implied && !m->options.times_now && futimens(fd, times) != 0) ||
 	    ((m->must_chmod || lacks_owner_mode(mode)) &&
 	     set_mode(fd, staged ? mode | 0700 : mode) != 0))
-		return entry_error(m, entry, errno, "its mode or time cannot be set",
-				   error);
-	known_note_fd(m, entry, fd);
+		return places_error(&m->places, entry, errno,
+				    "its mode or time cannot be set", error);
+	known_note_fd(&m->known, entry, fd);
 	return 0;
 }
 
 static bool is_to_dress(const struct materialise *m, uint32_t entry)
 {
-	return m->table->entries[entry].type == ROW_DIRECTORY &&
-	       place_of(m, entry) != PLACE_KEPT;
+	return m->places.table->entries[entry].type == ROW_DIRECTORY &&
+	       place_of(&m->places, entry) != PLACE_KEPT;
 }
 
 /* Deepest first, so that none is closed before what is in it. */
-static int dress_range(struct materialise *m, unsigned worker, uint32_t first,
-		       uint32_t end, struct error *error)
+static int dress_range(void *context, unsigned worker, uint32_t first, uint32_t end,
+		       struct error *error)
 {
+	struct materialise *m = context;
 	int err = 0;
 	for (uint32_t entry = end; !err && entry-- > first;)
-		if (is_to_dress(m, entry) && !is_above_ranges(m, entry))
+		if (is_to_dress(m, entry) && !ranges_are_below(&m->ranges, entry))
 			err = dress_directory(m, worker, entry, error);
 	return err;
 }
 
 static int dress_directories(struct materialise *m, struct error *error)
 {
-	int err = each_range(m, dress_range, error);
-	for (uint32_t entry = m->table->entry_count; !err && --entry > 0;)
-		if (is_to_dress(m, entry) && is_above_ranges(m, entry))
+	int err = ranges_each(&m->ranges, dress_range, m, error);
+	for (uint32_t entry = m->places.table->entry_count; !err && --entry > 0;)
+		if (is_to_dress(m, entry) && ranges_are_below(&m->ranges, entry))
 			err = dress_directory(m, 0, entry, error);
 	return err;
 }
@@ -80,24 +81,25 @@ static int dress_directories(struct materialise *m, struct error *error)
 static int publish_staged(struct materialise *m, uint32_t entry, struct error *error)
 {
 	int err = publish_entry(m, 0, entry, error);
-	if (err || m->table->entries[entry].type != ROW_DIRECTORY ||
+	if (err || m->places.table->entries[entry].type != ROW_DIRECTORY ||
 	    !lacks_owner_mode(directory_mode(m, entry)))
 		return err;
-	int fd = directory_fd(m, 0, entry);
+	int fd = places_fd(&m->places, 0, entry);
 	if (fd < 0 || set_mode(fd, directory_mode(m, entry)) != 0)
-		return entry_error(m, entry, errno, "its mode cannot be set", error);
+		return places_error(&m->places, entry, errno, "its mode cannot be set",
+				    error);
 	return 0;
 }
 
 static int publish_all(struct materialise *m, struct error *error)
 {
 	int err = 0;
-	for (uint32_t entry = 1; !err && entry < m->table->entry_count;) {
+	for (uint32_t entry = 1; !err && entry < m->places.table->entry_count;) {
 		uint32_t at = entry++;
-		if (place_of(m, at) != PLACE_STAGED)
+		if (place_of(&m->places, at) != PLACE_STAGED)
 			continue;
-		entry = view_table_end(m->table, at);
-		if (!is_marked(m, at, MARK_DONE))
+		entry = view_table_end(m->places.table, at);
+		if (!is_marked(&m->places, at, MARK_DONE))
 			err = publish_staged(m, at, error);
 	}
 	return err;
@@ -110,12 +112,13 @@ static int publish_all(struct materialise *m, struct error *error)
 static int retime(struct materialise *m, uint32_t entry, struct error *error)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-				    entry_time(&m->table->entries[entry])};
+				    entry_time(&m->places.table->entries[entry])};
 	struct spot home;
-	if (entry_home(m, 0, entry, &home) != 0)
-		return entry_error(m, entry, errno, "its time cannot be set", error);
+	if (places_home(&m->places, 0, entry, &home) != 0)
+		return places_error(&m->places, entry, errno, "its time cannot be set",
+				    error);
 	m->changed = true;
-	if (m->table->entries[entry].type == ROW_SYMLINK) {
+	if (m->places.table->entries[entry].type == ROW_SYMLINK) {
 		(void)utimensat(home.fd, home.name, times, AT_SYMLINK_NOFOLLOW);
 		return 0;
 	}
@@ -132,82 +135,17 @@ static int retime(struct materialise *m, uint32_t entry, struct error *error)
 static int retime_all(struct materialise *m, struct error *error)
 {
 	int err = 0;
-	for (uint32_t entry = 1; !err && entry < m->table->entry_count; entry++)
-		if (place_of(m, entry) == PLACE_KEPT && is_marked(m, entry, MARK_RETIME))
+	for (uint32_t entry = 1; !err && entry < m->places.table->entry_count; entry++)
+		if (place_of(&m->places, entry) == PLACE_KEPT &&
+		    is_marked(&m->places, entry, MARK_RETIME))
 			err = retime(m, entry, error);
 	return err;
-}
-
-static int compare_restores(const void *a, const void *b)
-{
-	const struct restore *first = a;
-	const struct restore *second = b;
-	return (first->entry < second->entry) - (first->entry > second->entry);
-}
-
-/* Deepest first. */
-static void sort_restores(struct materialise *m)
-{
-	if (m->restore_count > 0)
-		qsort(m->restores, m->restore_count, sizeof *m->restores,
-		      compare_restores);
-}
-
-/* Gives directories that were there their modes, deepest first. */
-int restore_modes(struct materialise *m, struct error *error)
-{
-	sort_restores(m);
-	int err = 0;
-	for (size_t i = 0; i < m->restore_count; i++) {
-		const struct restore *restore = &m->restores[i];
-		int fd = directory_fd(m, 0, restore->entry);
-		if ((fd < 0 || fchmod(fd, restore->mode) != 0) && !err)
-			err = entry_error(m, restore->entry, errno,
-					  "its mode cannot be set", error);
-	}
-	m->restore_count = 0;
-	return err;
-}
-
-/* The modes of rows replace those that would be restored. */
-static int add_row_mode(struct materialise *m, uint32_t entry, size_t sorted,
-			struct error *error)
-{
-	mode_t mode = m->table->entries[entry].mode;
-	struct restore key = {.entry = entry};
-	struct restore *known = NULL;
-	if (sorted > 0)
-		known = bsearch(&key, m->restores, sorted, sizeof key, compare_restores);
-	if (known) {
-		known->mode = (known->mode & 07000) | mode;
-		return 0;
-	}
-	int fd = directory_fd(m, 0, entry);
-	struct stat stat;
-	if (fd < 0 || fstat(fd, &stat) != 0)
-		return entry_error(m, entry, errno, "cannot be opened", error);
-	remember_mode(m, entry, (stat.st_mode & 07000) | mode);
-	return 0;
-}
-
-static int set_kept_modes(struct materialise *m, struct error *error)
-{
-	size_t sorted = m->restore_count;
-	sort_restores(m);
-	int err = 0;
-	for (uint32_t entry = 1; !err && entry < m->table->entry_count; entry++)
-		if (m->table->entries[entry].type == ROW_DIRECTORY &&
-		    place_of(m, entry) == PLACE_KEPT && is_marked(m, entry, MARK_MODE)) {
-			m->changed = true;
-			err = add_row_mode(m, entry, sorted, error);
-		}
-	return err ? err : restore_modes(m, error);
 }
 
 int materialise_finish(struct materialise *m, struct error *error)
 {
 	int err = dress_directories(m, error);
-	known_settle(m);
+	known_settle(&m->known);
 	if (!err)
 		err = m->missing ? root_publish(m, error) : publish_all(m, error);
 	if (!err && m->options.delete_extra && !m->missing)
@@ -217,7 +155,7 @@ int materialise_finish(struct materialise *m, struct error *error)
 	if (!err) {
 		/* while the directories that they are in may still be written to */
 		remove_stages(m);
-		err = set_kept_modes(m, error);
+		err = modes_set_kept(&m->modes, &m->changed, error);
 	}
 	m->finished = !err;
 	return err;

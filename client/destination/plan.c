@@ -22,7 +22,7 @@ static unsigned time_mark(const struct materialise *m, uint32_t entry,
 			  const struct stat *stat)
 {
 	return !m->options.times_now && stat->st_nlink == 1 &&
-			       time_differs(&m->table->entries[entry], stat)
+			       time_differs(&m->places.table->entries[entry], stat)
 		       ? MARK_RETIME
 		       : 0;
 }
@@ -50,21 +50,21 @@ static int plan_over_directory(struct materialise *m, uint32_t entry,
 			       const struct spot *home, struct error *error)
 {
 	if (is_empty_directory(home->fd, home->name) > 0) {
-		set_place(m, entry, PLACE_STAGED, MARK_OBSTACLE);
+		set_place(&m->places, entry, PLACE_STAGED, MARK_OBSTACLE);
 		return 0;
 	}
 	if (!m->options.delete_extra)
-		return entry_error(m, entry, 0,
-				   "a directory that is not empty lies where a file "
-				   "belongs; move it away, or use --delete",
-				   error);
+		return places_error(&m->places, entry, 0,
+				    "a directory that is not empty lies where a file "
+				    "belongs; move it away, or use --delete",
+				    error);
 	if (!extra_may_go(m, entry, home))
-		return entry_error(m, entry, 0,
-				   "a directory with something in it that --only or "
-				   "--exclude leave alone lies where a file belongs; "
-				   "move it away",
-				   error);
-	set_place(m, entry, PLACE_STAGED, MARK_TRASH);
+		return places_error(&m->places, entry, 0,
+				    "a directory with something in it that --only or "
+				    "--exclude leave alone lies where a file belongs; "
+				    "move it away",
+				    error);
+	set_place(&m->places, entry, PLACE_STAGED, MARK_TRASH);
 	return 0;
 }
 
@@ -72,7 +72,7 @@ static bool same_link(const struct materialise *m, uint32_t entry,
 		      const struct spot *home)
 {
 	char there[LINK_TARGET_LEN_MAX + 1];
-	const char *target = view_table_target(m->table, entry);
+	const char *target = view_table_target(m->places.table, entry);
 	ssize_t len = readlinkat(home->fd, home->name, there, sizeof there);
 	return len >= 0 && (size_t)len == strlen(target) &&
 	       memcmp(there, target, (size_t)len) == 0;
@@ -81,32 +81,33 @@ static bool same_link(const struct materialise *m, uint32_t entry,
 static int plan_link(struct materialise *m, uint32_t entry, const struct spot *home,
 		     const struct stat *stat)
 {
-	bool provable = known_can_prove(m, entry, stat);
+	bool provable = known_can_prove(&m->known, entry, stat);
 	if (!S_ISLNK(stat->st_mode) || !same_link(m, entry, home)) {
-		set_place(m, entry, PLACE_STAGED, 0);
+		set_place(&m->places, entry, PLACE_STAGED, 0);
 		return 0;
 	}
-	set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
+	set_place(&m->places, entry, PLACE_KEPT, time_mark(m, entry, stat));
 	if (provable)
-		known_note_kept(m, entry, stat);
+		known_note_kept(&m->known, entry, stat);
 	return 0;
 }
 
 static int plan_file(struct materialise *m, uint32_t entry, const struct stat *stat)
 {
-	if (known_holds(m, entry, stat)) {
-		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat));
-		if (known_can_prove(m, entry, stat))
-			known_note_kept(m, entry, stat);
+	if (known_holds(&m->known, entry, stat)) {
+		set_place(&m->places, entry, PLACE_KEPT, time_mark(m, entry, stat));
+		if (known_can_prove(&m->known, entry, stat))
+			known_note_kept(&m->known, entry, stat);
 		return 0;
 	}
 	/* All bits: a file that is there with setuid is not the one of the view. */
 	if (S_ISREG(stat->st_mode) &&
-	    (stat->st_mode & 07777) == m->table->entries[entry].mode &&
-	    (uint64_t)stat->st_size == view_table_size(m->table, entry))
-		set_place(m, entry, PLACE_KEPT, time_mark(m, entry, stat) | MARK_COMPARE);
+	    (stat->st_mode & 07777) == m->places.table->entries[entry].mode &&
+	    (uint64_t)stat->st_size == view_table_size(m->places.table, entry))
+		set_place(&m->places, entry, PLACE_KEPT,
+			  time_mark(m, entry, stat) | MARK_COMPARE);
 	else
-		set_place(m, entry, PLACE_STAGED, 0);
+		set_place(&m->places, entry, PLACE_STAGED, 0);
 	return 0;
 }
 
@@ -123,34 +124,27 @@ static uint64_t mount_id(int parent_fd, const char *name)
 	return makedev(statx_of.stx_dev_major, statx_of.stx_dev_minor);
 }
 
-static void add_mount(struct materialise *m, uint32_t entry, uint64_t id)
-{
-	m->mounts = must_realloc(m->mounts, (m->mount_count + 1) * sizeof *m->mounts);
-	m->mounts[m->mount_count++] =
-		(struct mount){.entry = entry, .id = id, .stage = {.fd = -1}};
-}
-
 static int plan_present_directory(struct materialise *m, uint32_t entry,
 				  const struct spot *home, const struct stat *stat,
 				  struct error *error)
 {
-	const struct view_entry *row = &m->table->entries[entry];
-	set_place(m, entry, PLACE_KEPT, 0);
+	const struct view_entry *row = &m->places.table->entries[entry];
+	set_place(&m->places, entry, PLACE_KEPT, 0);
 	if (!row->implied && (stat->st_mode & 0777) != row->mode)
-		set_mark(m, entry, MARK_MODE);
+		set_mark(&m->places, entry, MARK_MODE);
 	uint64_t id = mount_id(home->fd, home->name);
-	if (id != mount_of(m, row->parent)->id)
-		add_mount(m, entry, id);
+	if (id != places_mount(&m->places, row->parent)->id)
+		places_add_mount(&m->places, entry, id);
 	if ((stat->st_mode & 0500) == 0500)
 		return 0;
-	return unlock_directory(m, entry, 0500, error);
+	return modes_unlock(&m->modes, entry, 0500, error);
 }
 
 /* Something lies where the entry belongs. */
 static int plan_present(struct materialise *m, uint32_t entry, const struct spot *home,
 			const struct stat *stat, struct error *error)
 {
-	uint8_t type = m->table->entries[entry].type;
+	uint8_t type = m->places.table->entries[entry].type;
 	if (type == ROW_DIRECTORY && S_ISDIR(stat->st_mode))
 		return plan_present_directory(m, entry, home, stat, error);
 	if (S_ISDIR(stat->st_mode))
@@ -159,7 +153,7 @@ static int plan_present(struct materialise *m, uint32_t entry, const struct spot
 		return plan_file(m, entry, stat);
 	if (type == ROW_SYMLINK)
 		return plan_link(m, entry, home, stat);
-	set_place(m, entry, PLACE_STAGED, MARK_OBSTACLE);
+	set_place(&m->places, entry, PLACE_STAGED, MARK_OBSTACLE);
 	return 0;
 }
 
@@ -167,14 +161,15 @@ static int plan_entry(struct materialise *m, uint32_t entry, struct error *error
 {
 	struct spot home;
 	struct stat stat;
-	if (entry_home(m, 0, entry, &home) != 0)
-		return entry_error(m, m->table->entries[entry].parent, errno,
-				   "cannot be opened", error);
+	if (places_home(&m->places, 0, entry, &home) != 0)
+		return places_error(&m->places, m->places.table->entries[entry].parent,
+				    errno, "cannot be opened", error);
 	if (fstatat(home.fd, home.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
 		return plan_present(m, entry, &home, &stat, error);
 	if (errno != ENOENT)
-		return entry_error(m, entry, errno, "cannot be looked at", error);
-	set_place(m, entry, PLACE_STAGED, 0);
+		return places_error(&m->places, entry, errno, "cannot be looked at",
+				    error);
+	set_place(&m->places, entry, PLACE_STAGED, 0);
 	return 0;
 }
 
@@ -186,12 +181,12 @@ static int plan_from(struct materialise *m, uint32_t *entry, struct error *error
 		return error_set(error, ERR_INTERRUPTED, "interrupted");
 	int err = plan_entry(m, at, error);
 	*entry = at + 1;
-	bool made = m->table->entries[at].type == ROW_DIRECTORY &&
-		    place_of(m, at) == PLACE_STAGED;
+	bool made = m->places.table->entries[at].type == ROW_DIRECTORY &&
+		    place_of(&m->places, at) == PLACE_STAGED;
 	if (err || !made)
 		return err;
-	uint32_t end = view_table_end(m->table, at);
-	memset(m->states + at + 1, PLACE_NEW, end - at - 1);
+	uint32_t end = view_table_end(m->places.table, at);
+	memset(m->places.states + at + 1, PLACE_NEW, end - at - 1);
 	*entry = end;
 	return 0;
 }
@@ -199,7 +194,7 @@ static int plan_from(struct materialise *m, uint32_t *entry, struct error *error
 /* Whether DIR holds nothing but stages that a killed attach left behind. */
 static bool root_is_empty(struct materialise *m)
 {
-	int fd = openat(m->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(m->places.root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
 	if (!directory) {
 		if (fd >= 0)
@@ -216,16 +211,17 @@ static bool root_is_empty(struct materialise *m)
 
 int plan_directory(struct materialise *m, struct error *error)
 {
-	add_mount(m, VIEW_ROOT, m->missing ? 0 : mount_id(m->root_fd, ""));
+	places_add_mount(&m->places, VIEW_ROOT,
+			 m->missing ? 0 : mount_id(m->places.root_fd, ""));
 	if (m->missing) {
-		memset(m->states, PLACE_NEW, m->table->entry_count);
+		memset(m->places.states, PLACE_NEW, m->places.table->entry_count);
 		return 0;
 	}
-	int err = unlock_directory(m, VIEW_ROOT, 0500, error);
-	if (!err && known_covers(m))
+	int err = modes_unlock(&m->modes, VIEW_ROOT, 0500, error);
+	if (!err && known_covers(&m->known))
 		return 0;
 	m->was_empty = root_is_empty(m);
-	for (uint32_t entry = 1; !err && entry < m->table->entry_count;)
+	for (uint32_t entry = 1; !err && entry < m->places.table->entry_count;)
 		err = plan_from(m, &entry, error);
 	return err ? err : compare_files(m, error);
 }

@@ -1,7 +1,8 @@
 /* From the stage to its place. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
@@ -24,7 +25,7 @@ int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd)
 	/* To change its parent a directory has to be writable itself. */
 	int fd AUTO_FD = openat(home->fd, home->name,
 				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || chmod_path_fd(fd, 0700) != 0)
+	if (fd < 0 || modes_chmod_path(fd, 0700) != 0)
 		return -1;
 	return renameat(home->fd, home->name, stage_fd, name);
 }
@@ -33,11 +34,11 @@ int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd)
 static int clear_place(struct materialise *m, uint32_t entry, const struct spot *home,
 		       int stage_fd)
 {
-	if (is_marked(m, entry, MARK_TRASH))
+	if (is_marked(&m->places, entry, MARK_TRASH))
 		return move_to_trash(m, home, stage_fd);
-	if (!is_marked(m, entry, MARK_OBSTACLE))
+	if (!is_marked(&m->places, entry, MARK_OBSTACLE))
 		return 0;
-	bool directory = m->table->entries[entry].type != ROW_DIRECTORY;
+	bool directory = m->places.table->entries[entry].type != ROW_DIRECTORY;
 	int err = unlinkat(home->fd, home->name, directory ? AT_REMOVEDIR : 0);
 	return err && errno == ENOENT ? 0 : err;
 }
@@ -56,19 +57,19 @@ int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
 {
 	struct spot home;
 	struct spot stage;
-	if (entry_home(m, worker, entry, &home) != 0)
-		return entry_error(m, m->table->entries[entry].parent, errno,
-				   "changed while it was written", error);
-	(void)entry_spot(m, worker, entry, &stage);
-	if (is_marked(m, entry, MARK_OBSTACLE | MARK_TRASH))
+	if (places_home(&m->places, worker, entry, &home) != 0)
+		return places_error(&m->places, m->places.table->entries[entry].parent,
+				    errno, "changed while it was written", error);
+	(void)places_spot(&m->places, worker, entry, &stage);
+	if (is_marked(&m->places, entry, MARK_OBSTACLE | MARK_TRASH))
 		__atomic_store_n(&m->changed, true, __ATOMIC_RELAXED);
 	if (clear_place(m, entry, &home, stage.fd) != 0 ||
 	    renameat(stage.fd, stage.name, home.fd, home.name) != 0)
-		return entry_error(m, entry, errno, "cannot be put into its place",
-				   error);
-	set_mark(m, entry, MARK_DONE);
+		return places_error(&m->places, entry, errno,
+				    "cannot be put into its place", error);
+	set_mark(&m->places, entry, MARK_DONE);
 	__atomic_store_n(&m->changed, true, __ATOMIC_RELAXED);
-	(void)__atomic_fetch_add(&m->written, files_in(m->table, entry),
+	(void)__atomic_fetch_add(&m->written, files_in(m->places.table, entry),
 				 __ATOMIC_RELAXED);
 	return 0;
 }
@@ -77,19 +78,32 @@ int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
 static int take_back(struct materialise *m, uint32_t entry)
 {
 	struct spot home;
-	if (entry_home(m, 0, entry, &home) != 0)
+	if (places_home(&m->places, 0, entry, &home) != 0)
 		return -1;
 	char name[32];
 	trash_name(m, name);
-	return renameat(home.fd, home.name, m->mounts[0].stage.fd, name);
+	return renameat(home.fd, home.name, m->places.mounts[0].stage.fd, name);
 }
 
 void take_back_all(struct materialise *m)
 {
 	bool all = true;
-	for (uint32_t entry = 1; entry < m->table->entry_count; entry++)
-		if (is_marked(m, entry, MARK_DONE) && take_back(m, entry) != 0)
+	for (uint32_t entry = 1; entry < m->places.table->entry_count; entry++)
+		if (is_marked(&m->places, entry, MARK_DONE) && take_back(m, entry) != 0)
 			all = false;
 	if (all)
 		m->changed = false;
+}
+
+void remove_stages(struct materialise *m)
+{
+	for (size_t i = 0; i < m->places.mount_count; i++) {
+		struct mount *mount = &m->places.mounts[i];
+		int fd = mount->stage.fd < 0 ? -1
+					     : places_fd(&m->places, 0, mount->entry);
+		if (fd >= 0)
+			(void)stage_remove(&mount->stage, fd);
+		else if (mount->stage.fd >= 0)
+			(void)close(take_fd(&mount->stage.fd));
+	}
 }

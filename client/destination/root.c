@@ -60,8 +60,8 @@ static int make_beside(struct materialise *m, struct error *error)
 	stage_sweep(m->parent_fd);
 	if (stage_make(&m->root_stage, m->parent_fd, prefix) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be made",
-				       m->shown);
-	m->root_fd = m->root_stage.fd;
+				       m->places.shown);
+	m->places.root_fd = m->root_stage.fd;
 	return 0;
 }
 
@@ -78,7 +78,7 @@ int root_make(struct materialise *m, struct error *error)
 		return error_set(error, ERR_LOCAL,
 				 "`%s`: does not exist, and has no name "
 				 "that could be made",
-				 m->shown);
+				 m->places.shown);
 	char *parent AUTO_FREE = above ? must_memdup(path, above) : must_strdup(".");
 	int err = make_parents(m, parent, error);
 	if (err)
@@ -104,17 +104,17 @@ int root_publish(struct materialise *m, struct error *error)
 {
 	struct stat stat;
 	mode_t mode = 0777 & ~m->umask_before;
-	if (fstat(m->root_fd, &stat) != 0 ||
-	    fchmod(m->root_fd, (stat.st_mode & 06000) | mode) != 0)
+	if (fstat(m->places.root_fd, &stat) != 0 ||
+	    fchmod(m->places.root_fd, (stat.st_mode & 06000) | mode) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
-				       m->shown);
+				       m->places.shown);
 	if (rename_noreplace(m->parent_fd, m->root_stage.name, m->name) != 0) {
 		m->is_anothers = errno == EEXIST;
 		return error_set_errno(
 			error, ERR_LOCAL, errno,
 			m->is_anothers ? "`%s`: was made by somebody else meanwhile"
 				       : "`%s`: cannot be put into its place",
-			m->shown);
+			m->places.shown);
 	}
 	m->changed = true;
 	return 0;
@@ -124,6 +124,6 @@ void root_take_back(struct materialise *m)
 {
 	if (m->root_stage.fd >= 0)
 		(void)stage_remove(&m->root_stage, m->parent_fd);
-	m->root_fd = -1;
+	m->places.root_fd = -1;
 	remove_parents(m);
 }

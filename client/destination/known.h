@@ -1,0 +1,56 @@
+/*
+ * The stat record of DIR: what need not be read, and what is to be remembered. Notes of
+ * an entry are written by the thread that works on it. Private to client/destination.
+ */
+#ifndef BATON_CLIENT_DESTINATION_KNOWN_H
+#define BATON_CLIENT_DESTINATION_KNOWN_H
+
+#include <sys/stat.h>
+
+#include "client/destination/destination.h"
+#include "client/destination/places.h"
+
+/* What a file, link or directory was when its bytes were known, for the stat record. */
+struct record_note {
+	uint64_t inode;
+	int64_t changed_ns; /* 0: nothing is known */
+};
+
+struct known_record {
+	struct places *places;                     /* borrowed */
+	const struct view_table *table;            /* borrowed */
+	const struct materialise_options *options; /* borrowed */
+	const struct record *record;               /* borrowed; NULL: none */
+	uint32_t *recorded;        /* owned; by entry: the record's; RECORD_NONE */
+	bool is_as_recorded;       /* all of the view lies there already */
+	struct record_note *notes; /* owned; by entry; NULL: none are kept */
+	dev_t device;              /* of DIR */
+	int64_t latest_ns;         /* change time among what was made; atomic */
+};
+
+/* DIR is open, unless it is missing. */
+void known_open(struct known_record *known, struct places *places,
+		const struct materialise_options *options);
+void known_fini(struct known_record *known);
+/* Once DIR is open, or made. */
+void known_note_device(struct known_record *known);
+/* Whether all of the view lies in DIR as the record says: nothing has to be done. */
+bool known_covers(struct known_record *known);
+/* Whether what is there, by its stat, is what the view has, unread. */
+bool known_holds(const struct known_record *known, uint32_t entry,
+		 const struct stat *stat);
+/* Whether what is read from now on is what this stat stands for, also next time. */
+bool known_can_prove(const struct known_record *known, uint32_t entry,
+		     const struct stat *stat);
+/* An entry that is kept, and that could be proved before it was compared. */
+void known_note_kept(struct known_record *known, uint32_t entry, const struct stat *stat);
+/* One that was made, complete with its time. */
+void known_note_made(struct known_record *known, uint32_t entry, const struct stat *stat);
+void known_note_fd(struct known_record *known, uint32_t entry, int fd);
+/* All is made, and nothing published yet: what is too young proves nothing. */
+void known_settle(struct known_record *known);
+/* Leaves the record: materialise_record(). */
+int known_write(struct known_record *known, const struct record_base *base,
+		const struct record_view *view);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Modes of directories that were there: all of their owner's permissions while work goes
+ * on in them, and at the end their own again, or the view's. One thread. Private to
+ * client/destination.
+ */
+#ifndef BATON_CLIENT_DESTINATION_MODES_H
+#define BATON_CLIENT_DESTINATION_MODES_H
+
+#include "client/destination/places.h"
+
+/* A directory whose mode is to be given back. */
+struct restore {
+	uint32_t entry;
+	mode_t mode;
+};
+
+struct modes {
+	struct places *places;    /* borrowed */
+	struct restore *restores; /* owned; in the order of opening */
+	size_t count, room;
+};
+
+void modes_fini(struct modes *modes);
+
+/* Gives a directory that is there all of its owner's permissions until the end, if it
+ * lacks one of those that are needed. */
+int modes_unlock(struct modes *modes, uint32_t entry, mode_t need, struct error *error);
+/* Gives directories that were there their modes, deepest first. */
+int modes_restore(struct modes *modes, struct error *error);
+/* The same, and to those that are marked with MARK_MODE the view's. */
+int modes_set_kept(struct modes *modes, bool *ret_changed, struct error *error);
+
+/* The mode of a directory through an O_PATH descriptor; -1 and errno. */
+int modes_chmod_path(int fd, mode_t mode);
+
+#endif

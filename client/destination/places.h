@@ -1,0 +1,115 @@
+/*
+ * What "where" means: of each entry of the view whether it is kept, staged or new, and
+ * how the directory is reached in which it lies or is made. Private to
+ * client/destination.
+ *
+ * Marks and places of an entry are written by the thread that works on it.
+ */
+#ifndef BATON_CLIENT_DESTINATION_PLACES_H
+#define BATON_CLIENT_DESTINATION_PLACES_H
+
+#include <sys/types.h>
+#include <time.h>
+
+#include "client/files/stage.h"
+#include "client/view/table.h"
+#include "proto/base/error.h"
+#include "proto/base/parallel.h"
+
+/* Where an entry is made. */
+enum place {
+	PLACE_KEPT = 0,   /* it is there */
+	PLACE_STAGED = 1, /* in a stage; its directory is there */
+	PLACE_NEW = 2,    /* in a directory that is made */
+};
+
+/* What else is known of an entry; one byte with its place. */
+#define PLACE_MASK 0x03u
+#define MARK_COMPARE 0x04u  /* kept, if the bytes are equal */
+#define MARK_RETIME 0x08u   /* kept, but its time differs */
+#define MARK_OBSTACLE 0x10u /* a link or file has to go, or an empty directory */
+#define MARK_TRASH 0x20u    /* a directory with something in it has to go */
+#define MARK_DONE 0x40u     /* staged, and now in its place */
+#define MARK_MODE 0x80u     /* a directory that is there, whose mode differs */
+/* A directory that is there and has been made writable; files alone are compared. */
+#define MARK_PREPARED MARK_COMPARE
+
+/* Descriptors of directories, so that the rows of one directory share it. One per worker;
+ * what a lookup gives is borrowed until the next. */
+#define DIRECTORIES_OPEN 32u
+struct directory_cache {
+	uint32_t entry[DIRECTORIES_OPEN];
+	int fd[DIRECTORIES_OPEN]; /* owned; -1: free */
+	uint32_t *chain;          /* owned; PATH_DEPTH_MAX */
+};
+
+/* A directory on which another file system, or DIR itself, is mounted: what belongs below
+ * it can only be renamed from a stage in it. */
+struct mount {
+	uint32_t entry;
+	uint64_t id;
+	struct stage stage;
+	bool needed;
+};
+
+struct places {
+	const struct view_table *table; /* borrowed */
+	char *shown;                    /* owned; DIR for sentences */
+	int root_fd;     /* owned by whoever opened DIR; DIR, or what becomes it */
+	uint8_t *states; /* owned; by entry: place and marks */
+	struct directory_cache caches[PARALLEL_MAX];
+	struct mount *mounts; /* owned; by entry; the first is DIR */
+	size_t mount_count;
+};
+
+/* directory: DIR as given. */
+void places_init(struct places *places, const struct view_table *table,
+		 const char *directory);
+void places_fini(struct places *places);
+
+static inline enum place place_of(const struct places *places, uint32_t entry)
+{
+	return (enum place)(places->states[entry] & PLACE_MASK);
+}
+
+static inline bool is_marked(const struct places *places, uint32_t entry, unsigned mark)
+{
+	return (places->states[entry] & mark) != 0;
+}
+
+static inline void set_place(struct places *places, uint32_t entry, enum place place,
+			     unsigned marks)
+{
+	places->states[entry] = (uint8_t)((unsigned)place | marks);
+}
+
+static inline void set_mark(struct places *places, uint32_t entry, unsigned mark)
+{
+	places->states[entry] = (uint8_t)(places->states[entry] | mark);
+}
+
+/* "`out/a/b`: WHAT: strerror"; number 0: without the last. */
+int places_error(const struct places *places, uint32_t entry, int number,
+		 const char *what, struct error *error);
+/* Descriptor of a directory, borrowed from the worker's cache; -1 and errno. */
+int places_fd(struct places *places, unsigned worker, uint32_t entry);
+
+/* Where an entry is made or lies: a directory and a name in it. */
+struct spot {
+	int fd; /* borrowed */
+	const char *name;
+	char staged[16]; /* what name points to while it is staged */
+};
+int places_spot(struct places *places, unsigned worker, uint32_t entry,
+		struct spot *spot);
+/* In the directory it belongs to, staged or not. */
+int places_home(struct places *places, unsigned worker, uint32_t entry,
+		struct spot *spot);
+
+/* The innermost mount that contains the directory. */
+struct mount *places_mount(struct places *places, uint32_t directory);
+void places_add_mount(struct places *places, uint32_t entry, uint64_t id);
+
+struct timespec entry_time(const struct view_entry *entry);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * What is done for each entry, by all workers at once: each takes ranges of entries that
+ * follow each other, which are subtrees but for the directories above where ranges meet.
+ * Private to client/destination.
+ */
+#ifndef BATON_CLIENT_DESTINATION_SHARE_H
+#define BATON_CLIENT_DESTINATION_SHARE_H
+
+#include "client/view/table.h"
+#include "proto/base/error.h"
+
+/* The entries, but the root, cut into so many parts. */
+struct ranges {
+	const struct view_table *table; /* borrowed */
+	unsigned count;
+};
+
+/* Something for the entries from first up to end, on worker `worker`. */
+typedef int on_range(void *context, unsigned worker, uint32_t first, uint32_t end,
+		     struct error *error);
+
+struct ranges ranges_of(const struct view_table *table);
+/* A directory of whose entries several ranges have some: what is done to it has to be
+ * done before all ranges, or after them. */
+bool ranges_are_below(const struct ranges *ranges, uint32_t entry);
+/* Calls it for all ranges, several at a time if there is enough in them. */
+int ranges_each(const struct ranges *ranges, on_range *call, void *context,
+		struct error *error);
+
+#endif
