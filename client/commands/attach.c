@@ -28,7 +28,7 @@ struct attach {
 	struct view_session session;
 	struct view_table table;
 	struct glob_filter filter;
-	struct materialise *materialise; /* owned */
+	struct destination *destination; /* owned */
 	struct progress *progress;       /* owned */
 	bool got_to_directory;
 	uint32_t base; /* the layer that gives most, by position in the view */
@@ -37,7 +37,7 @@ struct attach {
 static void attach_fini(struct attach *attach)
 {
 	progress_free(attach->progress);
-	materialise_close(attach->materialise);
+	destination_close(attach->destination);
 	glob_filter_fini(&attach->filter);
 	view_table_fini(&attach->table);
 	view_session_close(&attach->session);
@@ -113,7 +113,7 @@ static void add_needed(const struct attach *attach, struct want *want,
 	for (uint32_t entry = 1; entry < table->entry_count; entry++) {
 		const struct view_entry *at = &table->entries[entry];
 		if (at->type != ROW_FILE ||
-		    !materialise_needs(attach->materialise, entry))
+		    !destination_needs(attach->destination, entry))
 			continue;
 		for (uint32_t i = 0; i < at->unit_count; i++)
 			want_add(want, at->first_unit + i);
@@ -127,7 +127,7 @@ static uint32_t count_needed(const struct attach *attach)
 	uint32_t needed = 0;
 	for (uint32_t entry = 1; entry < attach->table.entry_count; entry++)
 		if (attach->table.entries[entry].type == ROW_FILE &&
-		    materialise_needs(attach->materialise, entry))
+		    destination_needs(attach->destination, entry))
 			needed += attach->table.entries[entry].unit_count;
 	return needed;
 }
@@ -137,7 +137,7 @@ static int on_unit(void *context, unsigned worker, uint32_t mention, const uint8
 		   struct error *error)
 {
 	struct attach *attach = context;
-	int err = materialise_unit(attach->materialise, worker, mention, bytes, error);
+	int err = destination_unit(attach->destination, worker, mention, bytes, error);
 	const struct view_unit *unit = &attach->table.units[mention];
 	const struct view_entry *file = &attach->table.entries[unit->entry];
 	bool last = mention == file->first_unit + file->unit_count - 1;
@@ -158,7 +158,7 @@ static int fetch(struct attach *attach, struct error *error)
 	progress_set_total(attach->progress, files, bytes);
 	int err = want.wanted ? want_send(&want, link, error) : 0;
 	if (!err)
-		err = materialise_begin(attach->materialise, error);
+		err = destination_begin(attach->destination, error);
 	struct download_sink sink = {.on_unit = on_unit, .context = attach};
 	if (!err && want.wanted)
 		err = download_run(link, &want, &sink, attach->options->verify, error);
@@ -227,7 +227,7 @@ static void leave_record(struct attach *attach)
 		if (base.known)
 			memcpy(base.digest.bytes, layer->digest.at, SHA256_LEN);
 	}
-	if (materialise_record(attach->materialise, base.known ? &base : NULL, &view) !=
+	if (destination_record(attach->destination, base.known ? &base : NULL, &view) !=
 		    0 &&
 	    attach->options->verbose)
 		report_note(attach->report, "no stat record was written: %s",
@@ -240,10 +240,10 @@ static int write_tree(struct attach *attach, struct error *error)
 	attach->progress = progress_new("attach", draw);
 	int err = fetch(attach, error);
 	if (!err)
-		err = materialise_finish(attach->materialise, error);
+		err = destination_finish(attach->destination, error);
 	progress_free(take_ptr(&attach->progress));
 	if (err)
-		return materialise_abandon(take_ptr(&attach->materialise), error);
+		return destination_abandon(take_ptr(&attach->destination), error);
 	leave_record(attach);
 	return tell_attached(attach, error);
 }
@@ -254,21 +254,21 @@ static int open_destination(struct attach *attach, struct error *error)
 {
 	const struct options *options = attach->options;
 	bool filtered = options->only.count > 0 || options->exclude.count > 0;
-	struct materialise_options how = {
+	struct destination_options how = {
 		.directory = options->directory,
 		.delete_extra = options->delete_extra,
 		.filter = filtered ? &attach->filter : NULL,
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
 		.record = attach->held.record,
-		.settle_from = MATERIALISE_SETTLE_FROM,
+		.settle_from = DESTINATION_SETTLE_FROM,
 	};
 	int err = question_filter(options, &attach->filter, error);
 	if (err)
 		return err;
 	attach->got_to_directory = true;
-	err = materialise_open(&attach->table, &how, &attach->materialise, error);
-	return err ? materialise_abandon(take_ptr(&attach->materialise), error) : 0;
+	err = destination_open(&attach->table, &how, &attach->destination, error);
+	return err ? destination_abandon(take_ptr(&attach->destination), error) : 0;
 }
 
 /* All of the view lies in DIR: there is nothing to write. */
@@ -309,15 +309,15 @@ static int attach_view(struct attach *attach, uint64_t started_ms, struct error 
 		return err;
 	if (attach->options->dry_run)
 		return attach_report_dry(attach->options, &attach->session,
-					 attach->materialise, error);
-	err = attach_report_paths(attach->options, &attach->session, attach->materialise,
+					 attach->destination, error);
+	err = attach_report_paths(attach->options, &attach->session, attach->destination,
 				  error);
 	if (!err)
 		err = write_tree(attach, error);
 	if (err)
 		return err;
-	figures.counts = materialise_counts(attach->materialise);
-	materialise_close(take_ptr(&attach->materialise));
+	figures.counts = destination_counts(attach->destination);
+	destination_close(take_ptr(&attach->destination));
 	attach_report(attach->options, &attach->session, &figures);
 	return 0;
 }

@@ -89,15 +89,15 @@ void attach_report(const struct options *options, const struct view_session *ses
 struct dry {
 	struct report *report; /* borrowed */
 	bool verbose;
-	uint64_t counts[3]; /* by enum materialise_action */
+	uint64_t counts[3]; /* by enum destination_action */
 };
 
-static void on_path(void *context, enum materialise_action action, const char *path)
+static void on_path(void *context, enum destination_action action, const char *path)
 {
 	static const char *const words[] = {
-		[MATERIALISE_WRITE] = "write",
-		[MATERIALISE_KEEP] = "keep",
-		[MATERIALISE_DELETE] = "delete",
+		[DESTINATION_WRITE] = "write",
+		[DESTINATION_KEEP] = "keep",
+		[DESTINATION_DELETE] = "delete",
 	};
 	struct dry *dry = context;
 	dry->counts[action]++;
@@ -113,26 +113,26 @@ static void dry_json(const struct view_session *session, const struct dry *dry,
 	view_session_json(session, writer);
 	json_writer_unsigned(writer, "files", session->view.totals.files);
 	json_writer_unsigned(writer, "bytes", session->view.totals.bytes);
-	json_writer_unsigned(writer, "would_write", dry->counts[MATERIALISE_WRITE]);
-	json_writer_unsigned(writer, "would_keep", dry->counts[MATERIALISE_KEEP]);
-	json_writer_unsigned(writer, "would_delete", dry->counts[MATERIALISE_DELETE]);
+	json_writer_unsigned(writer, "would_write", dry->counts[DESTINATION_WRITE]);
+	json_writer_unsigned(writer, "would_keep", dry->counts[DESTINATION_KEEP]);
+	json_writer_unsigned(writer, "would_delete", dry->counts[DESTINATION_DELETE]);
 	report_json_warnings(session->report);
 }
 
 int attach_report_paths(const struct options *options, const struct view_session *session,
-			struct materialise *materialise, struct error *error)
+			struct destination *destination, struct error *error)
 {
 	struct dry dry = {.report = session->report, .verbose = true};
 	if (!options->verbose || report_is_json(session->report))
 		return 0;
-	return materialise_list(materialise, on_path, &dry, error);
+	return destination_list(destination, on_path, &dry, error);
 }
 
 int attach_report_dry(const struct options *options, const struct view_session *session,
-		      struct materialise *materialise, struct error *error)
+		      struct destination *destination, struct error *error)
 {
 	struct dry dry = {.report = session->report, .verbose = options->verbose};
-	int err = materialise_list(materialise, on_path, &dry, error);
+	int err = destination_list(destination, on_path, &dry, error);
 	if (err)
 		return err;
 	struct json_writer *writer = report_json(session->report);
@@ -145,9 +145,9 @@ int attach_report_dry(const struct options *options, const struct view_session *
 	char written[HUMAN_TEXT_SIZE], kept[HUMAN_TEXT_SIZE], deleted[HUMAN_TEXT_SIZE];
 	report_line(session->report,
 		    "would write %s, keep %s and delete %s in `%s`; nothing was done",
-		    human_things(dry.counts[MATERIALISE_WRITE], "entry", written),
-		    human_count(dry.counts[MATERIALISE_KEEP], kept),
-		    human_count(dry.counts[MATERIALISE_DELETE], deleted), directory);
+		    human_things(dry.counts[DESTINATION_WRITE], "entry", written),
+		    human_count(dry.counts[DESTINATION_KEEP], kept),
+		    human_count(dry.counts[DESTINATION_DELETE], deleted), directory);
 	say_digest_and_layers(session);
 	return 0;
 }

@@ -12,7 +12,7 @@
 
 struct attach_figures {
 	uint64_t started_ms;
-	struct materialise_counts counts;
+	struct destination_counts counts;
 };
 
 /* A summary, the digest, the layers in their order; or one JSON object. */
@@ -21,10 +21,10 @@ void attach_report(const struct options *options, const struct view_session *ses
 
 /* With -v: what is about to be done, path by path. */
 int attach_report_paths(const struct options *options, const struct view_session *session,
-			struct materialise *materialise, struct error *error);
+			struct destination *destination, struct error *error);
 
 /* What would be done: with -v path by path. */
 int attach_report_dry(const struct options *options, const struct view_session *session,
-		      struct materialise *materialise, struct error *error);
+		      struct destination *destination, struct error *error);
 
 #endif

@@ -33,12 +33,12 @@ static bool unit_is_equal(const struct unit_name *name, const uint8_t *bytes)
 	return digest_equal(&sha, &name->sha);
 }
 
-static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry,
+static bool file_is_equal(struct destination *dest, unsigned worker, uint32_t entry,
 			  uint8_t *buffer)
 {
-	const struct view_entry *file = &m->places.table->entries[entry];
+	const struct view_entry *file = &dest->places.table->entries[entry];
 	struct spot home;
-	if (places_home(&m->places, worker, entry, &home) != 0)
+	if (places_home(&dest->places, worker, entry, &home) != 0)
 		return false;
 	int fd AUTO_FD =
 		openat(home.fd, home.name,
@@ -46,8 +46,8 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	struct stat before;
 	if (fd < 0 || fstat(fd, &before) != 0 || !S_ISREG(before.st_mode))
 		return false;
-	bool provable = known_can_prove(&m->known, entry, &before);
-	const struct view_unit *units = m->places.table->units + file->first_unit;
+	bool provable = known_can_prove(&dest->known, entry, &before);
+	const struct view_unit *units = dest->places.table->units + file->first_unit;
 	for (uint32_t i = 0; i < file->unit_count; i++)
 		if (!read_all(fd, buffer, units[i].name.key.len) ||
 		    !unit_is_equal(&units[i].name, buffer))
@@ -56,43 +56,43 @@ static bool file_is_equal(struct materialise *m, unsigned worker, uint32_t entry
 	if (read(fd, &more, 1) != 0)
 		return false;
 	if (provable)
-		known_note_kept(&m->known, entry, &before);
+		known_note_kept(&dest->known, entry, &before);
 	return true;
 }
 
-static void compare_turn(struct materialise *m, unsigned worker, uint32_t first,
+static void compare_turn(struct destination *dest, unsigned worker, uint32_t first,
 			 uint8_t *buffer)
 {
 	for (uint32_t entry = first; entry < first + TURN_ENTRIES; entry++)
-		if (entry < m->places.table->entry_count &&
-		    is_marked(&m->places, entry, MARK_COMPARE) &&
-		    !file_is_equal(m, worker, entry, buffer))
-			set_place(&m->places, entry, PLACE_STAGED, 0);
+		if (entry < dest->places.table->entry_count &&
+		    is_marked(&dest->places, entry, MARK_COMPARE) &&
+		    !file_is_equal(dest, worker, entry, buffer))
+			set_place(&dest->places, entry, PLACE_STAGED, 0);
 }
 
 static int compare_turns(void *context, unsigned worker, struct error *error)
 {
-	struct materialise *m = context;
+	struct destination *dest = context;
 	uint8_t *buffer AUTO_FREE = must_alloc(UNIT_LEN_MAX);
 	for (;;) {
-		uint32_t first = __atomic_fetch_add(&m->next_compare, TURN_ENTRIES,
+		uint32_t first = __atomic_fetch_add(&dest->next_compare, TURN_ENTRIES,
 						    __ATOMIC_RELAXED);
-		if (first >= m->places.table->entry_count)
+		if (first >= dest->places.table->entry_count)
 			return 0;
 		if (interrupts_pending())
 			return error_set(error, ERR_INTERRUPTED, "interrupted");
-		compare_turn(m, worker, first, buffer);
+		compare_turn(dest, worker, first, buffer);
 	}
 }
 
-int compare_files(struct materialise *m, struct error *error)
+int compare_files(struct destination *dest, struct error *error)
 {
 	bool any = false;
-	for (uint32_t entry = 0; entry < m->places.table->entry_count && !any; entry++)
-		any = is_marked(&m->places, entry, MARK_COMPARE);
+	for (uint32_t entry = 0; entry < dest->places.table->entry_count && !any; entry++)
+		any = is_marked(&dest->places, entry, MARK_COMPARE);
 	if (!any)
 		return 0;
-	struct parallel_job job = {.body = compare_turns, .context = m};
+	struct parallel_job job = {.body = compare_turns, .context = dest};
 	struct parallel *workers;
 	int err = parallel_start(&job, &workers, error);
 	return err ? err : parallel_join(workers, error);

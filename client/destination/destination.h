@@ -19,8 +19,8 @@
  * - Nothing below DIR is reached by a joined path: each component is opened relative to
  *   the one above, links not followed. What changes under our hands is an error.
  *
- * The umask of the process is 0 from materialise_begin() to materialise_close(). All but
- * materialise_unit() belongs to one thread. Failures are ERR_LOCAL, ERR_NO_ROOM,
+ * The umask of the process is 0 from destination_begin() to destination_close(). All but
+ * destination_unit() belongs to one thread. Failures are ERR_LOCAL, ERR_NO_ROOM,
  * ERR_INTERRUPTED and name the path.
  */
 #ifndef BATON_CLIENT_DESTINATION_DESTINATION_H
@@ -34,7 +34,7 @@
 #include "proto/base/error.h"
 #include "proto/path/glob.h"
 
-struct materialise_options {
+struct destination_options {
 	const char *directory; /* borrowed */
 	bool delete_extra;     /* remove what the view does not have */
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
@@ -49,67 +49,67 @@ struct materialise_options {
 };
 
 /* Two ticks of the clock, some 8 ms, are what reading so much again takes. */
-#define MATERIALISE_SETTLE_FROM (UINT64_C(4) << 20)
+#define DESTINATION_SETTLE_FROM (UINT64_C(4) << 20)
 
-struct materialise_counts {
+struct destination_counts {
 	uint64_t files;     /* in the view */
 	uint64_t unchanged; /* files there already */
 	uint64_t written;   /* files in their place through this attach */
 };
 
-struct materialise;
+struct destination;
 
 /*
  * Looks at DIR and decides what is to be done; nothing is written yet. table is borrowed.
  * ERR_LOCAL also: DIR is a file; a directory that is not empty where a file belongs,
  * without delete_extra, or with something in it that the filter does not take.
- * *ret_materialise is set also on failure, and to be closed.
+ * *ret_destination is set also on failure, and to be closed.
  */
-int materialise_open(const struct view_table *table,
-		     const struct materialise_options *options,
-		     struct materialise **ret_materialise, struct error *error);
+int destination_open(const struct view_table *table,
+		     const struct destination_options *options,
+		     struct destination **ret_destination, struct error *error);
 
 /* Whether the entry is not there yet as it should be. */
-bool materialise_needs(const struct materialise *materialise, uint32_t entry);
+bool destination_needs(const struct destination *destination, uint32_t entry);
 
-enum materialise_action {
-	MATERIALISE_WRITE,
-	MATERIALISE_KEEP,
-	MATERIALISE_DELETE,
+enum destination_action {
+	DESTINATION_WRITE,
+	DESTINATION_KEEP,
+	DESTINATION_DELETE,
 };
 
 /* Names what would be done, by path as escape_encode() writes it. Directories that are
  * there are not mentioned; below a directory that is to be deleted nothing is. */
-typedef void materialise_on_path(void *context, enum materialise_action action,
+typedef void destination_on_path(void *context, enum destination_action action,
 				 const char *path);
-int materialise_list(struct materialise *materialise, materialise_on_path *on_path,
+int destination_list(struct destination *destination, destination_on_path *on_path,
 		     void *context, struct error *error);
 
 /* Makes the staging directories, the new directories, links and empty files. */
-int materialise_begin(struct materialise *materialise, struct error *error);
+int destination_begin(struct destination *destination, struct error *error);
 
 /* The bytes of a mention (all of them, once each) of a file that is needed, on worker
- * `worker`; a download_sink's on_unit with the materialise as context. */
-int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
+ * `worker`; a download_sink's on_unit with the destination as context. */
+int destination_unit(void *destination, unsigned worker, uint32_t mention,
 		     const uint8_t *bytes, struct error *error);
 
 /* All bytes are there: modes, times, what is still staged to its place, deleting. */
-int materialise_finish(struct materialise *materialise, struct error *error);
+int destination_finish(struct destination *destination, struct error *error);
 
 /* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
  * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none.
  * view: what the table is; its tag may be 0. */
-int materialise_record(struct materialise *materialise, const struct record_base *base,
+int destination_record(struct destination *destination, const struct record_base *base,
 		       const struct record_view *view);
 
-struct materialise_counts materialise_counts(const struct materialise *materialise);
+struct destination_counts destination_counts(const struct destination *destination);
 
 /* Removes staging directories, restores modes and the umask; before a finish also what
  * can be taken back. NULL is fine. Frees. */
-void materialise_close(struct materialise *materialise);
+void destination_close(struct destination *destination);
 
 /* The same after a failure, whose sentence then ends with the state that DIR is in.
  * Returns error->code. */
-int materialise_abandon(struct materialise *materialise, struct error *error);
+int destination_abandon(struct destination *destination, struct error *error);
 
 #endif

@@ -59,7 +59,7 @@ static bool is_directory(int fd, const struct dirent *found)
 }
 
 struct extras {
-	struct materialise *m; /* borrowed */
+	struct destination *dest; /* borrowed */
 	struct names names;    /* owned */
 	struct buffer path;    /* owned; of what is looked at */
 	uint32_t directory;    /* of the view */
@@ -135,7 +135,7 @@ static int each_below(struct extras *extras, const struct extra *extra,
 /* With a filter: all of it, a part of what is below it, or nothing. */
 static int sift(struct extras *extras, const struct extra *extra, struct error *error)
 {
-	const struct glob_filter *filter = extras->m->options.filter;
+	const struct glob_filter *filter = extras->dest->options.filter;
 	bool taken =
 		glob_filter_takes(filter, extra->path, extra->path_len, extra->is_dir);
 	if (!extra->is_dir)
@@ -154,8 +154,8 @@ static int sift(struct extras *extras, const struct extra *extra, struct error *
 
 static int on_found(struct extras *extras, const struct extra *extra, struct error *error)
 {
-	return extras->m->options.filter ? sift(extras, extra, error)
-					 : extras->call(extras->context, extra, error);
+	return extras->dest->options.filter ? sift(extras, extra, error)
+					    : extras->call(extras->context, extra, error);
 }
 
 /* in_view: it is a directory that the view has. */
@@ -190,41 +190,43 @@ static int each_in(struct extras *extras, DIR *stream, bool in_view, struct erro
 
 static int each_extra_in(struct extras *extras, uint32_t directory, struct error *error)
 {
-	struct materialise *m = extras->m;
-	int fd = places_fd(&m->places, 0, directory);
+	struct destination *dest = extras->dest;
+	int fd = places_fd(&dest->places, 0, directory);
 	DIR *stream AUTO_DIR = fd < 0 ? NULL : open_below(fd, ".");
 	if (!stream)
-		return places_error(&m->places, directory, errno, "cannot be listed",
+		return places_error(&dest->places, directory, errno, "cannot be listed",
 				    error);
-	char *path AUTO_FREE = view_table_path(m->places.table, directory);
+	char *path AUTO_FREE = view_table_path(dest->places.table, directory);
 	buffer_clear(&extras->path);
 	buffer_put(&extras->path, path, strlen(path));
 	extras->directory = directory;
-	names_of(m->places.table, directory, &extras->names);
+	names_of(dest->places.table, directory, &extras->names);
 	return each_in(extras, stream, true, error);
 }
 
-int each_extra(struct materialise *m, on_extra *call, void *context, struct error *error)
+int each_extra(struct destination *dest, on_extra *call, void *context,
+	       struct error *error)
 {
 	struct extras extras AUTO(extras_fini) = {
-		.m = m, .call = call, .context = context};
+		.dest = dest, .call = call, .context = context};
 	int err = 0;
-	for (uint32_t entry = 0; !err && entry < m->places.table->entry_count; entry++) {
+	for (uint32_t entry = 0; !err && entry < dest->places.table->entry_count;
+	     entry++) {
 		if (interrupts_pending())
 			return error_set(error, ERR_INTERRUPTED, "interrupted");
-		if (m->places.table->entries[entry].type == ROW_DIRECTORY &&
-		    place_of(&m->places, entry) == PLACE_KEPT)
+		if (dest->places.table->entries[entry].type == ROW_DIRECTORY &&
+		    place_of(&dest->places, entry) == PLACE_KEPT)
 			err = each_extra_in(&extras, entry, error);
 	}
 	return err;
 }
 
-bool extra_may_go(struct materialise *m, uint32_t entry, const struct spot *home)
+bool extra_may_go(struct destination *dest, uint32_t entry, const struct spot *home)
 {
-	const struct glob_filter *filter = m->options.filter;
+	const struct glob_filter *filter = dest->options.filter;
 	if (!filter)
 		return true;
-	char *text AUTO_FREE = view_table_path(m->places.table, entry);
+	char *text AUTO_FREE = view_table_path(dest->places.table, entry);
 	struct buffer path AUTO(buffer_fini) = {0};
 	buffer_put(&path, text, strlen(text));
 	return glob_filter_takes(filter, text, strlen(text), true) &&
@@ -233,35 +235,35 @@ bool extra_may_go(struct materialise *m, uint32_t entry, const struct spot *home
 
 /* ---- deleting ---- */
 
-static int delete_one(struct materialise *m, const struct extra *extra)
+static int delete_one(struct destination *dest, const struct extra *extra)
 {
 	struct spot home = {.fd = extra->fd, .name = extra->name};
 	if (!extra->is_dir)
 		return unlinkat(home.fd, home.name, 0);
 	if (unlinkat(home.fd, home.name, AT_REMOVEDIR) == 0)
 		return 0;
-	return move_to_trash(m, &home,
-			     places_mount(&m->places, extra->directory)->stage.fd);
+	return move_to_trash(dest, &home,
+			     places_mount(&dest->places, extra->directory)->stage.fd);
 }
 
 static int on_delete(void *context, const struct extra *extra, struct error *error)
 {
-	struct materialise *m = context;
+	struct destination *dest = context;
 	int err = extra->is_direct
-			  ? modes_unlock(&m->modes, extra->directory, 0700, error)
+			  ? modes_unlock(&dest->modes, extra->directory, 0700, error)
 			  : 0;
 	if (err)
 		return err;
-	m->changed = true;
-	if (delete_one(m, extra) == 0)
+	dest->changed = true;
+	if (delete_one(dest, extra) == 0)
 		return 0;
 	int number = errno;
 	char *shown AUTO_FREE = escape_encode(extra->path, extra->path_len);
 	return error_set_errno(error, ERR_LOCAL, number, "`%s/%s`: cannot be deleted",
-			       m->places.shown, shown);
+			       dest->places.shown, shown);
 }
 
-int delete_extras(struct materialise *m, struct error *error)
+int delete_extras(struct destination *dest, struct error *error)
 {
-	return each_extra(m, on_delete, m, error);
+	return each_extra(dest, on_delete, dest, error);
 }

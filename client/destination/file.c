@@ -10,7 +10,7 @@
 #include "client/terminal/human.h"
 #include "proto/base/cleanup.h"
 
-static int too_large(const struct materialise *m, uint32_t entry, rlim_t limit,
+static int too_large(const struct destination *dest, uint32_t entry, rlim_t limit,
 		     struct error *error)
 {
 	char size[HUMAN_TEXT_SIZE];
@@ -19,24 +19,25 @@ static int too_large(const struct materialise *m, uint32_t entry, rlim_t limit,
 		       "is larger than a file may be that this process writes, %s "
 		       "(ulimit -f)",
 		       human_size(limit, size));
-	return places_error(&m->places, entry, 0, what, error);
+	return places_error(&dest->places, entry, 0, what, error);
 }
 
-static int cannot_write(const struct materialise *m, uint32_t entry, struct error *error)
+static int cannot_write(const struct destination *dest, uint32_t entry,
+			struct error *error)
 {
 	int number = errno;
 	struct rlimit limit;
 	if (number == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
-		return too_large(m, entry, limit.rlim_cur, error);
-	return places_error(&m->places, entry, number, "cannot be written", error);
+		return too_large(dest, entry, limit.rlim_cur, error);
+	return places_error(&dest->places, entry, number, "cannot be written", error);
 }
 
-static int open_file(struct materialise *m, unsigned worker, uint32_t entry, int flags,
+static int open_file(struct destination *dest, unsigned worker, uint32_t entry, int flags,
 		     mode_t mode)
 {
 	struct spot spot;
-	if (places_spot(&m->places, worker, entry, &spot) != 0)
+	if (places_spot(&dest->places, worker, entry, &spot) != 0)
 		return -1;
 	return openat(spot.fd, spot.name, flags | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
 		      mode);
@@ -59,50 +60,50 @@ static int write_all(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
 
 /* Takes fd: mode (where it was not made with it), time, close, which may be the first to
  * know that there is no room. */
-static int dress_file(struct materialise *m, uint32_t entry, int fd, bool chmod_it,
+static int dress_file(struct destination *dest, uint32_t entry, int fd, bool chmod_it,
 		      struct error *error)
 {
 	int owned AUTO_FD = fd;
-	const struct view_entry *row = &m->places.table->entries[entry];
+	const struct view_entry *row = &dest->places.table->entries[entry];
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
 	if ((chmod_it && fchmod(fd, row->mode) != 0) ||
-	    (!m->options.times_now && futimens(fd, times) != 0))
-		return cannot_write(m, entry, error);
-	known_note_fd(&m->known, entry, fd);
-	return close(take_fd(&owned)) != 0 ? cannot_write(m, entry, error) : 0;
+	    (!dest->options.times_now && futimens(fd, times) != 0))
+		return cannot_write(dest, entry, error);
+	known_note_fd(&dest->known, entry, fd);
+	return close(take_fd(&owned)) != 0 ? cannot_write(dest, entry, error) : 0;
 }
 
-int file_complete(struct materialise *m, unsigned worker, uint32_t entry,
+int file_complete(struct destination *dest, unsigned worker, uint32_t entry,
 		  struct error *error)
 {
-	if (place_of(&m->places, entry) != PLACE_STAGED || m->was_empty)
+	if (place_of(&dest->places, entry) != PLACE_STAGED || dest->was_empty)
 		return 0;
-	return publish_entry(m, worker, entry, error);
+	return publish_entry(dest, worker, entry, error);
 }
 
-int file_make_empty(struct materialise *m, unsigned worker, uint32_t entry,
+int file_make_empty(struct destination *dest, unsigned worker, uint32_t entry,
 		    struct error *error)
 {
-	mode_t mode = m->places.table->entries[entry].mode;
-	int fd = open_file(m, worker, entry, O_CREAT | O_EXCL, mode);
+	mode_t mode = dest->places.table->entries[entry].mode;
+	int fd = open_file(dest, worker, entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0)
-		return cannot_write(m, entry, error);
-	int err = dress_file(m, entry, fd, m->must_chmod, error);
-	return err ? err : file_complete(m, worker, entry, error);
+		return cannot_write(dest, entry, error);
+	int err = dress_file(dest, entry, fd, dest->must_chmod, error);
+	return err ? err : file_complete(dest, worker, entry, error);
 }
 
 /* ---- files of several units ---- */
 
-int file_make_large(struct materialise *m, uint32_t entry, struct error *error)
+int file_make_large(struct destination *dest, uint32_t entry, struct error *error)
 {
-	const struct view_entry *row = &m->places.table->entries[entry];
-	int fd AUTO_FD = open_file(m, 0, entry, O_CREAT | O_EXCL, row->mode | 0200);
+	const struct view_entry *row = &dest->places.table->entries[entry];
+	int fd AUTO_FD = open_file(dest, 0, entry, O_CREAT | O_EXCL, row->mode | 0200);
 	if (fd < 0)
-		return cannot_write(m, entry, error);
-	if (m->large_count % 64 == 0)
-		m->large =
-			must_realloc(m->large, (m->large_count + 64) * sizeof *m->large);
-	m->large[m->large_count++] =
+		return cannot_write(dest, entry, error);
+	if (dest->large_count % 64 == 0)
+		dest->large = must_realloc(dest->large, (dest->large_count + 64) *
+								sizeof *dest->large);
+	dest->large[dest->large_count++] =
 		(struct large_file){.entry = entry, .left = row->unit_count};
 	return 0;
 }
@@ -114,45 +115,46 @@ static int compare_large(const void *a, const void *b)
 	return (first->entry > second->entry) - (first->entry < second->entry);
 }
 
-static int write_part(struct materialise *m, unsigned worker,
+static int write_part(struct destination *dest, unsigned worker,
 		      const struct view_unit *unit, const uint8_t *bytes,
 		      struct error *error)
 {
 	struct large_file key = {.entry = unit->entry};
 	struct large_file *large =
-		bsearch(&key, m->large, m->large_count, sizeof key, compare_large);
+		bsearch(&key, dest->large, dest->large_count, sizeof key, compare_large);
 	claim(large);
-	int fd AUTO_FD = open_file(m, worker, unit->entry, 0, 0);
+	int fd AUTO_FD = open_file(dest, worker, unit->entry, 0, 0);
 	if (fd < 0 || write_all(fd, bytes, unit->name.key.len, unit->offset) != 0)
-		return cannot_write(m, unit->entry, error);
+		return cannot_write(dest, unit->entry, error);
 	if (__atomic_sub_fetch(&large->left, 1, __ATOMIC_ACQ_REL) > 0)
-		return close(take_fd(&fd)) != 0 ? cannot_write(m, unit->entry, error) : 0;
-	bool chmod_it = m->must_chmod ||
-			!(m->places.table->entries[unit->entry].mode & 0200);
-	int err = dress_file(m, unit->entry, take_fd(&fd), chmod_it, error);
-	return err ? err : file_complete(m, worker, unit->entry, error);
+		return close(take_fd(&fd)) != 0 ? cannot_write(dest, unit->entry, error)
+						: 0;
+	bool chmod_it = dest->must_chmod ||
+			!(dest->places.table->entries[unit->entry].mode & 0200);
+	int err = dress_file(dest, unit->entry, take_fd(&fd), chmod_it, error);
+	return err ? err : file_complete(dest, worker, unit->entry, error);
 }
 
 /* ---- files of one unit ---- */
 
-static int write_whole(struct materialise *m, unsigned worker,
+static int write_whole(struct destination *dest, unsigned worker,
 		       const struct view_unit *unit, const uint8_t *bytes,
 		       struct error *error)
 {
-	mode_t mode = m->places.table->entries[unit->entry].mode;
-	int fd AUTO_FD = open_file(m, worker, unit->entry, O_CREAT | O_EXCL, mode);
+	mode_t mode = dest->places.table->entries[unit->entry].mode;
+	int fd AUTO_FD = open_file(dest, worker, unit->entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0 || write_all(fd, bytes, unit->name.key.len, 0) != 0)
-		return cannot_write(m, unit->entry, error);
-	int err = dress_file(m, unit->entry, take_fd(&fd), m->must_chmod, error);
-	return err ? err : file_complete(m, worker, unit->entry, error);
+		return cannot_write(dest, unit->entry, error);
+	int err = dress_file(dest, unit->entry, take_fd(&fd), dest->must_chmod, error);
+	return err ? err : file_complete(dest, worker, unit->entry, error);
 }
 
-int materialise_unit(void *materialise, unsigned worker, uint32_t mention,
+int destination_unit(void *destination, unsigned worker, uint32_t mention,
 		     const uint8_t *bytes, struct error *error)
 {
-	struct materialise *m = materialise;
-	const struct view_unit *unit = &m->places.table->units[mention];
-	if (m->places.table->entries[unit->entry].unit_count > 1)
-		return write_part(m, worker, unit, bytes, error);
-	return write_whole(m, worker, unit, bytes, error);
+	struct destination *dest = destination;
+	const struct view_unit *unit = &dest->places.table->units[mention];
+	if (dest->places.table->entries[unit->entry].unit_count > 1)
+		return write_part(dest, worker, unit, bytes, error);
+	return write_whole(dest, worker, unit, bytes, error);
 }

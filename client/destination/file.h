@@ -1,5 +1,5 @@
 /*
- * Files of a materialise: made, filled from any worker, completed. Private to
+ * Files of a destination: made, filled from any worker, completed. Private to
  * client/destination.
  */
 #ifndef BATON_CLIENT_DESTINATION_FILE_H
@@ -7,14 +7,14 @@
 
 #include "client/destination/internal.h"
 
-int file_make_empty(struct materialise *m, unsigned worker, uint32_t entry,
+int file_make_empty(struct destination *dest, unsigned worker, uint32_t entry,
 		    struct error *error);
 /* Not from two threads at once. A file of several units, whose bytes come in any order
  * from any worker. */
-int file_make_large(struct materialise *m, uint32_t entry, struct error *error);
+int file_make_large(struct destination *dest, uint32_t entry, struct error *error);
 /* All of the entry is there: a file or link that is staged goes to its place, unless all
  * waits for the end. */
-int file_complete(struct materialise *m, unsigned worker, uint32_t entry,
+int file_complete(struct destination *dest, unsigned worker, uint32_t entry,
 		  struct error *error);
 
 #endif

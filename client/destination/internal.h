@@ -22,12 +22,12 @@ struct large_file {
 	uint32_t left; /* units to come; atomic */
 };
 
-struct materialise {
+struct destination {
 	struct places places;
 	struct modes modes;
 	struct known_record known;
 	struct ranges ranges;
-	struct materialise_options options;
+	struct destination_options options;
 	int parent_fd;           /* owned; of a missing DIR, once begun */
 	char *name;              /* owned; its last component */
 	size_t made_parents;     /* how many directories above it were made */
@@ -48,19 +48,19 @@ struct materialise {
 };
 
 /* ---- the steps ---- */
-int plan_directory(struct materialise *m, struct error *error); /* plan.c */
-int compare_files(struct materialise *m, struct error *error);  /* compare.c */
-int root_make(struct materialise *m, struct error *error);      /* root.c */
-int root_publish(struct materialise *m, struct error *error);
-void root_take_back(struct materialise *m);
+int plan_directory(struct destination *dest, struct error *error); /* plan.c */
+int compare_files(struct destination *dest, struct error *error);  /* compare.c */
+int root_make(struct destination *dest, struct error *error);      /* root.c */
+int root_publish(struct destination *dest, struct error *error);
+void root_take_back(struct destination *dest);
 /* publish.c: from the stage to its place; and back */
-int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
+int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,
 		  struct error *error);
-void take_back_all(struct materialise *m);
+void take_back_all(struct destination *dest);
 /* The stages of all mounts; again does nothing. */
-void remove_stages(struct materialise *m);
+void remove_stages(struct destination *dest);
 /* Moves a directory into a stage, with which it goes away. -1 and errno. */
-int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd);
+int move_to_trash(struct destination *dest, const struct spot *home, int stage_fd);
 /* extra.c: what DIR has and the view does not, as far as the filter takes it;
  * of what lies below one only the topmost */
 struct extra {
@@ -73,9 +73,10 @@ struct extra {
 	bool is_direct;     /* it lies in that */
 };
 typedef int on_extra(void *context, const struct extra *extra, struct error *error);
-int each_extra(struct materialise *m, on_extra *call, void *context, struct error *error);
-int delete_extras(struct materialise *m, struct error *error);
+int each_extra(struct destination *dest, on_extra *call, void *context,
+	       struct error *error);
+int delete_extras(struct destination *dest, struct error *error);
 /* Whether a directory where the entry belongs may be deleted with all that is in it. */
-bool extra_may_go(struct materialise *m, uint32_t entry, const struct spot *home);
+bool extra_may_go(struct destination *dest, uint32_t entry, const struct spot *home);
 
 #endif

@@ -91,7 +91,7 @@ static bool says_the_same(const struct known_record *known, uint32_t entry)
 }
 
 void known_open(struct known_record *known, struct places *places,
-		const struct materialise_options *options)
+		const struct destination_options *options)
 {
 	*known = (struct known_record){
 		.places = places,

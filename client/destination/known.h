@@ -19,7 +19,7 @@ struct record_note {
 struct known_record {
 	struct places *places;                     /* borrowed */
 	const struct view_table *table;            /* borrowed */
-	const struct materialise_options *options; /* borrowed */
+	const struct destination_options *options; /* borrowed */
 	const struct record *record;               /* borrowed; NULL: none */
 	uint32_t *recorded;        /* owned; by entry: the record's; RECORD_NONE */
 	bool is_as_recorded;       /* all of the view lies there already */
@@ -30,7 +30,7 @@ struct known_record {
 
 /* DIR is open, unless it is missing. */
 void known_open(struct known_record *known, struct places *places,
-		const struct materialise_options *options);
+		const struct destination_options *options);
 void known_fini(struct known_record *known);
 /* Once DIR is open, or made. */
 void known_note_device(struct known_record *known);
@@ -49,7 +49,7 @@ void known_note_made(struct known_record *known, uint32_t entry, const struct st
 void known_note_fd(struct known_record *known, uint32_t entry, int fd);
 /* All is made, and nothing published yet: what is too young proves nothing. */
 void known_settle(struct known_record *known);
-/* Leaves the record: materialise_record(). */
+/* Leaves the record: destination_record(). */
 int known_write(struct known_record *known, const struct record_base *base,
 		const struct record_view *view);
 

@@ -18,11 +18,11 @@ static bool time_differs(const struct view_entry *entry, const struct stat *stat
 
 /* What to do about the time of an entry that is kept. One with other hard links is left
  * alone: they may lie outside DIR. */
-static unsigned time_mark(const struct materialise *m, uint32_t entry,
+static unsigned time_mark(const struct destination *dest, uint32_t entry,
 			  const struct stat *stat)
 {
-	return !m->options.times_now && stat->st_nlink == 1 &&
-			       time_differs(&m->places.table->entries[entry], stat)
+	return !dest->options.times_now && stat->st_nlink == 1 &&
+			       time_differs(&dest->places.table->entries[entry], stat)
 		       ? MARK_RETIME
 		       : 0;
 }
@@ -46,68 +46,68 @@ static int is_empty_directory(int parent_fd, const char *name)
 }
 
 /* A directory lies where a file or a link belongs. */
-static int plan_over_directory(struct materialise *m, uint32_t entry,
+static int plan_over_directory(struct destination *dest, uint32_t entry,
 			       const struct spot *home, struct error *error)
 {
 	if (is_empty_directory(home->fd, home->name) > 0) {
-		set_place(&m->places, entry, PLACE_STAGED, MARK_OBSTACLE);
+		set_place(&dest->places, entry, PLACE_STAGED, MARK_OBSTACLE);
 		return 0;
 	}
-	if (!m->options.delete_extra)
-		return places_error(&m->places, entry, 0,
+	if (!dest->options.delete_extra)
+		return places_error(&dest->places, entry, 0,
 				    "a directory that is not empty lies where a file "
 				    "belongs; move it away, or use --delete",
 				    error);
-	if (!extra_may_go(m, entry, home))
-		return places_error(&m->places, entry, 0,
+	if (!extra_may_go(dest, entry, home))
+		return places_error(&dest->places, entry, 0,
 				    "a directory with something in it that --only or "
 				    "--exclude leave alone lies where a file belongs; "
 				    "move it away",
 				    error);
-	set_place(&m->places, entry, PLACE_STAGED, MARK_TRASH);
+	set_place(&dest->places, entry, PLACE_STAGED, MARK_TRASH);
 	return 0;
 }
 
-static bool same_link(const struct materialise *m, uint32_t entry,
+static bool same_link(const struct destination *dest, uint32_t entry,
 		      const struct spot *home)
 {
 	char there[LINK_TARGET_LEN_MAX + 1];
-	const char *target = view_table_target(m->places.table, entry);
+	const char *target = view_table_target(dest->places.table, entry);
 	ssize_t len = readlinkat(home->fd, home->name, there, sizeof there);
 	return len >= 0 && (size_t)len == strlen(target) &&
 	       memcmp(there, target, (size_t)len) == 0;
 }
 
-static int plan_link(struct materialise *m, uint32_t entry, const struct spot *home,
+static int plan_link(struct destination *dest, uint32_t entry, const struct spot *home,
 		     const struct stat *stat)
 {
-	bool provable = known_can_prove(&m->known, entry, stat);
-	if (!S_ISLNK(stat->st_mode) || !same_link(m, entry, home)) {
-		set_place(&m->places, entry, PLACE_STAGED, 0);
+	bool provable = known_can_prove(&dest->known, entry, stat);
+	if (!S_ISLNK(stat->st_mode) || !same_link(dest, entry, home)) {
+		set_place(&dest->places, entry, PLACE_STAGED, 0);
 		return 0;
 	}
-	set_place(&m->places, entry, PLACE_KEPT, time_mark(m, entry, stat));
+	set_place(&dest->places, entry, PLACE_KEPT, time_mark(dest, entry, stat));
 	if (provable)
-		known_note_kept(&m->known, entry, stat);
+		known_note_kept(&dest->known, entry, stat);
 	return 0;
 }
 
-static int plan_file(struct materialise *m, uint32_t entry, const struct stat *stat)
+static int plan_file(struct destination *dest, uint32_t entry, const struct stat *stat)
 {
-	if (known_holds(&m->known, entry, stat)) {
-		set_place(&m->places, entry, PLACE_KEPT, time_mark(m, entry, stat));
-		if (known_can_prove(&m->known, entry, stat))
-			known_note_kept(&m->known, entry, stat);
+	if (known_holds(&dest->known, entry, stat)) {
+		set_place(&dest->places, entry, PLACE_KEPT, time_mark(dest, entry, stat));
+		if (known_can_prove(&dest->known, entry, stat))
+			known_note_kept(&dest->known, entry, stat);
 		return 0;
 	}
 	/* All bits: a file that is there with setuid is not the one of the view. */
 	if (S_ISREG(stat->st_mode) &&
-	    (stat->st_mode & 07777) == m->places.table->entries[entry].mode &&
-	    (uint64_t)stat->st_size == view_table_size(m->places.table, entry))
-		set_place(&m->places, entry, PLACE_KEPT,
-			  time_mark(m, entry, stat) | MARK_COMPARE);
+	    (stat->st_mode & 07777) == dest->places.table->entries[entry].mode &&
+	    (uint64_t)stat->st_size == view_table_size(dest->places.table, entry))
+		set_place(&dest->places, entry, PLACE_KEPT,
+			  time_mark(dest, entry, stat) | MARK_COMPARE);
 	else
-		set_place(&m->places, entry, PLACE_STAGED, 0);
+		set_place(&dest->places, entry, PLACE_STAGED, 0);
 	return 0;
 }
 
@@ -124,77 +124,78 @@ static uint64_t mount_id(int parent_fd, const char *name)
 	return makedev(statx_of.stx_dev_major, statx_of.stx_dev_minor);
 }
 
-static int plan_present_directory(struct materialise *m, uint32_t entry,
+static int plan_present_directory(struct destination *dest, uint32_t entry,
 				  const struct spot *home, const struct stat *stat,
 				  struct error *error)
 {
-	const struct view_entry *row = &m->places.table->entries[entry];
-	set_place(&m->places, entry, PLACE_KEPT, 0);
+	const struct view_entry *row = &dest->places.table->entries[entry];
+	set_place(&dest->places, entry, PLACE_KEPT, 0);
 	if (!row->implied && (stat->st_mode & 0777) != row->mode)
-		set_mark(&m->places, entry, MARK_MODE);
+		set_mark(&dest->places, entry, MARK_MODE);
 	uint64_t id = mount_id(home->fd, home->name);
-	if (id != places_mount(&m->places, row->parent)->id)
-		places_add_mount(&m->places, entry, id);
+	if (id != places_mount(&dest->places, row->parent)->id)
+		places_add_mount(&dest->places, entry, id);
 	if ((stat->st_mode & 0500) == 0500)
 		return 0;
-	return modes_unlock(&m->modes, entry, 0500, error);
+	return modes_unlock(&dest->modes, entry, 0500, error);
 }
 
 /* Something lies where the entry belongs. */
-static int plan_present(struct materialise *m, uint32_t entry, const struct spot *home,
+static int plan_present(struct destination *dest, uint32_t entry, const struct spot *home,
 			const struct stat *stat, struct error *error)
 {
-	uint8_t type = m->places.table->entries[entry].type;
+	uint8_t type = dest->places.table->entries[entry].type;
 	if (type == ROW_DIRECTORY && S_ISDIR(stat->st_mode))
-		return plan_present_directory(m, entry, home, stat, error);
+		return plan_present_directory(dest, entry, home, stat, error);
 	if (S_ISDIR(stat->st_mode))
-		return plan_over_directory(m, entry, home, error);
+		return plan_over_directory(dest, entry, home, error);
 	if (type == ROW_FILE)
-		return plan_file(m, entry, stat);
+		return plan_file(dest, entry, stat);
 	if (type == ROW_SYMLINK)
-		return plan_link(m, entry, home, stat);
-	set_place(&m->places, entry, PLACE_STAGED, MARK_OBSTACLE);
+		return plan_link(dest, entry, home, stat);
+	set_place(&dest->places, entry, PLACE_STAGED, MARK_OBSTACLE);
 	return 0;
 }
 
-static int plan_entry(struct materialise *m, uint32_t entry, struct error *error)
+static int plan_entry(struct destination *dest, uint32_t entry, struct error *error)
 {
 	struct spot home;
 	struct stat stat;
-	if (places_home(&m->places, 0, entry, &home) != 0)
-		return places_error(&m->places, m->places.table->entries[entry].parent,
-				    errno, "cannot be opened", error);
+	if (places_home(&dest->places, 0, entry, &home) != 0)
+		return places_error(&dest->places,
+				    dest->places.table->entries[entry].parent, errno,
+				    "cannot be opened", error);
 	if (fstatat(home.fd, home.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
-		return plan_present(m, entry, &home, &stat, error);
+		return plan_present(dest, entry, &home, &stat, error);
 	if (errno != ENOENT)
-		return places_error(&m->places, entry, errno, "cannot be looked at",
+		return places_error(&dest->places, entry, errno, "cannot be looked at",
 				    error);
-	set_place(&m->places, entry, PLACE_STAGED, 0);
+	set_place(&dest->places, entry, PLACE_STAGED, 0);
 	return 0;
 }
 
 /* Decides for the entry and, where it is a new directory, for all below it. */
-static int plan_from(struct materialise *m, uint32_t *entry, struct error *error)
+static int plan_from(struct destination *dest, uint32_t *entry, struct error *error)
 {
 	uint32_t at = *entry;
 	if (at % 256 == 0 && interrupts_pending())
 		return error_set(error, ERR_INTERRUPTED, "interrupted");
-	int err = plan_entry(m, at, error);
+	int err = plan_entry(dest, at, error);
 	*entry = at + 1;
-	bool made = m->places.table->entries[at].type == ROW_DIRECTORY &&
-		    place_of(&m->places, at) == PLACE_STAGED;
+	bool made = dest->places.table->entries[at].type == ROW_DIRECTORY &&
+		    place_of(&dest->places, at) == PLACE_STAGED;
 	if (err || !made)
 		return err;
-	uint32_t end = view_table_end(m->places.table, at);
-	memset(m->places.states + at + 1, PLACE_NEW, end - at - 1);
+	uint32_t end = view_table_end(dest->places.table, at);
+	memset(dest->places.states + at + 1, PLACE_NEW, end - at - 1);
 	*entry = end;
 	return 0;
 }
 
 /* Whether DIR holds nothing but stages that a killed attach left behind. */
-static bool root_is_empty(struct materialise *m)
+static bool root_is_empty(struct destination *dest)
 {
-	int fd = openat(m->places.root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dest->places.root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory AUTO_DIR = fd < 0 ? NULL : fdopendir(fd);
 	if (!directory) {
 		if (fd >= 0)
@@ -209,19 +210,19 @@ static bool root_is_empty(struct materialise *m)
 	return errno == 0;
 }
 
-int plan_directory(struct materialise *m, struct error *error)
+int plan_directory(struct destination *dest, struct error *error)
 {
-	places_add_mount(&m->places, VIEW_ROOT,
-			 m->missing ? 0 : mount_id(m->places.root_fd, ""));
-	if (m->missing) {
-		memset(m->places.states, PLACE_NEW, m->places.table->entry_count);
+	places_add_mount(&dest->places, VIEW_ROOT,
+			 dest->missing ? 0 : mount_id(dest->places.root_fd, ""));
+	if (dest->missing) {
+		memset(dest->places.states, PLACE_NEW, dest->places.table->entry_count);
 		return 0;
 	}
-	int err = modes_unlock(&m->modes, VIEW_ROOT, 0500, error);
-	if (!err && known_covers(&m->known))
+	int err = modes_unlock(&dest->modes, VIEW_ROOT, 0500, error);
+	if (!err && known_covers(&dest->known))
 		return 0;
-	m->was_empty = root_is_empty(m);
-	for (uint32_t entry = 1; !err && entry < m->places.table->entry_count;)
-		err = plan_from(m, &entry, error);
-	return err ? err : compare_files(m, error);
+	dest->was_empty = root_is_empty(dest);
+	for (uint32_t entry = 1; !err && entry < dest->places.table->entry_count;)
+		err = plan_from(dest, &entry, error);
+	return err ? err : compare_files(dest, error);
 }

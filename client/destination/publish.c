@@ -7,17 +7,17 @@
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
 
-static void trash_name(struct materialise *m, char ret_name[32])
+static void trash_name(struct destination *dest, char ret_name[32])
 {
-	unsigned long number =
-		(unsigned long)__atomic_fetch_add(&m->trash_count, 1, __ATOMIC_RELAXED);
+	unsigned long number = (unsigned long)__atomic_fetch_add(&dest->trash_count, 1,
+								 __ATOMIC_RELAXED);
 	(void)snprintf(ret_name, 32, "old-%lx", number);
 }
 
-int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd)
+int move_to_trash(struct destination *dest, const struct spot *home, int stage_fd)
 {
 	char name[32];
-	trash_name(m, name);
+	trash_name(dest, name);
 	if (renameat(home->fd, home->name, stage_fd, name) == 0)
 		return 0;
 	if (errno != EACCES)
@@ -31,14 +31,14 @@ int move_to_trash(struct materialise *m, const struct spot *home, int stage_fd)
 }
 
 /* What lies in the way and would not be replaced by a rename. */
-static int clear_place(struct materialise *m, uint32_t entry, const struct spot *home,
+static int clear_place(struct destination *dest, uint32_t entry, const struct spot *home,
 		       int stage_fd)
 {
-	if (is_marked(&m->places, entry, MARK_TRASH))
-		return move_to_trash(m, home, stage_fd);
-	if (!is_marked(&m->places, entry, MARK_OBSTACLE))
+	if (is_marked(&dest->places, entry, MARK_TRASH))
+		return move_to_trash(dest, home, stage_fd);
+	if (!is_marked(&dest->places, entry, MARK_OBSTACLE))
 		return 0;
-	bool directory = m->places.table->entries[entry].type != ROW_DIRECTORY;
+	bool directory = dest->places.table->entries[entry].type != ROW_DIRECTORY;
 	int err = unlinkat(home->fd, home->name, directory ? AT_REMOVEDIR : 0);
 	return err && errno == ENOENT ? 0 : err;
 }
@@ -52,55 +52,57 @@ static uint64_t files_in(const struct view_table *table, uint32_t entry)
 	return files;
 }
 
-int publish_entry(struct materialise *m, unsigned worker, uint32_t entry,
+int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,
 		  struct error *error)
 {
 	struct spot home;
 	struct spot stage;
-	if (places_home(&m->places, worker, entry, &home) != 0)
-		return places_error(&m->places, m->places.table->entries[entry].parent,
-				    errno, "changed while it was written", error);
-	(void)places_spot(&m->places, worker, entry, &stage);
-	if (is_marked(&m->places, entry, MARK_OBSTACLE | MARK_TRASH))
-		__atomic_store_n(&m->changed, true, __ATOMIC_RELAXED);
-	if (clear_place(m, entry, &home, stage.fd) != 0 ||
+	if (places_home(&dest->places, worker, entry, &home) != 0)
+		return places_error(&dest->places,
+				    dest->places.table->entries[entry].parent, errno,
+				    "changed while it was written", error);
+	(void)places_spot(&dest->places, worker, entry, &stage);
+	if (is_marked(&dest->places, entry, MARK_OBSTACLE | MARK_TRASH))
+		__atomic_store_n(&dest->changed, true, __ATOMIC_RELAXED);
+	if (clear_place(dest, entry, &home, stage.fd) != 0 ||
 	    renameat(stage.fd, stage.name, home.fd, home.name) != 0)
-		return places_error(&m->places, entry, errno,
+		return places_error(&dest->places, entry, errno,
 				    "cannot be put into its place", error);
-	set_mark(&m->places, entry, MARK_DONE);
-	__atomic_store_n(&m->changed, true, __ATOMIC_RELAXED);
-	(void)__atomic_fetch_add(&m->written, files_in(m->places.table, entry),
+	set_mark(&dest->places, entry, MARK_DONE);
+	__atomic_store_n(&dest->changed, true, __ATOMIC_RELAXED);
+	(void)__atomic_fetch_add(&dest->written, files_in(dest->places.table, entry),
 				 __ATOMIC_RELAXED);
 	return 0;
 }
 
 /* Back into the stage, which goes away with it. */
-static int take_back(struct materialise *m, uint32_t entry)
+static int take_back(struct destination *dest, uint32_t entry)
 {
 	struct spot home;
-	if (places_home(&m->places, 0, entry, &home) != 0)
+	if (places_home(&dest->places, 0, entry, &home) != 0)
 		return -1;
 	char name[32];
-	trash_name(m, name);
-	return renameat(home.fd, home.name, m->places.mounts[0].stage.fd, name);
+	trash_name(dest, name);
+	return renameat(home.fd, home.name, dest->places.mounts[0].stage.fd, name);
 }
 
-void take_back_all(struct materialise *m)
+void take_back_all(struct destination *dest)
 {
 	bool all = true;
-	for (uint32_t entry = 1; entry < m->places.table->entry_count; entry++)
-		if (is_marked(&m->places, entry, MARK_DONE) && take_back(m, entry) != 0)
+	for (uint32_t entry = 1; entry < dest->places.table->entry_count; entry++)
+		if (is_marked(&dest->places, entry, MARK_DONE) &&
+		    take_back(dest, entry) != 0)
 			all = false;
 	if (all)
-		m->changed = false;
+		dest->changed = false;
 }
 
-void remove_stages(struct materialise *m)
+void remove_stages(struct destination *dest)
 {
-	for (size_t i = 0; i < m->places.mount_count; i++) {
-		struct mount *mount = &m->places.mounts[i];
+	for (size_t i = 0; i < dest->places.mount_count; i++) {
+		struct mount *mount = &dest->places.mounts[i];
 		int fd = mount->stage.fd < 0 ? -1
-					     : places_fd(&m->places, 0, mount->entry);
+					     : places_fd(&dest->places, 0, mount->entry);
 		if (fd >= 0)
 			(void)stage_remove(&mount->stage, fd);
 		else if (mount->stage.fd >= 0)

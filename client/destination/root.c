@@ -25,7 +25,7 @@ static size_t above_len(const char *path)
 }
 
 /* Makes the directories above DIR that are missing, under the umask. */
-static int make_parents(struct materialise *m, const char *above, struct error *error)
+static int make_parents(struct destination *dest, const char *above, struct error *error)
 {
 	size_t len = strlen(above);
 	for (size_t end = 1; end <= len; end++) {
@@ -33,7 +33,7 @@ static int make_parents(struct materialise *m, const char *above, struct error *
 			continue;
 		char *path AUTO_FREE = must_memdup(above, end);
 		if (mkdir(path, 0777) == 0)
-			m->made_parents++;
+			dest->made_parents++;
 		else if (errno != EEXIST && errno != EROFS && errno != EACCES)
 			return error_set_errno(error, ERR_LOCAL, errno,
 					       "`%s`: cannot be made", path);
@@ -41,53 +41,53 @@ static int make_parents(struct materialise *m, const char *above, struct error *
 	return 0;
 }
 
-static void remove_parents(struct materialise *m)
+static void remove_parents(struct destination *dest)
 {
-	char *path AUTO_FREE = must_strdup(m->options.directory);
-	while (m->made_parents > 0) {
+	char *path AUTO_FREE = must_strdup(dest->options.directory);
+	while (dest->made_parents > 0) {
 		path[above_len(path)] = '\0';
 		if (!*path || rmdir(path) != 0)
 			return;
-		m->made_parents--;
+		dest->made_parents--;
 	}
 }
 
-static int make_beside(struct materialise *m, struct error *error)
+static int make_beside(struct destination *dest, struct error *error)
 {
-	size_t len = strlen(m->name) + 2;
+	size_t len = strlen(dest->name) + 2;
 	char *prefix AUTO_FREE = must_alloc(len);
-	(void)snprintf(prefix, len, ".%s", m->name);
-	stage_sweep(m->parent_fd);
-	if (stage_make(&m->root_stage, m->parent_fd, prefix) != 0)
+	(void)snprintf(prefix, len, ".%s", dest->name);
+	stage_sweep(dest->parent_fd);
+	if (stage_make(&dest->root_stage, dest->parent_fd, prefix) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be made",
-				       m->places.shown);
-	m->places.root_fd = m->root_stage.fd;
+				       dest->places.shown);
+	dest->places.root_fd = dest->root_stage.fd;
 	return 0;
 }
 
-int root_make(struct materialise *m, struct error *error)
+int root_make(struct destination *dest, struct error *error)
 {
-	const char *path = m->options.directory;
+	const char *path = dest->options.directory;
 	size_t above = above_len(path);
 	size_t end = without_slashes(path, strlen(path));
 	size_t start = end;
 	while (start > 0 && path[start - 1] != '/')
 		start--;
-	m->name = must_memdup(path + start, end - start);
-	if (strcmp(m->name, ".") == 0 || strcmp(m->name, "..") == 0)
+	dest->name = must_memdup(path + start, end - start);
+	if (strcmp(dest->name, ".") == 0 || strcmp(dest->name, "..") == 0)
 		return error_set(error, ERR_LOCAL,
 				 "`%s`: does not exist, and has no name "
 				 "that could be made",
-				 m->places.shown);
+				 dest->places.shown);
 	char *parent AUTO_FREE = above ? must_memdup(path, above) : must_strdup(".");
-	int err = make_parents(m, parent, error);
+	int err = make_parents(dest, parent, error);
 	if (err)
 		return err;
-	m->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (m->parent_fd < 0)
+	dest->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dest->parent_fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
 				       parent);
-	return make_beside(m, error);
+	return make_beside(dest, error);
 }
 
 /* Where a file system cannot refuse to replace: it may replace an empty directory, which
@@ -100,30 +100,30 @@ static int rename_noreplace(int fd, const char *from, const char *to)
 	return err;
 }
 
-int root_publish(struct materialise *m, struct error *error)
+int root_publish(struct destination *dest, struct error *error)
 {
 	struct stat stat;
-	mode_t mode = 0777 & ~m->umask_before;
-	if (fstat(m->places.root_fd, &stat) != 0 ||
-	    fchmod(m->places.root_fd, (stat.st_mode & 06000) | mode) != 0)
+	mode_t mode = 0777 & ~dest->umask_before;
+	if (fstat(dest->places.root_fd, &stat) != 0 ||
+	    fchmod(dest->places.root_fd, (stat.st_mode & 06000) | mode) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
-				       m->places.shown);
-	if (rename_noreplace(m->parent_fd, m->root_stage.name, m->name) != 0) {
-		m->is_anothers = errno == EEXIST;
+				       dest->places.shown);
+	if (rename_noreplace(dest->parent_fd, dest->root_stage.name, dest->name) != 0) {
+		dest->is_anothers = errno == EEXIST;
 		return error_set_errno(
 			error, ERR_LOCAL, errno,
-			m->is_anothers ? "`%s`: was made by somebody else meanwhile"
-				       : "`%s`: cannot be put into its place",
-			m->places.shown);
+			dest->is_anothers ? "`%s`: was made by somebody else meanwhile"
+					  : "`%s`: cannot be put into its place",
+			dest->places.shown);
 	}
-	m->changed = true;
+	dest->changed = true;
 	return 0;
 }
 
-void root_take_back(struct materialise *m)
+void root_take_back(struct destination *dest)
 {
-	if (m->root_stage.fd >= 0)
-		(void)stage_remove(&m->root_stage, m->parent_fd);
-	m->places.root_fd = -1;
-	remove_parents(m);
+	if (dest->root_stage.fd >= 0)
+		(void)stage_remove(&dest->root_stage, dest->parent_fd);
+	dest->places.root_fd = -1;
+	remove_parents(dest);
 }

@@ -1,9 +1,9 @@
 /*
- * For tests of materialise: a temporary directory, a view made by hand, and looking at
+ * For tests of destination: a temporary directory, a view made by hand, and looking at
  * what lies in the directory.
  */
-#ifndef BATON_TESTS_MATERIALISE_TREE_H
-#define BATON_TESTS_MATERIALISE_TREE_H
+#ifndef BATON_TESTS_DESTINATION_TREE_H
+#define BATON_TESTS_DESTINATION_TREE_H
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +38,8 @@ struct tree {
 struct place {
 	char path[64]; /* a fresh directory, which is also the working directory */
 	struct tree tree;
-	struct materialise_options options; /* of DIR "out" */
-	struct materialise_counts counts;   /* of the latest attach that succeeded */
+	struct destination_options options; /* of DIR "out" */
+	struct destination_counts counts;   /* of the latest attach that succeeded */
 	struct error error;
 };
 
@@ -115,14 +115,14 @@ static inline void new_view(struct place *place)
 
 /* Gives the units of all needed files, last first; stops with ERR_LOST when only
  * `keep_back` are left. */
-static inline int feed(struct place *place, struct materialise *materialise,
+static inline int feed(struct place *place, struct destination *destination,
 		       uint32_t keep_back)
 {
 	const struct view_table *table = &place->tree.table;
 	for (uint32_t unit = table->unit_count; unit-- > keep_back;) {
-		if (!materialise_needs(materialise, table->units[unit].entry))
+		if (!destination_needs(destination, table->units[unit].entry))
 			continue;
-		int err = materialise_unit(materialise, 0, unit,
+		int err = destination_unit(destination, 0, unit,
 					   (const uint8_t *)place->tree.bytes[unit],
 					   &place->error);
 		if (err)
@@ -135,20 +135,20 @@ static inline int feed(struct place *place, struct materialise *materialise,
 
 static inline int attach_but(struct place *place, uint32_t keep_back)
 {
-	struct materialise *materialise = NULL;
+	struct destination *destination = NULL;
 	view_table_finish(&place->tree.table);
-	int err = materialise_open(&place->tree.table, &place->options, &materialise,
+	int err = destination_open(&place->tree.table, &place->options, &destination,
 				   &place->error);
 	if (!err)
-		err = materialise_begin(materialise, &place->error);
+		err = destination_begin(destination, &place->error);
 	if (!err)
-		err = feed(place, materialise, keep_back);
+		err = feed(place, destination, keep_back);
 	if (!err)
-		err = materialise_finish(materialise, &place->error);
+		err = destination_finish(destination, &place->error);
 	if (err)
-		return materialise_abandon(materialise, &place->error);
-	place->counts = materialise_counts(materialise);
-	materialise_close(materialise);
+		return destination_abandon(destination, &place->error);
+	place->counts = destination_counts(destination);
+	destination_close(destination);
 	return 0;
 }
 

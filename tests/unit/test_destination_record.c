@@ -1,6 +1,6 @@
 /* An attach that remembers what it wrote (client/destination/known.c): rules T4, T5, and
  * that nothing hides behind the stat record. */
-#include "materialise_tree.h"
+#include "destination_tree.h"
 
 #include <sys/inotify.h>
 #include <time.h>
@@ -22,24 +22,24 @@ static void add_sample(struct place *place)
 /* An attach that keeps a record; between its last step and that, `meanwhile` happens. */
 static void attach_recorded(struct place *place, void (*meanwhile)(void))
 {
-	struct materialise *materialise = NULL;
+	struct destination *destination = NULL;
 	view_table_finish(&place->tree.table);
 	place->options.keeps_record = true;
 	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct record *record = fd < 0 ? NULL : record_open(fd);
 	place->options.record = record;
-	assert_int_equal(materialise_open(&place->tree.table, &place->options,
-					  &materialise, &place->error),
+	assert_int_equal(destination_open(&place->tree.table, &place->options,
+					  &destination, &place->error),
 			 0);
-	assert_int_equal(materialise_begin(materialise, &place->error), 0);
-	assert_int_equal(feed(place, materialise, 0), 0);
-	assert_int_equal(materialise_finish(materialise, &place->error), 0);
+	assert_int_equal(destination_begin(destination, &place->error), 0);
+	assert_int_equal(feed(place, destination, 0), 0);
+	assert_int_equal(destination_finish(destination, &place->error), 0);
 	if (meanwhile)
 		meanwhile();
 	struct record_view view = {0};
-	assert_int_equal(materialise_record(materialise, NULL, &view), 0);
-	place->counts = materialise_counts(materialise);
-	materialise_close(materialise);
+	assert_int_equal(destination_record(destination, NULL, &view), 0);
+	place->counts = destination_counts(destination);
+	destination_close(destination);
 	record_close(record);
 	place->options.record = NULL;
 }

@@ -1,5 +1,5 @@
 /* T5: nothing in a view, and nothing that lies in DIR, reaches outside DIR. */
-#include "materialise_tree.h"
+#include "destination_tree.h"
 
 #include <pthread.h>
 

@@ -1,5 +1,5 @@
 /* Writing a tree (T2, T4): what appears when, what is kept, what a failure leaves. */
-#include "materialise_tree.h"
+#include "destination_tree.h"
 
 #include <sys/file.h>
 
@@ -66,16 +66,16 @@ static void t4_missing_directory_is_not_there_before_the_end(void **state)
 {
 	struct place *place = *state;
 	add_sample(place);
-	struct materialise *materialise = NULL;
+	struct destination *destination = NULL;
 	view_table_finish(&place->tree.table);
-	assert_int_equal(materialise_open(&place->tree.table, &place->options,
-					  &materialise, &place->error),
+	assert_int_equal(destination_open(&place->tree.table, &place->options,
+					  &destination, &place->error),
 			 0);
-	assert_int_equal(materialise_begin(materialise, &place->error), 0);
-	assert_int_equal(feed(place, materialise, 0), 0);
+	assert_int_equal(destination_begin(destination, &place->error), 0);
+	assert_int_equal(feed(place, destination, 0), 0);
 	assert_false(is_there("out"));
-	assert_int_equal(materialise_finish(materialise, &place->error), 0);
-	materialise_close(materialise);
+	assert_int_equal(destination_finish(destination, &place->error), 0);
+	destination_close(destination);
 	assert_sample();
 }
 
@@ -184,17 +184,17 @@ static void t4_failure_while_publishing_empties_it_again(void **state)
 	struct place *place = *state;
 	add_sample(place);
 	assert_int_equal(mkdir("out", 0755), 0);
-	struct materialise *materialise = NULL;
+	struct destination *destination = NULL;
 	view_table_finish(&place->tree.table);
-	assert_int_equal(materialise_open(&place->tree.table, &place->options,
-					  &materialise, &place->error),
+	assert_int_equal(destination_open(&place->tree.table, &place->options,
+					  &destination, &place->error),
 			 0);
-	assert_int_equal(materialise_begin(materialise, &place->error), 0);
-	assert_int_equal(feed(place, materialise, 0), 0);
+	assert_int_equal(destination_begin(destination, &place->error), 0);
+	assert_int_equal(feed(place, destination, 0), 0);
 	assert_int_equal(mkdir("out/e", 0755), 0);
 	put("out/e/theirs", "theirs");
-	assert_int_equal(materialise_finish(materialise, &place->error), ERR_LOCAL);
-	assert_int_equal(materialise_abandon(materialise, &place->error), ERR_LOCAL);
+	assert_int_equal(destination_finish(destination, &place->error), ERR_LOCAL);
+	assert_int_equal(destination_abandon(destination, &place->error), ERR_LOCAL);
 	assert_int_equal(entries_in("out"), 1);
 	assert_holds("out/e/theirs", "theirs");
 	assert_says(place, "`out/e`: cannot be put into its place");
@@ -356,17 +356,17 @@ static void t4_modes_are_given_back_after_a_failure(void **state)
 static void t4_a_dir_that_somebody_else_made_meanwhile_is_his(void **state)
 {
 	struct place *place = *state;
-	struct materialise *materialise = NULL;
+	struct destination *destination = NULL;
 	add_dir(place, "d", 0755);
 	view_table_finish(&place->tree.table);
-	assert_int_equal(materialise_open(&place->tree.table, &place->options,
-					  &materialise, &place->error),
+	assert_int_equal(destination_open(&place->tree.table, &place->options,
+					  &destination, &place->error),
 			 0);
-	assert_int_equal(materialise_begin(materialise, &place->error), 0);
+	assert_int_equal(destination_begin(destination, &place->error), 0);
 	assert_int_equal(mkdir("out", 0755), 0);
 	put("out/other", "other");
-	assert_int_equal(materialise_finish(materialise, &place->error), ERR_LOCAL);
-	assert_int_equal(materialise_abandon(materialise, &place->error), ERR_LOCAL);
+	assert_int_equal(destination_finish(destination, &place->error), ERR_LOCAL);
+	assert_int_equal(destination_abandon(destination, &place->error), ERR_LOCAL);
 	assert_says(place, "`out`: was made by somebody else meanwhile");
 	assert_says(place, "nothing of this attach is in it");
 	assert_null(strstr(place->error.text, "as it was"));
@@ -460,7 +460,7 @@ static void t4_delete_removes_what_the_view_does_not_have(void **state)
 	assert_holds("outside/precious", "precious");
 }
 
-static void collect(void *context, enum materialise_action action, const char *path)
+static void collect(void *context, enum destination_action action, const char *path)
 {
 	struct buffer *text = context;
 	buffer_put_u8(text, (uint8_t) "wkd"[action]);
@@ -480,14 +480,14 @@ static void t4_dry_run_lists_and_does_nothing(void **state)
 	put("out/a", "same");
 	put("out/d/extra", "extra");
 	place->options.delete_extra = true;
-	struct materialise *materialise = NULL;
+	struct destination *destination = NULL;
 	view_table_finish(&place->tree.table);
-	assert_int_equal(materialise_open(&place->tree.table, &place->options,
-					  &materialise, &place->error),
+	assert_int_equal(destination_open(&place->tree.table, &place->options,
+					  &destination, &place->error),
 			 0);
 	struct buffer text AUTO(buffer_fini) = {0};
-	assert_int_equal(materialise_list(materialise, collect, &text, &place->error), 0);
-	materialise_close(materialise);
+	assert_int_equal(destination_list(destination, collect, &text, &place->error), 0);
+	destination_close(destination);
 	buffer_put_u8(&text, 0);
 	assert_string_equal((char *)text.at, "ka wb wd/c dd/extra ");
 	assert_int_equal(entries_in("out"), 2);
