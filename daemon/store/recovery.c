@@ -14,8 +14,11 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-#define FORMAT_TEXT "batond store 1\n"
 #define FORMAT_PREFIX "batond store "
+#define FORMAT_VERSION 2
+#define FORMAT_TEXT FORMAT_PREFIX "2\n"
+/* No sums behind the catalogue's pages, no commit frames: it is read, and raised. */
+#define FORMAT_TEXT_BEFORE FORMAT_PREFIX "1\n"
 #define FORMAT_ROOM 64u
 #define CLEAN_SETTING "clean_stop"
 
@@ -193,11 +196,12 @@ int recovery_check_format(struct store *store, struct error *error)
 	int found = read_text(store, "format", text, sizeof text, error);
 	if (found < 0)
 		return found;
-	if (found > 0 && strcmp(text, FORMAT_TEXT) == 0)
+	store->format_is_older = found > 0 && strcmp(text, FORMAT_TEXT_BEFORE) == 0;
+	if (store->format_is_older || (found > 0 && strcmp(text, FORMAT_TEXT) == 0))
 		return check_catalogue(store, error);
 	size_t prefix_len = strlen(FORMAT_PREFIX);
 	if (found > 0 && strncmp(text, FORMAT_PREFIX, prefix_len) == 0 &&
-	    strtol(text + prefix_len, NULL, 10) > 1)
+	    strtol(text + prefix_len, NULL, 10) > FORMAT_VERSION)
 		return error_set(error, ERR_VERSION,
 				 "`%s`: a store of a newer format (%.*s) than this "
 				 "program knows",
@@ -213,6 +217,15 @@ int recovery_check_format(struct store *store, struct error *error)
 		return error_set(error, ERR_NOT_FOUND, "`%s`: holds no store",
 				 store->directory);
 	return write_text(store, "format", FORMAT_TEXT, error);
+}
+
+int recovery_raise_format(struct store *store, struct error *error)
+{
+	if (!store->format_is_older)
+		return 0;
+	int err = write_text(store, "format", FORMAT_TEXT, error);
+	store->format_is_older = err != 0;
+	return err;
 }
 
 /* ---- the clean mark ----------------------------------------------------------- */

@@ -173,6 +173,8 @@ static int thaw(struct store *store, struct error *error)
 {
 	int err = catalogue_close(take_ptr(&store->catalogue), error);
 	if (!err)
+		err = recovery_raise_format(store, error);
+	if (!err)
 		err = catalogue_open(store->io, store->directory, &store->catalogue,
 				     error);
 	if (err == ERR_NO_ROOM)

@@ -96,12 +96,11 @@ class Starting(DaemonScenario):
 
     def test_a_store_of_a_newer_version_is_refused(self):
         self.daemon.stop()
-        (self.daemon.data / "format").write_text("batond store 2\n")
+        (self.daemon.data / "format").write_text("batond store 3\n")
         self.batond("--data", self.daemon.data, "--listen", self.daemon.url, status=6,
                     says="batond store")
-        (self.daemon.data / "format").write_text("batond store 1\n")
+        (self.daemon.data / "format").write_text("batond store 2\n")
         self.daemon.start()
-
 
     def test_segments_without_their_catalogue_are_not_deleted(self):
         self.persist("a", {"a": BIG})

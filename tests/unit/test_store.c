@@ -714,7 +714,7 @@ static void a_newer_or_foreign_format_is_refused(void **state)
 	struct fixture *fixture = *state;
 	close_store(fixture);
 	struct store_options options = options_of(fixture);
-	write_file(fixture, "format", "batond store 2\n");
+	write_file(fixture, "format", "batond store 3\n");
 	assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
 			 ERR_VERSION);
 	write_file(fixture, "format", "something\n");
@@ -723,8 +723,24 @@ static void a_newer_or_foreign_format_is_refused(void **state)
 	write_file(fixture, "format", "");
 	assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
 			 ERR_DAMAGED);
+	write_file(fixture, "format", "batond store 2\n");
+	open_store(fixture);
+}
+
+/* An older batond would write pages of the catalogue and leave their sums as they were. */
+static void an_older_format_is_raised_before_anything_else_changes(void **state)
+{
+	struct fixture *fixture = *state;
+	close_store(fixture);
 	write_file(fixture, "format", "batond store 1\n");
 	open_store(fixture);
+	char path[512], text[64] = "";
+	(void)snprintf(path, sizeof path, "%s/format", fixture->directory);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof text, file));
+	assert_int_equal(fclose(file), 0);
+	assert_string_equal(text, "batond store 2\n");
 }
 
 static void one_segment(struct fixture *fixture, struct segment_row *ret_row)
@@ -864,6 +880,7 @@ int main(void)
 		TEST(a_file_removed_from_the_base_is_a_smaller_tree),
 		TEST(a_second_daemon_is_refused_with_the_first_ones_process),
 		TEST(a_newer_or_foreign_format_is_refused),
+		TEST(an_older_format_is_raised_before_anything_else_changes),
 		TEST(w1_bytes_that_nobody_vouches_for_are_dropped_at_start),
 		TEST(w8_a_short_segment_is_damage_and_nothing_is_removed),
 		TEST(the_unit_index_is_rebuilt_after_an_unclean_stop),

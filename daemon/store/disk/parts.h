@@ -33,6 +33,7 @@ struct store {
 	atomic_bool failed;
 	atomic_bool lost_copies; /* a damaged one was found: the index names one of a
 				  * unit's copies, and may have named that */
+	bool format_is_older; /* `format` is to be raised before anything is changed */
 	bool frozen;          /* the catalogue was opened to read: nothing is changed */
 	struct error refusal; /* why, where options do not say so; code 0 */
 };
