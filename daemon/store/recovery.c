@@ -161,7 +161,7 @@ static int has_segments(const struct store *store, struct error *error)
 		return local_error(store, "segments", "listed", error);
 	const struct dirent *entry;
 	while ((errno = 0, entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' && survey_is_file(store, entry->d_name))
 			return 1;
 	}
 	return errno == 0 ? 0 : local_error(store, "segments", "listed", error);

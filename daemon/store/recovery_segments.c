@@ -154,6 +154,15 @@ static void note_excess(const struct store *store, const struct survey *survey)
 					    : "of persists that were not acknowledged");
 }
 
+static void note_others(const struct store *store, const struct survey *survey)
+{
+	if (survey->other_count > 0)
+		store_note(store,
+			   "%zu entries of segments/ are no files (`%s`), and are left "
+			   "alone",
+			   survey->other_count, survey->other);
+}
+
 int recovery_segments(struct store *store, const struct survey *survey,
 		      struct error *error)
 {
@@ -161,6 +170,7 @@ int recovery_segments(struct store *store, const struct survey *survey,
 	int err = compare_all(store, survey, &damaged, error);
 	if (err)
 		return err;
+	note_others(store, survey);
 	if (store->frozen || survey->unsure)
 		note_excess(store, survey);
 	if (damaged || store->frozen || survey->unsure)

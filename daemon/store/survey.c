@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
@@ -15,6 +16,7 @@ void survey_fini(struct survey *survey)
 	for (size_t i = 0; i < survey->unknown_count; i++)
 		free(survey->unknown[i]);
 	free(survey->unknown);
+	free(survey->other);
 	free(survey->rows);
 	free(survey->lens);
 	*survey = (struct survey){0};
@@ -27,13 +29,23 @@ uint64_t survey_excess(const struct survey *survey, size_t row)
 	return len > 0 && (uint64_t)len > vouched ? (uint64_t)len - vouched : 0;
 }
 
+bool survey_is_file(const struct store *store, const char *name)
+{
+	struct stat status;
+	return fstatat(store->segments_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       S_ISREG(status.st_mode);
+}
+
 /* ---- the files that rows name --------------------------------------------------- */
 
-/* Length of a segment file; -1 where there is none; -2 on an error. */
+/* Length of a segment file; -1 where there is none, or something else has its name; -2 on
+ * an error. */
 static int64_t file_len(const struct store *store, const char *location,
 			struct error *error)
 {
 	const struct io *io = store->io;
+	if (!survey_is_file(store, location))
+		return -1;
 	int fd = io_open(io, store->segments_fd, location, O_RDONLY | O_NOFOLLOW, 0);
 	if (fd < 0 && errno == ENOENT)
 		return -1;
@@ -92,8 +104,14 @@ static bool is_known(const struct known_files *known, const char *name)
 		       compare_names) != NULL;
 }
 
-static void add_unknown(struct survey *survey, const char *name)
+static void add_unknown(const struct store *store, struct survey *survey,
+			const char *name)
 {
+	if (!survey_is_file(store, name)) {
+		if (survey->other_count++ == 0)
+			survey->other = must_strdup(name);
+		return;
+	}
 	array_make_room(survey->unknown, survey->unknown_count, survey->unknown_room);
 	survey->unknown[survey->unknown_count++] = must_strdup(name);
 }
@@ -107,7 +125,7 @@ static int list_unknown(const struct store *store, struct survey *survey,
 	const struct dirent *entry = NULL;
 	while (dir && (errno = 0, entry = readdir(dir))) {
 		if (entry->d_name[0] != '.' && !is_known(&known, entry->d_name))
-			add_unknown(survey, entry->d_name);
+			add_unknown(store, survey, entry->d_name);
 	}
 	if (dir && errno == 0)
 		return 0;

@@ -18,6 +18,10 @@ struct survey {
 	int64_t *lens;  /* owned; of the rows' files in bytes; -1: there is none */
 	char **unknown; /* owned; names of files that no row has */
 	size_t unknown_count, unknown_room;
+	/* What is no regular file is not ours, says nothing and stays: their number, and
+	 * the name of one (owned; NULL where there is none). */
+	size_t other_count;
+	char *other;
 	/* Whether what is not vouched for could not all be read: it has to stay. */
 	bool unsure;
 };
@@ -25,6 +29,10 @@ struct survey {
 /* Asks store->catalogue and the directory. ERR_DAMAGED, ERR_LOCAL. */
 int survey_take(struct store *store, struct survey *ret_survey, struct error *error);
 void survey_fini(struct survey *survey);
+
+/* Whether the name in segments/ is a regular file's; what cannot be looked at is taken
+ * for one, and found unreadable by who opens it. */
+bool survey_is_file(const struct store *store, const char *name);
 
 /* Bytes of the row's file that are not vouched for. */
 uint64_t survey_excess(const struct survey *survey, size_t row);
