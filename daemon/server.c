@@ -23,8 +23,8 @@
 #include "proto/base/clock.h"
 
 #define TICK_MS 250u
-/* What the small things of all sessions may need where the large ones have taken all
- * there is, until those have been refused: some KiB each. */
+/* The reserve of memory.h: for the small allocations of all sessions, some KiB each,
+ * after large ones have taken all memory and until those have been refused. */
 #define RESERVE_LEN (8u * 1024u * 1024u)
 
 struct server {
@@ -35,7 +35,7 @@ struct server {
 	struct workers *workers;     /* owned */
 	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
 	uv_loop_t loop;
-	struct listen_fds passed; /* owned; until they are listeners */
+	struct listen_fds passed; /* owned until the listeners take them */
 	struct listeners listeners;
 	uv_signal_t on_term, on_int;
 	uv_timer_t tick;
@@ -69,7 +69,7 @@ static void close_handles(struct server *server)
 	uv_close((uv_handle_t *)&server->wake, NULL);
 }
 
-/* When the last connection is closed, or retention has run. */
+/* Called when the last connection was closed, and when retention has run. */
 static void end_if_stopped(void *context)
 {
 	struct server *server = context;
@@ -100,8 +100,8 @@ static void on_stop_signal(uv_signal_t *handle, int number)
 
 /* ---- what comes from other threads ---- */
 
-/* The loop sees for itself that the store has failed: there may be no loop yet, or none
- * any more. */
+/* Only logs, since there may be no loop yet or no longer: end_if_store_failed() ends
+ * it. */
 static void on_store_failure(void *context, const char *sentence)
 {
 	const struct server *server = context;
@@ -114,7 +114,7 @@ static void on_store_note(void *context, const char *sentence)
 	log_line(server->log, LOG_INFO, "store", "%s", sentence);
 }
 
-/* From another thread, while what it works for keeps the loop alive. */
+/* Called on another thread. The loop does not end before what runs there has ended. */
 static void wake_loop(void *context)
 {
 	struct server *server = context;
@@ -243,7 +243,7 @@ static void run_loop(struct server *server)
 	claim(uv_loop_close(&server->loop) == 0);
 }
 
-/* ---- who knows whom ---- */
+/* ---- what sessions are given ---- */
 
 static struct daemon_figures figures_of(void *context)
 {
@@ -258,7 +258,7 @@ static struct daemon_figures figures_of(void *context)
 	};
 }
 
-/* 0 in the configuration is endless patience. */
+/* In the configuration 0 means no limit, for a link -1 does. */
 static int silence_of(const struct config *config)
 {
 	if (config->silence_ms == 0)
@@ -323,13 +323,14 @@ static void server_fini(struct server *server)
 	listeners_fini(&server->listeners);
 }
 
-/* What there must be before there is a loop. */
+/* Makes all that must exist before the loop does. */
 static int prepare(struct server *server, struct error *error)
 {
-	/* Writing says EPIPE, and EFBIG. */
+	/* So that a write fails with EPIPE or EFBIG instead of ending the process. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	/* libuv ends the process where it gets none, for its table of descriptors too. */
+	/* libuv aborts when an allocation fails; with must_…() it first uses the
+	 * reserve. */
 	(void)uv_replace_allocator(must_alloc, must_realloc, must_calloc, free);
 	int err = memory_keep_reserve(RESERVE_LEN, error);
 	if (err == 0)

@@ -17,27 +17,28 @@ struct history_execution {
 	/* borrowed, NUL-terminated; shard may be "" */
 	const char *run, *job, *shard, *attempt;
 	bool inherited;
-	/* It only made shadows: nothing was heard here of its job. */
+	/* Of another workflow: known here only as the maker of shadows
+	 * (history_layer). */
 	bool fact;
 	bool has_needs;
-	const char *const *needs; /* borrowed; of its latest contact */
+	const char *const *needs; /* borrowed; as its latest contact declared them */
 	size_t need_count;
 	/* borrowed; positions in history.layers, successful attaches */
 	const uint32_t *attached;
 	size_t attached_count;
-	uint64_t heard;     /* ascends with first contact */
-	uint64_t run_heard; /* when its run was first heard of in this workflow */
+	uint64_t heard;     /* numbers ascend in the order of first contact */
+	uint64_t run_heard; /* the same of its run in this workflow */
 };
 
 struct history_layer {
 	uint32_t execution; /* position in history.executions; for an inherited layer an
 			       inherited execution */
 	uint32_t sequence;  /* 1 … within the execution */
-	uint64_t commit;    /* ascends with commit, over all workflows */
+	uint64_t commit; /* numbers ascend in the order of commits, over all workflows */
 	struct digest content;
 	bool inherited;
-	/* Present as a fact only (a base of another workflow that was not inherited):
-	 * never visible. */
+	/* Only here to be compared with: a base from another workflow that was not
+	 * inherited. Never visible. */
 	bool shadow;
 	const uint32_t
 		*bases; /* borrowed; positions; what its execution had attached before */

@@ -23,11 +23,12 @@ struct tools {
 
 struct crew {
 	pthread_mutex_t mutex; /* guards all below; held for a few instructions only */
-	pthread_cond_t work;   /* a job was submitted, a permit came back, or the end */
-	pthread_cond_t done;   /* some job is done */
+	pthread_cond_t work; /* a job was submitted, a permit was given back, or the crew
+				stops */
+	pthread_cond_t done; /* some job is done */
 	struct crew_job *first, **last;
 	unsigned permits;    /* free ones */
-	unsigned permit_max; /* and tools, at most */
+	unsigned permit_max; /* also the most tools that are made */
 	struct tools *spare; /* owned */
 	unsigned tools_made; /* at least 1 */
 	unsigned thread_count;
@@ -55,8 +56,9 @@ static void tools_free(struct tools *tools)
 	free(tools);
 }
 
-/* For who holds a permit. Where no more can be had it waits for those of another: one set
- * is always there, and whoever has it needs nothing more. */
+/* The caller holds a permit. Without memory for new tools it waits until a job returns
+ * its own. That always happens: at least one set exists, and a job that has tools waits
+ * for nothing. */
 static struct tools *take_tools_locked(struct crew *crew)
 {
 	struct tools *tools = NULL;
@@ -74,7 +76,7 @@ static struct tools *take_tools_locked(struct crew *crew)
 	return tools;
 }
 
-/* Takes a job and a permit, or NULL at the end. */
+/* Waits for a job and takes it with a permit; NULL when the crew stops. */
 static struct crew_job *take_job_locked(struct crew *crew)
 {
 	while (!crew->stopping && (!crew->first || crew->permits == 0))
@@ -89,7 +91,7 @@ static struct crew_job *take_job_locked(struct crew *crew)
 	return job;
 }
 
-/* Wakes nobody for nothing. */
+/* Wakes a thread only if there is a job for it. */
 static void give_permit_locked(struct crew *crew)
 {
 	crew->permits++;
@@ -98,7 +100,8 @@ static void give_permit_locked(struct crew *crew)
 		pthread_cond_signal(&crew->work);
 }
 
-/* With a permit; the mutex is free while the job runs. */
+/* The caller holds a permit, which this gives back. The mutex is unlocked while the job
+ * runs. */
 static void run_locked(struct crew *crew, struct crew_job *job)
 {
 	struct tools *tools = take_tools_locked(crew);
@@ -127,7 +130,7 @@ static unsigned core_count(void)
 	return cores < CREW_THREADS_MAX ? cores : CREW_THREADS_MAX;
 }
 
-/* As many of the threads as can be had. */
+/* Starts threads until there are enough or the system refuses one. */
 static void start_threads(struct crew *crew)
 {
 	pthread_attr_t attributes;

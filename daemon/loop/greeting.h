@@ -1,6 +1,6 @@
 /*
- * How a connection begins (PROTOCOL.md §2): HELLO, WELCOME, and what is said to somebody
- * who speaks something else. Pure.
+ * How a connection begins (PROTOCOL.md §2): HELLO, WELCOME, and the answer to a client
+ * that speaks another protocol. Pure.
  */
 #ifndef BATON_DAEMON_LOOP_GREETING_H
 #define BATON_DAEMON_LOOP_GREETING_H

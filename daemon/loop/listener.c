@@ -21,7 +21,7 @@ static void listener_pause(struct listener *listener)
 	(void)uv_poll_stop(&listener->poll);
 }
 
-/* One connection; false when there is none, or none can be taken for now. */
+/* Accepts one connection; false when there is none, or none can be taken for now. */
 static bool accept_one(struct listener *listener)
 {
 	struct peers *peers = listener->all->peers;
@@ -66,7 +66,7 @@ static int check_reachable(const struct address *address, struct error *error)
 		address->url);
 }
 
-/* The kernel has no room for one more watch. */
+/* The kernel cannot watch one more descriptor. */
 static int cannot_poll(struct listener *listener, int number, struct error *error)
 {
 	(void)close(listener->fd);

@@ -18,23 +18,25 @@ struct listener {
 	struct listeners *all; /* borrowed */
 	struct address address;
 	int fd;      /* owned; -1: not open */
-	bool passed; /* opened by the service manager, whose file stays */
+	bool passed; /* opened by the service manager; its socket file is not removed */
 	uv_poll_t poll;
 	bool polling;
 };
 
 struct listeners {
-	struct peers *peers; /* borrowed; who comes is given to them */
+	struct peers *peers; /* borrowed; they get each new connection */
 	struct listener items[CONFIG_LISTEN_MAX];
 	bool closed;
 };
 
 void listeners_init(struct listeners *listeners, struct peers *peers);
-/* Begins to listen. What was passed takes the place of what the configuration says, and
- * is owned from then on. On failure some may listen: listeners_close(). */
+/* Begins to listen: on the passed sockets, which are owned from then on, or, if there are
+ * none, on the addresses of the configuration. After a failure some may be listening:
+ * call listeners_close(). */
 int listeners_open(struct listeners *listeners, struct listen_fds *passed,
 		   struct error *error);
-/* Called a few times a second: those that found no room for a connection try again. */
+/* Called a few times a second: listeners that paused, because no connection could be
+ * taken, go on. */
 void listeners_tick(struct listeners *listeners);
 void listeners_close(struct listeners *listeners);
 /* After the loop has ended. */

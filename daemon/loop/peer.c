@@ -51,9 +51,10 @@ static void name_peer(struct peer *peer)
 			 (unsigned)who.uid);
 }
 
-/* ---- sending a little without waiting ---- */
+/* ---- sending small messages without waiting ---- */
 
-/* A whole small message, or false: then the connection is of no more use. */
+/* Sends a small message. False: not all of it could be sent, and the connection must be
+ * closed. */
 static bool send_now(struct peer *peer, uint16_t type, const void *message)
 {
 	AUTO(buffer_fini) struct buffer out = {0};
@@ -114,7 +115,7 @@ static void peer_close(struct peer *peer)
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
-/* Everything was said. */
+/* Ends a connection after its last message was sent. */
 static void leave(struct peer *peer)
 {
 	(void)shutdown(peer->fd, SHUT_WR);
@@ -324,8 +325,8 @@ void peer_open(struct peers *peers, int fd)
 {
 	struct peer *peer = must_calloc(1, sizeof(*peer));
 	peer->fd = fd;
-	/* The kernel may have no room for one more watch: then this peer is not served.
-	 */
+	/* The kernel may be unable to watch one more descriptor: then this peer is not
+	 * served. */
 	if (uv_poll_init(peers->loop, &peer->poll, fd) != 0) {
 		(void)close(fd);
 		free(peer);
@@ -352,7 +353,7 @@ void peer_return(struct peer *peer)
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
-/* ---- patience ---- */
+/* ---- deadlines ---- */
 
 static void on_long_wait(struct peer *peer)
 {

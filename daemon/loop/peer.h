@@ -4,13 +4,13 @@
  *   GREETING  the loop reads a HELLO: at most 4 KiB and 10 seconds (batond --hello)
  *   IDLE      the loop reads a request
  *   GIVEN     a request waits for a worker, or a worker owns the socket; while the worker
- *             has nothing to say the loop says KEEPALIVE in its place
- *   LEAVING   it was sent away; the loop drops what it still sends, for up to 2 seconds:
- *             closing at once would reset a TCP connection and lose the ERROR
+ *             is silent the loop sends KEEPALIVE in its place
+ *   LEAVING   it was refused; the loop reads and drops what it still sends, for up to 2
+ *             seconds: closing at once would reset a TCP connection and lose the ERROR
  *   CLOSING   the loop is closing its handle
  *
- * All functions belong to the loop's thread. Which daemon it is, and what its requests
- * do, is not known here: struct peers says who runs them.
+ * All functions belong to the loop's thread. What a request does is not known here:
+ * struct peers has the function that runs it.
  */
 #ifndef BATON_DAEMON_LOOP_PEER_H
 #define BATON_DAEMON_LOOP_PEER_H
@@ -46,13 +46,13 @@ struct peers {
 	struct workers *workers;     /* borrowed */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
-	/* The last connection is closed. */
+	/* Called when the last connection has been closed. */
 	void (*on_none)(void *context);
 	void *context;
 	struct peer *first;
 	_Atomic uint64_t count;
 	uint64_t arrivals; /* requests given to the workers so far */
-	bool stopping;     /* no connection is to carry another request */
+	bool stopping;     /* no connection may carry another request */
 };
 
 struct peer {
@@ -62,8 +62,8 @@ struct peer {
 	int fd;                       /* owned */
 	uv_poll_t poll;
 	enum peer_state state;
-	uint64_t deadline_ms; /* loop time at which patience ends; GIVEN: of waiting for a
-				 worker */
+	uint64_t deadline_ms; /* loop time until which the peer may be silent; GIVEN:
+				 until which the request may wait for a worker */
 	uint64_t said_ms;     /* loop time of the last KEEPALIVE */
 	uint8_t header[WIRE_HEADER_LEN];
 	size_t header_len;
@@ -85,7 +85,8 @@ static inline struct peer *peer_of(struct task *task)
 void peer_open(struct peers *peers, int fd);
 /* A worker has ended its request: closes, or reads the next one. */
 void peer_return(struct peer *peer);
-/* Ends waiting: what has not begun is refused, what runs may finish. */
+/* Begins to stop: requests that wait for a worker are refused, those that run may
+ * finish. */
 void peers_stop(struct peers *peers);
 /* Deadlines and KEEPALIVEs; called a few times a second. */
 void peers_tick(struct peers *peers);

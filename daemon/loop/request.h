@@ -20,7 +20,7 @@ struct request {
 		struct msg_log log;
 		struct msg_empty status;
 	};
-	struct message_memory memory; /* owned; what the texts live in */
+	struct message_memory memory; /* owned; holds the decoded texts */
 	uint8_t *payload;             /* owned; likewise */
 };
 
@@ -31,7 +31,7 @@ void request_free(struct request *request); /* NULL is fine */
 
 /* Who asks; NULL for a status. */
 const struct msg_identity *request_identity(const struct request *request);
-/* Whose turn it takes among the requests that wait: "default" where none is said. */
+/* The lane in which it waits for a worker: its namespace, "default" if it names none. */
 struct text request_namespace(const struct request *request);
 /* The other workflow that it reads (rule R5); empty: none. */
 struct text request_from_workflow(const struct request *request);

@@ -23,7 +23,8 @@ void voice_set_silent(struct voice *voice, bool silent)
 	pthread_mutex_unlock(&voice->mutex);
 }
 
-/* Half a KEEPALIVE would put all that follows out of step: then the connection is cut. */
+/* After half a KEEPALIVE all that follows would be misread: then the connection is
+ * cut. */
 static void say_alive(int fd)
 {
 	ssize_t sent = send(fd, header_keepalive, sizeof header_keepalive,

@@ -1,6 +1,6 @@
 /*
- * Who speaks on a connection whose request is running: the session, or, while that has
- * nothing to say, the loop, which says KEEPALIVE in its place. Any thread.
+ * Who speaks on a connection whose request is running: the session, or, while the session
+ * is silent, the loop, which sends KEEPALIVE in its place. Any thread.
  */
 #ifndef BATON_DAEMON_LOOP_VOICE_H
 #define BATON_DAEMON_LOOP_VOICE_H
@@ -16,11 +16,13 @@ struct voice {
 void voice_init(struct voice *voice);
 void voice_fini(struct voice *voice);
 
-/* From the session: false returns when the loop has said its last for now. */
+/* From the session. After setting it to false the loop sends nothing, and what it was
+ * sending has been sent. */
 void voice_set_silent(struct voice *voice, bool silent);
 
 /* From the loop: sends a KEEPALIVE to fd if the session is silent; false: it is not. Does
- * not wait: where there is no room the other side has bytes to read and needs none. */
+ * not wait: a full socket means that the other side has bytes to read, and needs no
+ * KEEPALIVE. */
 bool voice_keep_alive(struct voice *voice, int fd);
 
 #endif

@@ -63,7 +63,7 @@ static struct lane *lane_new(struct workers *workers, struct text name)
 	return lane;
 }
 
-/* Takes the lane behind `before` out of the ring. */
+/* Takes the lane after `before` out of the ring. */
 static void lane_remove(struct workers *workers, struct lane *before)
 {
 	struct lane *lane = before->next;
@@ -129,7 +129,8 @@ static struct task *wait_for_work(struct workers_thread *worker)
 	return task;
 }
 
-/* A task's own wake-up (a superseded persist) must not end the next task. */
+/* A wake-up that was meant for one task (a superseded persist) must not end the next
+ * one. */
 static void reset_wake_locked(const struct workers_thread *worker)
 {
 	eventfd_t count;
@@ -138,8 +139,8 @@ static void reset_wake_locked(const struct workers_thread *worker)
 		(void)eventfd_write(worker->wake_fd, 1);
 }
 
-/* Tells of the end before anybody can take the task: after the last one the loop closes
- * its handles, and what wakes it would then be gone. */
+/* Calls on_ended before the loop can take the task: after the last task the loop closes
+ * its handles, among them the one that on_ended uses. */
 static void end_work(struct workers_thread *worker, struct task *task)
 {
 	struct workers *workers = worker->workers;

@@ -1,7 +1,7 @@
 /*
  * The workers: threads that run tasks, one each, in straight-line code. Tasks wait in
  * lanes; a free worker takes from the lanes in turn, so that a lane with many tasks does
- * not keep others waiting. Who a task is of, and what it does, is not known here.
+ * not keep others waiting. What a task does is not known here.
  *
  * Threads are started as they are needed, up to the given number, and stay.
  */
@@ -15,27 +15,28 @@
 
 struct workers;
 
-/* Embedded in the caller's own struct; alive until it was withdrawn, or taken when it had
- * ended. */
+/* Embedded in the caller's struct, which must exist until workers_withdraw() or
+ * workers_take_ended() has given the task back. */
 struct task {
-	/* On a worker's thread. wake_fd, an eventfd, is the worker's: readable means that
-	 * every wait is to end. */
+	/* On a worker's thread. wake_fd, an eventfd, belongs to the worker: readable
+	 * means that every wait must end. */
 	void (*run)(struct task *task, int wake_fd);
 	struct text lane;  /* borrowed while the task waits */
-	struct task *next; /* the workers' */
+	struct task *next; /* set by the workers */
 };
 
-/* on_ended: from a worker's thread, after each task, to have workers_take_ended called;
- * it must not call the workers. */
+/* on_ended: called on a worker's thread after each task. It must have the loop call
+ * workers_take_ended(), and must not call the workers itself. */
 struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context),
 			    void *context);
-/* Ends and joins the threads: nothing may run or wait. */
+/* Ends and joins the threads: no task may run or wait. */
 void workers_free(struct workers *workers);
 
-/* From the loop: the task waits for a worker. False: there is none, and no thread for one
- * can be had; the task is not taken. */
+/* From the loop: queues the task. False: there is no worker and no thread can be started;
+ * the task was not queued. */
 bool workers_submit(struct workers *workers, struct task *task);
-/* From the loop: takes it back; false when a worker has it already. */
+/* From the loop: takes a waiting task out of its queue; false when a worker has it
+ * already. */
 bool workers_withdraw(struct workers *workers, struct task *task);
 /* From the loop: a task that has ended, or NULL. */
 struct task *workers_take_ended(struct workers *workers);

@@ -83,8 +83,8 @@ static void make_heap(struct merge *merge)
 	merge->disordered = false;
 }
 
-/* Heads within one path are together at the top of the heap, so that a walk which turns
- * back at others finds them; spots come out ascending. */
+/* Heads within one path are connected at the top of the heap, so that a walk from the top
+ * which turns back at any other head finds them all. Spots come out ascending. */
 static size_t find_within(const struct merge *merge, const struct row *path, bool below,
 			  uint32_t *ret_spots)
 {
@@ -131,8 +131,8 @@ void merge_add_implicit(struct merge *merge)
 	qsort(merge->group, merge->group_len, sizeof(*merge->group), merge_compare_u32);
 }
 
-/* Moves on what was at the path that the last call decided. From the last spot to the
- * first: what is below a spot in the heap is in order by then. */
+/* From the last spot to the first, so that what is below a spot in the heap is in order
+ * when its head sinks. */
 int merge_leave_group(struct merge *merge, struct error *error)
 {
 	for (size_t i = 0; i < merge->group_len; i++)

@@ -101,7 +101,7 @@ struct merge_options {
 /* One row of the merged tree. */
 struct merged_row {
 	struct row row;      /* borrowed until the next call */
-	uint32_t source;     /* who gave its bytes */
+	uint32_t source;     /* the one that gave its bytes */
 	uint64_t first_unit; /* how many unit mentions that source gave before this row:
 				with it the caller finds where the units lie */
 	bool conflict;       /* only with ON_CONFLICT_MARK */
@@ -114,9 +114,9 @@ bool merge_is_named(const char *name, const char *job, const char *shard);
 
 struct merge;
 
-/* Sources in the view's order, shadows behind them in any order; borrowed, as the options
- * are, until merge_free. sources.h makes them. `before` is to be transitive; shadows
- * may stand in it, and may have their own. Memory: 3/8 × count² bytes, and a row per
+/* Sources in the view's order, then shadows in any order; borrowed, as the options are,
+ * until merge_free. sources.h makes them. `before` must be transitive; it may name
+ * shadows, and a shadow may have its own. Memory: 3/8 × count² bytes, and a row per
  * source. Where only one source is no shadow the others are not read at all, and nothing
  * is compared. ERR_NO_MEMORY. */
 int merge_new(const struct merge_source *sources, size_t count,
@@ -129,7 +129,7 @@ void merge_free(struct merge *merge);
  * goes on. */
 int merge_next(struct merge *merge, struct merged_row *ret_row, struct error *error);
 
-/* What was collected so far: none is counted that prefer, first or last decided. */
+/* Conflicts so far, without those that prefer, first or last decided. */
 uint64_t merge_conflict_count(const struct merge *merge);
 const struct merge_conflict *merge_conflicts(const struct merge *merge,
 					     size_t *ret_count); /* at most 20 */

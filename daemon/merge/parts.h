@@ -22,9 +22,9 @@
 struct merge_head {
 	struct row row;      /* borrowed from the cursor: the next row of the source */
 	uint64_t first_unit; /* mentions that the source gave before it */
-	bool ended;          /* no row is left; after every path */
+	bool ended;          /* no row is left; sorts after every path */
 	bool implicit;       /* at the path in question: a directory without a row */
-	bool passed;         /* was moved on while its path was decided */
+	bool passed;         /* was advanced while its path was decided */
 };
 
 struct merge {
@@ -40,7 +40,7 @@ struct merge {
 	uint64_t *reach;          /* owned; the same: what an unchanged row comes after */
 	struct merge_head *heads; /* owned; by rank */
 	uint32_t *heap;  /* owned; ranks, the least path first, then the least rank */
-	bool disordered; /* heads moved that the heap does not know of */
+	bool disordered; /* heads were advanced, and the heap is not in order */
 	uint32_t *spots; /* owned; places in the heap of heads at the path, ascending */
 	size_t spot_count;
 	uint32_t *frontier; /* owned; for searching the heap */
@@ -49,7 +49,7 @@ struct merge {
 	size_t group_len;
 	uint64_t *held, *changed; /* owned; sets */
 	uint64_t *covered;        /* owned; those that a changed row came after */
-	uint64_t *present, *rest; /* owned; for working */
+	uint64_t *present, *rest; /* owned; scratch sets */
 	uint32_t *candidates;     /* owned; ranks, by position */
 	size_t candidate_count;
 	uint32_t *disputed; /* owned; positions of the conflict at the path */
@@ -105,11 +105,12 @@ void merge_path_below_blocked(struct merge *merge);
 int merge_start(struct merge *merge, struct error *error);
 /* The group: those at the least path of all. There must be a row left. */
 void merge_find_group(struct merge *merge);
-/* Moves on what was at the path that was decided last. */
+/* Advances the sources that were at the path decided last. */
 int merge_leave_group(struct merge *merge, struct error *error);
 /* Adds to the group those that hold something below its path and no row for it. */
 void merge_add_implicit(struct merge *merge);
-/* Moves a source behind the path and all below it. The path must outlive its head. */
+/* Advances a source past the path and all below it. The path must not be borrowed from
+ * that source's own row. */
 int merge_pass(struct merge *merge, uint32_t rank, const struct row *path,
 	       struct error *error);
 

@@ -3,7 +3,7 @@
 #include "daemon/merge/parts.h"
 #include "proto/base/bytes.h"
 
-/* What an attach makes the mode of a directory that has no row. */
+/* The mode that an attach gives a directory without a row. */
 #define IMPLICIT_MODE 0755
 
 /* ---- candidates ---- */
@@ -41,7 +41,8 @@ static bool is_a_job(const struct merge *merge, const char *name)
 	return false;
 }
 
-/* A job that is called `a/b` leaves no `a/b` for the shard `b` of `a`. */
+/* If there is a job called `a/b`, the name `a/b` means it and not shard `b` of job
+ * `a`. */
 static bool is_preferred(const struct merge *merge, uint32_t rank, const char *name)
 {
 	const struct merge_source *source = merge_source_at(merge, rank);
@@ -50,7 +51,7 @@ static bool is_preferred(const struct merge *merge, uint32_t rank, const char *n
 	return strcmp(name, source->job) == 0 || !is_a_job(merge, name);
 }
 
-/* Leaves the candidates of the first preferred job or shard that has any. */
+/* Keeps only the candidates of the first preferred job or shard that has any. */
 static void keep_preferred(struct merge *merge)
 {
 	size_t kept = 0;
@@ -63,7 +64,7 @@ static void keep_preferred(struct merge *merge)
 		merge->candidate_count = kept;
 }
 
-/* Leaves the candidates that agree with the one at `at`. */
+/* Keeps only the candidates that agree with the one at `at`. */
 static void keep_agreeing(struct merge *merge, size_t at)
 {
 	uint32_t winner = merge->candidates[at];
@@ -83,7 +84,8 @@ static void collect_conflict(struct merge *merge, const struct row *path)
 			   merge->disputed_count);
 }
 
-/* Leaves candidates that agree. False where they cannot be made to. */
+/* Keeps the candidates that on_conflict chooses, which agree. False: it is an error, and
+ * the path gets no row. */
 static bool settle(struct merge *merge, const struct row *path)
 {
 	size_t last = merge->candidate_count - 1;
@@ -120,7 +122,8 @@ static int give(const struct merge *merge, uint32_t rank, struct merged_row *ret
 	return 1;
 }
 
-/* The last one that has a row. Where none has, the path needs one only to be marked. */
+/* Gives the row of the last directory that has one. Where none has, a row is made only if
+ * there is a conflict to mark. */
 static int give_directory(const struct merge *merge, const struct row *path,
 			  struct merged_row *ret_row)
 {
@@ -196,8 +199,9 @@ static int pass_replaced(struct merge *merge, const struct row *path, struct err
 	return 0;
 }
 
-/* A file or link won: nothing below it is given. Directories that are here unchanged, and
- * that it did not replace, have lost without a conflict; they are watched. */
+/* A file or link won: nothing below it is given. Directories that are unchanged here, and
+ * that it did not replace, lost without a conflict; they are watched, because a change
+ * below them is one. */
 static void block(struct merge *merge, const struct row *path, bool disputed)
 {
 	merge->blocking = true;
@@ -299,7 +303,7 @@ int merge_path_decide(struct merge *merge, struct merged_row *ret_row,
 {
 	if (only_shadows(merge))
 		return 0;
-	/* Of a row that stays where it is while directories are moved on. */
+	/* Borrowed from a head that is not advanced while those of directories are. */
 	const struct row *path = other_than_directory(merge);
 	if (path)
 		merge_add_implicit(merge);

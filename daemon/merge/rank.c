@@ -26,7 +26,8 @@ static void require(struct ranking *ranking, size_t at, const uint32_t *list,
 	}
 }
 
-/* The first position that waits for nothing; in a circle, the first one left. */
+/* The first position with none left that must go before it; in a circle, the first one
+ * left. */
 static uint32_t next_position(const struct ranking *ranking)
 {
 	uint32_t waiting = UINT32_MAX;

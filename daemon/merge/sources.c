@@ -13,8 +13,9 @@ struct gathering {
 	uint32_t *source_of;           /* owned; layer → source, VIEW_NONE */
 	uint32_t *by_commit;           /* owned; sources */
 	size_t words;                  /* of a set of sources */
-	uint64_t *bases, *observed;    /* owned; sets: direct, and all behind them */
-	uint64_t *shadows;             /* owned; a set */
+	uint64_t *bases, *observed; /* owned; sets: direct bases, and all that those were
+				       built on */
+	uint64_t *shadows;          /* owned; a set */
 };
 
 static uint64_t *set_of(uint64_t *sets, const struct gathering *it, size_t at)
@@ -72,7 +73,7 @@ static void add_base(struct gathering *it, uint32_t at, uint32_t base)
 		     it->words);
 }
 
-/* In commit order, so that what is behind a base is known by then. */
+/* In commit order, so that what a base was built on is known when the base is met. */
 static void find_bases(struct gathering *it)
 {
 	const struct history_layer *layers = it->history->layers;
@@ -93,8 +94,8 @@ static void find_bases(struct gathering *it)
 	}
 }
 
-/* For a layer of the view the view's word holds among its like; what was observed adds
- * the shadows, its own and those of the layers before it. */
+/* Between two layers of the view the view's order holds. What was observed adds shadows:
+ * those of the layer, and those of the layers before it. */
 static void find_before(struct gathering *it, uint32_t at, uint64_t *ret_set)
 {
 	uint64_t *observed = set_of(it->observed, it, at);

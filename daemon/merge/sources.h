@@ -10,7 +10,7 @@
 
 struct merge_sources {
 	/* owned; the layers of the view in their order, then shadows: bases that are not
-	 * in the view, in commit order. A view of less than two layers needs none.
+	 * in the view, in commit order. A view of fewer than two layers has no shadows.
 	 * Cursors are left for the caller to set. */
 	struct merge_source *sources;
 	uint32_t *layers; /* owned; position in history.layers of each source */

@@ -12,8 +12,8 @@ static bool is_equal(const struct merge *merge, uint32_t a, uint32_t b)
 	return row_equal(&one->row, &other->row);
 }
 
-/* All that the holder's row comes after: as its own, or for an unchanged one as the rows
- * of those that it has it from. */
+/* All that the holder's row comes after: for a changed row what its layer comes after,
+ * for an unchanged one what the rows come after that it was taken from. */
 static uint64_t *reach(const struct merge *merge, size_t rank)
 {
 	return bits_has(merge->changed, rank) ? merge_before(merge, rank)
@@ -21,9 +21,9 @@ static uint64_t *reach(const struct merge *merge, size_t rank)
 }
 
 /*
- * Leaves in rest the holder's bases among which are the candidates of its own attach:
- * those that changed the path, without what an unchanged one's row comes after; where
- * that is none, all that hold the path. False where no base holds it.
+ * Fills rest with the holder's bases that can have been candidates when its job attached:
+ * those that changed the path, without what the rows of unchanged bases come after; if
+ * none is left, all that hold the path. False where no base holds it.
  */
 static bool find_bases(struct merge *merge, uint32_t rank)
 {
@@ -43,8 +43,9 @@ static bool find_bases(struct merge *merge, uint32_t rank)
 	return true;
 }
 
-/* Whether the holder's row is that of a candidate among its bases; adds up what it comes
- * after then. The last of a set by rank is one that nothing in the set comes after. */
+/* Whether the holder's row equals that of a candidate among its bases; if so, collects in
+ * reach what those rows come after. Nothing in a set comes after its last member by
+ * rank. */
 static bool is_unchanged(struct merge *merge, uint32_t rank)
 {
 	uint64_t *reached = merge->reach + rank * merge->words;
@@ -87,7 +88,8 @@ static int compare_positions(const void *a, const void *b, void *context)
 	return (one > other) - (one < other);
 }
 
-/* Every one that is no shadow, of the given set (NULL: all), and not covered. */
+/* Fills candidates with the members of the group that are no shadows, not covered, and in
+ * the given set (NULL: any). */
 static void collect(struct merge *merge, const uint64_t *set)
 {
 	merge->candidate_count = 0;
@@ -102,8 +104,8 @@ static void collect(struct merge *merge, const uint64_t *set)
 			sizeof(*merge->candidates), compare_positions, merge->source_of);
 }
 
-/* Of unchanged ones the directories, so that nothing changed below is lost, or else the
- * last in order. */
+/* For unchanged candidates: keeps the directories, so that no change below them is lost,
+ * or, without directories, the last in order. */
 static void keep_one_kind(struct merge *merge)
 {
 	size_t directories = 0;
@@ -115,7 +117,7 @@ static void keep_one_kind(struct merge *merge)
 	merge->candidate_count = directories ? directories : 1;
 }
 
-/* Whatever a layer that holds the path comes after, changed or not. */
+/* Covers all that any layer with this path comes after, changed or not. */
 static void cover_all(struct merge *merge)
 {
 	for (size_t i = 0; i < merge->group_len; i++)

@@ -282,7 +282,7 @@ static bool flag_takes_value(const char *name)
 	       (strcmp(name, "--config") == 0 || key_named(name + 2));
 }
 
-/* What take_bare_word() knows has got here by a value that it does not take. */
+/* A flag that take_bare_word() knows only gets here with a value, and it takes none. */
 static int refuse_flag(const char *name, struct error *error)
 {
 	if (strncmp(name, "--", 2) != 0)

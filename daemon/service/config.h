@@ -29,15 +29,15 @@ struct config {
 	char *listen[CONFIG_LISTEN_MAX]; /* owned; URLs */
 	size_t listen_count;
 	struct log log;
-	bool read_data;         /* check --read-data */
-	uint64_t sessions;      /* that may run at once */
-	uint64_t connections;   /* that may be open at once */
-	uint64_t queue_wait_ms; /* a request waits so long for a free session, then: busy
-				 */
+	bool read_data;           /* check --read-data */
+	uint64_t sessions;        /* that may run at once */
+	uint64_t connections;     /* that may be open at once */
+	uint64_t queue_wait_ms;   /* a request waits so long for a free worker, then it is
+				     refused as busy */
 	uint64_t stop_timeout_ms; /* SIGTERM lets sessions finish for so long */
 	uint64_t silence_ms;      /* a session's peer may be silent for so long */
 	uint64_t hello_ms;        /* a new connection has so long for its HELLO */
-	uint64_t idle_ms;         /* a connection between requests likewise */
+	uint64_t idle_ms;      /* a connection may be idle for so long between requests */
 	uint64_t retention_ms; /* workflows without contact for longer expire; 0: never */
 };
 

@@ -29,7 +29,7 @@ struct attaching {
 	struct session_view *view; /* borrowed */
 	struct view_tree *tree;    /* owned */
 	struct frame_plan *plan;   /* owned */
-	struct codec *codec;       /* owned; NULL: rows go as they are */
+	struct codec *codec;       /* owned; NULL: rows are sent uncompressed */
 	struct buffer rows, packed;
 	uint32_t row_count;
 	char *previous; /* owned; path of the row before in this message */
@@ -126,7 +126,7 @@ static int plan_units(struct attaching *attach, const struct merged_row *merged,
 	return 0;
 }
 
-/* Whether there are conflicts that nothing resolves; marked ones end no attach. */
+/* Whether there are conflicts that neither an option decides nor a mark allows. */
 static bool is_in_conflict(const struct attaching *attach)
 {
 	return attach->view->options.merge.on_conflict == ON_CONFLICT_ERROR &&
@@ -140,7 +140,7 @@ static int too_many_units(struct error *error)
 	return error_advise(error, ADVICE_NARROW);
 }
 
-/* Up to a message's worth of rows: 1 there are more, 0 that was the end. */
+/* Gathers the rows of one message. 1: there are more; 0: these were the last. */
 static int gather_rows(struct attaching *attach, struct error *error)
 {
 	int result = 1;
@@ -235,7 +235,7 @@ static bool is_between_shards(const struct attaching *attach,
 	return false;
 }
 
-/* Facts for who does not read sentences. */
+/* The conflicts as data, for programs. */
 static void list_conflicts(struct attaching *attach, const struct merge *merge)
 {
 	size_t count = 0;
@@ -407,7 +407,7 @@ static int on_want_rows(struct attaching *attach, struct error *error)
 	return send_tree(attach, error);
 }
 
-/* Answers until ATTACHED: 0 then. */
+/* Answers requests until ATTACHED; then returns 0. */
 static int serve(struct attaching *attach, struct error *error)
 {
 	bool look = text_is(attach->session->request->attach.purpose, "look");
@@ -417,7 +417,7 @@ static int serve(struct attaching *attach, struct error *error)
 		struct link_message message = {0};
 		err = link_receive(&attach->session->link, &message, 0, error);
 		if (err == ERR_LOST && look)
-			return 0; /* who only looks may leave when it has seen enough */
+			return 0; /* a client that only looks may leave at any time */
 		if (err)
 			return err;
 		attached = message.type == MSG_ATTACHED;
@@ -457,7 +457,7 @@ static bool is_held(const struct msg_attach *request, const struct digest *tag)
 	return false;
 }
 
-/* The root of each layer has been read by now: one that is missing is noticed (W8). */
+/* The tree is open: each root has been read, and a missing one was noticed (W8). */
 static int send_view(struct attaching *attach, struct error *error)
 {
 	const struct msg_attach *request = &attach->session->request->attach;

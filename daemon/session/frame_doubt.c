@@ -10,7 +10,8 @@ int frame_doubt_hear(struct link *link, struct error *error)
 	return link_has_error(link) ? link_receive(link, &none, 0, error) : 0;
 }
 
-/* Where the client left in the middle of being sent the rest, its word is still there. */
+/* If sending failed because the client left, the ERROR that it sent before can still be
+ * received. */
 static void hear_farewell(struct link *link, struct error *error)
 {
 	struct link_message rest = {0};
@@ -29,8 +30,9 @@ static bool is_stopping(struct link *link)
 	return link_wait(link, 0, &ignored) == ERR_INTERRUPTED;
 }
 
-/* Where one is damaged others may be: clients would meet them one by one, each after
- * another persist. At most what was asked for is read, for each damage once. */
+/* Where one frame is damaged others may be, and clients would find them one at a time,
+ * each after another persist. So all frames of this round are read, and none that the
+ * client did not ask for. */
 static void doubt_others(struct link *link, struct store *store, struct frame_plan *plan)
 {
 	struct frame_place place;

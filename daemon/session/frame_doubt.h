@@ -1,7 +1,7 @@
 /*
- * What a client that finds a frame damaged says about it (PROTOCOL.md §6). The frame
- * itself is asked: nobody's word marks a sound one, and nobody makes the daemon read more
- * than what it was asked to send. Belongs to the session's thread.
+ * A client reports that a frame was damaged (PROTOCOL.md §6). The daemon then reads the
+ * frame itself: a report alone never marks a sound frame, and no report makes the daemon
+ * read what it was not asked to send in this attach. Belongs to the session's thread.
  */
 #ifndef BATON_DAEMON_SESSION_FRAME_DOUBT_H
 #define BATON_DAEMON_SESSION_FRAME_DOUBT_H

@@ -1,5 +1,5 @@
 /*
- * Layers and identities, which messages and the catalogue each have in their own words.
+ * Layers and identities, translated between messages and the catalogue.
  */
 #ifndef BATON_DAEMON_SESSION_LAYER_MESSAGE_H
 #define BATON_DAEMON_SESSION_LAYER_MESSAGE_H
@@ -12,18 +12,17 @@
 #include "proto/base/arena.h"
 #include "proto/message/message.h"
 
-/* What a message says of who asks, for the catalogue, with the rule of what a retry
- * inherits. Borrows the texts. */
+/* A message's identity as the catalogue takes it, with the rule of what a retry inherits.
+ * Borrows the texts. */
 struct contact_request contact_of(const struct msg_identity *identity,
 				  enum contact_kind kind);
 
-/* The layer at a position of a history. `workflow`, used for records whose texts are
- * NULL, comes with the history. The digest is borrowed from the history; the rest is the
- * arena's or the history's. */
+/* Describes the layer at a position of a history. The texts live in the arena or are
+ * borrowed from the history. */
 void layer_message(struct arena *arena, const struct catalogue_history *history,
 		   uint32_t position, struct msg_layer *ret_layer);
 
-/* The id alone, as text of the arena. */
+/* The id alone, as a text in the arena. */
 struct text layer_message_id(struct arena *arena, const struct layer_record *record);
 
 /* A layer that was committed for this identity, from its record alone. The identity's

@@ -28,7 +28,7 @@ static void say(struct sentence *sentence, const char *format, ...)
 		sentence->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-/* Whether one of the names may be a list that somebody meant. */
+/* Whether a name has a comma in it: it may have been meant as a list. */
 static bool has_comma(const struct text_list *names)
 {
 	for (size_t i = 0; i < names->count; i++)
@@ -47,7 +47,7 @@ static void say_names(struct session *session, const char *intro,
 		    arena_text(session->arena, names->items[i]));
 }
 
-/* Why, as far as names go that the daemon never heard of. Returns advice. */
+/* Adds the names in the request that the daemon never heard of. Returns advice. */
 static uint32_t say_unknown(struct session *session, const struct session_view *view,
 			    struct sentence *sentence)
 {

@@ -6,7 +6,8 @@
 
 #include "daemon/session/question.h"
 
-/* For a view without layers: ERR_NOT_FOUND with all that may be the reason. */
+/* For a view without layers: ERR_NOT_FOUND with a sentence that names all possible
+ * reasons. */
 int nothing_error(struct session *session, const struct session_view *view,
 		  struct error *error);
 

@@ -1,5 +1,5 @@
 /*
- * The words of COMMITTED for what a layer means for its workspace.
+ * What COMMITTED says about the effect of a layer on its workspace.
  */
 #ifndef BATON_DAEMON_SESSION_OUTCOME_H
 #define BATON_DAEMON_SESSION_OUTCOME_H

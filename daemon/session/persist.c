@@ -21,11 +21,12 @@
 /* UNITS that are on the crew at once, per session; then the session waits for the first:
  * enough to keep every core busy while the next message arrives. */
 #define JOBS_MAX 4u
-/* UNITS of so many bytes, raw, are verified on the session's own thread when no others
- * are on the crew: that takes about as long as waking a thread and waiting for it. */
+/* UNITS of up to so many raw bytes are verified on the session's own thread when no
+ * others are on the crew: that takes about as long as waking a thread and waiting for
+ * it. */
 #define OWN_WORK_LEN (64u * 1024u)
-/* Frames arrive faster than they are verified; the kernel holds some meanwhile (13 % of
- * the time of a cold persist). */
+/* Frames arrive faster than they are verified; with this the kernel holds some of them
+ * meanwhile, which saves 13 % of the time of a cold persist. */
 #define RECEIVE_BUFFER_SIZE (4 * 1024 * 1024)
 #define SESSION_ID_LEN 16u
 /* Answers that may wait to be read: all of a window's, at their largest. */
@@ -39,8 +40,8 @@ struct persisting {
 	struct transaction *transaction; /* owned */
 	struct unit_job *jobs[JOBS_MAX]; /* owned; a ring */
 	unsigned first_job, job_count;
-	/* Owned; room for BULK_LEN_MAX bytes each. What has been written once needs no
-	 * page again: a fresh one for each message costs 2 % of a cold persist. */
+	/* Owned; room for BULK_LEN_MAX bytes each. They are reused because the page
+	 * faults of fresh ones cost 2 % of a cold persist. */
 	uint8_t *spare[JOBS_MAX + 1];
 	unsigned spare_count;
 	uint8_t *root; /* owned; of a ROOT message */
@@ -69,7 +70,7 @@ static void persist_fini(struct persisting *persist)
 	buffer_fini(&persist->answer);
 }
 
-/* ---- payloads: of the jobs, and of the message at hand ---- */
+/* ---- buffers for payloads ---- */
 
 /* NULL: ERR_NO_MEMORY. */
 static uint8_t *take_payload(struct persisting *persist, struct error *error)
@@ -78,7 +79,7 @@ static uint8_t *take_payload(struct persisting *persist, struct error *error)
 				    : may_alloc(BULK_LEN_MAX, error);
 }
 
-/* Takes it; NULL: somebody else has it. */
+/* Takes ownership of payload. NULL is fine: it was handed on. */
 static void give_payload(struct persisting *persist, uint8_t *payload)
 {
 	if (!payload)
@@ -89,7 +90,7 @@ static void give_payload(struct persisting *persist, uint8_t *payload)
 
 /* ---- READY ---- */
 
-/* For the client, and for the log. */
+/* Describes the layer to the client, and notes it for the log. */
 static void describe(struct persisting *persist, const struct layer_record *record,
 		     struct msg_layer *layer)
 {
@@ -132,7 +133,7 @@ static int send_committed_before(struct persisting *persist,
 	return link_send_control(&persist->session->link, MSG_READY, &ready, error);
 }
 
-/* A client that asks on and on without reading goes beyond its window. */
+/* ERR_PROTOCOL for a client that asks on without reading: it is beyond its window. */
 static int queue_answer(struct persisting *persist, uint16_t type, struct error *error)
 {
 	struct link *link = &persist->session->link;
@@ -384,8 +385,8 @@ static int on_message(struct persisting *persist, struct link_message *message,
 /* Takes messages until COMMIT is answered. */
 static int converse(struct persisting *persist, struct error *error)
 {
-	/* What is on the crew must not wait for the next message behind an unknown one.
-	 */
+	/* Come back after a message that is ignored, too: finished crew jobs must not
+	 * wait for the next one. */
 	persist->session->link.tell_swallowed = true;
 	bool committed = false;
 	int err = 0;
@@ -415,7 +416,7 @@ static void widen_receive_buffer(const struct session *session)
 				 sizeof(size));
 }
 
-/* Said before anything is sent; the commit is what keeps to it. */
+/* Refuses before the client has sent anything; the commit checks the limit again. */
 static int check_room(const struct persisting *persist, struct error *error)
 {
 	const struct history *history = &persist->history.history;
@@ -429,7 +430,7 @@ static int check_room(const struct persisting *persist, struct error *error)
 			 WORKSPACE_LAYERS_MAX);
 }
 
-/* Only one session at a time works with a key; this is it. */
+/* Called while this session holds the key, so that no other one works with it. */
 static int persist_with_key(struct persisting *persist, struct error *error)
 {
 	struct session *session = persist->session;

@@ -16,8 +16,7 @@ static int64_t find_in_history(const struct catalogue_history *history, struct t
 	return 0;
 }
 
-/* A layer of another workflow that can be seen: whoever is of the namespace may read it.
- */
+/* A layer of another workflow: every job of the namespace may read it. */
 static int64_t find_in_namespace(const struct session *session, struct text base)
 {
 	const struct msg_persist *request = &session->request->persist;

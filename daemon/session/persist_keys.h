@@ -15,16 +15,17 @@ struct persist_keys;
 
 /* A running persist; embedded in its session. */
 struct persist_claim {
-	struct persist_claim *next; /* the registry's */
+	struct persist_claim *next; /* set by the registry */
 	int64_t execution_id;
 	uint8_t key[KEY_LEN];
 	uint64_t arrival; /* of two, the one with the larger number is the newer */
 	int wake_fd;      /* borrowed; written to end the session's waits */
-	bool superseded;  /* the registry's; see persist_claim_is_superseded() */
+	bool superseded;  /* set by the registry; read it with
+			     persist_claim_is_superseded() */
 };
 
 struct persist_keys *persist_keys_new(void);
-void persist_keys_free(struct persist_keys *keys); /* nobody may be registered */
+void persist_keys_free(struct persist_keys *keys); /* no claim may be registered */
 
 /*
  * Registers; an older claim of the same key is woken first and waited for. The caller

@@ -34,8 +34,7 @@ static int load_own(struct session *session, struct session_view *view,
 				 &view->contact, &view->history, error);
 }
 
-/* A layer that is not of the own workflow: its own workflow's history, nothing recorded.
- */
+/* For a layer of another workflow: loads that workflow's history; nothing is recorded. */
 static int load_layer(struct session *session, struct session_view *view,
 		      uint32_t *ret_layer, struct error *error)
 {
@@ -51,8 +50,8 @@ static int load_layer(struct session *session, struct session_view *view,
 				    &view->history, ret_layer, error);
 }
 
-/* Rule W8: also of a workflow that is not there if_empty says that nothing will do; but
- * not of the parent of a retry (R3). */
+/* Rule W8: with if_empty a missing workflow is accepted, too, but not a missing parent of
+ * a retry (R3). */
 static bool is_nothing_allowed(const struct msg_attach *attach, int code)
 {
 	bool of_workflow = attach->from_workflow.len || !attach->identity.retry_of.len;

@@ -1,6 +1,6 @@
 /*
- * Which history and which view a request is about: the part that attach and what looks
- * like it (ls, cat, diff) share.
+ * Which history and which view a request is about: the part that attach shares with ls,
+ * cat and diff.
  */
 #ifndef BATON_DAEMON_SESSION_QUESTION_H
 #define BATON_DAEMON_SESSION_QUESTION_H

@@ -14,7 +14,7 @@
 /* How long a refused client may go on sending before the connection is cut: closing at
  * once would throw away the ERROR that it has not read yet. */
 #define LINGER_MS 2000
-/* What ran short comes back when another session ends. */
+/* With ERR_BUSY: what ran short is free again when another session ends. */
 #define RETRY_MS 1000u
 
 static int run_verb(struct session *session, struct error *error)
@@ -39,7 +39,7 @@ static void linger(struct session *session)
 	uint64_t until = clock_now_ms() + LINGER_MS;
 	uint8_t dropped[4096];
 	struct error ignored = {0};
-	/* Of the next header some may be here already: that is not input to wait for. */
+	/* Forget what was read of a next header: link_wait() would take it for input. */
 	session->link.early_len = 0;
 	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
 		if (link_wait(&session->link, (int)(until - now), &ignored) != 1)
@@ -68,7 +68,8 @@ static void send_error(struct session *session, const struct error *error)
 		linger(session);
 }
 
-/* What the client said to end the request is not ours to say back to it. */
+/* The client ended the request with an ERROR: say so, instead of sending it back to
+ * it. */
 static void explain_farewell(struct error *error)
 {
 	struct error told = *error;
@@ -76,8 +77,9 @@ static void explain_farewell(struct error *error)
 			error_name(told.code));
 }
 
-/* The link speaks of the peer, to whom this goes. Interrupted waits are the daemon's
- * stopping, unless the verb said otherwise. */
+/* A sentence of the link is about its peer, but it is the peer that will read it.
+ * ERR_INTERRUPTED means that the daemon stops: a verb that was interrupted for another
+ * reason has replaced it. */
 static void explain(const struct session *session, struct error *error)
 {
 	error_say_busy(error);
@@ -163,7 +165,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 	if (err && err != ERR_LOST)
 		send_error(&session, &error);
 	log_request(&session, err, &error, clock_now_ms() - begin);
-	session.link.fd = -1; /* stays the connection's */
+	session.link.fd = -1; /* the connection owns it */
 	link_fini(&session.link);
 	return err == 0;
 }

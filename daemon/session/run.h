@@ -14,7 +14,7 @@
 /* The connection that a request came on. All is borrowed. */
 struct session_call {
 	struct request *request;
-	struct voice *voice; /* silent */
+	struct voice *voice; /* borrowed; begins silent */
 	int fd;              /* greeted, non-blocking */
 	const char *label;   /* of the other side, for the log */
 	bool local;          /* a Unix socket */

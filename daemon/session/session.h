@@ -21,10 +21,10 @@ struct session {
 	struct request *request;         /* borrowed */
 	struct voice *voice;             /* borrowed */
 	struct link link;
-	int wake_fd; /* borrowed; readable: the session is to end */
+	int wake_fd; /* borrowed; readable: the session must end */
 	bool local;  /* a Unix socket: compressing for it does not pay */
-	/* What an ERROR carries besides its sentence: conflicts, borrowed until the end.
-	 */
+	/* What an ERROR carries besides its sentence: conflicts, borrowed until the
+	 * session ends. */
 	struct msg_error details;
 	struct arena *arena; /* borrowed: texts of messages, for the session's length */
 	/* For the log. */
@@ -38,9 +38,10 @@ int session_attach(struct session *session, struct error *error);
 int session_log(struct session *session, struct error *error);
 int session_status(struct session *session, struct error *error);
 
-/* While nothing can be said: a merge, a long sync, a wait for another session. The loop
- * says KEEPALIVE meanwhile; nothing may be sent. Whatever is queued is sent before. A
- * session begins in silence: each verb ends it when it has its first answer. */
+/* Around work during which the session sends nothing: a merge, a long sync, a wait for
+ * another session. The loop sends KEEPALIVE meanwhile, so the session must not send; what
+ * is queued is sent first. A session starts silent: each verb ends that when it has its
+ * first answer. */
 int session_begin_silence(struct session *session, struct error *error);
 void session_end_silence(struct session *session);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Executions that only made a base of another workflow were not heard of here. */
+/* A maker of a base from another workflow (`fact`) does not count. */
 static bool is_heard_of(const struct session_view *view, const char *name, bool is_shard)
 {
 	const struct history *history = &view->history.history;

@@ -63,7 +63,8 @@ static void add_warnings(struct session *session, const struct session_view *vie
 		warnings[message->warnings.count++] =
 			text_of("every layer of this view is empty");
 	message->unknown_needs = unknown_in_needs(session, view);
-	/* Without any layer it was said what may be empty. */
+	/* Without layers the request allows an empty view, and so an unknown name in
+	 * `from`. */
 	if (view->view.layer_count)
 		message->unknown_from = unknown_in_names(session, view, &attach->from);
 	message->unknown_prefer = unknown_in_names(session, view, &attach->prefer);
@@ -87,7 +88,7 @@ int session_view_send(struct session *session, const struct session_view *view,
 		message.layers =
 			(struct msg_layer_list){layers.items + layers_sent, count};
 		layers_sent += count;
-		/* The stale ones come when the layers are through. */
+		/* Stale layers follow when all visible ones were sent. */
 		bool through = layers_sent == layers.count && count == 0;
 		count = through ? layer_message_batch(&stale, stale_sent) : 0;
 		message.stale = (struct msg_layer_list){stale.items + stale_sent, count};

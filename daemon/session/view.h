@@ -1,5 +1,5 @@
 /*
- * What a view is called on the wire.
+ * Sending a view.
  */
 #ifndef BATON_DAEMON_SESSION_VIEW_H
 #define BATON_DAEMON_SESSION_VIEW_H
@@ -7,7 +7,7 @@
 #include "daemon/session/question.h"
 
 /* Sends VIEW, in as many parts as it takes. tag: of the rows; NULL: there are none. held:
- * the client has them, and they stay here until it asks for them. */
+ * the client has the rows already, and gets them only if it asks for them. */
 int session_view_send(struct session *session, const struct session_view *view,
 		      const struct digest *tag, bool held, struct error *error);
 

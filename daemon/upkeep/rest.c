@@ -2,11 +2,11 @@
 
 #include <malloc.h>
 
-/* So long nothing may run or wait: what has to be had anew costs the next request a
- * millisecond. */
+/* How long nothing may run or wait before memory is given back: getting it again costs
+ * the next request a millisecond. */
 #define REST_MS 2000u
 
-/* What sessions freed lies between what others still held, and malloc keeps it. */
+/* malloc keeps what one session freed between blocks that others still held. */
 static void give_back(struct rest *rest)
 {
 	crew_give_back(rest->crew);

@@ -14,7 +14,7 @@ struct rest {
 	struct crew *crew;       /* borrowed */
 	struct workers *workers; /* borrowed */
 	uint64_t due_ms;         /* loop time at which memory is given back; 0: it was */
-	uint64_t ended;          /* tasks that had by the latest tick */
+	uint64_t ended;          /* tasks that had ended by the latest tick */
 };
 
 /* Called a few times a second. */

@@ -1,6 +1,6 @@
 /*
- * Retention: workflows without contact for longer than their time expire (rule W8). On
- * the loop's thread, but for the work itself, which has one of its own while it runs.
+ * Retention: workflows without contact for longer than a set time expire (rule W8).
+ * Called on the loop's thread; the work itself has a thread of its own.
  */
 #ifndef BATON_DAEMON_UPKEEP_RETENTION_H
 #define BATON_DAEMON_UPKEEP_RETENTION_H
@@ -17,9 +17,10 @@ struct retention {
 	struct store *store;   /* borrowed */
 	const struct log *log; /* borrowed */
 	uint64_t time_ms;      /* 0: nothing expires */
-	/* It has run: called on its thread, to have retention_settle() called. */
+	/* Called on that thread when the work is done: the loop must then call
+	 * retention_settle(). */
 	void (*on_worked)(void *context);
-	/* And settled: called on the loop. */
+	/* Called on the loop when it has been settled. */
 	void (*on_done)(void *context);
 	void *context;
 	uint64_t due_ms; /* loop time; 0: no tick has come yet */
@@ -28,12 +29,12 @@ struct retention {
 	atomic_bool worked;
 };
 
-/* Once, now, on this thread. */
+/* Runs once, on the calling thread. */
 void retention_run(const struct retention *retention);
 /* Every hour, the first time an hour after the first tick. The loop goes on meanwhile. */
 void retention_tick(struct retention *retention, uv_loop_t *loop);
 
-/* Joins a thread that has run; nothing, where there is none. */
+/* Joins the thread if its work is done. */
 void retention_settle(struct retention *retention);
 
 #endif

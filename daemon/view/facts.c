@@ -2,7 +2,8 @@
 
 #include "daemon/view/parts.h"
 
-/* An execution that only came into being says nothing yet about its job. */
+/* An execution that has declared, attached and persisted nothing yet says nothing about
+ * its job. */
 static bool has_spoken(const struct view_facts *facts, uint32_t execution)
 {
 	const struct history_execution *it = &facts->history->executions[execution];

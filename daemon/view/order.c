@@ -71,8 +71,8 @@ static void order_by_observation(const struct view_facts *facts, struct view_ord
 
 /* ---- what follows, or was declared ---- */
 
-/* Puts the sources, and all before them, before the target and all after it; leaves out
- * those that come after the target: they would close a cycle. */
+/* Puts the sources, and all before them, before the target and all after it. Sources that
+ * come after the target are left out: they would close a cycle. */
 static void put_before(struct view_order *order, const uint64_t *sources, uint32_t target)
 {
 	size_t words = order->words;
@@ -115,7 +115,8 @@ struct declared {
 	const uint64_t *with_nodes;     /* borrowed; jobs that have a layer in sight */
 	uint64_t *met;     /* owned; jobs that are done with or need nothing */
 	uint64_t *found;   /* owned; jobs whose layers come before */
-	uint32_t *waiting; /* owned; jobs without layers, to be looked behind */
+	uint32_t *waiting; /* owned; jobs without layers whose needs are still to be
+			      followed */
 	size_t waiting_count;
 };
 
@@ -131,8 +132,9 @@ static void meet_job(void *context, uint32_t job)
 		walk->waiting[walk->waiting_count++] = job;
 }
 
-/* Fills walk.found for a layer: needed jobs that have layers and those behind needed jobs
- * that have none, without the jobs that its execution had observed. */
+/* Fills walk.found for a layer: the jobs with layers that its execution declared to need,
+ * directly or through jobs without layers, except those of which it had attached a
+ * layer. */
 static void walk_needs(struct declared *walk, uint32_t layer)
 {
 	const struct view_facts *facts = walk->facts;

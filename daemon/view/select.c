@@ -60,8 +60,8 @@ static uint32_t own_job(const struct view_facts *facts)
 	return job ? facts_job_named(facts, job) : VIEW_NONE;
 }
 
-/* Nodes of the own job, and those whose makers had attached a layer of it, be that layer
- * replaced by now or not. Owned by the caller. */
+/* Nodes of the asking job, and those whose makers had attached a layer of it, even one
+ * that was replaced since. Owned by the caller. */
 static uint64_t *nodes_of_own_job(const struct view_facts *facts,
 				  const struct view_order *order)
 {
@@ -101,7 +101,7 @@ uint64_t *view_select_nodes(const struct view_facts *facts,
 	return chosen;
 }
 
-/* Of those in sight. */
+/* Whether an execution of the job counts in this request. */
 static bool is_known(const struct view_facts *facts, const char *job)
 {
 	const struct history *history = facts->history;

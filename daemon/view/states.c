@@ -25,8 +25,8 @@ static void place_layer(const struct view_facts *facts, struct view *view, uint3
 		view->states[at] = LAYER_REPLACED;
 }
 
-/* Why what was built on base is stale: the replaced layer behind it, VIEW_NONE for none.
- */
+/* The replaced layer because of which whatever was built on base is stale; VIEW_NONE: it
+ * is not stale. */
 static uint32_t blame_base(const struct view_facts *facts, const struct view *view,
 			   uint32_t base)
 {

@@ -23,16 +23,16 @@
  *     equal layer must be of an execution that took the place of the base's (another
  *     shard's says nothing), and not stale itself. `stale_keep` keeps them; otherwise
  *     they leave.
- *  4. Selection (W5). `from` narrows to the named jobs. Else `needs` selects the named
- *     jobs and their upstream: through the needs that a job's latest execution
- *     declared, or, where it declared none, through the jobs whose layers it attached.
- *     (Of a job with shards each shard's latest execution counts; one that has
- *     declared, attached and persisted nothing yet does not count.) Else every visible
- *     layer. Own job: only the own execution's layers, which always belong to the view
- *     unless `from` leaves them out. Layers that come after a layer of the own job,
- *     the own execution's excepted as layers but not as reasons, are left out; also
- *     those whose makers had attached a layer of the own job that was replaced since.
- *     Both hold for `from` too.
+ *  4. Selection (W5). `from` selects the named jobs. Else `needs` selects the named jobs
+ *     and their upstream: through the needs that a job's latest execution declared, or,
+ *     where it declared none, through the jobs whose layers it attached. (Of a job with
+ *     shards each shard's latest execution counts; one that has declared, attached and
+ *     persisted nothing yet does not count.) Else every visible layer. Of the asking job
+ *     only layers of the asking execution are seen; these always belong to the view
+ *     unless `from` leaves them out. Layers of other jobs that come after a layer of the
+ *     asking job (of whichever execution) are left out, and so are those whose makers had
+ *     attached a layer of the asking job that was replaced since. Both hold for `from`
+ *     too.
  *  5. Order (W6). A before B: same execution and A first; B's execution had attached
  *     A, or a replaced layer with A's content whose place A took, before it persisted
  *     B; or B's execution declared that it needs A's job, directly or through jobs
@@ -69,7 +69,7 @@ struct view_request {
 };
 
 enum layer_state {
-	LAYER_VISIBLE = 1, /* in sight of some attach */
+	LAYER_VISIBLE = 1, /* seen by some attach */
 	LAYER_REPLACED,    /* an execution after its own committed a layer */
 	LAYER_LATE,        /* the same, but it committed after that */
 	LAYER_STALE,       /* its base was replaced by different content */
@@ -98,10 +98,10 @@ struct view {
 	size_t unknown_need_count;
 	/* owned; enum layer_state for every layer of the history */
 	uint8_t *states;
-	/* owned; for a stale layer: the base that was replaced, perhaps behind others;
-	 * for a replaced or late one, and a shadow that is: the first layer that a later
-	 * execution committed in its place, so that a layer replaced what names it here;
-	 * else VIEW_NONE */
+	/* owned; one for each layer of the history. Of a stale layer: the replaced base,
+	 * its own or that of a stale base. Of a replaced or late one, shadows included:
+	 * the first layer that a later execution committed in its place. Else
+	 * VIEW_NONE. */
 	uint32_t *reasons;
 };
 

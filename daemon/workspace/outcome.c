@@ -16,7 +16,7 @@ static bool is_woken(int wake_fd)
 	return poll(&wake, 1, 0) > 0;
 }
 
-/* ---- what became of it, and of others ---- */
+/* ---- the layer's state, and what it replaced ---- */
 
 static uint32_t position_of(const struct catalogue_history *history, int64_t layer_id)
 {

@@ -1,7 +1,7 @@
 /*
  * What a committed layer means for its workspace: which layers it replaced, whether it is
  * late or stale, and the first conflict that is coming (rules W4, W7, W9). Facts only:
- * who asked puts them into words. Any thread.
+ * the caller puts them into words. Any thread.
  */
 #ifndef BATON_DAEMON_WORKSPACE_OUTCOME_H
 #define BATON_DAEMON_WORKSPACE_OUTCOME_H
@@ -12,12 +12,12 @@
 
 struct outcome {
 	struct catalogue_history now; /* owned; the workspace with the layer in it */
-	/* owned; what somebody sees who asks for everything in the layer's run */
+	/* owned; the view of a request for everything in the layer's run */
 	struct view view;
-	uint32_t layer; /* position in now; what became of it is view.states[layer] */
-	uint32_t place; /* the same in view.layers; VIEW_NONE: out of sight */
-	/* owned; positions in now of those that left sight through it and no other: what
-	 * else was committed meanwhile is not its doing */
+	uint32_t layer; /* position in now; its state is view.states[layer] */
+	uint32_t place; /* position in view.layers; VIEW_NONE: it is not visible */
+	/* owned; positions in now of the layers that this one replaced, without those
+	 * that other layers committed meanwhile replaced */
 	uint32_t *replaced;
 	size_t replaced_count;
 	/* From outcome_foresee. owned; the path of a conflict that an attach would meet;
@@ -34,13 +34,13 @@ int outcome_make(struct catalogue *catalogue, const struct contact *contact,
 		 struct error *error);
 void outcome_fini(struct outcome *outcome); /* {0} is fine */
 
-/* Whether layers are in sight that come neither before nor after it: a conflict can come
- * of no others. */
+/* Whether there are visible layers that come neither before nor after it: only with these
+ * can it conflict. */
 bool outcome_has_concurrent(const struct outcome *outcome);
 
-/* Looks for such a conflict. That is a merge of what the layers have in common: it takes
- * two layers of memory, and a core. When wake_fd becomes readable it gives up and knows
- * of none; -1: it does not. */
+/* Looks for such a conflict. It reads and merges the paths at which the layers differ,
+ * which takes the memory of two layers and keeps a core busy. It stops without a finding
+ * when wake_fd becomes readable; -1: it does not stop. */
 int outcome_foresee(struct store *store, struct outcome *outcome, int wake_fd,
 		    struct error *error);
 

@@ -56,7 +56,7 @@ struct overlap_side {
 	int has; /* 1: row is the next one; 0: it is still to be read, or none is left */
 };
 
-/* What both have in common is left out piece by piece. */
+/* Skips pieces that are the same in both layers. */
 static void skip_equal(struct overlap_side *one, struct overlap_side *other)
 {
 	while (!one->has && !other->has) {
@@ -82,7 +82,8 @@ static bool is_below(const struct row *row, const struct row *above)
 	return path_below(row->path, row->path_len, above->path, above->path_len);
 }
 
-/* The row behind is passed; what it stands above, if it is no directory, it excludes. */
+/* Steps over the row of the side that is behind. If it is no directory and the other
+ * side's row is below it, they differ there. */
 static int pass(struct overlap_side *behind, const struct overlap_side *ahead,
 		struct overlap *overlap, struct error *error)
 {

@@ -1,11 +1,9 @@
 /*
- * Where two layers have something different to say: the paths at which they could
- * conflict. Whether they do is the merge's to decide (merge/merge.h), which knows of
- * bases and of other layers; at any other path these two do not.
+ * The paths at which two layers differ: only there can they conflict. Whether they do is
+ * decided by the merge (merge/merge.h), which knows bases and other layers.
  *
- * The cost grows with what is between the first and the last path of both, and not even
- * with that where both have the same pieces or one has nothing for a while: a tree of a
- * million rows that differs from another in one is compared in some reads.
+ * Paths of which only one layer has any are skipped, and so are pieces that both have:
+ * two trees of a million rows that differ in one row are compared in a few reads.
  */
 #ifndef BATON_DAEMON_WORKSPACE_OVERLAP_H
 #define BATON_DAEMON_WORKSPACE_OVERLAP_H

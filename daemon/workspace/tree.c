@@ -128,8 +128,8 @@ static int list_sharded(struct view_tree *tree, size_t view_count, struct error 
 	return 0;
 }
 
-/* Whether there is JOB/SHARD/. Beside it what the job made without a shard is a shard of
- * no name: in JOB/ its paths could be those of the others. */
+/* Whether the job has shards in the view. Then its layers without a shard get a name like
+ * one: directly in JOB/ their paths could be equal to those of the shards. */
 static bool has_shards(const struct view_tree *tree, const struct layer_record *record)
 {
 	return *record->shard || bsearch(&record->job, tree->sharded, tree->sharded_count,

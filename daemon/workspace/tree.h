@@ -27,9 +27,9 @@ struct tree_options {
 	 * no more cost than that; directories above one may be left out, and tree_place()
 	 * is not to be asked. NULL: all rows */
 	const struct overlap *within;
-	/* JOB/ or JOB/SHARD/ in front of each path, and JOB/%/ in front of what a job
-	 * made without a shard that has shards in the view too: nothing conflicts then.
-	 */
+	/* Puts JOB/ or JOB/SHARD/ in front of each path, so that nothing conflicts. For
+	 * layers without a shard of a job that has shards in the view too it is
+	 * JOB/%/. */
 	bool by_job;
 	struct merge_options merge;
 };
@@ -49,13 +49,13 @@ int tree_next(struct view_tree *tree, struct merged_row *ret_row, struct error *
 int tree_place(struct view_tree *tree, const struct merged_row *row, size_t unit,
 	       struct frame_place *ret_place, struct error *error);
 
-/* After the last row and the last look at its conflicts: gives back all but the pins, so
- * that places can be read. Afterwards only tree_free() is allowed. */
+/* After the last row, when the conflicts are no longer needed: frees all but the pins, so
+ * that noted places can still be read. Afterwards only tree_free() is allowed. */
 void tree_keep_pins(struct view_tree *tree);
 
 const struct merge *tree_merge(const struct view_tree *tree); /* for its conflicts */
 
-/* Names the rows: trees with one tag have the same, whichever daemon has them. It is the
+/* The tag of the rows: trees with equal tags have equal rows, on any daemon. It is the
  * digest of the layer where that is all there is to it, else SHA-256 of what goes into
  * the merge: digests of the layers and how they are related, filters, options. only and
  * exclude: the patterns of options.filter. */
