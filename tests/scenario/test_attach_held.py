@@ -366,16 +366,17 @@ class Repaired(Held):
     def test_options_that_need_rows(self):
         self.store()
         into = self.attached()
+        self.daemon.await_log(" sent=", 3)
         for flags in (["--verify"], ["--no-stat-record"], ["--dry-run"], ["--verbose"]):
-            before = self.connection_bytes()
+            requests = len(self.sent_bytes())
             self.baton("attach", *flags, into)
-            self.assertGreater(self.connection_bytes() - before, ROWS_MIN, flags)
+            self.daemon.await_log(" sent=", requests + 1)
+            self.assertGreater(self.sent_bytes()[-1], ROWS_MIN, flags)
 
-    def connection_bytes(self):
-        """What the daemon has sent in all attaches, as its log tells."""
-        words = [word for line in self.daemon.log_lines("attach") + self.daemon.log_lines("look")
-                 for word in line.split() if word.startswith("sent=")]
-        return sum(int(word[5:]) for word in words)
+    def sent_bytes(self):
+        """What the daemon has sent in each request that it has written a line about."""
+        return [int(word[5:]) for line in self.daemon.log_lines(" sent=")
+                for word in line.split() if word.startswith("sent=")]
 
 
 class Distrusted(Held):

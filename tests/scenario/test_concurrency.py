@@ -362,7 +362,8 @@ class Ending(ConcurrencyScenario):
             self.assertIn(process.returncode, (0, 7), err)
             done.update([job] if process.returncode == 0 else [])
         self.daemon.start()
-        self.assertEqual(self.status()["layers"] > 0, bool(done))
+        # One may have lost its patience while its layer was committed.
+        self.assertGreaterEqual(self.status()["layers"], len(done))
         if done:
             log = self.baton("log", "--json").json["layers"]
             self.assertLessEqual(done, {layer["job"] for layer in log})

@@ -121,7 +121,7 @@ class DaemonDies(Crash):
         root = self.tree(FILES)
         hold = Hold("up", 2_000_000)
         proxy = self.proxy(hold)
-        persist = self.popen("persist", "--server", proxy.url, "--timeout", "0.3", "--root", root,
+        persist = self.popen("persist", "--server", proxy.url, "--timeout", "1", "--root", root,
                              ".", job="a")
         hold.wait()
         self.daemon.kill()
@@ -138,7 +138,7 @@ class DaemonDies(Crash):
         for into in (self.missing(), empty):
             hold = Hold("down", 3_000_000)
             proxy = self.proxy(hold)
-            attach = self.popen("attach", "--server", proxy.url, "--timeout", "0.3", into, job="b")
+            attach = self.popen("attach", "--server", proxy.url, "--timeout", "1", into, job="b")
             hold.wait()
             self.daemon.kill()
             proxy.connections[0].close()  # with what was still under way

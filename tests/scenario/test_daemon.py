@@ -330,12 +330,12 @@ class OtherPeers(DaemonScenario):
 
     def test_a_client_that_is_busy_without_a_word_is_not_given_up(self):
         """A file of zeros is one unit again and again: hashed, and nothing to say of it."""
-        self.start_daemon("daemon", "--silence", "150ms")
+        self.start_daemon("daemon", "--silence", "600ms")  # 400 of them for a busy machine
         root = self.tree({"small": "x"})
         with open(root / "zeros", "wb") as file:
-            file.truncate(1 << 30)
+            file.truncate(3 << 29)
         result = self.baton("persist", "--json", "--root", root, ".", job="a").json
-        self.assertEqual(result["bytes"], (1 << 30) + 1)
+        self.assertEqual(result["bytes"], (3 << 29) + 1)
         self.assertNotIn("timeout", self.daemon.read_log())
 
     def test_a_peer_that_does_not_greet_in_time_is_told_so(self):
@@ -363,12 +363,14 @@ class OtherPeers(DaemonScenario):
 
 
 class Stopping(DaemonScenario):
-    def running_persist(self):
+    def running_persist(self, *flags):
+        """With a --timeout its patience while it is held is bounded, too: only for one that is
+        to fail."""
         root = self.tree({"big": BIG})
         hold = Hold("up", 1_000_000)
         proxy = self.proxy(hold)
-        persist = self.popen("persist", "--server", proxy.url, "--timeout", "0.2", "--root", root,
-                             ".", job="a")
+        persist = self.popen("persist", "--server", proxy.url, *flags, "--root", root, ".",
+                             job="a")
         hold.wait()
         return persist, hold
 
@@ -399,7 +401,7 @@ class Stopping(DaemonScenario):
         self.assertEqual(self.status()["layers"], 1)
 
     def test_a_second_sigterm_interrupts_them(self):
-        persist, hold = self.running_persist()
+        persist, hold = self.running_persist("--timeout", "1")
         self.daemon.process.send_signal(signal.SIGTERM)
         self.wait_for_log("stopping")
         self.daemon.process.send_signal(signal.SIGTERM)
@@ -412,7 +414,7 @@ class Stopping(DaemonScenario):
 
     def test_after_the_stop_timeout_they_are_interrupted(self):
         self.start_daemon("daemon", "--stop-timeout", "50ms")
-        persist, hold = self.running_persist()
+        persist, hold = self.running_persist("--timeout", "1")
         self.assertEqual(self.daemon.stop(), 0)
         hold.release()
         persist.communicate()
