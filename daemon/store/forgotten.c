@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/stamp.h"
 #include "daemon/store/segment/reader.h"
 #include "daemon/store/transaction/commit_frame.h"
@@ -182,10 +183,11 @@ static void read_stamp(struct look *look)
 	if (found > 0)
 		weigh(look, &mark, true, "`" STAMP_NAME "`");
 	else if (found < 0)
-		store_note(store, "%s", error.text);
+		health_note(&store->health, "%s", error.text);
 	else if (look->own.commits > 0)
-		store_note(store, "`" STAMP_NAME "`: missing, or damaged; the segments "
-				  "must tell whether the catalogue is whole");
+		health_note(&store->health,
+			    "`" STAMP_NAME "`: missing, or damaged; the segments "
+			    "must tell whether the catalogue is whole");
 	look->unsure = found < 0;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -106,7 +107,7 @@ static int write_id(struct store *store, struct error *error)
 		return 0;
 	(void)local_error(store, "lock", "written", error);
 	if (error->code == ERR_NO_ROOM)
-		store_note(store, "%s", error->text);
+		health_note(&store->health, "%s", error->text);
 	return error->code == ERR_NO_ROOM ? 0 : error->code;
 }
 
@@ -213,7 +214,7 @@ int recovery_check_format(struct store *store, struct error *error)
 		return error_set(error, ERR_DAMAGED, "`%s/format`: %s", store->directory,
 				 found > 0 ? "does not say that this is a store"
 					   : "missing, though there is a catalogue");
-	if (store->options.reads_only)
+	if (store->reads_only)
 		return error_set(error, ERR_NOT_FOUND, "`%s`: holds no store",
 				 store->directory);
 	return write_text(store, "format", FORMAT_TEXT, error);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "daemon/store/recovery.h"
+#include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/reader.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/cleanup.h"
 
 /* ---- what is vouched for -------------------------------------------------------- */
@@ -34,14 +36,14 @@ static void note_damage(const struct store *store, const struct segment_row *row
 			int64_t len)
 {
 	if (len < 0)
-		store_note(store,
-			   "segment `%s`: missing; `batond check` names its layers",
-			   row->location);
+		health_note(&store->health,
+			    "segment `%s`: missing; `batond check` names its layers",
+			    row->location);
 	else
-		store_note(store,
-			   "segment `%s`: %" PRIu64 " bytes too short; `batond check` "
-			   "names its layers",
-			   row->location, row->vouched - (uint64_t)len);
+		health_note(&store->health,
+			    "segment `%s`: %" PRIu64 " bytes too short; `batond check` "
+			    "names its layers",
+			    row->location, row->vouched - (uint64_t)len);
 }
 
 /* Compares one with its file; a changed state is told to the catalogue, if that takes
@@ -113,10 +115,10 @@ static int cut_all_off(struct store *store, const struct survey *survey,
 		bytes += excess;
 	}
 	if (bytes > 0)
-		store_note(store,
-			   "recovery: %" PRIu64 " bytes of persists that were not "
-			   "acknowledged were dropped",
-			   bytes);
+		health_note(&store->health,
+			    "recovery: %" PRIu64 " bytes of persists that were not "
+			    "acknowledged were dropped",
+			    bytes);
 	return 0;
 }
 
@@ -132,10 +134,11 @@ static int delete_unknown(struct store *store, const struct survey *survey,
 				store->directory);
 	}
 	if (survey->unknown_count > 0)
-		store_note(store,
-			   "recovery: %zu segment files that the catalogue does not know "
-			   "were deleted",
-			   survey->unknown_count);
+		health_note(
+			&store->health,
+			"recovery: %zu segment files that the catalogue does not know "
+			"were deleted",
+			survey->unknown_count);
 	return 0;
 }
 
@@ -145,13 +148,14 @@ static void note_excess(const struct store *store, const struct survey *survey)
 	for (size_t i = 0; i < survey->count; i++)
 		bytes += survey_excess(survey, i);
 	if (bytes > 0 || survey->unknown_count > 0)
-		store_note(store,
-			   "%" PRIu64 " bytes and %zu files in segments/ are not known "
-			   "to the catalogue, %s",
-			   bytes, survey->unknown_count,
-			   store->refusal.code == ERR_DAMAGED ? "and stay as they are"
-			   : survey->unsure ? "cannot all be read, and stay as they are"
-					    : "of persists that were not acknowledged");
+		health_note(&store->health,
+			    "%" PRIu64 " bytes and %zu files in segments/ are not known "
+			    "to the catalogue, %s",
+			    bytes, survey->unknown_count,
+			    store->health.refusal.code == ERR_DAMAGED
+				    ? "and stay as they are"
+			    : survey->unsure ? "cannot all be read, and stay as they are"
+					     : "of persists that were not acknowledged");
 }
 
 static void note_others(const struct store *store, const struct survey *survey)

@@ -8,10 +8,14 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/forgotten.h"
+#include "daemon/store/index/index.h"
 #include "daemon/store/index/rebuild.h"
 #include "daemon/store/recovery.h"
+#include "daemon/store/segment/damage.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -20,6 +24,25 @@
 struct catalogue *store_catalogue(struct store *store)
 {
 	return store->catalogue;
+}
+
+bool store_is_read_only(struct store *store)
+{
+	return health_is_failed(&store->health);
+}
+
+const struct error *store_refusal(const struct store *store)
+{
+	return &store->health.refusal;
+}
+
+int store_not_found(const struct store *store, struct error *error)
+{
+	const struct error *refusal = &store->health.refusal;
+	struct error found = *error;
+	if (found.code != ERR_NOT_FOUND || refusal->code != ERR_DAMAGED)
+		return found.code;
+	return error_set(error, ERR_DAMAGED, "%s; %s", found.text, refusal->text);
 }
 
 /* ---- opening ------------------------------------------------------------------ */
@@ -123,17 +146,18 @@ static int open_index(struct store *store, struct error *error)
 				      &empty, error);
 	char fault[ERROR_TEXT_SIZE];
 	if (!err && unit_index_is_broken(store->units, fault, sizeof fault))
-		store_note(store, "%s; nothing is reused until the next start", fault);
+		health_note(&store->health, "%s; nothing is reused until the next start",
+			    fault);
 	if (err || !empty)
 		return err;
 	size_t count;
 	free(segment_table_rows(store->segments, &count));
 	if (count == 0)
 		return 0;
-	store_note(store,
-		   "the unit index is rebuilt from %zu segments; until then less "
-		   "is reused",
-		   count);
+	health_note(&store->health,
+		    "the unit index is rebuilt from %zu segments; until then less "
+		    "is reused",
+		    count);
 	return index_rebuild_start(store, &store->rebuild, error);
 }
 
@@ -148,9 +172,9 @@ static int look(struct store *store, struct survey *survey, struct error *error)
 	err = survey_take(store, survey, error);
 	if (err)
 		return err;
-	forgotten_look(store, survey, &store->refusal);
-	if (store->refusal.code)
-		catalogue_refuse_changes(store->catalogue, &store->refusal);
+	forgotten_look(store, survey, &store->health.refusal);
+	if (store->health.refusal.code)
+		catalogue_refuse_changes(store->catalogue, &store->health.refusal);
 	return 0;
 }
 
@@ -158,14 +182,14 @@ static int look(struct store *store, struct survey *survey, struct error *error)
  * next start. */
 static int stay_frozen(struct store *store, struct error *error)
 {
-	(void)error_set(&store->refusal, ERR_NO_ROOM,
+	(void)error_set(&store->health.refusal, ERR_NO_ROOM,
 			"%s; nothing is changed until batond is started with room on the "
 			"disk",
 			error->text);
 	int err = catalogue_open_to_read(store->io, store->directory, &store->catalogue,
 					 error);
 	if (!err)
-		catalogue_refuse_changes(store->catalogue, &store->refusal);
+		catalogue_refuse_changes(store->catalogue, &store->health.refusal);
 	return err;
 }
 
@@ -187,7 +211,7 @@ static int thaw(struct store *store, struct error *error)
  * there before cannot have forgotten, and may have to be made. */
 static int open_catalogue(struct store *store, struct survey *survey, struct error *error)
 {
-	int witness = store->options.reads_only ? 1 : recovery_has_witness(store, error);
+	int witness = store->reads_only ? 1 : recovery_has_witness(store, error);
 	if (witness < 0)
 		return witness;
 	int err = witness ? look(store, survey, error)
@@ -195,14 +219,14 @@ static int open_catalogue(struct store *store, struct survey *survey, struct err
 					   error);
 	if (!err && !witness)
 		err = survey_take(store, survey, error);
-	if (!err && store->frozen && !store->options.reads_only && !store->refusal.code)
+	if (!err && store->frozen && !store->reads_only && !store->health.refusal.code)
 		err = thaw(store, error);
 	return err;
 }
 
 static int open_parts(struct store *store, struct error *error)
 {
-	bool reads_only = store->options.reads_only;
+	bool reads_only = store->reads_only;
 	int err = reads_only ? open_directories_to_read(store, error)
 			     : open_directories(store, error);
 	if (!err)
@@ -217,7 +241,7 @@ static int open_parts(struct store *store, struct error *error)
 		return err;
 	const char *unfinished = catalogue_unfinished(store->catalogue);
 	if (unfinished)
-		store_note(store, "%s", unfinished);
+		health_note(&store->health, "%s", unfinished);
 	store->segments = segment_table_new(store->io, store->segments_fd);
 	err = damage_open(store->io, store->directory_fd, &store->damage, error);
 	if (!err)
@@ -248,7 +272,8 @@ static int put_clean_mark(struct store *store, struct error *error)
 {
 	int err = recovery_put_clean_mark(store, error);
 	if (err == ERR_NO_ROOM)
-		store_note(store, "%s; the unit index will be rebuilt", error->text);
+		health_note(&store->health, "%s; the unit index will be rebuilt",
+			    error->text);
 	return err == ERR_NO_ROOM ? 0 : err;
 }
 
@@ -263,7 +288,7 @@ static int close_parts(struct store *store, bool mark, struct error *error)
 	int err = 0;
 	int closed = store->units ? unit_index_close(store->units, &other) : 0;
 	if (closed)
-		store_note(store, "%s; it will be rebuilt", other.text);
+		health_note(&store->health, "%s; it will be rebuilt", other.text);
 	if (segment_table_free(store->segments) != 0)
 		sound = false;
 	if (mark && sound && indexed && !closed)
@@ -286,16 +311,39 @@ static int close_store(struct store *store, bool mark, struct error *error)
 	return err;
 }
 
+static bool catalogue_failed(void *context)
+{
+	const struct store *store = context;
+	return catalogue_is_read_only(store->catalogue);
+}
+
+static int close_errno(void *context)
+{
+	const struct store *store = context;
+	return segment_table_close_errno(store->segments);
+}
+
+static struct health health_of(struct store *store, const struct store_options *options)
+{
+	return (struct health){
+		.catalogue_failed = catalogue_failed,
+		.close_errno = close_errno,
+		.store = store,
+		.on_failure = options->on_failure,
+		.on_note = options->on_note,
+		.context = options->context,
+	};
+}
+
 int store_open(const struct store_options *options, struct store **ret_store,
 	       struct error *error)
 {
 	struct store *store = must_calloc(1, sizeof *store);
 	store->io = options->io ? options->io : &io_system;
-	store->options = *options;
 	store->directory = must_strdup(options->directory);
-	store->options.directory = store->directory;
-	if (store->options.segment_len == 0)
-		store->options.segment_len = SEGMENT_LEN;
+	store->segment_len = options->segment_len ? options->segment_len : SEGMENT_LEN;
+	store->reads_only = options->reads_only;
+	store->health = health_of(store, options);
 	store->directory_fd = store->segments_fd = store->lock_fd = -1;
 	int err = open_parts(store, error);
 	if (err) {

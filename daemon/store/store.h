@@ -64,12 +64,6 @@ int store_figures(struct store *store, struct store_figures *ret_figures,
 /* Waits until the unit index has on disk all that it was told, and is rebuilt. Tests. */
 void store_settle(struct store *store);
 
-/* Copies a segment to a new file, makes the catalogue point there, removes the old file
- * once nobody has it pinned: a running attach does not notice. Compaction and tiers build
- * on this. */
-int store_move_segment(struct store *store, const struct segment_id *id,
-		       struct error *error);
-
 /* ---- check -------------------------------------------------------------------- */
 struct check_options {
 	bool read_data; /* also decode every frame and verify XXH3-128 and SHA-256 */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/parts.h"
 #include "proto/base/error.h"
 

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/fault/io_fault.h"
@@ -94,7 +95,7 @@ static void tell(struct story *story, const char *directory, const struct io *io
 	size_t count = 0;
 	if (catalogue_segments(store_catalogue(store), &rows, &count, &error) == 0 &&
 	    count > 0)
-		(void)store_move_segment(store, &rows[0].id, &error);
+		(void)segment_move(store, &rows[0].id, &error);
 	store_settle(store);
 	story->closed = store_close(store, &error) == 0;
 }

@@ -17,6 +17,7 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"

@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/index/batch.h"
+#include "daemon/store/index/index.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"
@@ -247,7 +248,7 @@ static int move_once(struct actor *actor)
 	int err = catalogue_segments(store_catalogue(scene->store), &rows, &row_count,
 				     &actor->error);
 	for (size_t i = 0; !err && i < row_count; i++) {
-		err = store_move_segment(scene->store, &rows[i].id, &actor->error);
+		err = segment_move(scene->store, &rows[i].id, &actor->error);
 		if (!err)
 			count(scene, &scene->moved, 1);
 		if (err == ERR_BUSY)

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "daemon/store/check/state.h"
+#include "daemon/store/index/index.h"
 #include "daemon/store/index/rebuild.h"
+#include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
@@ -206,8 +208,8 @@ int store_check(struct store *store, const struct check_options *options,
 	segment_reader_init(&check.reader, store->io);
 	segment_reader_init(&check.blocks, store->io);
 	segment_reader_init(&check.heads, store->io);
-	if (store->refusal.code)
-		(void)check_found(&check, store->refusal.text);
+	if (store->health.refusal.code)
+		(void)check_found(&check, store->health.refusal.text);
 	int err = catalogue_check(store->catalogue, error);
 	if (err == ERR_DAMAGED)
 		(void)check_found(&check, error->text);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/store/check/state.h"
+#include "daemon/store/index/batch.h"
 #include "daemon/store/layer/map.h"
 #include "daemon/store/layer/parts.h"
 #include "daemon/store/segment/segment.h"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/store/check/state.h"
+#include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
 #include "proto/base/cleanup.h"
 

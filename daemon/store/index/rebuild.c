@@ -4,7 +4,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "daemon/store/index/index.h"
+#include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/reader.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -81,8 +84,8 @@ static void scan_frames(struct index_rebuild *rebuild, const struct segment *seg
 	uint64_t offset = SEGMENT_HEADER_LEN;
 	while (offset < end && !atomic_load(&rebuild->stopping)) {
 		if (segment_reader_head(reader, segment, offset, end, &error) < 0) {
-			store_note(rebuild->store, "rebuilding the unit index: %s",
-				   error.text);
+			health_note(&rebuild->store->health,
+				    "rebuilding the unit index: %s", error.text);
 			if (!segment_reader_resync(reader, segment, offset + 1, end,
 						   &offset))
 				return;
@@ -98,7 +101,7 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 	struct segment *segment;
 	struct error error;
 	if (segment_table_pin(store->segments, &row->id, &segment, &error) < 0) {
-		store_note(store, "rebuilding the unit index: %s", error.text);
+		health_note(&store->health, "rebuilding the unit index: %s", error.text);
 		return;
 	}
 	unit_batch_clear(rebuild->batch, row->namespace_id);
@@ -126,7 +129,8 @@ static void scan_all(struct index_rebuild *rebuild)
 	/* What the index does not know is sent again. */
 	bool has_memory = rebuild->batch && rebuild->units;
 	if (!has_memory)
-		store_note(rebuild->store, "rebuilding the unit index: no memory");
+		health_note(&rebuild->store->health,
+			    "rebuilding the unit index: no memory");
 	for (size_t i = 0; has_memory && i < count && !atomic_load(&rebuild->stopping);
 	     i++)
 		scan_segment(rebuild, &rows[i]);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "daemon/store/index/index.h"
 #include "daemon/store/index/rebuild.h"
 #include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
@@ -33,13 +34,13 @@ static void forget_there(struct store *store, const struct segment *segment,
 static bool mark(struct store *store, const struct segment *segment, uint64_t offset,
 		 const struct unit_name *units, uint32_t count, const struct error *why)
 {
-	bool kept = !store->frozen && !atomic_load(&store->failed);
+	bool kept = !store->frozen && !atomic_load(&store->health.failed);
 	if (!(kept ? damage_mark : damage_add)(store->damage, &segment->id, offset))
 		return false;
-	store_note(store,
-		   "%s; nothing in that frame is offered from now on, and what is "
-		   "persisted again takes its place",
-		   why->text);
+	health_note(&store->health,
+		    "%s; nothing in that frame is offered from now on, and what is "
+		    "persisted again takes its place",
+		    why->text);
 	atomic_store(&store->lost_copies, true);
 	for (uint32_t i = 0; store->units && i < count; i++)
 		forget_there(store, segment, offset, &units[i]);

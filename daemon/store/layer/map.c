@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/segment/damage.h"
 #include "proto/base/cleanup.h"
 
 /* Other layers of the same digest that are asked for a root. */

@@ -1,11 +1,14 @@
-/* Moving a segment to another file (store.h, store_move_segment). */
+#include "daemon/store/segment/move.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/segment/segment.h"
+#include "daemon/store/segment/table.h"
 #include "daemon/store/segment/writer.h"
 #include "proto/base/cleanup.h"
 
@@ -85,25 +88,25 @@ static int move(struct store *store, struct segment *segment, struct error *erro
 		return err;
 	err = catalogue_update_segment(store->catalogue, &row, error);
 	if (err)
-		err = store_fail_if_broken(store, error);
+		err = health_fail_if_broken(&store->health, error);
 	/* In a store that has failed nobody knows which of the two the catalogue names.
 	 */
-	if (err && !atomic_load(&store->failed))
+	if (err && !atomic_load(&store->health.failed))
 		(void)store->io->unlink(store->io->context, store->segments_fd,
 					row.location);
 	if (err)
 		return err;
 	/* Readers keep the old file by their descriptors; its name can go. */
 	if (segment_table_replace(store->segments, segment, row.location) < 0)
-		store_note(store, "segment `%s`: the old file stays until the next start",
-			   segment->location);
+		health_note(&store->health,
+			    "segment `%s`: the old file stays until the next start",
+			    segment->location);
 	return 0;
 }
 
-int store_move_segment(struct store *store, const struct segment_id *id,
-		       struct error *error)
+int segment_move(struct store *store, const struct segment_id *id, struct error *error)
 {
-	int err = store_check_writable(store, error);
+	int err = health_check_writable(&store->health, error);
 	struct segment *segment;
 	if (!err)
 		err = segment_table_pin(store->segments, id, &segment, error);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/segment/reader.h"
 #include "daemon/store/segment/segment.h"
 #include "proto/base/array.h"
@@ -28,7 +29,7 @@ static int write_once(struct store *store, struct segment *segment,
 	int number = errno;
 	int err = error_set_errno(error, ERR_READ_ONLY, number,
 				  "segment `%s`: cannot be written", segment->location);
-	return err == ERR_NO_ROOM ? err : store_fail(store, error);
+	return err == ERR_NO_ROOM ? err : health_fail(&store->health, error);
 }
 
 static int sync_once(struct store *store, struct segment *segment, struct error *error)
@@ -38,7 +39,7 @@ static int sync_once(struct store *store, struct segment *segment, struct error 
 	int number = errno;
 	(void)error_set(error, ERR_READ_ONLY, "segment `%s`: cannot be synced: %s",
 			segment->location, strerror(number));
-	return store_fail(store, error);
+	return health_fail(&store->health, error);
 }
 
 int segment_writer_flush(struct segment_writer *writer, struct error *error)
@@ -89,9 +90,9 @@ int segment_writer_append(struct segment_writer *writer, const struct buffer *he
 			  struct segment **ret_segment, uint64_t *ret_offset,
 			  struct error *error)
 {
-	int err = store_check_writable(writer->store, error);
+	int err = health_check_writable(&writer->store->health, error);
 	struct segment_written *last = last_of(writer);
-	if (!err && (!last || last->end >= writer->store->options.segment_len))
+	if (!err && (!last || last->end >= writer->store->segment_len))
 		err = take_segment(writer, error);
 	if (!err && writer->pending.len >= WRITE_LEN)
 		err = segment_writer_flush(writer, error);
@@ -126,7 +127,7 @@ int segment_writer_sync(struct segment_writer *writer, struct error *error)
 	int number = errno;
 	(void)error_set(error, ERR_READ_ONLY, "`segments`: cannot be synced: %s",
 			strerror(number));
-	return store_fail(store, error);
+	return health_fail(&store->health, error);
 }
 
 struct segment_row *segment_writer_rows(const struct segment_writer *writer,
@@ -194,7 +195,7 @@ int segment_seal(struct store *store, struct segment *segment, struct error *err
 	row.state = SEGMENT_SEALED;
 	err = catalogue_update_segment(store->catalogue, &row, error);
 	if (err)
-		return store_fail_if_broken(store, error);
+		return health_fail_if_broken(&store->health, error);
 	segment_table_vouch(store->segments, segment, row.vouched, row.state);
 	return 0;
 }
@@ -207,17 +208,17 @@ static void end(struct segment_writer *writer)
 	buffer_fini(&writer->pending);
 	segment_writer_init(writer, writer->store, writer->namespace_id);
 	struct error error = {0};
-	(void)store_fail_if_broken(writer->store, &error);
+	(void)health_fail_if_broken(&writer->store->health, &error);
 }
 
 static void commit_one(struct store *store, struct segment_written *written)
 {
 	segment_table_vouch(store->segments, written->segment, written->end,
 			    SEGMENT_OPEN);
-	bool full = written->end >= store->options.segment_len;
+	bool full = written->end >= store->segment_len;
 	struct error error = {0};
 	if (full && segment_seal(store, written->segment, &error) < 0)
-		store_note(store, "sealing: %s", error.text);
+		health_note(&store->health, "sealing: %s", error.text);
 	segment_table_return(store->segments, written->segment, !full);
 }
 
@@ -230,7 +231,7 @@ void segment_writer_commit(struct segment_writer *writer)
 
 static void abort_one(struct store *store, struct segment_written *written)
 {
-	bool failed = atomic_load(&store->failed);
+	bool failed = atomic_load(&store->health.failed);
 	if (written->start == 0) {
 		segment_table_drop(store->segments, written->segment, failed);
 		return;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/index/batch.h"
+#include "daemon/store/index/index.h"
 #include "daemon/store/transaction/commit_frame.h"
 #include "daemon/store/transaction/commit_state.h"
 #include "proto/base/cleanup.h"
@@ -96,7 +98,7 @@ static int tell_catalogue(struct commit *commit, const struct transaction_commit
 	memcpy(layer.key, input->key, KEY_LEN);
 	int err = catalogue_commit_layer(transaction->store->catalogue, &layer,
 					 ret_record, ret_again, error);
-	return err ? store_fail_if_broken(transaction->store, error) : 0;
+	return err ? health_fail_if_broken(&transaction->store->health, error) : 0;
 }
 
 /* Hands the session's own units to the index, sorted. The layer is there: without memory
@@ -130,7 +132,7 @@ static int commit_all(struct commit *commit, const struct transaction_commit *in
 		      struct error *error)
 {
 	struct transaction *transaction = commit->transaction;
-	int err = store_check_writable(transaction->store, error);
+	int err = health_check_writable(&transaction->store->health, error);
 	if (!err)
 		err = root_decode(input->root, input->root_len, &commit->root, error);
 	if (err)

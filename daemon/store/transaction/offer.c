@@ -2,6 +2,9 @@
  * Offers: what the store has of what a session asks about. Nothing is offered on the word
  * of the index alone: the frame itself is asked, and its table shows the neighbours too.
  */
+#include "daemon/store/index/batch.h"
+#include "daemon/store/index/index.h"
+#include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
 #include "daemon/store/transaction/state.h"
 #include "proto/bounds.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/index/index.h"
 #include "daemon/store/layer/healing.h"
 #include "daemon/store/layer/parts.h"
 #include "daemon/store/segment/segment.h"
@@ -12,7 +13,7 @@
 int transaction_begin(struct store *store, int64_t namespace_id,
 		      struct transaction **ret_transaction, struct error *error)
 {
-	int err = store_check_writable(store, error);
+	int err = health_check_writable(&store->health, error);
 	if (err)
 		return err;
 	struct transaction *transaction = must_calloc(1, sizeof *transaction);
