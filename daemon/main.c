@@ -8,6 +8,7 @@
 
 #include "daemon/server.h"
 #include "daemon/service/config.h"
+#include "daemon/store/check/check.h"
 #include "daemon/store/store.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/descriptor_limit.h"
@@ -98,7 +99,7 @@ static int check(const struct config *config, struct error *error)
 		.on_progress = on_progress,
 	};
 	struct check_figures figures = {0};
-	err = store_check(store, &check_options, &figures, error);
+	err = check_store(store, &check_options, &figures, error);
 	struct error ignored = {0};
 	int closed = store_close(store, err ? &ignored : error);
 	if (err || closed)

@@ -12,6 +12,7 @@
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
 #include "daemon/session/view.h"
+#include "daemon/store/segment/table.h"
 #include "daemon/workspace/frame_plan.h"
 #include "daemon/workspace/tree.h"
 #include "proto/base/advice.h"

@@ -161,10 +161,10 @@ static void note_excess(const struct store *store, const struct survey *survey)
 static void note_others(const struct store *store, const struct survey *survey)
 {
 	if (survey->other_count > 0)
-		store_note(store,
-			   "%zu entries of segments/ are no files (`%s`), and are left "
-			   "alone",
-			   survey->other_count, survey->other);
+		health_note(&store->health,
+			    "%zu entries of segments/ are no files (`%s`), and are left "
+			    "alone",
+			    survey->other_count, survey->other);
 }
 
 int recovery_segments(struct store *store, const struct survey *survey,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/merge/sources.h"
+#include "daemon/store/catalogue/catalogue.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/merge/merge.h"
+#include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/layer/reader.h"
 #include "daemon/view/view.h"
 #include "daemon/workspace/overlap.h"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/check/check.h"
+#include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/manifest/manifest.h"
@@ -403,7 +405,7 @@ int tree_check(struct store *store, uint64_t *ret_damaged, char *text, size_t ro
 					.on_healed = on_healed,
 					.context = &findings};
 	struct check_figures figures;
-	int err = store_check(store, &options, &figures, error);
+	int err = check_store(store, &options, &figures, error);
 	if (!err)
 		*ret_damaged = figures.damaged;
 	return err;

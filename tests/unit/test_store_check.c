@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/check/check.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/batch.h"
 #include "daemon/store/index/index.h"
@@ -194,7 +195,7 @@ static void check_without_read_data_reads_no_payload_of_contents(void **state)
 	flip(fd, 64 + 72 + 6 * 52 + 10, 1);
 	struct check_options options = {.read_data = false};
 	struct check_figures figures;
-	assert_ok(store_check(fixture->store, &options, &figures, &fixture->error));
+	assert_ok(check_store(fixture->store, &options, &figures, &fixture->error));
 	assert_int_equal(figures.damaged, 0);
 	assert_int_equal(figures.layers, 1);
 	assert_int_equal(figures.segments, 1);

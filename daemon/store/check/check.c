@@ -1,3 +1,5 @@
+#include "daemon/store/check/check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,7 +203,7 @@ static int check_layers_with_copies(struct check *check, struct error *error)
 	return err;
 }
 
-int store_check(struct store *store, const struct check_options *options,
+int check_store(struct store *store, const struct check_options *options,
 		struct check_figures *ret_figures, struct error *error)
 {
 	struct check check AUTO(check_fini) = {.store = store, .options = options};

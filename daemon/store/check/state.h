@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/check/check.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/segment/reader.h"
-#include "daemon/store/store.h"
 #include "proto/base/bytes.h"
 
 /* One thing that is damaged, told at the end, when the layers it touches are known. */

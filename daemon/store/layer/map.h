@@ -18,10 +18,11 @@
 #include "daemon/store/layer/reader.h"
 #include "daemon/store/segment/reader.h"
 #include "daemon/store/segment/table.h"
-#include "daemon/store/store.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/manifest/manifest.h"
+
+struct store;
 
 struct layer_map {
 	struct store *store;       /* borrowed */

@@ -9,17 +9,9 @@
 #include <stdint.h>
 
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/segment/list.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
-
-/* The segments that a placement or a block names, in the order of their first mention. */
-struct segment_list {
-	struct segment_id *ids; /* owned */
-	size_t count, room;
-};
-/* Its position; appended where it is new. */
-uint32_t segment_list_put(struct segment_list *list, const struct segment_id *id);
-void segment_list_fini(struct segment_list *list);
 
 struct piece_place {
 	uint32_t segment; /* position in the list */

@@ -13,10 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/store.h"
 #include "proto/base/error.h"
 #include "proto/manifest/manifest.h"
 
+struct segment;
+struct store;
 struct layer_reader;
 
 /* What readers of one thread share: a decoder, and the frame from which one of them read
@@ -69,8 +70,5 @@ int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 /* Somebody says that the frame is damaged: reads it, and marks it if it is (healing.h).
  * Whether it is marked now and was not before. */
 bool store_doubt_frame(struct store *store, const struct frame_place *place);
-
-/* For sendfile: the descriptor, borrowed. */
-int segment_fd(const struct segment *segment);
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "daemon/store/layer/reader.h"
 #include "daemon/store/segment/segment.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"

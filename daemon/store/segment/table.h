@@ -44,6 +44,9 @@ struct segment {
 	bool current;    /* false: moved away or dropped; gone with its last pin */
 };
 
+/* For sendfile: the descriptor, borrowed. */
+int segment_fd(const struct segment *segment);
+
 /* `io` and the descriptor of segments/ are borrowed for the table's life. */
 struct segment_table *segment_table_new(const struct io *io, int segments_fd);
 /* Closes what is open. Nothing may be pinned (claimed). NULL is fine. Returns what

@@ -12,11 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/store.h"
+#include "daemon/store/catalogue/catalogue.h"
 #include "proto/base/error.h"
 #include "proto/bounds.h"
 #include "proto/unit/digest.h"
 
+struct store;
 struct transaction;
 
 int transaction_begin(struct store *store, int64_t namespace_id,
