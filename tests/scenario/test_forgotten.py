@@ -1,6 +1,6 @@
 """A daemon whose catalogue has forgotten what was acknowledged (rule L14): one flipped bit of its
 log after a crash, an older copy, and the way out. The stores beside it, damaged in hundreds of
-ways, are in tests/unit/test_forgotten.c."""
+ways, are in tests/unit/daemon/store/test_forgotten.c."""
 
 import shutil
 

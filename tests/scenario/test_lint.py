@@ -35,6 +35,12 @@ class Lint(unittest.TestCase):
                 named = options & set(re.findall(r"--[a-z-]+", string))
                 self.assertFalse(named, f"{path}: {string}")
 
+    def test_unit_tests_lie_where_what_they_test_lies(self):
+        for path in sorted((TOP / "tests/unit").rglob("test_*.c")):
+            folder = path.parent.relative_to(TOP / "tests/unit")
+            self.assertGreater(len(folder.parts), 1, path)
+            self.assertTrue(list((TOP / folder).glob("*.c")), path)
+
     def test_nothing_is_left_for_later(self):
         for path in sources():
             self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)
