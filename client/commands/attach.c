@@ -78,12 +78,7 @@ static int check_expected(const struct attach *attach, struct error *error)
 	struct digest expected;
 	if (!expect)
 		return 0;
-	if (!digest_parse(expect, &expected))
-		return error_set(
-			error, ERR_USAGE,
-			"--expect `%s`: not a digest; it looks like sha256: and 64 "
-			"hexadecimal digits",
-			expect);
+	claim(digest_parse(expect, &expected)); /* the options did it before */
 	const struct digest *got = &attach->session.view.digest;
 	char expected_text[DIGEST_TEXT_SIZE];
 	char got_text[DIGEST_TEXT_SIZE];

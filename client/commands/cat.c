@@ -245,8 +245,6 @@ int cat_run(const struct options *options, struct report *report, struct error *
 					 .session = {.report = report}};
 	cat.session.connection.link.fd = -1;
 	view_table_init(&cat.table);
-	if (options->arguments.count != 1)
-		return error_set(error, ERR_USAGE, "cat: takes one PATH");
 	char *path AUTO_FREE = clean_path(options->arguments.items[0]);
 	if (!path_valid(path, strlen(path)))
 		return error_set(

@@ -252,9 +252,6 @@ int diff_run(const struct options *options, struct report *report, struct error 
 	struct diff diff AUTO(diff_fini) = {.options = options, .report = report};
 	diff.sides[0].session.connection.link.fd = -1;
 	diff.sides[1].session.connection.link.fd = -1;
-	if (options->arguments.count != 2)
-		return error_set(error, ERR_USAGE,
-				 "diff: takes two names, each of a layer or a workflow");
 	char *const *names = options->arguments.items;
 	int err = open_side(&diff, &diff.sides[0], names[0], error);
 	if (!err)

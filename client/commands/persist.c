@@ -12,17 +12,14 @@
 #include "client/commands/persist_session.h"
 #include "client/connection/retry.h"
 #include "client/record/writer.h"
-#include "client/tree/select_path.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
-#include "proto/path/path.h"
 
 static void persist_fini(struct persist *persist)
 {
 	progress_free(persist->progress);
 	free(persist->identity_items);
-	free(persist->prefix);
 	record_writer_free(persist->record_writer);
 	record_close(persist->record);
 	selection_close(&persist->selection);
@@ -37,30 +34,9 @@ static int make_key(struct persist *persist, struct error *error)
 	return error_set_errno(error, ERR_INTERNAL, errno, "random bytes for a key");
 }
 
-static int take_prefix(struct persist *persist, struct error *error)
-{
-	const char *given = persist->options->prefix ? persist->options->prefix : "";
-	char *clean AUTO_FREE = select_path_clean(given);
-	size_t len = strlen(clean);
-	if (len > 1 && clean[len - 1] == '/')
-		clean[--len] = '\0';
-	if (len > 0 && !path_valid(clean, len))
-		return error_set(error, ERR_USAGE,
-				 "--prefix `%s`: must be a path without a leading `/`, "
-				 "without `..` and with names of up to %u bytes",
-				 given, COMPONENT_LEN_MAX);
-	persist->prefix = take_ptr(&clean);
-	return 0;
-}
-
 static int check_paths(const struct persist *persist, struct error *error)
 {
-	const struct options *options = persist->options;
-	if (options->arguments.count == 0 && !options->paths_from)
-		return error_set(error, ERR_USAGE,
-				 "persist: no PATH was given; name files, directories or "
-				 "globs, `.` for all of --root");
-	if (options->if_empty != IF_EMPTY_ERROR)
+	if (persist->options->if_empty != IF_EMPTY_ERROR)
 		return 0;
 	return selection_absent(&persist->selection)
 		       ? selection_check(&persist->selection, error)
@@ -70,9 +46,7 @@ static int check_paths(const struct persist *persist, struct error *error)
 static int prepare(struct persist *persist, struct error *error)
 {
 	struct selection_how how = how_to_select(persist->options);
-	int rc = take_prefix(persist, error);
-	if (rc == 0)
-		rc = make_key(persist, error);
+	int rc = make_key(persist, error);
 	if (rc == 0)
 		rc = selection_open(&persist->selection, &how, error);
 	return rc < 0 ? rc : check_paths(persist, error);
@@ -161,6 +135,7 @@ int persist_run(const struct options *options, struct report *report, struct err
 	struct persist persist AUTO(persist_fini) = {
 		.options = options,
 		.report = report,
+		.prefix = options->prefix ? options->prefix : "",
 		.selection.root_fd = -1,
 		.started_ms = clock_now_ms(),
 	};

@@ -27,7 +27,7 @@ struct persist {
 	struct msg_identity identity;
 	struct text *identity_items; /* owned */
 	struct selection selection;
-	char *prefix;                        /* owned; clean; "": none */
+	const char *prefix;                  /* borrowed; clean; "": none */
 	uint64_t started_ms;                 /* clock_now_ms() */
 	struct progress *progress;           /* owned */
 	struct record *record;               /* owned; NULL: none */

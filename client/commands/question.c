@@ -8,37 +8,13 @@
 #include "proto/bounds.h"
 
 /* *ret_items is owned by the caller; the texts borrow. */
-static int put_list(const struct string_list *list, size_t most, const char *option,
-		    struct text **ret_items, struct text_list *ret_list,
-		    struct error *error)
+static struct text_list put_list(const struct string_list *list, struct text **ret_items)
 {
-	if (list->count > most)
-		return error_set(error, ERR_USAGE, "%s: given %zu times; at most %zu go",
-				 option, list->count, most);
 	struct text *items = must_calloc(list->count + 1, sizeof *items);
 	for (size_t i = 0; i < list->count; i++)
 		items[i] = text_of(list->items[i]);
 	*ret_items = items;
-	*ret_list = (struct text_list){.items = items, .count = list->count};
-	return 0;
-}
-
-static int put_lists(const struct options *options, struct question *request,
-		     struct error *error)
-{
-	struct msg_attach *message = &request->message;
-	int err = put_list(&options->from, NEEDS_MAX, "--from", &request->from,
-			   &message->from, error);
-	if (!err)
-		err = put_list(&options->prefer, NEEDS_MAX, "--prefer", &request->prefer,
-			       &message->prefer, error);
-	if (!err)
-		err = put_list(&options->only, PATTERNS_MAX, "--only", &request->only,
-			       &message->only, error);
-	if (!err)
-		err = put_list(&options->exclude, PATTERNS_MAX, "--exclude",
-			       &request->exclude, &message->exclude, error);
-	return err;
+	return (struct text_list){.items = items, .count = list->count};
 }
 
 int question_make(const struct options *options, const char *purpose,
@@ -57,7 +33,11 @@ int question_make(const struct options *options, const char *purpose,
 	message->by_job = options->by_job;
 	message->stale = text_of(options->stale_keep ? "keep" : NULL);
 	message->if_empty = options->if_empty != IF_EMPTY_ERROR;
-	return put_lists(options, ret_request, error);
+	message->from = put_list(&options->from, &ret_request->from);
+	message->prefer = put_list(&options->prefer, &ret_request->prefer);
+	message->only = put_list(&options->only, &ret_request->only);
+	message->exclude = put_list(&options->exclude, &ret_request->exclude);
+	return 0;
 }
 
 void question_fini(struct question *request)

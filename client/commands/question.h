@@ -15,7 +15,7 @@ struct question {
 	struct text *from, *only, *exclude, *prefer; /* owned */
 };
 
-/* purpose: "attach" or "look". ERR_USAGE: no workflow; too many of something.
+/* purpose: "attach" or "look". ERR_USAGE: no workflow.
  * question_fini() also after a failure. */
 int question_make(const struct options *options, const char *purpose,
 		  struct question *ret_request, struct error *error);

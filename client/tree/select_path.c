@@ -17,7 +17,9 @@
 /* A list of paths is read whole: so many bytes are some ten million paths. */
 #define LIST_LEN_MAX (1u << 30)
 
-char *select_path_clean(const char *text)
+/* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
+ * caller. */
+static char *clean(const char *text)
 {
 	char *path = must_alloc(strlen(text) + 2);
 	size_t len = 0;
@@ -87,7 +89,7 @@ int select_path_below(int root_fd, const char *text, char **ret_path, struct err
 	if (!*text)
 		return error_set(error, ERR_USAGE,
 				 "a PATH is empty: write `.` for the whole root");
-	char *path AUTO_FREE = select_path_clean(text);
+	char *path AUTO_FREE = clean(text);
 	if (climbs(path))
 		return error_set(error, ERR_USAGE,
 				 "`%s`: a PATH cannot have `..` in it; name it from "

@@ -9,10 +9,6 @@
 #include "proto/base/error.h"
 #include "proto/options/string_list.h"
 
-/* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
- * caller. */
-char *select_path_clean(const char *text);
-
 /* Cleans `text` of "." components and doubled "/", and cuts an absolute one at the first
  * parent that is the root. *ret_path is owned by the caller; "" is the root itself; a
  * trailing "/", which asks for a directory, stays. ERR_USAGE for "..", for what lies

@@ -215,16 +215,6 @@ static void a_dry_run_asks_nobody(void **state)
 	assert_int_equal(fixture->connections, 0);
 }
 
-static void a_prefix_outside_is_wrong_usage(void **state)
-{
-	struct fixture *fixture = *state;
-	static char wrong[][8] = {"/abs", "../up", "a/../b"};
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		fixture->options.prefix = wrong[i];
-		assert_int_equal(persist(fixture), ERR_USAGE);
-	}
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -237,7 +227,6 @@ int main(void)
 		TEST(w2_without_a_daemon_there_is_no_waiting),
 		TEST(t1_what_matches_nothing_is_an_error_or_an_empty_layer),
 		TEST(a_dry_run_asks_nobody),
-		TEST(a_prefix_outside_is_wrong_usage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -386,6 +386,7 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 	assert_null(options.prefix);
 	assert_refused(PARSE("persist", "--prefix={job}", "p"), "give --job");
 	assert_refused(PARSE("persist", "--prefix=a/../b", "p"), "not a path below");
+	assert_refused(PARSE("persist", "--prefix=../up", "p"), "not a path below");
 	assert_refused(PARSE("persist", "--prefix=/a", "p"), "not a path below");
 	assert_refused(PARSE("persist", "--prefix=/", "p"), "not a path below");
 }
