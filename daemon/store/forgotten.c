@@ -22,6 +22,10 @@ struct look {
 	uint64_t furthest;
 	uint64_t foreign; /* the name of another catalogue; 0: there is none */
 	char witness[WITNESS_SIZE];
+	/* The file of no row that is read, and the first one that another catalogue
+	 * knows: both borrowed, NULL for none. */
+	const char *unknown, *foreign_file;
+	uint64_t foreign_file_of;
 	bool unsure;
 };
 
@@ -30,17 +34,31 @@ static void look_fini(struct look *look)
 	segment_reader_fini(&look->reader);
 }
 
+/* A file that no row names may have been brought here; anything else is a part of this
+ * store. */
+static void weigh_foreign(struct look *look, uint64_t name, const char *witness)
+{
+	if (look->unknown && !look->foreign_file) {
+		look->foreign_file = look->unknown;
+		look->foreign_file_of = name;
+	}
+	if (look->unknown || look->foreign)
+		return;
+	look->foreign = name;
+	(void)snprintf(look->witness, sizeof look->witness, "%s", witness);
+}
+
 /* `at_its_place`: not found by a search, which may find a frame in somebody's file. */
 static void weigh(struct look *look, const struct stamp_mark *mark, bool at_its_place,
 		  const char *witness)
 {
 	bool same = mark->store == look->own.store;
 	bool foreign = !same && mark->store != 0 && look->own.store != 0;
-	if (look->foreign || (!same && !at_its_place) ||
-	    (!foreign && mark->commits <= look->furthest))
+	if (foreign && at_its_place)
+		weigh_foreign(look, mark->store, witness);
+	if (look->foreign || foreign || (!same && !at_its_place) ||
+	    mark->commits <= look->furthest)
 		return;
-	if (foreign)
-		look->foreign = mark->store;
 	look->furthest = mark->commits;
 	(void)snprintf(look->witness, sizeof look->witness, "%s", witness);
 }
@@ -165,11 +183,13 @@ static void read_unknown(struct look *look, const char *name)
 	struct segment segment;
 	if (!open_file(look, name, &segment))
 		return;
+	look->unknown = name;
 	int64_t len = io->size(io->context, segment.fd);
 	if (len < 0)
 		look->unsure = true;
 	if (len > (int64_t)SEGMENT_HEADER_LEN)
 		read_frames(look, &segment, SEGMENT_HEADER_LEN, (uint64_t)len);
+	look->unknown = NULL;
 	close_file(look, &segment);
 }
 
@@ -193,11 +213,24 @@ static void read_stamp(struct look *look)
 
 /* ---- the verdict ------------------------------------------------------------------ */
 
-#define WAY_OUT                                                                          \
-	"nothing is changed any more; put back the catalogue.db and catalogue.db-wal "   \
-	"that belong to these segments, or give an empty directory with --data"
+#define UNCHANGED "nothing is changed any more; "
+#define PUT_BACK                                                                         \
+	"put back the catalogue.db and catalogue.db-wal that belong to these segments, " \
+	"or give an empty directory with --data"
+#define WAY_OUT UNCHANGED PUT_BACK
 
-static void judge(const struct look *look, struct error *ret_refusal)
+/* Every segment that the catalogue knows lies there: it is this directory's. */
+static bool is_at_home(const struct survey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+		if (survey->lens[i] < 0 ||
+		    (uint64_t)survey->lens[i] < survey->rows[i].vouched)
+			return false;
+	return survey->count > 0;
+}
+
+static void judge(const struct look *look, const struct survey *survey,
+		  struct error *ret_refusal)
 {
 	const char *directory = look->store->directory;
 	*ret_refusal = (struct error){0};
@@ -213,6 +246,14 @@ static void judge(const struct look *look, struct error *ret_refusal)
 				", %s knows of number %" PRIu64 "; " WAY_OUT,
 				directory, look->own.commits, look->witness,
 				look->furthest);
+	else if (look->foreign_file && !is_at_home(survey))
+		(void)error_set(ret_refusal, ERR_DAMAGED,
+				"`%s/segments/%s`: is another store's (%016" PRIx64
+				", but catalogue.db is of %016" PRIx64
+				"), and the catalogue's own segments are not all "
+				"there; " UNCHANGED "move that file away, or " PUT_BACK,
+				directory, look->foreign_file, look->foreign_file_of,
+				look->own.store);
 }
 
 void forgotten_look(struct store *store, struct survey *survey, struct error *ret_refusal)
@@ -230,5 +271,6 @@ void forgotten_look(struct store *store, struct survey *survey, struct error *re
 	for (size_t i = 0; i < survey->unknown_count; i++)
 		read_unknown(&look, survey->unknown[i]);
 	survey->unsure = look.unsure;
-	judge(&look, ret_refusal);
+	survey->foreign = look.foreign_file;
+	judge(&look, survey, ret_refusal);
 }

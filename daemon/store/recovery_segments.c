@@ -126,6 +126,9 @@ static int delete_unknown(struct store *store, const struct survey *survey,
 			  struct error *error)
 {
 	const struct io *io = store->io;
+	/* Not every segment of the other store says whose it is. */
+	if (survey->foreign)
+		return 0;
 	for (size_t i = 0; i < survey->unknown_count; i++) {
 		if (io->unlink(io->context, store->segments_fd, survey->unknown[i]) < 0)
 			return error_set_errno(
@@ -165,6 +168,12 @@ static void note_others(const struct store *store, const struct survey *survey)
 			    "%zu entries of segments/ are no files (`%s`), and are left "
 			    "alone",
 			    survey->other_count, survey->other);
+	if (survey->foreign && !store->health.refusal.code)
+		health_note(
+			&store->health,
+			"`segments/%s`: is another store's; until it is moved away no "
+			"file that the catalogue does not know is deleted",
+			survey->foreign);
 }
 
 int recovery_segments(struct store *store, const struct survey *survey,

@@ -23,6 +23,9 @@ struct survey {
 	 * the name of one (owned; NULL where there is none). */
 	size_t other_count;
 	char *other;
+	/* One of `unknown` that is another store's (borrowed; NULL: none is): none of
+	 * them is deleted. */
+	const char *foreign;
 	/* Whether what is not vouched for could not all be read: it has to stay. */
 	bool unsure;
 };

@@ -158,12 +158,111 @@ static void a_pipe_in_a_segments_place_is_a_missing_segment(void **state)
 	assert_ok(store_close(store, &error));
 }
 
+/* ---- another store's -------------------------------------------------------------- */
+
+static void copy_segment(const char *directory, const char *folder, const char *name,
+			 void *context)
+{
+	if (strcmp(folder, "/segments") == 0)
+		killed_copy_file(directory, folder, name, context);
+}
+
+static void assert_kept(const char *directory, const char *folder, const char *name,
+			void *context)
+{
+	if (strcmp(folder, "/segments") != 0)
+		return;
+	struct buffer was AUTO(buffer_fini) = killed_read(directory, folder, name);
+	struct buffer is AUTO(buffer_fini) = killed_read(context, folder, name);
+	assert_int_equal(is.len, was.len);
+	assert_memory_equal(is.at, was.at, was.len);
+}
+
+static char *with_anothers_segments(const struct killed *killed)
+{
+	char *copy = killed_copy(killed->directory);
+	killed_each_file(killed->other, copy_segment, copy);
+	return copy;
+}
+
+/* All of them: also those that do not say whose they are. */
+static void a_file_of_another_store_is_kept_and_the_rest_goes_on(void **state)
+{
+	const struct killed *killed = *state;
+	char *copy AUTO(scratch_fini) = with_anothers_segments(killed);
+	struct segment_row row;
+	first_location(copy, &row);
+	struct buffer bytes AUTO(buffer_fini) =
+		killed_read(copy, "/segments", row.location);
+	size_t sound = bytes.len;
+	buffer_put(&bytes, "torn", 4);
+	killed_write(copy, "/segments", row.location, &bytes);
+	struct error error;
+	struct store *store;
+	struct store_options options = {.directory = copy};
+	assert_ok(store_open(&options, &store, &error));
+	assert_int_equal(store_refusal(store)->code, 0);
+	for (uint32_t i = 0; i < KILLED_PERSISTS; i++)
+		assert_ok(
+			tree_verify(store, killed->layers[i], &killed->trees[i], &error));
+	struct tree_persist input = {.who = {.workflow = "new", .job = "build"},
+				     .key = 99,
+				     .tree = &killed->trees[0]};
+	struct layer_record record;
+	assert_ok(tree_persist(store, &input, &record, NULL, &error));
+	assert_ok(store_close(store, &error));
+	killed_each_file(killed->other, assert_kept, copy);
+	struct buffer cut AUTO(buffer_fini) =
+		killed_read(copy, "/segments", row.location);
+	assert_int_equal(cut.len, sound);
+}
+
+static void assert_freezes(const char *directory)
+{
+	struct error error;
+	struct store *store;
+	struct store_options options = {.directory = directory};
+	assert_ok(store_open(&options, &store, &error));
+	assert_int_equal(store_refusal(store)->code, ERR_DAMAGED);
+	assert_non_null(strstr(store_refusal(store)->text, ".seg`: is another store's"));
+	assert_non_null(strstr(store_refusal(store)->text, "move that file away"));
+	assert_ok(store_close(store, &error));
+}
+
+/* Then the catalogue may be what was brought here. */
+static void it_freezes_a_store_that_lacks_a_segment_of_its_own(void **state)
+{
+	const struct killed *killed = *state;
+	char *copy AUTO(scratch_fini) = with_anothers_segments(killed);
+	struct segment_row row;
+	first_location(copy, &row);
+	struct buffer bytes AUTO(buffer_fini) =
+		killed_read(copy, "/segments", row.location);
+	bytes.len = row.vouched - 1;
+	killed_write(copy, "/segments", row.location, &bytes);
+	assert_freezes(copy);
+	killed_each_file(killed->other, assert_kept, copy);
+}
+
+static void it_freezes_a_store_that_has_no_segment(void **state)
+{
+	const struct killed *killed = *state;
+	char *directory AUTO(scratch_fini) = scratch_new();
+	start_and_stop(directory);
+	killed_each_file(killed->other, copy_segment, directory);
+	assert_freezes(directory);
+	killed_each_file(killed->other, assert_kept, directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_no_file_is_left_alone_and_the_rest_is_cleared),
 		cmocka_unit_test(what_is_no_file_keeps_no_new_store_from_beginning),
 		cmocka_unit_test(a_pipe_in_a_segments_place_is_a_missing_segment),
+		cmocka_unit_test(a_file_of_another_store_is_kept_and_the_rest_goes_on),
+		cmocka_unit_test(it_freezes_a_store_that_lacks_a_segment_of_its_own),
+		cmocka_unit_test(it_freezes_a_store_that_has_no_segment),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
