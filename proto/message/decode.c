@@ -236,7 +236,7 @@ int message_decode(struct message_memory *memory, uint16_t type, const void *pay
 	const struct message_table *table = message_table_of(type);
 	claim(table != NULL);
 	memset(ret_message, 0, table->size);
-	int err = message_validate_named(message_type_name(type), payload, len, error);
+	int err = message_validate(message_type_name(type), payload, len, error);
 	if (err < 0)
 		return err;
 	if (!memory->zone)

@@ -3,7 +3,7 @@
  *
  * Each message has one table of fields (key, kind, limit, place in the struct) from which
  * it is encoded, decoded and its keys are checked; there is no second list (message.c). A
- * payload is validated (depth, objects, lengths, nothing behind its end) before msgpack-c
+ * payload is validated (depth, objects, lengths, nothing after its end) before msgpack-c
  * sees it, because msgpack-c 4.0 reserves 12 GiB for the five bytes dd 20 00 00 00.
  *
  * Decoded texts are borrowed from the `struct message_memory` they were decoded with.
@@ -225,8 +225,5 @@ void message_memory_fini(struct message_memory *memory);
  */
 int message_decode(struct message_memory *memory, uint16_t type, const void *payload,
 		   size_t len, void *ret_message, struct error *error);
-
-/* The validation alone, for fuzzing: depth, objects, lengths, end. ERR_PROTOCOL. */
-int message_validate(const void *payload, size_t len, struct error *error);
 
 #endif

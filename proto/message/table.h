@@ -1,6 +1,7 @@
 /*
- * The tables behind message.h: for each message, and each map inside one, its fields. The
- * encoder writes them in this order, the decoder accepts these keys, kinds and limits.
+ * The tables that message.c encodes and decodes by: for each message, and each map inside
+ * one, its fields. The encoder writes them in this order, the decoder accepts these keys,
+ * kinds and limits.
  *
  * Private to message*.c. Constant data, no thread affinity.
  */
@@ -59,8 +60,9 @@ const struct message_table *message_table_of(uint16_t type);
 /* Bytes that one value of the field takes in memory, also inside a list. */
 size_t message_field_size(const struct message_field *field);
 
-/* message_validate() whose sentences begin with the message's name. */
-int message_validate_named(const char *name, const void *payload, size_t len,
-			   struct error *error);
+/* Checks depth, objects, lengths and the end of a control message's payload. name: of the
+ * message, for the sentence. ERR_PROTOCOL. */
+int message_validate(const char *name, const void *payload, size_t len,
+		     struct error *error);
 
 #endif

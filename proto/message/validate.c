@@ -118,8 +118,8 @@ static void close_containers(struct walk *walk)
 		walk->depth--;
 }
 
-int message_validate_named(const char *name, const void *payload, size_t len,
-			   struct error *error)
+int message_validate(const char *name, const void *payload, size_t len,
+		     struct error *error)
 {
 	struct walk walk = {.name = name, .reader = reader_of(payload, len)};
 	if (len > CONTROL_LEN_MAX)
@@ -133,9 +133,4 @@ int message_validate_named(const char *name, const void *payload, size_t len,
 	if (walk.reader.left > 0)
 		return refuse(&walk, "has bytes behind its end", error);
 	return 0;
-}
-
-int message_validate(const void *payload, size_t len, struct error *error)
-{
-	return message_validate_named("a control message", payload, len, error);
 }

@@ -3,16 +3,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#define LEN_MAX 32u
+
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
 
-size_t nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+static size_t distance_of(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	if (a_len > NEAREST_LEN_MAX || b_len > NEAREST_LEN_MAX)
+	if (a_len > LEN_MAX || b_len > LEN_MAX)
 		return SIZE_MAX;
-	size_t rows[NEAREST_LEN_MAX + 1][NEAREST_LEN_MAX + 1];
+	size_t rows[LEN_MAX + 1][LEN_MAX + 1];
 	for (size_t j = 0; j <= b_len; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= a_len; i++) {
@@ -38,7 +40,7 @@ void nearest_init(struct nearest *nearest, const char *spelt, size_t len)
 void nearest_consider(struct nearest *nearest, const char *known)
 {
 	size_t len = nearest->len, known_len = strlen(known);
-	size_t distance = nearest_distance(nearest->spelt, len, known, known_len);
+	size_t distance = distance_of(nearest->spelt, len, known, known_len);
 	if (len >= 3 && len < known_len && memcmp(nearest->spelt, known, len) == 0)
 		distance = 1;
 	if (distance >= nearest->distance)

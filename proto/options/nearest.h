@@ -6,11 +6,6 @@
 
 #include <stddef.h>
 
-/* Letters to insert, drop, change or swap with their neighbour to make one of the other
- * (optimal string alignment); names of up to NEAREST_LEN_MAX bytes, else SIZE_MAX. */
-#define NEAREST_LEN_MAX 32u
-size_t nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len);
-
 struct nearest {
 	const char *spelt; /* borrowed; of len bytes */
 	size_t len;
@@ -19,8 +14,10 @@ struct nearest {
 };
 
 void nearest_init(struct nearest *nearest, const char *spelt, size_t len);
-/* Near is at most one mistake in three letters, and never more than three. A name that
- * begins as it was spelt is as near as one mistake. */
+/* Near is at most one mistake in three letters, and never more than three; a mistake is a
+ * letter to insert, drop, change or swap with its neighbour (optimal string alignment). A
+ * name that begins as it was spelt is as near as one mistake. A name or spelling of more
+ * than 32 bytes is never near. */
 void nearest_consider(struct nearest *nearest, const char *known);
 
 #endif

@@ -72,26 +72,6 @@ int glob_new(const char *pattern, size_t len, struct glob **ret_glob, struct err
 	return compile(&texts, pattern, len, ret_glob, error);
 }
 
-int glob_new_literal(const char *path, size_t len, struct glob **ret_glob,
-		     struct error *error)
-{
-	if (len > PATTERN_LEN_MAX)
-		return glob_syntax_refuse(error, ERR_LIMIT, path, len,
-					  "the path is longer than 32768 bytes");
-	struct buffer escaped AUTO(buffer_fini) = {0};
-	for (size_t i = 0; i < len; i++) {
-		if (path[i] == '\0')
-			return glob_syntax_refuse(error, ERR_USAGE, path, len,
-						  "a path has no NUL byte");
-		if (strchr("*?[{}\\", path[i]))
-			buffer_put_u8(&escaped, '\\');
-		buffer_put_u8(&escaped, (uint8_t)path[i]);
-	}
-	struct glob_texts texts AUTO(glob_texts_fini) = {0};
-	glob_texts_init(&texts, (const char *)escaped.at, escaped.len);
-	return compile(&texts, path, len, ret_glob, error);
-}
-
 void glob_free(struct glob *glob)
 {
 	if (!glob)
@@ -100,21 +80,6 @@ void glob_free(struct glob *glob)
 		glob_alternative_fini(&glob->alternatives[i]);
 	free(glob->alternatives);
 	free(glob);
-}
-
-const char *glob_literal_path(const struct glob *glob)
-{
-	return glob->count == 1 ? glob_alternative_literal(&glob->alternatives[0]) : NULL;
-}
-
-bool glob_is_literal(const struct glob *glob)
-{
-	return glob_literal_path(glob);
-}
-
-bool glob_is_basename(const struct glob *glob)
-{
-	return glob->basename;
 }
 
 /* ---- matching -------------------------------------------------------------------- */

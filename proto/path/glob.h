@@ -28,31 +28,16 @@ struct glob;
  *   that `a/` + `**` gives all below a and not a itself; elsewhere it may take none.
  * - A set never takes a '/'. In it a ']' that is first, and a '-' that is first or last,
  *   are themselves; '^' is an ordinary byte, and so is `[:`. `\` escapes there too.
- * - `\xHH` is the byte with that number, `\` before anything else the byte behind it: what
+ * - `\xHH` is the byte with that number, `\` before any other byte is that byte: what
  *   escape_encode() writes of a name is a pattern of that name, its other signs aside.
- * - Braces are expanded first, as text; what stands in a set or behind a `\` is no brace
+ * - Braces are expanded first, as text; what stands in a set or after a `\` is no brace
  *   and no comma. `{a}` is `a`. A '}' or ']' that closes nothing is itself.
  * - `.` (or `./`) is the root, the path of length 0.
  */
 int glob_new(const char *pattern, size_t len, struct glob **ret_glob,
 	     struct error *error);
 
-/* The pattern that matches exactly this text (every special byte escaped), cleaned and
- * refused as above. */
-int glob_new_literal(const char *path, size_t len, struct glob **ret_glob,
-		     struct error *error);
-
 void glob_free(struct glob *glob); /* NULL is fine */
-
-/* Whether no byte of the pattern is special, so that it matches one path. */
-bool glob_is_literal(const struct glob *glob);
-
-/* That path, cleaned and unescaped, with a NUL; borrowed. NULL if not literal. */
-const char *glob_literal_path(const struct glob *glob);
-
-/* Whether the pattern, as given, has no '/' (but a trailing one): as an exclude it
- * matches at any depth, unless it is "./NAME". False for `.`, the root. */
-bool glob_is_basename(const struct glob *glob);
 
 /* Whether the pattern matches this whole path (not merely a directory above it). */
 bool glob_matches(const struct glob *glob, const char *path, size_t len, bool is_dir);
@@ -67,7 +52,9 @@ bool glob_may_match_below(const struct glob *glob, const char *dir, size_t dir_l
 struct glob_set {
 	struct glob **globs; /* owned */
 	size_t count;
-	bool basename_anywhere; /* exclude semantics: a basename pattern at any depth */
+	/* As excludes do: a pattern without a '/' (but a trailing one) matches at any
+	 * depth, unless it is "./NAME". */
+	bool basename_anywhere;
 };
 
 /* What a set may hold, beside PATTERNS_MAX: bytes of all alternatives, each counted with

@@ -151,15 +151,6 @@ void glob_alternative_fini(struct glob_alternative *alternative)
 	*alternative = (struct glob_alternative){0};
 }
 
-const char *glob_alternative_literal(const struct glob_alternative *alternative)
-{
-	for (size_t i = 1; i < alternative->count; i++) {
-		if (alternative->components[i].kind != GLOB_LITERAL)
-			return NULL;
-	}
-	return (const char *)alternative->text.at;
-}
-
 /* ---- matching -------------------------------------------------------------------- */
 
 /* Whether the unit at the beginning of text, which is no star, takes byte: the unit's
@@ -259,7 +250,7 @@ bool glob_alternative_matches(const struct glob_alternative *alternative, bool a
 	return wanted == alternative->count && (is_dir || !alternative->only_dirs);
 }
 
-/* Names up to the first `**` are matched one by one; behind it all is possible, since a
+/* Names up to the first `**` are matched one by one; after it all is possible, since a
  * `**` is never the last component. */
 bool glob_alternative_may_match_below(const struct glob_alternative *alternative,
 				      const char *dir, size_t dir_len)

@@ -31,7 +31,7 @@ struct glob_component {
  * the root itself.
  */
 struct glob_alternative {
-	struct buffer text;                /* components with '/' between, a NUL behind */
+	struct buffer text;                /* components with '/' between, then a NUL */
 	struct glob_component *components; /* owned */
 	size_t count;
 	bool only_dirs;
@@ -42,9 +42,6 @@ struct glob_alternative {
 const char *glob_alternative_init(struct glob_alternative *alternative, const char *text,
 				  size_t len);
 void glob_alternative_fini(struct glob_alternative *alternative);
-
-/* The one path it matches, borrowed; NULL where it has a wildcard. */
-const char *glob_alternative_literal(const struct glob_alternative *alternative);
 
 struct glob_subject {
 	const char *path; /* borrowed; a stored path, or empty for the root */

@@ -35,7 +35,7 @@ size_t glob_syntax_scan_escape(const char *text, size_t len, char *ret_byte)
 	return 2;
 }
 
-/* One byte of a set at *at, which moves behind it; false at the end of the text. */
+/* Reads one byte of a set at *at and moves past it; false at the end of the text. */
 static bool read_set_byte(const char *text, size_t len, size_t *at, uint8_t *ret_byte)
 {
 	if (*at >= len)
@@ -139,7 +139,8 @@ int glob_syntax_check(const char *pattern, size_t len, struct error *error)
 
 /* ---- braces ---------------------------------------------------------------------- */
 
-void glob_texts_init(struct glob_texts *texts, const char *text, size_t len)
+/* One text, a copy of this one. */
+static void texts_init(struct glob_texts *texts, const char *text, size_t len)
 {
 	texts->at = must_calloc(GLOB_ALTERNATIVES_MAX, sizeof(*texts->at));
 	texts->at[0] = (struct glob_text){must_memdup(text, len), len};
@@ -228,7 +229,7 @@ int glob_syntax_expand(const char *pattern, size_t len, struct glob_texts *ret_t
 		       struct error *error)
 {
 	struct glob_texts texts AUTO(glob_texts_fini) = {0};
-	glob_texts_init(&texts, pattern, len);
+	texts_init(&texts, pattern, len);
 	size_t bytes_left = GLOB_EXPANSION_BYTES_MAX;
 	for (size_t i = 0; i < texts.count;) {
 		const struct glob_text *text = &texts.at[i];

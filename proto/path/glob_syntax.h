@@ -1,9 +1,10 @@
 /*
  * How a glob is spelt: its lexical units, its sets, its braces. For glob.c alone.
  *
- * A unit is an escape (`\` and a byte, or `\xHH`), a whole set (`[…]`), or one byte. Braces are
- * spelling, not matching: `x{a,b}y` stands for the two patterns `xay` and `xby`, and a
- * comma or brace inside a unit of more than one byte means nothing. Pure functions.
+ * A unit is an escape (`\` and a byte, or `\xHH`), a whole set (`[…]`), or one byte.
+ * Braces are spelling, not matching: `x{a,b}y` stands for the two patterns `xay` and
+ * `xby`, and a comma or brace inside a unit of more than one byte means nothing. Pure
+ * functions.
  */
 #ifndef BATON_PROTO_PATH_GLOB_SYNTAX_H
 #define BATON_PROTO_PATH_GLOB_SYNTAX_H
@@ -34,7 +35,7 @@ size_t glob_syntax_scan_escape(const char *text, size_t len, char *ret_byte);
 struct glob_set_scan glob_syntax_scan_set(const char *text, size_t len, uint8_t byte);
 
 /* Bytes of the unit at the beginning of text, which is not empty; 0 where it is cut: a
- * set that is never closed, a backslash with nothing behind it. */
+ * set that is never closed, a backslash at the end. */
 size_t glob_syntax_unit_len(const char *text, size_t len);
 
 /* Whether every unit is whole and the braces close. ERR_USAGE, ERR_LIMIT. */
@@ -53,8 +54,6 @@ struct glob_texts {
 /* Expands the braces of a pattern that was checked. ERR_LIMIT. */
 int glob_syntax_expand(const char *pattern, size_t len, struct glob_texts *ret_texts,
 		       struct error *error);
-/* One text, a copy of this one. */
-void glob_texts_init(struct glob_texts *texts, const char *text, size_t len);
 void glob_texts_fini(struct glob_texts *texts);
 
 /* Sets "`PATTERN`: why", with the pattern escaped so that it can be shown. */

@@ -39,10 +39,12 @@ static bool matches(const char *pattern, const char *path)
 	return matches_as(pattern, path, false);
 }
 
-static bool is_basename(const char *pattern)
+static bool excludes(const char *pattern, const char *dir)
 {
-	struct glob *glob AUTO(glob_cleanup) = must_glob(pattern);
-	return glob_is_basename(glob);
+	struct glob_set set AUTO(glob_set_fini) = {.basename_anywhere = true};
+	struct error error;
+	assert_int_equal(glob_set_add(&set, pattern, strlen(pattern), &error), 0);
+	return glob_set_matches_itself(&set, dir, strlen(dir), true);
 }
 
 static void assert_refused(const char *pattern, size_t len, int code, const char *part)
@@ -276,8 +278,6 @@ static void long_patterns_are_beyond_a_limit(void **state)
 	assert_refused(pattern, sizeof(pattern), ERR_LIMIT, "32768");
 	struct error error;
 	struct glob *glob AUTO(glob_cleanup) = NULL;
-	assert_int_equal(glob_new_literal(pattern, sizeof(pattern), &glob, &error),
-			 ERR_LIMIT);
 	assert_int_equal(glob_new(pattern, sizeof(pattern) - 1, &glob, &error), 0);
 }
 
@@ -310,68 +310,22 @@ static void braces_deep_or_many_are_beyond_a_limit(void **state)
 	assert_refused(pattern, sizeof(pattern), ERR_LIMIT, "alternatives");
 }
 
-/* ---- literals and names ---------------------------------------------------------- */
+/* ---- basenames ------------------------------------------------------------------- */
 
-static void literal_matches_its_own_bytes_only(void **state)
-{
-	(void)state;
-	static const char *const paths[] = {"a*",     "a?b", "[a]", "{a,b}", "a\\b", "**",
-					    "x/**/y", "!",   "-",   "}",     "]"};
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct glob *glob AUTO(glob_cleanup) = NULL;
-		struct error error;
-		size_t len = strlen(paths[i]);
-		assert_int_equal(glob_new_literal(paths[i], len, &glob, &error), 0);
-		assert_true(glob_is_literal(glob));
-		assert_string_equal(glob_literal_path(glob), paths[i]);
-		assert_true(glob_matches(glob, paths[i], len, false));
-		assert_false(glob_matches(glob, "a", 1, false));
-		assert_false(glob_matches(glob, "ab", 2, false));
-	}
-}
-
-static void literal_is_cleaned_and_refused_like_a_pattern(void **state)
-{
-	(void)state;
-	struct glob *glob AUTO(glob_cleanup) = NULL;
-	struct error error = {0};
-	assert_int_equal(glob_new_literal("../a", 4, &glob, &error), ERR_USAGE);
-	assert_int_equal(glob_new_literal("/a", 2, &glob, &error), ERR_USAGE);
-	assert_int_equal(glob_new_literal("", 0, &glob, &error), ERR_USAGE);
-	assert_int_equal(glob_new_literal("a\0", 2, &glob, &error), ERR_USAGE);
-	assert_null(glob);
-	assert_int_equal(glob_new_literal("./a//[b]/", 9, &glob, &error), 0);
-	assert_string_equal(glob_literal_path(glob), "a/[b]");
-	assert_false(glob_matches(glob, "a/[b]", 5, false));
-	assert_true(glob_matches(glob, "a/[b]", 5, true));
-}
-
-static void literal_is_what_has_no_special_byte(void **state)
-{
-	(void)state;
-	static const char *const special[] = {"*", "a?", "a/[b]", "{a,b}", "**", "a/**"};
-	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
-		struct glob *glob AUTO(glob_cleanup) = must_glob(special[i]);
-		assert_false(glob_is_literal(glob));
-		assert_null(glob_literal_path(glob));
-	}
-	struct glob *glob AUTO(glob_cleanup) = must_glob("./a/\\*/c.d");
-	assert_true(glob_is_literal(glob));
-	assert_string_equal(glob_literal_path(glob), "a/*/c.d");
-}
-
+/* As an exclude a pattern without a slash matches at any depth. */
 static void basename_has_no_slash_as_given(void **state)
 {
 	(void)state;
-	assert_true(is_basename("a"));
-	assert_true(is_basename("*.o"));
-	assert_true(is_basename("a/"));
-	assert_true(is_basename("{a,b}"));
-	assert_false(is_basename("a/b"));
-	assert_false(is_basename("./a"));
-	assert_false(is_basename("{a,b/c}"));
-	assert_false(is_basename("**/a"));
-	assert_false(is_basename("."));
+	assert_true(excludes("a", "z/a"));
+	assert_true(excludes("*.o", "z/a.o"));
+	assert_true(excludes("a/", "z/a"));
+	assert_true(excludes("{a,b}", "z/b"));
+	assert_true(excludes("a/b", "a/b"));
+	assert_false(excludes("a/b", "z/a/b"));
+	assert_true(excludes("./a", "a"));
+	assert_false(excludes("./a", "z/a"));
+	assert_false(excludes("{a,b/c}", "z/a"));
+	assert_false(excludes(".", "z"));
 }
 
 /* ---- cost ------------------------------------------------------------------------ */
@@ -424,9 +378,6 @@ int main(void)
 		cmocka_unit_test(long_patterns_are_beyond_a_limit),
 		cmocka_unit_test(braces_end_at_1024_alternatives),
 		cmocka_unit_test(braces_deep_or_many_are_beyond_a_limit),
-		cmocka_unit_test(literal_matches_its_own_bytes_only),
-		cmocka_unit_test(literal_is_cleaned_and_refused_like_a_pattern),
-		cmocka_unit_test(literal_is_what_has_no_special_byte),
 		cmocka_unit_test(basename_has_no_slash_as_given),
 		cmocka_unit_test(many_stars_take_no_exponential_time),
 		cmocka_unit_test(many_double_stars_take_no_exponential_time),
