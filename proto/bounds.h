@@ -1,7 +1,7 @@
 /*
  * Every bound that client, daemon and formats share, each with its reason. A length
  * that comes from a peer or a file is compared with one of these before memory is
- * reserved for it. Units are in the names or behind the number.
+ * reserved for it. Units are in the names or after the number.
  */
 #ifndef BATON_PROTO_BOUNDS_H
 #define BATON_PROTO_BOUNDS_H

@@ -1,7 +1,7 @@
 /*
- * What would help against an error or a warning, as a fact: whoever finds the error out
- * names it, whoever has a command line or a page says in its own words what to do there.
- * On the wire advice goes by name (PROTOCOL.md §3). Pure functions.
+ * What would help against an error or a warning, as a fact: the code that finds the error
+ * names it, and the front end (a command line, a page) says in its own words what to do
+ * there. On the wire advice goes by name (PROTOCOL.md §3). Pure functions.
  */
 #ifndef BATON_PROTO_BASE_ADVICE_H
 #define BATON_PROTO_BASE_ADVICE_H

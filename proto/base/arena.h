@@ -28,7 +28,7 @@ void *arena_take(struct arena *arena, size_t len);
 /* Neither zeroed nor aligned, so that texts lie side by side. */
 char *arena_bytes(struct arena *arena, size_t len);
 
-/* A copy with a NUL behind it. */
+/* A copy that ends with a NUL. */
 char *arena_text(struct arena *arena, struct text text);
 char *arena_string(struct arena *arena, const char *string);
 /* A copy of each, with NULs: an array of count pointers and a NULL. */

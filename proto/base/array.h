@@ -19,7 +19,8 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 
-/* Bytes of the first items, so that small ones do not begin one by one. */
+/* The first allocation has at least so many bytes, so that arrays of small items do not
+ * grow one by one. */
 #define ARRAY_FIRST_LEN 64u
 
 /* At least `needed`, and twice what there was. */
@@ -44,7 +45,7 @@ static inline size_t array_next_room_(size_t needed, size_t room, size_t item_si
 		}                                                                        \
 	} while (0)
 
-/* Room for one more behind the `count` that are there. */
+/* Room for one more after the `count` that are there. */
 #define array_make_room(items, count, room)                                              \
 	array_reserve(items, (size_t)(count) + 1, room)
 

@@ -9,7 +9,7 @@
 #define BUFFER_FIRST_CAPACITY 256u
 #define VARINT_LEN_MAX 10u
 
-/* What to grow to, that `more` bytes have room; 0: they have it. */
+/* The capacity at which `more` bytes fit; 0: they fit already. */
 static size_t grown(const struct buffer *buffer, size_t more)
 {
 	if (buffer->capacity - buffer->len >= more)

@@ -21,9 +21,8 @@ struct buffer {
 	size_t capacity;
 };
 
-/* Growing never fails towards the caller: it is must_realloc(). What may become large
- * begins with buffer_may_reserve() for all that will be put: ERR_NO_MEMORY, and nothing
- * changed. */
+/* Growing does not fail for the caller: it is must_realloc(). Where much will be put,
+ * call buffer_may_reserve() for all of it first: on ERR_NO_MEMORY nothing has changed. */
 int buffer_may_reserve(struct buffer *buffer, size_t more, struct error *error);
 void buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_put(struct buffer *buffer, const void *data, size_t len);

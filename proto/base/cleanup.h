@@ -50,12 +50,12 @@ static inline void cleanup_unlock_(pthread_mutex_t **mutex)
 /* struct buffer text AUTO(buffer_fini) = {0}; — any function that takes a pointer. */
 #define AUTO(function) __attribute__((cleanup(function)))
 
-/* HOLD(&table->mutex); holds it to the end of the scope; one in a scope. */
+/* HOLD(&table->mutex); holds the mutex to the end of the scope; only one in a scope. */
 #define HOLD(mutex)                                                                      \
 	pthread_mutex_t *held_ AUTO(cleanup_unlock_) = (mutex);                          \
 	(void)pthread_mutex_lock(held_)
 
-/* Gives up ownership: returns the descriptor and leaves -1 behind. */
+/* Gives up ownership: returns the descriptor and sets the variable to -1. */
 static inline int take_fd(int *fd)
 {
 	int taken = *fd;
@@ -63,7 +63,7 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
-/* Gives up ownership: returns the pointer and leaves NULL behind. */
+/* Gives up ownership: returns the pointer and sets the variable to NULL. */
 #define take_ptr(at)                        \
 	({                                  \
 		__typeof__(*(at)) taken_ = *(at); \

@@ -21,7 +21,7 @@ static inline uint64_t clock_now_ms(void)
 	return (uint64_t)clock_ms_(CLOCK_MONOTONIC);
 }
 
-/* Since 1970, and it may go back. */
+/* Since 1970; it may be set back. */
 static inline int64_t clock_wall_ms(void)
 {
 	return clock_ms_(CLOCK_REALTIME);

@@ -140,7 +140,7 @@ const char *error_text(int code)
 	return entry ? entry->text : "an unknown error";
 }
 
-/* Foreign codes lie behind all that the list will ever have, in the order of their exit
+/* Foreign codes are beyond all that the list will ever have, in the order of their exit
  * statuses. */
 #define FOREIGN_CODES (-1000)
 #define FOREIGN_EXIT_MIN 2

@@ -63,16 +63,16 @@ struct error {
 int error_set(struct error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with ": STRERROR" of error_number behind the sentence. ENOSPC and EDQUOT turn
+/* The same with ": STRERROR" of error_number after the sentence. ENOSPC and EDQUOT turn
  * code into ERR_NO_ROOM; ENOMEM, EMFILE and ENFILE into ERR_NO_MEMORY. */
 int error_set_errno(struct error *error, int code, int error_number, const char *format,
 		    ...) __attribute__((format(printf, 4, 5)));
 
-/* For whoever reports an error of the daemon's to a peer: that it lacked memory or a
- * descriptor passes, so ERR_NO_MEMORY becomes ERR_BUSY with the sentence that says so. */
+/* Before the daemon reports an error to a peer: a lack of memory or descriptors passes,
+ * so ERR_NO_MEMORY becomes ERR_BUSY with a sentence that says so. */
 void error_say_busy(struct error *error);
 
-/* Adds to what is advised, behind one of the above; returns the error's code. */
+/* Adds advice to an error that was set; returns the error's code. */
 int error_advise(struct error *error, uint32_t advice);
 
 /* "not-found" and so on: the name in JSON and logs. "unknown" for a foreign code. */

@@ -14,8 +14,8 @@
 char *escape_encode(const char *name, size_t len);
 
 /* The reverse of escape_encode(). Takes upper case digits too, and an escape of any byte.
- * Gives *ret_len bytes and a NUL behind them, owned by the caller; NULL where a backslash
- * begins neither \\ nor \xHH. */
+ * Gives *ret_len bytes and then a NUL, owned by the caller; NULL where a backslash begins
+ * neither \\ nor \xHH. */
 char *escape_decode(const char *text, size_t len, size_t *ret_len);
 
 /* Reads one such escape at the beginning of text, a backslash; returns its length, 0

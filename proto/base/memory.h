@@ -1,13 +1,14 @@
 /*
  * Memory, of two kinds.
  *
- * must_…(): what is small and bounded. It aborts with a sentence when there is none, so
- * its callers have nothing to unwind. may_…(): what a peer or a file decides the size of.
- * It fails with ERR_NO_MEMORY, and what needed it is given up alone.
+ * must_…() is for what is small and bounded. It aborts with a sentence when there is
+ * none, so its callers have nothing to unwind. may_…() is for what a peer or a file
+ * decides the size of. It fails with ERR_NO_MEMORY, and only the operation that needed it
+ * fails.
  *
- * A process that keeps a reserve lets the first kind live on it where the second has
- * taken all there was: while the reserve is broken into, the second kind is refused,
- * until what was given up has made it whole again. Any thread.
+ * A process may keep a reserve. When there is no other memory left must_…() takes it, and
+ * from then on may_…() fails, until enough was freed to make the reserve whole again. Any
+ * thread.
  */
 #ifndef BATON_PROTO_BASE_MEMORY_H
 #define BATON_PROTO_BASE_MEMORY_H
@@ -20,7 +21,7 @@ void *must_alloc(size_t size);
 void *must_calloc(size_t count, size_t size);
 void *must_realloc(void *at, size_t size);
 char *must_strdup(const char *text);
-/* len bytes of data and a NUL behind them. */
+/* len bytes of data, and then a NUL. */
 char *must_memdup(const void *data, size_t len);
 
 /* NULL and ERR_NO_MEMORY; may_realloc() then leaves the old memory as it is. */

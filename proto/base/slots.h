@@ -1,8 +1,8 @@
 /*
- * A hash table of positions: what lies there, and whether two are equal, its owner knows.
- * Open addressing with linear probing, at most three quarters full; several positions may
- * have one hash, and nothing is ever taken out but all at once. Whoever changes it is
- * alone; several may look into it at once.
+ * A hash table of positions. Only its owner knows what is stored there, and whether two
+ * are equal. Open addressing with linear probing, at most three quarters full; several
+ * positions may have one hash, and nothing is ever taken out but all at once. While a
+ * thread changes it no other may use it; several may search it at once.
  *
  *	struct slots_walk walk = slots_walk(&table->slots, hash);
  *	for (uint32_t i; slots_next(&walk, &i);)

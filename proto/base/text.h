@@ -40,13 +40,13 @@ size_t text_clean_len(const char *text, size_t len);
 /* Whether this is UTF-8 without control characters: what every `str` has to be. */
 bool text_is_clean(struct text text);
 
-/* Writes the text as a clean one with its NUL, cut behind a whole character where it is
+/* Writes the text as a clean one with its NUL, cut after a whole character where it is
  * longer than size - 1 bytes; each byte that is not clean becomes '?'. Returns its
  * length. */
 size_t text_clean(struct text text, char *ret_text, size_t size);
 
-/* Writes at most room bytes with their NUL, and where they do not hold all of it no part
- * of a character at their end. */
+/* Writes at most room bytes with their NUL; a longer text is cut after a whole
+ * character. */
 void text_print(char *ret_text, size_t room, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -55,7 +55,7 @@ static bool is_port(const char *text)
 }
 
 /* Finds the host in "host:port" or "[host]:port": where it begins, its length, and the
- * port behind it; false if there is none. */
+ * port; false if there is none. */
 static bool split(const char *text, const char **ret_host, size_t *ret_len,
 		  const char **ret_port)
 {
@@ -120,7 +120,7 @@ char *address_of_user(const char *run_user)
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char *usual AUTO_FREE = NULL;
 	claim(asprintf(&usual, "%s/%u", run_user, (unsigned)geteuid()) > 0);
-	/* The base directory specification has a relative path ignored. */
+	/* The XDG base directory specification says to ignore a relative path. */
 	if (!runtime || runtime[0] != '/')
 		runtime = is_own_directory(usual) ? usual : NULL;
 	char *url = NULL;

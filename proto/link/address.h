@@ -1,6 +1,6 @@
 /*
- * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host:port`; reaching it
- * and being it.
+ * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host:port`; connecting
+ * to it, and listening there.
  *
  * An address is constant once parsed and belongs to no thread. Host names are resolved
  * by getaddrinfo(), which may block longer than a timeout.
@@ -31,7 +31,7 @@ struct address {
 int address_parse(const char *url, struct address *ret_address, struct error *error);
 void address_fini(struct address *address);
 
-/* Where a daemon is looked for that belongs to nobody in particular. */
+/* Where the daemon of the whole machine is looked for. */
 #define ADDRESS_SYSTEM "unix:/run/batond/batond.sock"
 #define ADDRESS_RUN_USER "/run/user"
 

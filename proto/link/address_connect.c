@@ -1,4 +1,4 @@
-/* Reaching a daemon. */
+/* Connecting to a daemon. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

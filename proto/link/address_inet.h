@@ -1,5 +1,5 @@
 /*
- * Socket addresses behind an address, shared by connecting and listening. Private to
+ * The socket addresses of an address, for connecting and listening. Private to
  * address*.c; no thread affinity.
  */
 #ifndef BATON_PROTO_LINK_ADDRESS_INET_H
@@ -15,7 +15,7 @@
  * Freed with address_inet_free(). ERR_UNREACHABLE. */
 int address_inet_resolve(const struct address *address, int flags,
 			 struct addrinfo **ret_resolved, struct error *error);
-void address_inet_free(struct addrinfo **resolved); /* and NULL */
+void address_inet_free(struct addrinfo **resolved); /* and sets it to NULL */
 
 /* The socket address of a Unix address; address_parse() has checked that it fits. */
 static inline struct sockaddr_un address_unix_of(const struct address *address)

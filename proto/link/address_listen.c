@@ -1,4 +1,4 @@
-/* Being a daemon's address. */
+/* Listening at an address. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

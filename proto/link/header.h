@@ -25,7 +25,7 @@ extern const uint8_t header_keepalive[KEEPALIVE_LEN];
 struct header {
 	uint32_t len; /* of the payload */
 	uint16_t type;
-	bool critical;     /* whoever does not know the type must not go on */
+	bool critical;     /* a receiver that does not know the type must not go on */
 	bool is_a_message; /* false: these bytes are something else */
 };
 

@@ -1,6 +1,6 @@
 /*
- * A link: messages over a connected stream socket (PROTOCOL.md §1), with deadlines and
- * one way in for whoever wants to stop it.
+ * A link: messages over a connected stream socket (PROTOCOL.md §1), with deadlines and a
+ * descriptor that wakes and stops it.
  *
  * Waiting happens in poll() on the socket and a wake-up descriptor; the socket itself is
  * non-blocking. One thread may send while another receives; two senders or two receivers
@@ -46,7 +46,7 @@ struct link {
 	bool receive_torn;
 	_Atomic bool sending; /* a message is under way; see link_keepalive() */
 	/* link_receive() returns also after a message that it swallowed, as type 0 with
-	 * the payload left alone: for those who have something to do before they wait
+	 * the payload left alone: for callers that have something to do before they wait
 	 * again. */
 	bool tell_swallowed;
 };
@@ -88,9 +88,9 @@ int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offse
  * link_queue(). */
 void link_keepalive(struct link *link);
 
-/* Puts a message behind those that wait; sends what the socket takes without waiting.
- * Errors of the socket show at the next receive or flush. How much may wait is the
- * caller's to bound (ASK_WINDOW_UNITS). */
+/* Adds a message to the queue; sends what the socket takes without waiting. Errors of the
+ * socket show at the next receive or flush. How much may wait is the caller's to bound
+ * (ASK_WINDOW_UNITS). */
 void link_queue(struct link *link, uint16_t type, const void *payload, size_t len);
 /* Waits until nothing is queued. Errors as link_send(). */
 int link_flush(struct link *link, struct error *error);
@@ -100,9 +100,9 @@ int link_flush(struct link *link, struct error *error);
  * skipped (read and dropped), critical ones are ERR_PROTOCOL; so is a length above the
  * limit of the type. KEEPALIVEs are swallowed. An ERROR is turned into its code and
  * sentence (clean, at most 1023 bytes) and returned as such; link_last_error() tells it
- * from an error of this side. While it waits, queued answers are sent.
- * At the end of the stream: ERR_LOST ("closed the connection"). After ERR_PROTOCOL for a
- * header link->early still has its bytes, for those who want to see whether it is HTTP.
+ * from an error of this side. While it waits, queued answers are sent. At the end of the
+ * stream: ERR_LOST ("closed the connection"). After ERR_PROTOCOL for a header link->early
+ * still has its bytes, for a caller that wants to see whether it is HTTP.
  *
  * The payload goes to into->payload if that is not NULL and `room` is enough for it, else
  * into fresh memory: compare pointers to know. *into is untouched on failure.
@@ -115,13 +115,13 @@ int link_expect(struct link *link, uint16_t type, struct link_message *into,
 		struct error *error);
 
 /* Whether the latest link_receive() failed because the peer sent an ERROR: decoded into
- * *ret_error with memory. Its texts borrow from link->last_error, until the next receive.
- */
+ * *ret_error with memory. Its texts borrow from link->last_error, until the next
+ * receive. */
 bool link_last_error(struct link *link, struct message_memory *memory,
 		     struct msg_error *ret_error);
 
-/* Whether an ERROR is what link_receive() would give now, without waiting or taking it.
- */
+/* Whether an ERROR is what link_receive() would give now, without waiting or taking
+ * it. */
 bool link_has_error(struct link *link);
 
 /* Waits up to timeout_ms (-1: for ever) for input or the wake-up without reading. 1

@@ -128,9 +128,9 @@ static int next_header(struct link *link, struct header *ret_header, struct erro
 
 /*
  * Receives the payload into its place. With `ahead` the call that brings its end may
- * bring the next header too, which saves a call for each message of a stream. Not behind
- * control messages: a request ends with one, and whoever watches an idle socket must see
- * the next request there.
+ * bring the next header too, which saves a call for each message of a stream. Not after
+ * control messages: a request ends with one, and the daemon's loop watches the idle
+ * socket for the next request.
  */
 static int receive_payload(struct link *link, uint8_t *payload, size_t len, bool ahead,
 			   struct error *error)
@@ -147,8 +147,8 @@ static int receive_payload(struct link *link, uint8_t *payload, size_t len, bool
 		done += (size_t)got;
 		if (done >= len)
 			break;
-		/* A short read took all there was: wait at once instead of asking again.
-		 */
+		/* A short read took all there was: wait at once instead of asking
+		 * again. */
 		int err = await_input(link, error);
 		if (err < 0)
 			return err;
@@ -210,7 +210,8 @@ static int receive_error(struct link *link, size_t len, struct error *error)
 	for (size_t i = 0; i < message.advice.count; i++)
 		advice |= advice_named(message.advice.items[i].at,
 				       message.advice.items[i].len);
-	/* Its disk and its files are not those of whoever reads the sentence. */
+	/* The disk and the files are the peer's: name it, so that nobody looks for them
+	 * here. */
 	if (code == ERR_NO_ROOM || code == ERR_LOCAL)
 		(void)error_set(error, code, "%s: %s", link->peer, text);
 	else

@@ -65,8 +65,9 @@ static int send_pieces(struct link *link, struct pieces pieces, int flags,
 	return 0;
 }
 
-/* Before a message, held: a KEEPALIVE must not tear this half behind the look at it. The
- * wake-up, the state of this half, the size, the queue. */
+/* Before a message: refuses one that is too long, looks at the wake-up, sends the queue,
+ * which fails if this half is torn. Called under hold(), because a KEEPALIVE could tear
+ * this half after it was looked at. */
 static int begin(struct link *link, uint16_t type, size_t len, struct error *error)
 {
 	size_t max = message_type_is_bulk(type) ? BULK_LEN_MAX : CONTROL_LEN_MAX;
@@ -95,7 +96,7 @@ static size_t total_len(const struct iovec *pieces, int count)
 	return len;
 }
 
-/* A KEEPALIVE of another thread takes no longer than one system call. */
+/* Waits while another thread sends a KEEPALIVE, which takes one system call. */
 static void hold(struct link *link)
 {
 	while (atomic_exchange(&link->sending, true))

@@ -41,39 +41,38 @@ void piece_edges_end(struct piece_edges *edges, const struct row_decoder *decode
 	edges->last = must_memdup(decoder->path, decoder->path_len);
 	edges->last_len = decoder->path_len;
 	edges->last_type = decoder->type;
-	bool ends = piece_ends_behind(read_len(decoder), edges->last, edges->last_len);
+	bool ends = piece_ends_after(read_len(decoder), edges->last, edges->last_len);
 	edges->open_len = ends ? 0 : read_len(decoder);
 }
 
-/* How long the piece before would have become with the first row of the one behind. */
+/* How long the piece before would have become with the first row of the next one. */
 static size_t joined_len(const struct piece_edges *before,
-			 const struct piece_edges *behind)
+			 const struct piece_edges *after)
 {
-	size_t shared = path_shared(before->last, before->last_len, behind->first,
-				    behind->first_len);
-	size_t suffix_len = behind->first_len - shared;
-	size_t as_first =
-		varint_len(0) + varint_len(behind->first_len) + behind->first_len;
+	size_t shared = path_shared(before->last, before->last_len, after->first,
+				    after->first_len);
+	size_t suffix_len = after->first_len - shared;
+	size_t as_first = varint_len(0) + varint_len(after->first_len) + after->first_len;
 	size_t as_next = varint_len(shared) + varint_len(suffix_len) + suffix_len;
-	return before->open_len + behind->first_row_len - as_first + as_next;
+	return before->open_len + after->first_row_len - as_first + as_next;
 }
 
-static int refuse(const struct piece_edges *behind, struct error *error, const char *why)
+static int refuse(const struct piece_edges *after, struct error *error, const char *why)
 {
-	char *path AUTO_FREE = escape_encode(behind->first, behind->first_len);
+	char *path AUTO_FREE = escape_encode(after->first, after->first_len);
 	return error_set(error, ERR_DAMAGED, "manifest: `%s`: %s", path, why);
 }
 
-int piece_edges_follow(const struct piece_edges *before, const struct piece_edges *behind,
+int piece_edges_follow(const struct piece_edges *before, const struct piece_edges *after,
 		       struct error *error)
 {
-	if (path_compare(before->last, before->last_len, behind->first,
-			 behind->first_len) >= 0)
-		return refuse(behind, error, "not in order behind the piece before it");
+	if (path_compare(before->last, before->last_len, after->first,
+			 after->first_len) >= 0)
+		return refuse(after, error, "not in order behind the piece before it");
 	if (before->last_type != ROW_DIRECTORY &&
-	    path_below(behind->first, behind->first_len, before->last, before->last_len))
-		return refuse(behind, error, "lies below a file or a symbolic link");
-	if (before->open_len > 0 && joined_len(before, behind) <= PIECE_LEN_MAX)
-		return refuse(behind, error, "belongs into the piece before");
+	    path_below(after->first, after->first_len, before->last, before->last_len))
+		return refuse(after, error, "lies below a file or a symbolic link");
+	if (before->open_len > 0 && joined_len(before, after) <= PIECE_LEN_MAX)
+		return refuse(after, error, "belongs into the piece before");
 	return 0;
 }

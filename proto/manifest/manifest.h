@@ -27,7 +27,7 @@ struct row_time {
 };
 
 struct row {
-	const char *path; /* borrowed, no NUL behind it */
+	const char *path; /* borrowed, without a NUL */
 	size_t path_len;
 	uint8_t type;  /* enum row_type */
 	uint16_t mode; /* 0 … 0777 */
@@ -35,7 +35,7 @@ struct row {
 	uint64_t size;                 /* files */
 	const struct unit_name *units; /* borrowed; files */
 	size_t unit_count;
-	const char *target; /* borrowed, no NUL behind it; links */
+	const char *target; /* borrowed, without a NUL; links */
 	size_t target_len;
 };
 
@@ -50,9 +50,9 @@ bool row_equal(const struct row *a, const struct row *b);
 /* ---- rows ------------------------------------------------------------------------- */
 /* No fewer bytes than its encoding takes. */
 size_t row_len_max(const struct row *row);
-/* Appends the encoding of row behind a previous row with path `previous` (previous_len 0
- * for the first). *ret_time_at, if not NULL, is where in out the 12 time bytes begin. The
- * row must be valid (claimed, but for its path and the sum of its units). */
+/* Appends the encoding of a row that follows one with path `previous` (previous_len 0 for
+ * the first). *ret_time_at, if not NULL, is where in out the 12 time bytes begin. The row
+ * must be valid (claimed, but for its path and the sum of its units). */
 void row_encode(struct buffer *out, const char *previous, size_t previous_len,
 		const struct row *row, size_t *ret_time_at);
 
@@ -102,9 +102,9 @@ int piece_open(struct row_decoder *decoder, const void *piece, size_t len,
  * before: the order is checked across, and that the cut between them had to be there. */
 int piece_continue(struct row_decoder *decoder, const void *piece, size_t len,
 		   struct error *error);
-/* Whether a piece is cut behind a row with this path, its rows having rows_len bytes with
+/* Whether a piece is cut after a row with this path, its rows having rows_len bytes with
  * that row (without the piece's version and row count). */
-bool piece_ends_behind(size_t rows_len, const char *path, size_t path_len);
+bool piece_ends_after(size_t rows_len, const char *path, size_t path_len);
 
 /* ---- pieces that are checked one by one ------------------------------------------- */
 /* What decides whether one piece may follow another. {0}: of none. */
@@ -118,9 +118,9 @@ struct piece_edges {
 /* Takes what the decoder of a piece knows after its first row, and after its last. */
 void piece_edges_begin(struct piece_edges *edges, const struct row_decoder *decoder);
 void piece_edges_end(struct piece_edges *edges, const struct row_decoder *decoder);
-/* What piece_continue() and the first row behind it check: the order across the cut, and
- * that the cut had to be there. ERR_DAMAGED. */
-int piece_edges_follow(const struct piece_edges *before, const struct piece_edges *behind,
+/* What piece_continue() and then the first row check: the order across the cut, and that
+ * the cut had to be there. ERR_DAMAGED. */
+int piece_edges_follow(const struct piece_edges *before, const struct piece_edges *after,
 		       struct error *error);
 /* Owned by the caller. */
 struct piece_edges piece_edges_copy(const struct piece_edges *edges);
@@ -199,8 +199,8 @@ int piece_writer_add(struct piece_writer *writer, const struct row *row,
 		     struct error *error);
 /* Takes over a piece whose rows come next, where the writer stands between two pieces
  * (piece_writer_between), without asking on_piece. last is its last row; claimed to
- * ascend like any. What the rows would be encoded to is the caller's promise. ERR_LIMIT.
- */
+ * ascend like any. What the rows would be encoded to is the caller's promise.
+ * ERR_LIMIT. */
 int piece_writer_take(struct piece_writer *writer, const struct root_piece *piece,
 		      const struct row *last, struct error *error);
 bool piece_writer_between(const struct piece_writer *writer);

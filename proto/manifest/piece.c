@@ -43,7 +43,7 @@ static size_t open_end_len(const struct row_decoder *decoder)
 	if (!decoder->piece_at)
 		return 0;
 	size_t rows_len = (size_t)(decoder->in.at - decoder->piece_at);
-	bool ends = piece_ends_behind(rows_len, decoder->path, decoder->path_len);
+	bool ends = piece_ends_after(rows_len, decoder->path, decoder->path_len);
 	return ends ? 0 : rows_len;
 }
 
@@ -278,7 +278,7 @@ int piece_writer_add(struct piece_writer *writer, const struct row *row,
 	memcpy(writer->previous, row->path, row->path_len);
 	writer->previous_len = row->path_len;
 	writer->previous_type = row->type;
-	bool ends = piece_ends_behind(rows_len, row->path, row->path_len);
+	bool ends = piece_ends_after(rows_len, row->path, row->path_len);
 	return ends ? end_piece(writer, error) : 0;
 }
 
@@ -286,7 +286,7 @@ bool piece_ends_by_itself(const struct root_piece *piece, const char *path,
 			  size_t path_len)
 {
 	size_t head_len = 1 + varint_len(totals_rows(&piece->totals));
-	return piece_ends_behind(piece->name.key.len - head_len, path, path_len);
+	return piece_ends_after(piece->name.key.len - head_len, path, path_len);
 }
 
 bool piece_writer_between(const struct piece_writer *writer)

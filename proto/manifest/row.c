@@ -136,7 +136,7 @@ static int refuse_path(struct row_decoder *decoder, struct error *error, const c
 			 decoder->number, why);
 }
 
-/* For faults behind the path. */
+/* For faults after the path. */
 static int refuse_with(struct row_decoder *decoder, int code, struct error *error,
 		       const char *why)
 {
@@ -151,8 +151,8 @@ static int refuse(struct row_decoder *decoder, struct error *error, const char *
 	return refuse_with(decoder, ERR_DAMAGED, error, why);
 }
 
-/* Compares the rest of the path with what the row before has in its place. Sets shared.
- */
+/* Compares the rest of the path with what the row before has in its place. Sets
+ * shared. */
 static int check_order(struct row_decoder *decoder, size_t kept, const char *suffix,
 		       size_t suffix_len, struct error *error)
 {
@@ -329,7 +329,7 @@ static int check_cut(struct row_decoder *decoder, struct error *error)
 	bool last = decoder->rows_left == 1;
 	if (!decoder->first && rows_len > PIECE_LEN_MAX)
 		return refuse(decoder, error, "the piece is not cut before it");
-	if (!last && piece_ends_behind(rows_len, decoder->path, decoder->path_len))
+	if (!last && piece_ends_after(rows_len, decoder->path, decoder->path_len))
 		return refuse(decoder, error, "the piece is not cut behind it");
 	if (decoder->first && decoder->before_len > 0 &&
 	    len_with_piece_before(decoder, rows_len) <= PIECE_LEN_MAX)

@@ -9,7 +9,7 @@
 #include "proto/base/bytes.h"
 #include "proto/bounds.h"
 
-/* What is shorter zstd rarely makes smaller: roots and placements of small layers, which are
+/* zstd rarely makes shorter data smaller: roots and placements of small layers, which are
  * mostly hashes. */
 #define PACK_LEN_MIN 128u
 
@@ -61,8 +61,8 @@ static int pack_zstd(struct codec *codec, const void *data, size_t len, void *re
 	int err = packer_ready(codec, error);
 	if (err)
 		return err;
-	/* A byte less of room than there is input: zstd gives up where it does not help.
-	 */
+	/* A byte less of room than there is input: zstd gives up where it does not
+	 * help. */
 	size_t packed = ZSTD_compress2(codec->packer, ret_data, len - 1, data, len);
 	switch (ZSTD_getErrorCode(packed)) {
 	case ZSTD_error_no_error:

@@ -17,15 +17,16 @@ enum codec_id {
 
 struct codec;
 
-/* level: 1 is the protocol's habit (level 3 is 16 % slower, -1 stores 16 % more). Never
- * fails; zstd's own memory is taken at first use (ERR_NO_MEMORY then). */
+/* level: both programs use 1 (level 3 is 16 % slower, -1 stores 16 % more). Never fails;
+ * zstd's own memory is taken at first use (ERR_NO_MEMORY then). */
 struct codec *codec_new(int level);
 void codec_free(struct codec *codec); /* NULL is fine */
 
 /*
  * Compresses len bytes into ret_data, which has room for `room` bytes (at least len).
  * Chooses CODEC_RAW (a copy) where zstd does not make it smaller, or could not by much.
- * Returns the codec used in *ret_codec and the payload's length, at most len, in *ret_len.
+ * Returns the codec used in *ret_codec and the payload's length, at most len, in
+ * *ret_len.
  */
 int codec_pack(struct codec *codec, const void *data, size_t len, void *ret_data,
 	       size_t room, enum codec_id *ret_codec, size_t *ret_len,

@@ -21,7 +21,7 @@
 static const char digest_prefix[] = "sha256:";
 
 #if defined(__x86_64__) && BATON_STATIC
-/* Below this length XXH3 does not use them. */
+/* Below this length XXH3 does not use wide registers. */
 #define VECTOR_LEN_MIN 241u
 
 static XXH128_hash_t xxh3_of(const void *data, size_t len)
@@ -90,8 +90,8 @@ bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint64_t table_seed[2];
 
-/* Where the kernel gives no random bytes now, from those that it gave this process when
- * it began (getauxval(3)); hashed, because glibc keeps secrets of its own in them. */
+/* If the kernel has no random bytes yet, takes those that it gave this process at its
+ * start (getauxval(3)): their hash, because glibc uses them for secrets of its own. */
 static void start(void)
 {
 	if (getrandom(table_seed, sizeof table_seed, GRND_NONBLOCK) ==

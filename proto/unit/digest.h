@@ -39,7 +39,7 @@ struct unit_name {
 
 struct xxh128 xxh128_of(const void *data, size_t len);
 uint64_t xxh64_of(const void *data, size_t len); /* XXH3-64, for headers and tables */
-/* The same over two spans as if they lay one behind the other. */
+/* The same over two spans as if the second followed the first in memory. */
 uint64_t xxh64_of_two(const void *first, size_t first_len, const void *second,
 		      size_t second_len);
 struct digest sha256_of(const void *data, size_t len);

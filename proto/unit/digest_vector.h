@@ -1,7 +1,8 @@
 /*
- * XXH3-128 by the processor's wide registers, for a program that has libxxhash inside: the
- * archive has none of the choosing by processor that the shared library does, and is half as
- * fast without. x86-64 only; the caller sees to it that the processor can do it.
+ * XXH3-128 with the processor's wide registers, for a statically linked program: the
+ * archive of libxxhash does not choose by processor as the shared library does, and is
+ * half as fast. x86-64 only; the caller must check that the processor has these
+ * registers.
  */
 #ifndef BATON_PROTO_UNIT_DIGEST_VECTOR_H
 #define BATON_PROTO_UNIT_DIGEST_VECTOR_H
