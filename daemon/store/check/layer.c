@@ -49,7 +49,8 @@ static void layer_check_fini(struct layer_check *layer)
 
 static void found(struct layer_check *layer, const char *sentence, bool whole)
 {
-	finding_touches(check_found(layer->check, sentence), &layer->label, whole);
+	finding_touches(findings_add(&layer->check->findings, sentence), &layer->label,
+			whole);
 }
 
 /* Something of the layer cannot be read: its damage is known by its place, or is told as
@@ -75,8 +76,8 @@ static bool touch_all(struct layer_check *layer, const struct layer_place *place
 {
 	bool known = false;
 	for (size_t i = 0; i < place->segment_count; i++)
-		known = check_touch_segment(layer->check, &layer->label,
-					    &place->segments[i]) ||
+		known = findings_touch_segment(&layer->check->findings, &layer->label,
+					       &place->segments[i]) ||
 			known;
 	return known;
 }
@@ -136,7 +137,8 @@ static void check_frame_of_block(struct layer_check *layer, size_t piece, size_t
 		&layer->block.frames[layer->mentions[first].frame];
 	const struct segment_id *id = &layer->block.segments.ids[frame->segment];
 	const struct segment *segment = segment_pins_find(&layer->pins, id);
-	bool known = check_touch(layer->check, &layer->label, id, frame->offset, false);
+	bool known = findings_touch(&layer->check->findings, &layer->label, id,
+				    frame->offset, false);
 	struct error error;
 	if (load_table(layer, segment, frame, &error) < 0) {
 		unreadable(layer, known, &error);
@@ -214,9 +216,9 @@ static bool touch_own_block(struct layer_check *layer, size_t piece, bool known,
 		return known || whole || touch_all(layer, &layer->map.place);
 	}
 	for (size_t i = 0; i < own.frame_count; i++)
-		known = check_touch(layer->check, &layer->label,
-				    &own.segments.ids[own.frames[i].segment],
-				    own.frames[i].offset, whole) ||
+		known = findings_touch(&layer->check->findings, &layer->label,
+				       &own.segments.ids[own.frames[i].segment],
+				       own.frames[i].offset, whole) ||
 			known;
 	return known;
 }
@@ -238,12 +240,13 @@ static void check_places(struct layer_check *layer, size_t piece, bool decoded,
 	const struct segment_id *ids = layer->map.placement.segments.ids;
 	if (!place)
 		return;
-	bool known = check_touch(layer->check, &layer->label, &ids[place->segment],
-				 place->offset, decoded);
+	bool known = findings_touch(&layer->check->findings, &layer->label,
+				    &ids[place->segment], place->offset, decoded);
 	if (decoded)
 		check_own_piece(layer, piece, known);
-	bool block = check_touch(layer->check, &layer->label, &ids[place->block_segment],
-				 place->block_offset, placed);
+	bool block = findings_touch(&layer->check->findings, &layer->label,
+				    &ids[place->block_segment], place->block_offset,
+				    placed);
 	*ret_known = touch_own_block(layer, piece, block, placed) || known;
 }
 
@@ -301,7 +304,7 @@ void check_layer(struct check *check, int64_t layer_id)
 	struct layer_check layer AUTO(layer_check_fini) = {.check = check};
 	struct error error;
 	if (label_of(check, layer_id, &layer.label, &error) < 0) {
-		(void)check_found(check, error.text);
+		(void)findings_add(&check->findings, error.text);
 		return;
 	}
 	if (layer_map_load(check->store, layer_id, &layer.pins, &check->blocks,
@@ -311,12 +314,12 @@ void check_layer(struct check *check, int64_t layer_id)
 	}
 	layer.table = must_alloc(FRAME_UNITS_MAX * sizeof *layer.table);
 	const struct layer_place *place = &layer.map.place;
-	bool known = check_touch(check, &layer.label, &place->root.segment,
-				 place->root.offset, true);
+	bool known = findings_touch(&check->findings, &layer.label, &place->root.segment,
+				    place->root.offset, true);
 	if (layer.map.root_borrowed)
 		displaced(&layer, known, "root");
-	known = check_touch(check, &layer.label, &place->placement.segment,
-			    place->placement.offset, true);
+	known = findings_touch(&check->findings, &layer.label, &place->placement.segment,
+			       place->placement.offset, true);
 	if (layer.map.placement_lost)
 		displaced(&layer, known, "placement");
 	for (size_t i = 0; i < layer.map.root.piece_count; i++)

@@ -29,7 +29,7 @@ static void index_differs(struct check *check, const struct segment *segment,
 		       "segment `%s`: its index is not that of its frames (only the unit "
 		       "index uses it)",
 		       segment->location);
-	struct finding *finding = check_found(check, text);
+	struct finding *finding = findings_add(&check->findings, text);
 	finding->has_place = false;
 	walk->present = false;
 }
@@ -57,7 +57,7 @@ static uint64_t open_index(struct check *check, const struct segment *segment,
 	struct error error;
 	if (segment_reader_index(check->store->io, segment, vouched, &footer,
 				 &walk->bytes, &error) < 0) {
-		(void)check_found(check, error.text);
+		(void)findings_add(&check->findings, error.text);
 		return vouched;
 	}
 	walk->in = reader_of(walk->bytes.at, walk->bytes.len);
@@ -82,7 +82,7 @@ static void check_units(struct check *check, const struct segment *segment)
 			       "segment `%s` at %" PRIu64
 			       ": frame: the SHA-256 of its unit %u does not match",
 			       segment->location, reader->offset, i);
-		check_found_at(check, &segment->id, reader->offset, text);
+		findings_add_at(&check->findings, &segment->id, reader->offset, text);
 		return;
 	}
 }
@@ -101,7 +101,7 @@ static bool check_frame(struct check *check, const struct segment *segment,
 	struct segment_reader *reader = &check->reader;
 	struct error error;
 	if (segment_reader_head(reader, segment, offset, end, &error) < 0) {
-		check_found_at(check, &segment->id, offset, error.text);
+		findings_add_at(&check->findings, &segment->id, offset, error.text);
 		return false;
 	}
 	check->figures.frames++;
@@ -112,7 +112,7 @@ static bool check_frame(struct check *check, const struct segment *segment,
 	if (!check->options->read_data && !marked)
 		return true;
 	if (segment_reader_load(reader, segment, offset, end, &error) < 0)
-		check_found_at(check, &segment->id, offset, error.text);
+		findings_add_at(&check->findings, &segment->id, offset, error.text);
 	else
 		check_units(check, segment);
 	reader->header = header; /* a failed load forgets the frame, not its length */
@@ -146,12 +146,12 @@ void check_segment(struct check *check, const struct segment_row *row)
 	struct segment *segment;
 	struct error error;
 	if (segment_table_pin(check->store->segments, &row->id, &segment, &error) < 0) {
-		check_found_segment(check, &row->id, error.text);
+		findings_add_segment(&check->findings, &row->id, error.text);
 		return;
 	}
 	struct index_walk walk AUTO(index_walk_fini) = {0};
 	if (segment_reader_check_header(check->store->io, segment, &error) < 0)
-		(void)check_found(check, error.text);
+		(void)findings_add(&check->findings, error.text);
 	uint64_t end = row->vouched;
 	if (row->state == SEGMENT_SEALED)
 		end = open_index(check, segment, end, &walk);
