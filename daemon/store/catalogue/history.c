@@ -3,53 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- loading --------------------------------------------------------------------- */
-
-static void loader_fini(struct loader *loader)
-{
-	arena_fini(&loader->memory);
-}
-
-int loader_compare_ids(const void *a, const void *b)
-{
-	const int64_t *left = a;
-	const int64_t *right = b;
-	return (*left > *right) - (*left < *right);
-}
-
-/* Items begin with their id and ascend by it. VIEW_NONE: there is none. */
-uint32_t loader_position(const struct arena_list *list, size_t count, size_t item_size,
-			 int64_t id)
-{
-	if (count == 0)
-		return VIEW_NONE;
-	const uint8_t *found =
-		bsearch(&id, list->items, count, item_size, loader_compare_ids);
-	if (!found)
-		return VIEW_NONE;
-	return (uint32_t)((size_t)(found - (uint8_t *)list->items) / item_size);
-}
-
-static uint32_t execution_position(const struct loader *loader, int64_t id)
-{
-	return loader_position(&loader->ids, loader->own_count, sizeof(int64_t), id);
-}
-
-uint32_t loader_maker(const struct loader *loader, int64_t id)
-{
-	uint32_t at = loader_position(&loader->makers, loader->makers.count,
-				      sizeof(struct maker), id);
-	return at == VIEW_NONE ? at : ((struct maker *)loader->makers.items)[at].position;
-}
-
-static void keep_set(struct loader *loader, struct arena_list *list, struct reader bytes)
-{
-	struct stored_set *set = arena_list_add(&loader->memory, list, sizeof *set);
-	set->bytes =
-		memcpy(arena_take(&loader->memory, bytes.left), bytes.at, bytes.left);
-	set->len = bytes.left;
-}
-
 /* ---- executions ------------------------------------------------------------------ */
 
 #define EXECUTION_COLUMNS                                                                \
@@ -98,7 +51,7 @@ static int load_executions(struct loader *loader, struct error *error)
 		add_execution(loader, &query, is_own);
 		struct history_execution *executions = loader->executions.items;
 		executions[loader->executions.count - 1].has_needs = row_flag(&query, 7);
-		keep_set(loader, &loader->attached, row_bytes(&query, 8));
+		loader_keep_set(loader, &loader->attached, row_bytes(&query, 8));
 		if (arena_check(&loader->memory, error))
 			return ERR_NO_MEMORY;
 	}
@@ -162,36 +115,6 @@ static int place_makers(struct loader *loader, struct error *error)
 
 /* ---- layers ---------------------------------------------------------------------- */
 
-int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
-		     bool shadow, struct error *error)
-{
-	struct layer_record record;
-	int result = layer_record_of(query, &record, error);
-	if (result < 0)
-		return result;
-	struct arena *memory = &loader->memory;
-	record.workflow = arena_string(memory, record.workflow);
-	record.run = arena_string(memory, record.run);
-	record.job = arena_string(memory, record.job);
-	record.shard = arena_string(memory, record.shard);
-	record.attempt = arena_string(memory, record.attempt);
-	record.inherited = inherited;
-	*(struct layer_record *)arena_list_add(memory, &loader->records, sizeof record) =
-		record;
-	*(int64_t *)arena_list_add(memory, &loader->layer_ids, sizeof(int64_t)) =
-		record.id;
-	struct history_layer *layer =
-		arena_list_add(memory, &loader->layers, sizeof *layer);
-	*layer = (struct history_layer){
-		.sequence = record.sequence,
-		.commit = (uint64_t)record.id,
-		.content = record.content,
-		.inherited = inherited,
-		.shadow = shadow,
-	};
-	return arena_check(memory, error);
-}
-
 /* Strictly, so that each is there once, and is found. */
 static bool ascends(const struct arena_list *ids)
 {
@@ -220,8 +143,8 @@ static int load_seen(struct loader *loader, struct error *error)
 			return result;
 		if (!ascends(&loader->layer_ids))
 			return catalogue_contradiction(loader->catalogue, error);
-		keep_set(loader, &loader->bases,
-			 row_bytes(&query, LAYER_COLUMN_COUNT + 1));
+		loader_keep_set(loader, &loader->bases,
+				row_bytes(&query, LAYER_COLUMN_COUNT + 1));
 	}
 	return result < 0 ? result : row_check(&query, error);
 }
@@ -236,6 +159,11 @@ static void *add_item(struct loader *loader, struct arena_list *items, size_t co
 	if (count == 0)
 		*items = (struct arena_list){0};
 	return arena_list_add(&loader->memory, items, item_size);
+}
+
+static uint32_t execution_position(const struct loader *loader, int64_t id)
+{
+	return loader_position(&loader->ids, loader->own_count, sizeof(int64_t), id);
 }
 
 static int load_needs(struct loader *loader, struct error *error)

@@ -37,6 +37,8 @@ struct loader {
 	size_t own_count; /* executions of this workflow; facts of others follow */
 };
 
+void loader_fini(struct loader *loader);
+
 /* Items begin with their id. */
 int loader_compare_ids(const void *a, const void *b);
 /* Where an id is in a list that ascends by it; VIEW_NONE: it is not there. */
@@ -47,6 +49,8 @@ uint32_t loader_maker(const struct loader *loader, int64_t execution_id);
 /* Adds the layer of the current row; its maker is placed later. */
 int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 		     bool shadow, struct error *error);
+/* Keeps a copy of a set's bytes at the end of the list. */
+void loader_keep_set(struct loader *loader, struct arena_list *list, struct reader bytes);
 
 /* Fills attached and bases, and adds the layers of other workflows that these name. */
 int loader_load_sets(struct loader *loader, struct error *error);
