@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/transaction/state.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 
@@ -36,8 +35,8 @@ void pieces_ahead_note(struct pieces_ahead *ahead, const struct unit_name *name)
 	ahead->len += sizeof *ahead->waiting;
 }
 
-static int keep(struct pieces_ahead *ahead, const struct checked_piece *piece,
-		struct error *error)
+int pieces_ahead_keep(struct pieces_ahead *ahead, const struct checked_piece *piece,
+		      struct error *error)
 {
 	if (array_may_make_room(ahead->checked, ahead->checked_count, ahead->checked_room,
 				error))
@@ -45,31 +44,6 @@ static int keep(struct pieces_ahead *ahead, const struct checked_piece *piece,
 	ahead->checked[ahead->checked_count++] = *piece;
 	ahead->len += sizeof *piece + piece->edges.first_len + piece->edges.last_len +
 		      piece->block_segments.room * sizeof *piece->block_segments.ids;
-	return 0;
-}
-
-bool transaction_has_ahead(const struct transaction *transaction)
-{
-	const struct pieces_ahead *ahead = &transaction->ahead;
-	return ahead->next < ahead->waiting_count && ahead->len <= PIECES_AHEAD_LEN_MAX;
-}
-
-int transaction_look_ahead(struct transaction *transaction, struct error *error)
-{
-	claim(!transaction->ended && transaction_has_ahead(transaction));
-	struct pieces_ahead *ahead = &transaction->ahead;
-	const struct unit_name *name = &ahead->waiting[ahead->next++];
-	struct checked_piece piece AUTO(checked_piece_fini) = {0};
-	struct error ignored;
-	int err = segment_writer_flush(&transaction->writer, error);
-	if (err || piece_check(transaction, NULL, name, &piece, &ignored) < 0)
-		return err;
-	err = piece_check_write(transaction, &piece, error);
-	if (!err)
-		err = keep(ahead, &piece, error);
-	if (err)
-		return err;
-	piece = (struct checked_piece){0};
 	return 0;
 }
 

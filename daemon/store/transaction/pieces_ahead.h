@@ -25,6 +25,10 @@ struct pieces_ahead {
 void pieces_ahead_fini(struct pieces_ahead *ahead);
 /* A piece was sent or offered. */
 void pieces_ahead_note(struct pieces_ahead *ahead, const struct unit_name *name);
+/* A piece was checked and its block written: takes it, as it is. ERR_NO_MEMORY: it stays
+ * the caller's. */
+int pieces_ahead_keep(struct pieces_ahead *ahead, const struct checked_piece *piece,
+		      struct error *error);
 /* By name, for pieces_ahead_find(). */
 void pieces_ahead_sort(struct pieces_ahead *ahead);
 /* The piece as it was checked, its block written; borrowed. NULL: it was not. */

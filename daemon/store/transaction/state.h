@@ -1,5 +1,5 @@
 /*
- * What transaction.c and commit.c share of one transaction. Not for sessions.
+ * What the files of a transaction share of it. Not for sessions.
  */
 #ifndef BATON_STORE_TRANSACTION_STATE_H
 #define BATON_STORE_TRANSACTION_STATE_H
