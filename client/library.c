@@ -78,17 +78,17 @@ static int call(const char *verb, const struct baton_options *wanted, char **ret
 	make_words(&words, verb, wanted);
 	struct options options AUTO(options_fini) = {0};
 	struct error error = {0};
-	int code = options_parse(&options, (int)words.count, words.items, &error);
+	int err = options_parse(&options, (int)words.count, words.items, &error);
 	struct report *report = report_new_silent();
-	if (code == 0)
-		code = command_run(&options, report, &error);
-	char *json AUTO_FREE = report_take_object(report, code, &error);
+	if (err == 0)
+		err = command_run(&options, report, &error);
+	char *json AUTO_FREE = report_take_object(report, err, &error);
 	report_free(report);
 	if (ret_error)
-		give_error(&error, code, ret_error);
+		give_error(&error, err, ret_error);
 	if (ret_json)
 		*ret_json = take_ptr(&json);
-	return error_exit_status(code);
+	return error_exit_status(err);
 }
 
 int baton_persist(const struct baton_options *options, char **ret_json,

@@ -53,14 +53,14 @@ int main(int argc, char **argv)
 	fill_standard_streams();
 	struct options options AUTO(options_fini) = {0};
 	struct error error = {0};
-	int code = options_parse(&options, argc, argv, &error);
+	int err = options_parse(&options, argc, argv, &error);
 	struct report *report = report_new(options.json, options.quiet);
-	if (code == 0)
-		code = run(&options, report, &error);
-	int status = report_finish(report, code, &error);
+	if (err == 0)
+		err = run(&options, report, &error);
+	int status = report_finish(report, err, &error);
 	report_free(report);
 	/* What was finished in spite of a signal is finished. */
-	if (code < 0)
+	if (err < 0)
 		interrupts_die();
 	return status;
 }

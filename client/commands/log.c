@@ -208,15 +208,15 @@ static int take_part(struct link *link, struct listing *listing, bool is_first,
 		     bool *ret_more, struct error *error)
 {
 	struct link_message message = {0};
-	int ret = link_expect(link, MSG_LOG_REPLY, &message, error);
-	if (ret < 0)
-		return ret;
+	int err = link_expect(link, MSG_LOG_REPLY, &message, error);
+	if (err < 0)
+		return err;
 	uint8_t *payload AUTO_FREE = message.payload;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_log_reply part;
-	ret = message_decode(&memory, MSG_LOG_REPLY, payload, message.len, &part, error);
-	if (ret < 0)
-		return ret;
+	err = message_decode(&memory, MSG_LOG_REPLY, payload, message.len, &part, error);
+	if (err < 0)
+		return err;
 	if (is_first)
 		begin(listing, &part);
 	list(listing, &part);
@@ -228,9 +228,9 @@ static int take_all(struct link *link, struct listing *listing, struct error *er
 {
 	bool more = true;
 	for (bool is_first = true; more; is_first = false) {
-		int ret = take_part(link, listing, is_first, &more, error);
-		if (ret < 0)
-			return ret;
+		int err = take_part(link, listing, is_first, &more, error);
+		if (err < 0)
+			return err;
 	}
 	end(listing);
 	return 0;
@@ -243,16 +243,16 @@ int log_run(const struct options *options, struct report *report, struct error *
 		.from_workflow = text_of(options->from_workflow),
 		.all = options->all,
 	};
-	int ret = options_identity(options, false, &message.identity, &needs, error);
-	if (ret < 0)
-		return ret;
+	int err = options_identity(options, false, &message.identity, &needs, error);
+	if (err < 0)
+		return err;
 	struct connection connection AUTO(connection_close) = {0};
 	struct connection_request request = {MSG_LOG, &message};
 	struct connection_how how = how_to_connect(options);
-	ret = connection_open(&how, connection_patience(&how), &request, &connection,
+	err = connection_open(&how, connection_patience(&how), &request, &connection,
 			      error);
-	if (ret < 0)
-		return ret;
+	if (err < 0)
+		return err;
 	connection_keep_alive(&connection);
 	struct listing listing = {
 		.options = options,

@@ -46,10 +46,10 @@ static int check_paths(const struct persist *persist, struct error *error)
 static int prepare(struct persist *persist, struct error *error)
 {
 	struct selection_how how = how_to_select(persist->options);
-	int rc = make_key(persist, error);
-	if (rc == 0)
-		rc = selection_open(&persist->selection, &how, error);
-	return rc < 0 ? rc : check_paths(persist, error);
+	int err = make_key(persist, error);
+	if (err == 0)
+		err = selection_open(&persist->selection, &how, error);
+	return err < 0 ? err : check_paths(persist, error);
 }
 
 /* ---- trying ---- */
@@ -61,14 +61,14 @@ static int reconnect(struct persist *persist, struct connection *connection,
 	uint64_t deadline_ms = clock_now_ms() + (uint64_t)persist->options->timeout_ms;
 	report_note(persist->report, "%s; trying again", error->text);
 	connection_close(connection);
-	int rc = retry_wait(pause_ms, error);
-	return rc < 0 ? rc : persist_connect(persist, deadline_ms, connection, error);
+	int err = retry_wait(pause_ms, error);
+	return err < 0 ? err : persist_connect(persist, deadline_ms, connection, error);
 }
 
 /* What the daemon refuses to be cited may be the stat record's fault: once without it. */
-static bool may_be_misled(const struct persist *persist, int rc)
+static bool may_be_misled(const struct persist *persist, int err)
 {
-	return persist->record && (rc == ERR_DENIED || rc == ERR_DAMAGED);
+	return persist->record && (err == ERR_DENIED || err == ERR_DAMAGED);
 }
 
 static int try_often(struct persist *persist, struct connection *connection,
@@ -77,19 +77,19 @@ static int try_often(struct persist *persist, struct connection *connection,
 	struct retry retry = {.timeout_ms = persist->options->timeout_ms,
 			      .keeps_progress = true};
 	for (;;) {
-		int rc = persist_session(persist, connection, outcome, error);
-		if (rc == 0)
-			return rc;
-		bool misled = may_be_misled(persist, rc);
-		if (!retry_goes_on(&retry, &connection->link, rc) && !misled)
-			return rc;
+		int err = persist_session(persist, connection, outcome, error);
+		if (err == 0)
+			return err;
+		bool misled = may_be_misled(persist, err);
+		if (!retry_goes_on(&retry, &connection->link, err) && !misled)
+			return err;
 		if (misled)
 			record_close(take_ptr(&persist->record));
 		persist_outcome_fini(outcome);
 		progress_restart(persist->progress);
-		rc = reconnect(persist, connection, retry.pause_ms, error);
-		if (rc < 0)
-			return rc;
+		err = reconnect(persist, connection, retry.pause_ms, error);
+		if (err < 0)
+			return err;
 	}
 }
 
@@ -107,27 +107,27 @@ static void warn_of_upload(const struct persist *persist,
 static int persist_online(struct persist *persist, struct error *error)
 {
 	const struct options *options = persist->options;
-	int rc = options_identity(options, true, &persist->identity,
-				  &persist->identity_items, error);
-	if (rc < 0)
-		return rc;
+	int err = options_identity(options, true, &persist->identity,
+				   &persist->identity_items, error);
+	if (err < 0)
+		return err;
 	struct connection connection AUTO(connection_close) = {.link.fd = -1};
 	struct connection_how how = how_to_connect(options);
 	persist_record_open(persist);
-	rc = persist_connect(persist, connection_patience(&how), &connection, error);
-	if (rc < 0)
-		return rc;
+	err = persist_connect(persist, connection_patience(&how), &connection, error);
+	if (err < 0)
+		return err;
 	bool draws = !options->quiet && !options->no_progress;
 	persist->progress = progress_new("persist", draws);
 	struct persist_outcome outcome AUTO(persist_outcome_fini) = {0};
-	rc = try_often(persist, &connection, &outcome, error);
+	err = try_often(persist, &connection, &outcome, error);
 	progress_free(take_ptr(&persist->progress));
 	warn_of_upload(persist, &outcome);
-	if (rc == 0) {
+	if (err == 0) {
 		persist_record_end(persist, &outcome);
 		persist_report(persist, &outcome);
 	}
-	return rc;
+	return err;
 }
 
 int persist_run(const struct options *options, struct report *report, struct error *error)
@@ -139,9 +139,9 @@ int persist_run(const struct options *options, struct report *report, struct err
 		.selection.root_fd = -1,
 		.started_ms = clock_now_ms(),
 	};
-	int rc = prepare(&persist, error);
-	if (rc < 0)
-		return rc;
+	int err = prepare(&persist, error);
+	if (err < 0)
+		return err;
 	return options->dry_run ? persist_dry_run(&persist, error)
 				: persist_online(&persist, error);
 }

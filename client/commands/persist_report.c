@@ -224,9 +224,9 @@ static int measure_all(struct dry_run *dry, struct error *error)
 	for (uint32_t i = 0; i < dry->tree.count; i++) {
 		if (!tree_entry(&dry->tree, i)->is_row)
 			continue;
-		int rc = measure(dry, i, &path, error);
-		if (rc < 0)
-			return rc;
+		int err = measure(dry, i, &path, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -264,15 +264,15 @@ int persist_dry_run(struct persist *persist, struct error *error)
 		.prefix = persist->prefix,
 		.events = {on_progress, on_skipped, &dry},
 	};
-	int rc = walk_run(&request, &dry.tree, error);
-	if (rc == 0 && persist->options->if_empty == IF_EMPTY_ERROR)
-		rc = selection_check(&persist->selection, error);
-	if (rc == 0)
-		rc = measure_all(&dry, error);
-	if (rc == 0)
-		rc = persist_check_totals(persist, &dry.totals, error);
-	if (rc < 0)
-		return rc;
+	int err = walk_run(&request, &dry.tree, error);
+	if (err == 0 && persist->options->if_empty == IF_EMPTY_ERROR)
+		err = selection_check(&persist->selection, error);
+	if (err == 0)
+		err = measure_all(&dry, error);
+	if (err == 0)
+		err = persist_check_totals(persist, &dry.totals, error);
+	if (err < 0)
+		return err;
 	persist_warn_of_empty(persist, &dry.totals);
 	report_dry(&dry);
 	return 0;

@@ -32,9 +32,9 @@ static int expect(struct connection *connection, uint16_t type,
 		  struct persist_outcome *outcome, void *ret_message, struct error *error)
 {
 	struct link_message message = {0};
-	int rc = link_expect(&connection->link, type, &message, error);
-	if (rc < 0)
-		return rc;
+	int err = link_expect(&connection->link, type, &message, error);
+	if (err < 0)
+		return err;
 	free(outcome->payload);
 	outcome->payload = message.payload;
 	return message_decode(&outcome->memory, type, message.payload, message.len,
@@ -57,11 +57,11 @@ int persist_connect(struct persist *persist, uint64_t deadline_ms,
 	persist->key_sent = true;
 	struct connection_request request = {MSG_PERSIST, &message};
 	struct connection_how how = how_to_connect(persist->options);
-	int rc = connection_open(&how, deadline_ms, &request, ret_connection, error);
+	int err = connection_open(&how, deadline_ms, &request, ret_connection, error);
 	/* At once: a walk may find little and take long. */
-	if (rc == 0)
+	if (err == 0)
 		connection_keep_alive(ret_connection);
-	return rc;
+	return err;
 }
 
 static bool is_digest(struct text text, const struct digest *digest)
@@ -101,9 +101,9 @@ static int send_commit(struct connection *connection, const struct upload_result
 		return link_send_control(&connection->link, MSG_COMMIT, &commit, error);
 	}
 	struct iovec root = {.iov_base = upload->root.at, .iov_len = upload->root.len};
-	int rc = link_send(&connection->link, MSG_ROOT, &root, 1, error);
-	if (rc < 0)
-		return rc;
+	int err = link_send(&connection->link, MSG_ROOT, &root, 1, error);
+	if (err < 0)
+		return err;
 	return link_send_control(&connection->link, MSG_COMMIT, &commit, error);
 }
 
@@ -120,19 +120,19 @@ struct session {
 static int await_ready(struct session *session, struct msg_ready *ret_ready,
 		       struct error *error)
 {
-	int rc = expect(session->connection, MSG_READY, session->outcome, ret_ready,
-			error);
-	if (rc == 0)
+	int err = expect(session->connection, MSG_READY, session->outcome, ret_ready,
+			 error);
+	if (err == 0)
 		warn_each(session->persist, &ret_ready->warnings, &(struct text_list){0});
-	return rc;
+	return err;
 }
 
 static int begin(void *context, struct error *error)
 {
 	struct msg_ready ready;
-	int rc = await_ready(context, &ready, error);
-	if (rc < 0 || !ready.has_committed)
-		return rc;
+	int err = await_ready(context, &ready, error);
+	if (err < 0 || !ready.has_committed)
+		return err;
 	return error_set(error, ERR_PROTOCOL,
 			 "persist: the daemon names a layer before it was sent one");
 }
@@ -142,25 +142,25 @@ static int begin(void *context, struct error *error)
 static int commit(void *context, const struct upload_result *upload, struct error *error)
 {
 	struct session *session = context;
-	int rc = persist_check_totals(session->persist, &upload->totals, error);
-	if (rc < 0)
-		return rc;
+	int err = persist_check_totals(session->persist, &upload->totals, error);
+	if (err < 0)
+		return err;
 	session->persist->digest = upload->digest;
 	session->persist->has_digest = true;
-	rc = send_commit(session->connection, upload, error);
-	if (rc == 0)
+	err = send_commit(session->connection, upload, error);
+	if (err == 0)
 		persist_record_begin(session->persist, upload,
 				     session->outcome->base_held);
-	return rc;
+	return err;
 }
 
 static int await_committed(struct session *session, struct error *error)
 {
 	struct persist_outcome *outcome = session->outcome;
-	int rc = expect(session->connection, MSG_COMMITTED, outcome, &outcome->committed,
-			error);
-	if (rc < 0)
-		return rc;
+	int err = expect(session->connection, MSG_COMMITTED, outcome, &outcome->committed,
+			 error);
+	if (err < 0)
+		return err;
 	if (!is_digest(outcome->committed.layer.digest, &session->persist->digest))
 		return error_set(error, ERR_UNEXPECTED,
 				 "persist: the daemon committed another digest than was "
@@ -207,9 +207,9 @@ static int begin_first(struct session *session, struct root *ret_base,
 {
 	struct persist_outcome *outcome = session->outcome;
 	struct msg_ready ready;
-	int rc = await_ready(session, &ready, error);
-	if (rc < 0)
-		return rc;
+	int err = await_ready(session, &ready, error);
+	if (err < 0)
+		return err;
 	*ret_committed = ready.has_committed;
 	if (ready.has_committed)
 		return take_committed(session->persist, &ready, outcome, error);
@@ -223,19 +223,19 @@ static int converse(struct session *session, struct error *error)
 	struct persist *persist = session->persist;
 	struct root base AUTO(root_fini) = {0};
 	bool committed = false;
-	int rc = 0;
+	int err = 0;
 	session->is_fresh = !persist->record && !persist->has_digest;
 	if (!session->is_fresh)
-		rc = begin_first(session, &base, &committed, error);
-	if (rc < 0 || committed)
-		return rc;
-	rc = upload(session, session->outcome->base_held ? &base : NULL, error);
-	if (rc == 0)
-		rc = await_committed(session, error);
-	if (rc == 0)
+		err = begin_first(session, &base, &committed, error);
+	if (err < 0 || committed)
+		return err;
+	err = upload(session, session->outcome->base_held ? &base : NULL, error);
+	if (err == 0)
+		err = await_committed(session, error);
+	if (err == 0)
 		warn_each(persist, &session->outcome->committed.warnings,
 			  &session->outcome->committed.warning_advice);
-	return rc;
+	return err;
 }
 
 int persist_session(struct persist *persist, struct connection *connection,
@@ -244,9 +244,9 @@ int persist_session(struct persist *persist, struct connection *connection,
 	*ret_outcome = (struct persist_outcome){0};
 	struct session session = {
 		.persist = persist, .connection = connection, .outcome = ret_outcome};
-	int rc = converse(&session, error);
+	int err = converse(&session, error);
 	persist->sent_bytes += connection->link.sent_bytes;
-	return rc;
+	return err;
 }
 
 void persist_outcome_fini(struct persist_outcome *outcome)

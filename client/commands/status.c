@@ -87,16 +87,16 @@ static int answer(struct connection *connection, struct report *report,
 		  struct error *error)
 {
 	struct link_message message = {0};
-	int ret = link_expect(&connection->link, MSG_STATUS_REPLY, &message, error);
-	if (ret < 0)
-		return ret;
+	int err = link_expect(&connection->link, MSG_STATUS_REPLY, &message, error);
+	if (err < 0)
+		return err;
 	uint8_t *payload AUTO_FREE = message.payload;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_status_reply reply;
-	ret = message_decode(&memory, MSG_STATUS_REPLY, payload, message.len, &reply,
+	err = message_decode(&memory, MSG_STATUS_REPLY, payload, message.len, &reply,
 			     error);
-	if (ret < 0)
-		return ret;
+	if (err < 0)
+		return err;
 	struct json_writer *writer = report_json(report);
 	if (writer) {
 		write_json(writer, connection->server, &reply);
@@ -113,7 +113,7 @@ int status_run(const struct options *options, struct report *report, struct erro
 	struct msg_empty message = {0};
 	struct connection_request request = {MSG_STATUS, &message};
 	struct connection_how how = how_to_connect(options);
-	int ret = connection_open(&how, connection_patience(&how), &request, &connection,
+	int err = connection_open(&how, connection_patience(&how), &request, &connection,
 				  error);
-	return ret < 0 ? ret : answer(&connection, report, error);
+	return err < 0 ? err : answer(&connection, report, error);
 }

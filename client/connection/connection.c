@@ -118,24 +118,24 @@ static int greet(struct connection *connection, const struct connection_how *how
 		 const struct connection_request *request, struct error *error)
 {
 	struct link_message message = {0};
-	int ret = say_hello(&connection->link, error);
-	if (ret == 0 && request)
-		ret = link_send_control(&connection->link, request->type,
+	int err = say_hello(&connection->link, error);
+	if (err == 0 && request)
+		err = link_send_control(&connection->link, request->type,
 					request->message, error);
 	/* A peer that hung up on the HELLO may have said why. */
-	if (ret == 0 || ret == ERR_LOST)
-		ret = link_expect(&connection->link, MSG_WELCOME, &message, error);
-	if (ret < 0)
-		return explain_version(ret, error);
+	if (err == 0 || err == ERR_LOST)
+		err = link_expect(&connection->link, MSG_WELCOME, &message, error);
+	if (err < 0)
+		return explain_version(err, error);
 	uint8_t *payload AUTO_FREE = message.payload;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_welcome welcome;
-	ret = message_decode(&memory, MSG_WELCOME, payload, message.len, &welcome, error);
-	if (ret == 0)
-		ret = check_welcome(connection, &welcome, error);
-	if (ret == 0)
+	err = message_decode(&memory, MSG_WELCOME, payload, message.len, &welcome, error);
+	if (err == 0)
+		err = check_welcome(connection, &welcome, error);
+	if (err == 0)
 		accept_welcome(connection, how, &welcome);
-	return ret;
+	return err;
 }
 
 /* ---- one try ----------------------------------------------------------------------- */
@@ -154,13 +154,13 @@ static int reach(const char *url, const struct connection_how *how,
 {
 	connection_close(connection);
 	struct address address AUTO(address_fini) = {0};
-	int ret = address_parse(url, &address, error);
-	if (ret < 0)
-		return ret;
+	int err = address_parse(url, &address, error);
+	if (err < 0)
+		return err;
 	int fd = -1;
-	ret = address_connect(&address, how->timeout_ms, interrupts_fd(), &fd, error);
-	if (ret < 0)
-		return ret;
+	err = address_connect(&address, how->timeout_ms, interrupts_fd(), &fd, error);
+	if (err < 0)
+		return err;
 	describe(connection, &address);
 	link_init(&connection->link, fd, interrupts_fd(), connection->peer);
 	connection->link.silence_ms = how->timeout_ms;
@@ -191,10 +191,10 @@ static int try_servers(const struct connection_how *how,
 {
 	struct string_list servers AUTO(string_list_fini) = {0};
 	server_list_of(how->server, &servers);
-	int ret = ERR_UNREACHABLE;
-	for (size_t i = 0; i < servers.count && ret == ERR_UNREACHABLE; i++)
-		ret = reach(servers.items[i], how, request, connection, error);
-	return ret == ERR_UNREACHABLE ? explain_unreachable(&servers, error) : ret;
+	int err = ERR_UNREACHABLE;
+	for (size_t i = 0; i < servers.count && err == ERR_UNREACHABLE; i++)
+		err = reach(servers.items[i], how, request, connection, error);
+	return err == ERR_UNREACHABLE ? explain_unreachable(&servers, error) : err;
 }
 
 /* ---- trying again ------------------------------------------------------------------ */
@@ -225,20 +225,20 @@ int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 	*ret_connection = connection;
 	uint64_t lost_until_ms = clock_now_ms() + (uint64_t)how->timeout_ms;
 	for (unsigned try = 0;; try++) {
-		int ret = try_servers(how, request, &connection, error);
-		if (ret == 0)
+		int err = try_servers(how, request, &connection, error);
+		if (err == 0)
 			break;
 		/* Somebody was there, and may be back: the whole timeout, in any case. */
-		if (ret != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
+		if (err != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
 			deadline_ms = lost_until_ms;
 		uint32_t pause_ms = retry_pause_ms(&connection.link, try);
 		uint64_t now = clock_now_ms();
-		if (!retry_may_help(ret) || now + pause_ms >= deadline_ms)
-			return ret;
+		if (!retry_may_help(err) || now + pause_ms >= deadline_ms)
+			return err;
 		say_retrying(how, try, deadline_ms - now, error);
-		ret = retry_wait(pause_ms, error);
-		if (ret < 0)
-			return ret;
+		err = retry_wait(pause_ms, error);
+		if (err < 0)
+			return err;
 	}
 	*ret_connection = connection;
 	connection = (struct connection){.link.fd = -1};

@@ -105,7 +105,7 @@ int flow_check(struct flow *flow, struct error *error)
 	if (poll(&wake, 1, 0) > 0)
 		return error_set(error, ERR_INTERRUPTED, "interrupted");
 	flow_lock(flow);
-	int code = flow_failure_locked(flow, error);
+	int err = flow_failure_locked(flow, error);
 	flow_unlock(flow);
-	return code;
+	return err;
 }

@@ -85,11 +85,12 @@ static void accept(struct content_reader *reader, bool is_prefix)
 static int accept_prefix(struct content_reader *reader, struct error *error)
 {
 	const struct source_file *file = &reader->source.file;
-	int rc = source_matches(&reader->source, file->units, file->unit_count, error);
-	if (rc > 0)
+	int result =
+		source_matches(&reader->source, file->units, file->unit_count, error);
+	if (result > 0)
 		accept(reader, true);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
+	if (result != 0)
+		return result < 0 ? result : 0;
 	char *path AUTO_FREE = tree_path_text(reader->reading->tree, file->entry);
 	return error_set(error, ERR_CHANGED,
 			 "`%s`: changed while it was read, not only at its end, so that "
@@ -108,9 +109,9 @@ static int read_again(struct content_reader *reader, bool was_whole, struct erro
 	if (attempt < READ_AGAIN_MAX) {
 		uint64_t shown = file->shown;
 		source_close(&reader->source);
-		int rc = source_open(&reader->source, entry, attempt + 1, error);
+		int err = source_open(&reader->source, entry, attempt + 1, error);
 		file->shown = shown;
-		return rc;
+		return err;
 	}
 	if (was_whole && reading->if_changed == IF_CHANGED_PREFIX)
 		return accept_prefix(reader, error);
@@ -137,15 +138,15 @@ static int read_whole(struct content_reader *reader, struct batch *batch,
 	struct source_file *file = &reader->source.file;
 	size_t size = (size_t)file->state.size;
 	size_t got;
-	int rc = source_read(&reader->source, 0, batch->data + batch->len, size, &got,
-			     error);
-	if (rc < 0)
-		return rc;
+	int err = source_read(&reader->source, 0, batch->data + batch->len, size, &got,
+			      error);
+	if (err < 0)
+		return err;
 	bool good = got == size && source_unchanged(&reader->source);
 	if (size > 0 && (good || (got == size && wants_prefix(reader)))) {
-		rc = take_unit(reader, batch, size, error);
-		if (rc < 0)
-			return rc;
+		err = take_unit(reader, batch, size, error);
+		if (err < 0)
+			return err;
 	}
 	if (!good)
 		return read_again(reader, got == size, error);
@@ -163,9 +164,9 @@ static int read_large(struct content_reader *reader, struct batch *batch,
 	uint64_t left = size - file->at;
 	size_t want = left < UNIT_LEN_MAX ? (size_t)left : UNIT_LEN_MAX;
 	size_t got;
-	int rc = source_read(&reader->source, file->at, batch->data, want, &got, error);
-	if (rc < 0)
-		return rc;
+	int err = source_read(&reader->source, file->at, batch->data, want, &got, error);
+	if (err < 0)
+		return err;
 	if (got < want)
 		return read_again(reader, false, error);
 	size_t cut, done = 0;
@@ -175,9 +176,9 @@ static int read_large(struct content_reader *reader, struct batch *batch,
 		if (batch->len != done)
 			memmove(batch->data + batch->len, batch->data + done, cut);
 		done += cut;
-		rc = take_unit(reader, batch, cut, error);
-		if (rc < 0)
-			return rc;
+		err = take_unit(reader, batch, cut, error);
+		if (err < 0)
+			return err;
 	}
 	file->at += done;
 	show_read(reader, file->at);
@@ -210,9 +211,9 @@ static int open_next(struct content_reader *reader, struct batch *batch,
 		reader->next++;
 		if (!is_file || recalled == RECALLED)
 			continue;
-		int rc = source_open(&reader->source, number, 0, error);
-		if (rc < 0)
-			return rc;
+		int err = source_open(&reader->source, number, 0, error);
+		if (err < 0)
+			return err;
 	}
 	if (!source_is_open(&reader->source) &&
 	    reading_next_again(reader->reading, &again))
@@ -235,16 +236,16 @@ int content_reader_fill(struct content_reader *reader, struct batch *batch,
 {
 	while (batch->len < FRAME_RAW_TARGET &&
 	       batch->count < reader->reading->batch_units) {
-		int rc = open_next(reader, batch, error);
-		if (rc < 0)
-			return rc;
+		int err = open_next(reader, batch, error);
+		if (err < 0)
+			return err;
 		struct source_file *file = &reader->source.file;
 		if (file->fd < 0 || !fits(file, batch))
 			return 0;
-		rc = is_large(file) ? read_large(reader, batch, error)
-				    : read_whole(reader, batch, error);
-		if (rc < 0)
-			return rc;
+		err = is_large(file) ? read_large(reader, batch, error)
+				     : read_whole(reader, batch, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }

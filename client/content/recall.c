@@ -68,8 +68,8 @@ int recall_answered(struct reading *reading, const struct batch_unit *unit,
 	for (uint8_t i = 0; i < count; i++) {
 		if (memcmp(candidates + i * SHA256_LEN, name.sha.bytes, SHA256_LEN) != 0)
 			continue;
-		int rc = units_held(reading->units, unit->unit, &name.sha, error);
-		return rc < 0 ? rc : 1;
+		int err = units_held(reading->units, unit->unit, &name.sha, error);
+		return err < 0 ? err : 1;
 	}
 	units_lacked(reading->units, unit->unit);
 	return 0;

@@ -32,11 +32,11 @@ static int look_again(struct source *source, const struct revisit *revisit,
 {
 	struct reading *reading = source->reading;
 	const struct entry *entry = tree_entry(reading->tree, revisit->entry);
-	int rc = wait_for_clock(reading->flow, &revisit->state.stamp, error);
-	if (rc == 0)
-		rc = source_open(source, revisit->entry, revisit->attempt, error);
-	if (rc < 0 || !source_is_open(source))
-		return rc;
+	int err = wait_for_clock(reading->flow, &revisit->state.stamp, error);
+	if (err == 0)
+		err = source_open(source, revisit->entry, revisit->attempt, error);
+	if (err < 0 || !source_is_open(source))
+		return err;
 	bool same = source_state_equal(&source->file.state, &revisit->state);
 	bool may_grow = reading->if_changed == IF_CHANGED_PREFIX &&
 			revisit->attempt == READ_AGAIN_MAX;
@@ -59,9 +59,9 @@ int settle_racy(struct source *source, struct error *error)
 	struct reading *reading = source->reading;
 	struct revisit_list list = reading->racy;
 	reading->racy = (struct revisit_list){0};
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < list.count; i++)
-		rc = look_again(source, &list.items[i], error);
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < list.count; i++)
+		err = look_again(source, &list.items[i], error);
 	free(list.items);
-	return rc;
+	return err;
 }

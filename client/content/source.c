@@ -179,9 +179,9 @@ int source_matches(const struct source *source, const uint32_t *units, uint32_t 
 	for (uint32_t i = 0; i < count; i++) {
 		struct unit_key key = units_key(source->reading->units, units[i]);
 		size_t got;
-		int rc = source_read(source, at, source->scratch, key.len, &got, error);
-		if (rc < 0)
-			return rc;
+		int err = source_read(source, at, source->scratch, key.len, &got, error);
+		if (err < 0)
+			return err;
 		struct xxh128 now = xxh128_of(source->scratch, got);
 		if (got != key.len || !xxh128_equal(&now, &key.xxh))
 			return 0;

@@ -169,7 +169,7 @@ int destination_abandon(struct destination *dest, struct error *error)
 			" files, each whole; run the command again to complete it",
 			why.text, dest->places.shown, counts.unchanged + counts.written,
 			counts.files);
-	int code = error->code;
+	int err = error->code;
 	destination_close(dest);
-	return code;
+	return err;
 }

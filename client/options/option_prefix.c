@@ -49,9 +49,9 @@ static int replace(const struct options *options, struct buffer *text,
 {
 	for (const char *at = options->prefix; *at;) {
 		const struct placeholder *placeholder = placeholder_at(at);
-		int ret = placeholder ? put_name(options, placeholder, text, error) : 0;
-		if (ret < 0)
-			return ret;
+		int err = placeholder ? put_name(options, placeholder, text, error) : 0;
+		if (err < 0)
+			return err;
 		if (!placeholder)
 			buffer_put_u8(text, (uint8_t)*at);
 		at += placeholder ? strlen(placeholder->text) : 1;
@@ -79,9 +79,9 @@ int option_prefix_fill(struct options *options, struct error *error)
 	if (!options->prefix)
 		return 0;
 	struct buffer text AUTO(buffer_fini) = {0};
-	int ret = replace(options, &text, error);
-	if (ret < 0)
-		return ret;
+	int err = replace(options, &text, error);
+	if (err < 0)
+		return err;
 	struct text path = trimmed(&text);
 	bool is_root = path.len == 0 && options->prefix[0] != '/';
 	if (!is_root && !path_valid(path.at, path.len))

@@ -80,10 +80,10 @@ static int check_name(const struct option_use *use, struct error *error)
 
 SETTER(name)
 {
-	int ret = check_name(use, error);
-	if (ret == 0)
+	int err = check_name(use, error);
+	if (err == 0)
 		keep(place(options, use), use->value);
-	return ret;
+	return err;
 }
 
 static int add(struct string_list *list, size_t max, const struct option_use *use,
@@ -99,23 +99,23 @@ static int add(struct string_list *list, size_t max, const struct option_use *us
 
 SETTER(names)
 {
-	int ret = check_name(use, error);
-	return ret < 0 ? ret : add(place(options, use), NEEDS_MAX, use, error);
+	int err = check_name(use, error);
+	return err < 0 ? err : add(place(options, use), NEEDS_MAX, use, error);
 }
 
 SETTER(setting)
 {
-	int ret = check_name(use, error);
-	if (ret == 0)
+	int err = check_name(use, error);
+	if (err == 0)
 		keep_setting(place(options, use), use);
-	return ret;
+	return err;
 }
 
 SETTER(needs)
 {
-	int ret = use->value[0] ? option_set_names(options, use, error) : 0;
-	if (ret < 0)
-		return ret;
+	int err = use->value[0] ? option_set_names(options, use, error) : 0;
+	if (err < 0)
+		return err;
 	options->has_needs = true;
 	keep(&options->needs_origin.origin, use->origin);
 	return 0;
@@ -123,9 +123,9 @@ SETTER(needs)
 
 SETTER(retry_of)
 {
-	int ret = option_set_setting(options, use, error);
-	if (ret < 0)
-		return ret;
+	int err = option_set_setting(options, use, error);
+	if (err < 0)
+		return err;
 	options->retry_none = strcmp(use->value, "none") == 0;
 	if (options->retry_none)
 		free(take_ptr(&options->retry_of.value));

@@ -90,9 +90,9 @@ int option_words_split(int argc, char *const *argv, struct option_words *ret_wor
 	*ret_words = (struct option_words){0};
 	struct cursor cursor = {argv, argc, 1, ret_words};
 	for (; cursor.at < argc && strcmp(argv[cursor.at], "--") != 0; cursor.at++) {
-		int ret = split_word(&cursor, error);
-		if (ret < 0)
-			return ret;
+		int err = split_word(&cursor, error);
+		if (err < 0)
+			return err;
 	}
 	for (int at = cursor.at + 1; at < argc; at++)
 		string_list_add(&ret_words->words, argv[at]);

@@ -59,9 +59,9 @@ static int apply_line(struct options *options, const struct option_words *words,
 		const struct option_use *use = &words->uses[i];
 		if (!option_taken_by(use->option, options->verb))
 			return refuse_foreign(use->option, options->verb, error);
-		int ret = use->option->set(options, use, error);
-		if (ret < 0)
-			return ret;
+		int err = use->option->set(options, use, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -86,14 +86,14 @@ static int apply_list(struct options *options, struct option_use use, struct err
 {
 	const char *list = use.value;
 	const char *separator = strchr(list, '\n') ? "\n" : ",";
-	int ret = 0;
-	while (list && ret == 0) {
+	int err = 0;
+	while (list && err == 0) {
 		char *entry AUTO_FREE = next_entry(&list, separator);
 		use.value = entry;
 		if (*entry)
-			ret = use.option->set(options, &use, error);
+			err = use.option->set(options, &use, error);
 	}
-	return ret;
+	return err;
 }
 
 /* A text from the environment: one value, or several where the option is a list. */
@@ -112,9 +112,9 @@ static int apply_variables(struct options *options, const struct option_words *w
 		if (!value || !*value || option_words_mention(words, option->flag))
 			continue;
 		struct option_use use = {option, value, option->variable};
-		int ret = apply_text(options, &use, error);
-		if (ret < 0)
-			return ret;
+		int err = apply_text(options, &use, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -139,21 +139,21 @@ static int take_detected(struct options *options, const struct identity_value *v
 	if (!finding.value)
 		return 0;
 	struct option_use use = {identity_option(value), finding.value, finding.origin};
-	int ret = apply_text(options, &use, error);
-	if (ret == 0 && value->at == offsetof(struct options, retry_of))
+	int err = apply_text(options, &use, error);
+	if (err == 0 && value->at == offsetof(struct options, retry_of))
 		options->retry_detected = true;
-	return ret;
+	return err;
 }
 
 static int detect_identity(struct options *options, struct error *error)
 {
 	const struct ci_system *system = ci_detect(ci_systems, NULL);
-	int ret = 0;
+	int err = 0;
 	for (const struct identity_value *value = identity_values; value->name; value++) {
-		if (ret == 0 && !identity_setting(value, options)->origin)
-			ret = take_detected(options, value, system, error);
+		if (err == 0 && !identity_setting(value, options)->origin)
+			err = take_detected(options, value, system, error);
 	}
-	return ret;
+	return err;
 }
 
 /* ---- the command ------------------------------------------------------------------- */
@@ -246,23 +246,23 @@ static void set_defaults(struct options *options)
 static int read_all(struct options *options, const struct option_words *words,
 		    struct error *error)
 {
-	int ret = find_command(options, error);
-	if (ret < 0 || options->help_asked || options->version_asked)
-		return ret;
-	ret = apply_line(options, words, error);
+	int err = find_command(options, error);
+	if (err < 0 || options->help_asked || options->version_asked)
+		return err;
+	err = apply_line(options, words, error);
 	bool needs_identity = options->verb != &verbs[VERB_HELP] &&
 			      options->verb != &verbs[VERB_VERSION];
-	if (ret == 0 && needs_identity)
-		ret = apply_variables(options, words, error);
-	if (ret == 0 && needs_identity)
-		ret = refuse_token(options, error);
-	if (ret == 0 && needs_identity)
-		ret = detect_identity(options, error);
-	if (ret == 0)
-		ret = check_arguments(options, error);
-	if (ret == 0)
-		ret = check_paths(options, error);
-	return ret;
+	if (err == 0 && needs_identity)
+		err = apply_variables(options, words, error);
+	if (err == 0 && needs_identity)
+		err = refuse_token(options, error);
+	if (err == 0 && needs_identity)
+		err = detect_identity(options, error);
+	if (err == 0)
+		err = check_arguments(options, error);
+	if (err == 0)
+		err = check_paths(options, error);
+	return err;
 }
 
 /* What main() has to know also when the rest cannot be understood. */
@@ -279,15 +279,15 @@ int options_parse(struct options *options, int argc, char *const *argv,
 {
 	*options = (struct options){.timeout_ms = TIMEOUT_DEFAULT_MS};
 	struct option_words words AUTO(option_words_fini) = {0};
-	int ret = option_words_split(argc, argv, &words, error);
+	int err = option_words_split(argc, argv, &words, error);
 	read_tone(options, &words);
-	if (ret < 0)
-		return ret;
+	if (err < 0)
+		return err;
 	options->arguments = words.words;
 	words.words = (struct string_list){0};
-	ret = read_all(options, &words, error);
-	if (ret < 0)
-		return ret;
+	err = read_all(options, &words, error);
+	if (err < 0)
+		return err;
 	set_defaults(options);
 	return option_prefix_fill(options, error);
 }

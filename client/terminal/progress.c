@@ -78,9 +78,9 @@ static bool wait_for_turn(struct progress *progress, unsigned ms)
 {
 	struct timespec until = clock_moment_in(ms);
 	(void)pthread_mutex_lock(&progress->lock);
-	int ret = 0;
-	while (!progress->ended && ret == 0)
-		ret = pthread_cond_timedwait(&progress->end, &progress->lock, &until);
+	int waited = 0;
+	while (!progress->ended && waited == 0)
+		waited = pthread_cond_timedwait(&progress->end, &progress->lock, &until);
 	bool goes_on = !progress->ended;
 	(void)pthread_mutex_unlock(&progress->lock);
 	return goes_on;

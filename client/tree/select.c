@@ -35,14 +35,14 @@ static int add_path(struct selection *selection, const char *text, bool literal,
 		    struct error *error)
 {
 	struct selector *selector = append(selection, text);
-	int rc = select_path_below(selection->root_fd, text, &selector->path, error);
-	if (rc < 0)
-		return rc;
+	int err = select_path_below(selection->root_fd, text, &selector->path, error);
+	if (err < 0)
+		return err;
 	enum path_presence presence;
-	rc = select_path_presence(selection->root_fd, text, selector->path, &presence,
-				  error);
-	if (rc < 0)
-		return rc;
+	err = select_path_presence(selection->root_fd, text, selector->path, &presence,
+				   error);
+	if (err < 0)
+		return err;
 	size_t len = strlen(selector->path);
 	if (presence == PATH_ABSENT && !literal &&
 	    select_path_has_special(selector->path))
@@ -58,9 +58,9 @@ static int add_each(struct selection *selection, const struct string_list *paths
 		    bool literal, struct error *error)
 {
 	for (size_t i = 0; i < paths->count; i++) {
-		int rc = add_path(selection, paths->items[i], literal, error);
-		if (rc < 0)
-			return rc;
+		int err = add_path(selection, paths->items[i], literal, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -70,14 +70,14 @@ static int add_excludes(struct selection *selection, const struct selection_how 
 {
 	struct glob_set *set = &selection->excludes;
 	set->basename_anywhere = true;
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < how->excludes->count; i++)
-		rc = glob_set_add(set, how->excludes->items[i],
-				  strlen(how->excludes->items[i]), error);
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < how->excludes->count; i++)
+		err = glob_set_add(set, how->excludes->items[i],
+				   strlen(how->excludes->items[i]), error);
 	size_t vcs_count = how->excludes_vcs ? sizeof vcs_names / sizeof *vcs_names : 0;
-	for (size_t i = 0; rc == 0 && i < vcs_count; i++)
-		rc = glob_set_add(set, vcs_names[i], strlen(vcs_names[i]), error);
-	return rc;
+	for (size_t i = 0; err == 0 && i < vcs_count; i++)
+		err = glob_set_add(set, vcs_names[i], strlen(vcs_names[i]), error);
+	return err;
 }
 
 static int compare_literals(const void *a, const void *b, void *context)
@@ -111,18 +111,18 @@ int selection_open(struct selection *selection, const struct selection_how *how,
 	selection->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (selection->root_fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "--root `%s`", root);
-	int rc = add_each(selection, how->paths, how->is_literal, error);
-	if (rc == 0 && how->paths_from) {
+	int err = add_each(selection, how->paths, how->is_literal, error);
+	if (err == 0 && how->paths_from) {
 		struct string_list listed AUTO(string_list_fini) = {0};
-		rc = select_paths_from(how->paths_from, &listed, error);
-		if (rc == 0)
-			rc = add_each(selection, &listed, how->is_literal, error);
+		err = select_paths_from(how->paths_from, &listed, error);
+		if (err == 0)
+			err = add_each(selection, &listed, how->is_literal, error);
 	}
-	if (rc == 0)
-		rc = add_excludes(selection, how, error);
-	if (rc == 0)
+	if (err == 0)
+		err = add_excludes(selection, how, error);
+	if (err == 0)
 		sort_out(selection);
-	return rc;
+	return err;
 }
 
 void selection_close(struct selection *selection)

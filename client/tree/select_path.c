@@ -176,9 +176,9 @@ static int wait_for_list(int fd, const char *name, struct error *error)
 static int read_all(int fd, const char *name, struct buffer *out, struct error *error)
 {
 	while (true) {
-		int rc = wait_for_list(fd, name, error);
-		if (rc < 0)
-			return rc;
+		int err = wait_for_list(fd, name, error);
+		if (err < 0)
+			return err;
 		buffer_reserve(out, 65536);
 		ssize_t got = read(fd, out->at + out->len, out->capacity - out->len);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
@@ -219,8 +219,8 @@ int select_paths_from(const char *file, struct string_list *paths, struct error 
 		return error_set_errno(error, ERR_LOCAL, errno, "--paths-from `%s`",
 				       file);
 	struct buffer list AUTO(buffer_fini) = {0};
-	int rc = read_all(is_input ? STDIN_FILENO : opened, file, &list, error);
-	if (rc == 0 && list.len > 0)
+	int err = read_all(is_input ? STDIN_FILENO : opened, file, &list, error);
+	if (err == 0 && list.len > 0)
 		split(&list, paths);
-	return rc;
+	return err;
 }

@@ -280,10 +280,10 @@ static int look(struct walk *walk, const char *name, struct found *found,
 static int append(struct walk *walk, struct found *found, enum row_type type,
 		  struct error *error)
 {
-	int rc = tree_add(walk->tree, top_of(walk)->entry, found->name, found->name_len,
-			  &found->entry, error);
-	if (rc < 0)
-		return rc;
+	int err = tree_add(walk->tree, top_of(walk)->entry, found->name, found->name_len,
+			   &found->entry, error);
+	if (err < 0)
+		return err;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	entry->type = (uint8_t)type & 3u;
 	entry->is_row = found->verdict.taken;
@@ -293,11 +293,11 @@ static int append(struct walk *walk, struct found *found, enum row_type type,
 /* Its bytes need not be read, if nothing has changed. */
 static int append_file(struct walk *walk, struct found *found, struct error *error)
 {
-	int rc = append(walk, found, ROW_FILE, error);
+	int err = append(walk, found, ROW_FILE, error);
 	struct record_entry known;
-	if (rc < 0 || !walk_recorded(walk->request->scout, found->recorded, &known) ||
+	if (err < 0 || !walk_recorded(walk->request->scout, found->recorded, &known) ||
 	    known.type != ROW_FILE)
-		return rc;
+		return err;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	walk_recorded_keep(entry, found->recorded, &known);
 	return 0;
@@ -305,9 +305,9 @@ static int append_file(struct walk *walk, struct found *found, struct error *err
 
 static int append_link(struct walk *walk, struct found *found, struct error *error)
 {
-	int rc = append(walk, found, ROW_SYMLINK, error);
-	if (rc < 0)
-		return rc;
+	int err = append(walk, found, ROW_SYMLINK, error);
+	if (err < 0)
+		return err;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	struct record_entry known;
 	if (walk_recorded(walk->request->scout, found->recorded, &known) &&
@@ -349,9 +349,9 @@ static void skip(const struct walk *walk, const struct found *found)
 static int visit(struct walk *walk, const char *name, struct error *error)
 {
 	struct found found;
-	int rc = look(walk, name, &found, error);
-	if (rc < 0)
-		return rc;
+	int err = look(walk, name, &found, error);
+	if (err < 0)
+		return err;
 	const struct level *level = top_of(walk);
 	found.verdict = selection_judge(walk->selection, level->range, level->taken,
 					(struct named){.path = walk->path,
@@ -375,8 +375,8 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 		skip(walk, &found);
 		return 0;
 	}
-	rc = append(walk, &found, ROW_DIRECTORY, error);
-	return rc < 0 ? rc : enter(walk, &found, error);
+	err = append(walk, &found, ROW_DIRECTORY, error);
+	return err < 0 ? err : enter(walk, &found, error);
 }
 
 /* ---- the whole ---- */
@@ -425,9 +425,9 @@ int walk_run(const struct walk_request *request, struct tree *tree, struct error
 		.scratch = must_alloc(SCRATCH_LEN),
 	};
 	measure_prefix(&walk);
-	int rc = enter_root(&walk, error);
-	while (rc == 0 && walk.depth > 0)
-		rc = step(&walk, error);
+	int err = enter_root(&walk, error);
+	while (err == 0 && walk.depth > 0)
+		err = step(&walk, error);
 	match_root(request->selection, tree->count > 1);
-	return rc;
+	return err;
 }

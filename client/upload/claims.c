@@ -21,18 +21,18 @@ static int send_again(const struct claims *claims, uint32_t unit, uint64_t offse
 	if (!batch)
 		return flow_check(exchange->flow, error);
 	size_t got;
-	int rc = source_read(source, offset, batch->data, name.key.len, &got, error);
-	struct digest now = sha256_of(batch->data, rc == 0 ? got : 0);
-	if (rc == 0 && !digest_equal(&now, &name.sha)) {
+	int err = source_read(source, offset, batch->data, name.key.len, &got, error);
+	struct digest now = sha256_of(batch->data, err == 0 ? got : 0);
+	if (err == 0 && !digest_equal(&now, &name.sha)) {
 		char *path AUTO_FREE =
 			tree_path_text(source->reading->tree, source->file.entry);
-		rc = error_set(error, ERR_CHANGED,
-			       "`%s`: changed after it was read; run the persist again",
-			       path);
+		err = error_set(error, ERR_CHANGED,
+				"`%s`: changed after it was read; run the persist again",
+				path);
 	}
-	if (rc < 0) {
+	if (err < 0) {
 		exchange_release(exchange, batch);
-		return rc;
+		return err;
 	}
 	batch_add(batch, unit, &name.key);
 	return exchange_ask(exchange, batch, error);
@@ -45,20 +45,20 @@ static int settle_file(const struct claims *claims, uint32_t number, struct erro
 	struct units *units = claims->exchange->units;
 	const struct entry *entry = tree_entry(source->reading->tree, number);
 	uint64_t offset = 0;
-	int rc = 0;
-	for (uint32_t i = 0; rc == 0 && i < entry->unit_count; i++) {
+	int err = 0;
+	for (uint32_t i = 0; err == 0 && i < entry->unit_count; i++) {
 		uint32_t unit = entry_units(entry)[i];
 		if (units_is_new(units, unit) && !claims->sent[unit]) {
 			claims->sent[unit] = true;
 			if (!source_is_open(source))
-				rc = source_open(source, number, 0, error);
-			if (rc == 0)
-				rc = send_again(claims, unit, offset, error);
+				err = source_open(source, number, 0, error);
+			if (err == 0)
+				err = send_again(claims, unit, offset, error);
 		}
 		offset += units_key(units, unit).len;
 	}
 	source_close(source);
-	return rc;
+	return err;
 }
 
 int claims_settle(struct source *source, struct exchange *exchange, struct error *error)
@@ -69,11 +69,11 @@ int claims_settle(struct source *source, struct exchange *exchange, struct error
 	source->settles = true;
 	bool *sent AUTO_FREE = must_calloc(units_count(exchange->units), sizeof *sent);
 	const struct claims claims = {source, exchange, sent};
-	int rc = 0;
-	for (uint32_t i = 0; rc == 0 && i < tree->count; i++) {
+	int err = 0;
+	for (uint32_t i = 0; err == 0 && i < tree->count; i++) {
 		const struct entry *entry = tree_entry(tree, i);
 		if (entry->type == ROW_FILE && entry->is_row)
-			rc = settle_file(&claims, i, error);
+			err = settle_file(&claims, i, error);
 	}
-	return rc;
+	return err;
 }

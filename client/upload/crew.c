@@ -94,13 +94,13 @@ static void job_done(struct upload_worker *worker)
 static int read_and_ask(struct upload_worker *worker, struct batch *batch,
 			struct error *error)
 {
-	int rc = flow_check(worker->crew->flow, error);
-	if (rc == 0)
-		rc = content_reader_fill(&worker->reader, batch, error);
-	if (rc == 0)
+	int err = flow_check(worker->crew->flow, error);
+	if (err == 0)
+		err = content_reader_fill(&worker->reader, batch, error);
+	if (err == 0)
 		return exchange_ask(worker->crew->exchange, batch, error);
 	exchange_release(worker->crew->exchange, batch);
-	return rc;
+	return err;
 }
 
 static int do_job(struct upload_worker *worker, enum job job, struct batch *batch,
@@ -108,13 +108,13 @@ static int do_job(struct upload_worker *worker, enum job job, struct batch *batc
 {
 	if (job == JOB_FINISH)
 		return frames_finish(worker->crew->frames, &worker->packer, batch, error);
-	int rc = job == JOB_REVISIT ? source_open(&worker->reader.source, revisit->entry,
-						  revisit->attempt, error)
-				    : 0;
-	if (rc == 0)
+	int err = job == JOB_REVISIT ? source_open(&worker->reader.source, revisit->entry,
+						   revisit->attempt, error)
+				     : 0;
+	if (err == 0)
 		return read_and_ask(worker, batch, error);
 	exchange_release(worker->crew->exchange, batch);
-	return rc;
+	return err;
 }
 
 static void *work(void *context)
@@ -156,9 +156,9 @@ static void move_on_locked(void *context)
 	claim(job != JOB_END && (job != JOB_NONE || crew->exchange->in_flight > 0));
 	crew->busy += job != JOB_NONE;
 	flow_unlock(crew->flow);
-	int rc = job == JOB_NONE ? exchange_receive_one(crew->exchange, &error)
-				 : do_job(own, job, batch, &revisit, &error);
-	if (rc < 0)
+	int err = job == JOB_NONE ? exchange_receive_one(crew->exchange, &error)
+				  : do_job(own, job, batch, &revisit, &error);
+	if (err < 0)
 		(void)flow_fail(crew->flow, &error);
 	if (job != JOB_NONE)
 		job_done(own);
@@ -204,30 +204,30 @@ static void *receive(void *context)
 static int start_workers(struct upload_crew *crew, struct error *error)
 {
 	struct upload_threads *threads = crew->threads;
-	int rc = 0;
+	int err = 0;
 	threads->count = worker_count(crew);
 	for (unsigned i = 0; i < threads->count; i++)
 		worker_init(&threads->workers[i], crew);
-	while (rc == 0 && threads->started < threads->count) {
+	while (err == 0 && threads->started < threads->count) {
 		struct upload_worker *worker = &threads->workers[threads->started];
-		rc = start(&worker->thread, work, worker, error);
-		threads->started += rc == 0;
+		err = start(&worker->thread, work, worker, error);
+		threads->started += err == 0;
 	}
-	return rc;
+	return err;
 }
 
 int upload_crew_start(struct upload_crew *crew, struct error *error)
 {
 	if (crew->threads)
 		return 0;
-	int rc = exchange_begin(crew->exchange, error);
-	if (rc < 0)
-		return rc;
+	int err = exchange_begin(crew->exchange, error);
+	if (err < 0)
+		return err;
 	struct upload_threads *threads = must_calloc(1, sizeof *threads);
-	rc = start(&threads->receiver, receive, crew->exchange, error);
-	if (rc < 0) {
+	err = start(&threads->receiver, receive, crew->exchange, error);
+	if (err < 0) {
 		free(threads);
-		return rc;
+		return err;
 	}
 	crew->threads = threads;
 	crew->flow->help = NULL;

@@ -122,23 +122,23 @@ static int ask_sending(struct exchange *exchange, struct batch *batch,
 		       const struct iovec *payload, struct error *error)
 {
 	flow_lock(exchange->flow);
-	int rc = window_take_locked(exchange, batch->count, error);
-	if (rc == 0) {
+	int err = window_take_locked(exchange, batch->count, error);
+	if (err == 0) {
 		batch_queue_put(&exchange->asked, batch);
 	} else {
 		batch_clear(batch);
 		release_locked(exchange, batch);
 	}
 	flow_unlock(exchange->flow);
-	return rc < 0 ? rc : link_send(exchange->link, MSG_ASK, payload, 1, error);
+	return err < 0 ? err : link_send(exchange->link, MSG_ASK, payload, 1, error);
 }
 
 int exchange_ask(struct exchange *exchange, struct batch *batch, struct error *error)
 {
-	int rc = batch->count > 0 ? exchange_begin(exchange, error) : 0;
-	if (rc < 0 || batch->count == 0) {
+	int err = batch->count > 0 ? exchange_begin(exchange, error) : 0;
+	if (err < 0 || batch->count == 0) {
 		exchange_release(exchange, batch);
-		return rc;
+		return err;
 	}
 	struct buffer payload AUTO(buffer_fini) = {0};
 	buffer_put_u32(&payload, batch->count);
@@ -148,9 +148,9 @@ int exchange_ask(struct exchange *exchange, struct batch *batch, struct error *e
 	}
 	struct iovec piece = {.iov_base = payload.at, .iov_len = payload.len};
 	(void)pthread_mutex_lock(&exchange->send_lock);
-	rc = ask_sending(exchange, batch, &piece, error);
+	err = ask_sending(exchange, batch, &piece, error);
 	(void)pthread_mutex_unlock(&exchange->send_lock);
-	return rc;
+	return err;
 }
 
 /* ---- frames ---- */
@@ -180,14 +180,14 @@ int exchange_send(struct exchange *exchange, const struct batch_unit *units,
 {
 	(void)pthread_mutex_lock(&exchange->send_lock);
 	flow_lock(exchange->flow);
-	int rc = window_take_locked(exchange, count, error);
-	if (rc == 0)
+	int err = window_take_locked(exchange, count, error);
+	if (err == 0)
 		put_parcel_locked(exchange, parcel_of(units, count));
 	flow_unlock(exchange->flow);
-	if (rc == 0)
-		rc = link_send(exchange->link, MSG_UNITS, message, 2, error);
+	if (err == 0)
+		err = link_send(exchange->link, MSG_UNITS, message, 2, error);
 	(void)pthread_mutex_unlock(&exchange->send_lock);
-	return rc;
+	return err;
 }
 
 /* ---- answers ---- */
@@ -254,9 +254,9 @@ static int note_stored(struct exchange *exchange, const struct parcel *parcel,
 	for (uint32_t i = 0; i < parcel->count; i++) {
 		struct digest sha;
 		reader_copy(stored, sha.bytes, SHA256_LEN);
-		int rc = units_held(exchange->units, parcel->units[i], &sha, error);
-		if (rc < 0)
-			return rc;
+		int err = units_held(exchange->units, parcel->units[i], &sha, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -269,29 +269,29 @@ static int take_stored(struct exchange *exchange, const struct link_message *mes
 		return error_set(error, ERR_PROTOCOL,
 				 "the daemon: sent a STORED that answers nothing");
 	struct reader stored = reader_of(message->payload, message->len);
-	int rc = note_stored(exchange, parcel, &stored, error);
+	int err = note_stored(exchange, parcel, &stored, error);
 	flow_lock(exchange->flow);
 	answered_locked(exchange, parcel->count);
 	flow_unlock(exchange->flow);
-	return rc;
+	return err;
 }
 
 int exchange_receive_one(struct exchange *exchange, struct error *error)
 {
 	struct link_message message = {0};
-	int rc = link_receive(exchange->link, &message, 0, error);
-	if (rc < 0)
-		return rc;
+	int err = link_receive(exchange->link, &message, 0, error);
+	if (err < 0)
+		return err;
 	if (message.type == MSG_OFFER)
-		rc = take_offer(exchange, &message, error);
+		err = take_offer(exchange, &message, error);
 	else if (message.type == MSG_STORED)
-		rc = take_stored(exchange, &message, error);
+		err = take_stored(exchange, &message, error);
 	else
-		rc = error_set(error, ERR_PROTOCOL,
-			       "the daemon: sent %s in the middle of a persist",
-			       message_type_name(message.type));
+		err = error_set(error, ERR_PROTOCOL,
+				"the daemon: sent %s in the middle of a persist",
+				message_type_name(message.type));
 	free(message.payload);
-	return rc;
+	return err;
 }
 
 void exchange_receive(struct exchange *exchange)

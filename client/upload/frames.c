@@ -86,9 +86,9 @@ static int send_slice(struct frames *frames, struct packer *packer,
 	if (is_alone(frames) && slice->kind == FRAME_CONTENT)
 		learn_names(frames, slice);
 	struct packed packed;
-	int rc = pack(frames, packer, slice, &packed, error);
-	if (rc < 0)
-		return rc;
+	int err = pack(frames, packer, slice, &packed, error);
+	if (err < 0)
+		return err;
 	struct unit_key *keys AUTO_FREE = must_alloc(slice->count * sizeof *keys);
 	for (uint32_t i = 0; i < slice->count; i++)
 		keys[i] = slice->units[i].key;
@@ -137,8 +137,8 @@ static int weigh(struct frames *frames, struct reader *offer,
 	for (uint8_t i = 0; i < count; i++) {
 		if (memcmp(candidates + i * SHA256_LEN, own.bytes, SHA256_LEN) != 0)
 			continue;
-		int rc = units_held(frames->exchange->units, unit->unit, &own, error);
-		return rc < 0 ? rc : 1;
+		int err = units_held(frames->exchange->units, unit->unit, &own, error);
+		return err < 0 ? err : 1;
 	}
 	return 0;
 }
@@ -204,9 +204,9 @@ static int send_full(struct frames *frames, struct packer *packer, struct batch 
 			.data = batch->data + start,
 			.len = (uint32_t)(at - start),
 		};
-		int rc = send_slice(frames, packer, &slice, error);
-		if (rc < 0)
-			return rc;
+		int err = send_slice(frames, packer, &slice, error);
+		if (err < 0)
+			return err;
 		first = i + 1;
 		start = at;
 	}
@@ -245,23 +245,23 @@ static struct batch *gather(struct frames *frames, struct batch *batch)
 int frames_finish(struct frames *frames, struct packer *packer, struct batch *batch,
 		  struct error *error)
 {
-	int rc = drop_held(frames, batch, error);
-	if (rc == 0)
-		rc = send_full(frames, packer, batch, error);
-	if (rc == 0 && batch->count > 0 && batch->len < COMPANY_LEN && !is_alone(frames))
+	int err = drop_held(frames, batch, error);
+	if (err == 0)
+		err = send_full(frames, packer, batch, error);
+	if (err == 0 && batch->count > 0 && batch->len < COMPANY_LEN && !is_alone(frames))
 		batch = gather(frames, batch);
-	if (rc == 0)
-		rc = send_whole(frames, packer, batch, error);
+	if (err == 0)
+		err = send_whole(frames, packer, batch, error);
 	exchange_release(frames->exchange, batch);
-	return rc;
+	return err;
 }
 
 int frames_send(struct frames *frames, struct packer *packer, struct batch *batch,
 		struct error *error)
 {
-	int rc = send_whole(frames, packer, batch, error);
+	int err = send_whole(frames, packer, batch, error);
 	exchange_release(frames->exchange, batch);
-	return rc;
+	return err;
 }
 
 int frames_flush(struct frames *frames, struct packer *packer, struct error *error)
@@ -275,7 +275,7 @@ int frames_flush(struct frames *frames, struct packer *packer, struct error *err
 	struct batch *open = frames->open;
 	frames->open = batch;
 	flow_unlock(frames->exchange->flow);
-	int rc = send_whole(frames, packer, open, error);
+	int err = send_whole(frames, packer, open, error);
 	exchange_release(frames->exchange, open);
-	return rc;
+	return err;
 }

@@ -134,13 +134,13 @@ int manifest_advance(struct manifest *manifest, struct error *error)
 	/* which pieces of the base stand is known at the end only */
 	if (base_knows_rows(manifest->base))
 		return 0;
-	int rc = 0;
-	while (rc == 0 && manifest->next < manifest->is_file->len &&
+	int err = 0;
+	while (err == 0 && manifest->next < manifest->is_file->len &&
 	       is_ready(manifest, manifest->next)) {
 		const struct entry *entry = tree_entry(manifest->tree, manifest->next++);
-		rc = entry->is_row ? add_row(manifest, entry, error) : 0;
+		err = entry->is_row ? add_row(manifest, entry, error) : 0;
 	}
-	return rc;
+	return err;
 }
 
 /* ---- at the end ---- */
@@ -170,12 +170,12 @@ static int add_next(struct manifest *manifest, struct error *error)
 
 int manifest_finish(struct manifest *manifest, struct error *error)
 {
-	int rc = 0;
-	while (rc == 0 && manifest->next < manifest->tree->count) {
+	int err = 0;
+	while (err == 0 && manifest->next < manifest->tree->count) {
 		if (tree_entry(manifest->tree, manifest->next)->is_row)
-			rc = add_next(manifest, error);
+			err = add_next(manifest, error);
 		else
 			manifest->next++;
 	}
-	return rc < 0 ? rc : piece_writer_finish(&manifest->writer, error);
+	return err < 0 ? err : piece_writer_finish(&manifest->writer, error);
 }

@@ -62,8 +62,8 @@ static int on_progress(void *context, struct error *error)
 	if (upload->result->tree.count - upload->is_file.len < PUBLISH_ENTRIES)
 		return 0;
 	publish(upload);
-	int rc = flow_check(&upload->flow, error);
-	return rc < 0 ? rc : upload_crew_start(&upload->crew, error);
+	int err = flow_check(&upload->flow, error);
+	return err < 0 ? err : upload_crew_start(&upload->crew, error);
 }
 
 static void on_skipped(void *context, const char *path, size_t len, const char *kind)
@@ -90,11 +90,11 @@ static int walk(struct upload *upload, struct error *error)
 		.scout = upload->scout.record ? &upload->scout : NULL,
 		.events = {on_progress, on_skipped, upload},
 	};
-	int rc = walk_run(&request, &upload->result->tree, error);
+	int err = walk_run(&request, &upload->result->tree, error);
 	publish(upload);
 	progress_set_total(upload->request->progress, count_files(upload), 0);
-	if (rc < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
-		return rc;
+	if (err < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
+		return err;
 	return selection_check(upload->request->selection, error);
 }
 
@@ -123,14 +123,14 @@ static int measure_all(struct upload *upload, struct error *error)
 {
 	struct measure measure AUTO(measure_fini);
 	start_measuring(upload, &measure);
-	int rc = flow_check(&upload->flow, error);
-	while (rc == 0 && measure_next(&measure))
-		rc = measure.files % CHECK_FILES == 0 ? flow_check(&upload->flow, error)
-						      : 0;
-	if (rc == 0)
+	int err = flow_check(&upload->flow, error);
+	while (err == 0 && measure_next(&measure))
+		err = measure.files % CHECK_FILES == 0 ? flow_check(&upload->flow, error)
+						       : 0;
+	if (err == 0)
 		progress_set_total(upload->request->progress, measure.files,
 				   measure.bytes);
-	return rc;
+	return err;
 }
 
 /* ---- the order of it all ---- */
@@ -177,17 +177,17 @@ static bool comes_soon(struct upload *upload, bool (*has_come)(const struct uplo
 static int wait_until(struct upload *upload, bool (*has_come)(const struct upload *),
 		      struct error *error)
 {
-	int rc = 0;
+	int err = 0;
 	if (flow_is_alone(&upload->flow))
 		bring_about(upload, has_come);
-	while (rc == 0 && !comes_soon(upload, has_come)) {
-		rc = manifest_advance(&upload->manifest, error);
-		if (rc < 0 || !is_worth_measuring(upload))
+	while (err == 0 && !comes_soon(upload, has_come)) {
+		err = manifest_advance(&upload->manifest, error);
+		if (err < 0 || !is_worth_measuring(upload))
 			continue;
 		upload->is_measured = true;
-		rc = measure_all(upload, error);
+		err = measure_all(upload, error);
 	}
-	return rc < 0 ? rc : flow_check(&upload->flow, error);
+	return err < 0 ? err : flow_check(&upload->flow, error);
 }
 
 /* Until all that was found is read, asked about and sent. */
@@ -198,9 +198,9 @@ static int wait_until_quiet(struct upload *upload, struct error *error)
 
 static int send_all(struct upload *upload, struct error *error)
 {
-	int rc = wait_until_quiet(upload, error);
-	return rc < 0 ? rc
-		      : frames_flush(&upload->frames, &upload->crew.own.packer, error);
+	int err = wait_until_quiet(upload, error);
+	return err < 0 ? err
+		       : frames_flush(&upload->frames, &upload->crew.own.packer, error);
 }
 
 static int wait_until_stored(struct upload *upload, struct error *error)
@@ -210,8 +210,8 @@ static int wait_until_stored(struct upload *upload, struct error *error)
 
 static int drain(struct upload *upload, struct error *error)
 {
-	int rc = send_all(upload, error);
-	return rc < 0 ? rc : wait_until_stored(upload, error);
+	int err = send_all(upload, error);
+	return err < 0 ? err : wait_until_stored(upload, error);
 }
 
 static bool is_more_to_read(struct upload *upload)
@@ -228,11 +228,11 @@ static int learn_names(struct upload *upload, struct error *error)
 {
 	if (flow_is_alone(&upload->flow) && units_claims(upload->result->units) == 0)
 		return send_all(upload, error);
-	int rc = drain(upload, error);
-	if (rc == 0)
-		rc = claims_settle(&upload->crew.own.reader.source, &upload->exchange,
-				   error);
-	return rc < 0 ? rc : drain(upload, error);
+	int err = drain(upload, error);
+	if (err == 0)
+		err = claims_settle(&upload->crew.own.reader.source, &upload->exchange,
+				    error);
+	return err < 0 ? err : drain(upload, error);
 }
 
 /* As far as it came. */
@@ -247,9 +247,9 @@ static void fill_result(struct upload *upload)
 static int finish_manifest(struct upload *upload, struct error *error)
 {
 	struct upload_result *result = upload->result;
-	int rc = manifest_finish(&upload->manifest, error);
-	if (rc < 0)
-		return rc;
+	int err = manifest_finish(&upload->manifest, error);
+	if (err < 0)
+		return err;
 	root_encode(&result->root, &upload->manifest.writer.root);
 	result->digest = sha256_of(result->root.at, result->root.len);
 	fill_result(upload);
@@ -261,32 +261,32 @@ static int finish_manifest(struct upload *upload, struct error *error)
 static int finish(struct upload *upload, struct error *error)
 {
 	const struct upload_request *request = upload->request;
-	int rc = exchange_begin(&upload->exchange, error);
-	if (rc == 0)
-		rc = finish_manifest(upload, error);
-	if (rc == 0)
-		rc = send_all(upload, error);
-	if (rc == 0 && request->on_sent)
-		rc = request->on_sent(request->context, upload->result, error);
-	return rc < 0 ? rc : wait_until_stored(upload, error);
+	int err = exchange_begin(&upload->exchange, error);
+	if (err == 0)
+		err = finish_manifest(upload, error);
+	if (err == 0)
+		err = send_all(upload, error);
+	if (err == 0 && request->on_sent)
+		err = request->on_sent(request->context, upload->result, error);
+	return err < 0 ? err : wait_until_stored(upload, error);
 }
 
 /* Files first, until none has to be looked at again; then what they are made of. */
 static int conduct(struct upload *upload, struct error *error)
 {
-	int rc = walk(upload, error);
-	if (rc == 0 && !is_small(upload))
-		rc = upload_crew_start(&upload->crew, error);
-	if (rc == 0)
-		rc = wait_until_quiet(upload, error);
-	while (rc == 0 && is_more_to_read(upload)) {
-		rc = settle_racy(&upload->crew.own.reader.source, error);
-		if (rc == 0)
-			rc = wait_until_quiet(upload, error);
+	int err = walk(upload, error);
+	if (err == 0 && !is_small(upload))
+		err = upload_crew_start(&upload->crew, error);
+	if (err == 0)
+		err = wait_until_quiet(upload, error);
+	while (err == 0 && is_more_to_read(upload)) {
+		err = settle_racy(&upload->crew.own.reader.source, error);
+		if (err == 0)
+			err = wait_until_quiet(upload, error);
 	}
-	if (rc == 0)
-		rc = learn_names(upload, error);
-	return rc < 0 ? rc : finish(upload, error);
+	if (err == 0)
+		err = learn_names(upload, error);
+	return err < 0 ? err : finish(upload, error);
 }
 
 /* ---- its parts ---- */
@@ -417,10 +417,10 @@ static void upload_fini(struct upload *upload)
 
 static int run(struct upload *upload, struct error *error)
 {
-	int rc = upload->request->workers ? upload_crew_start(&upload->crew, error) : 0;
-	if (rc == 0)
-		rc = conduct(upload, error);
-	if (rc < 0)
+	int err = upload->request->workers ? upload_crew_start(&upload->crew, error) : 0;
+	if (err == 0)
+		err = conduct(upload, error);
+	if (err < 0)
 		(void)flow_fail(&upload->flow, error);
 	upload_crew_end(&upload->crew);
 	return flow_failure_locked(&upload->flow, error);
@@ -437,9 +437,9 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 	struct upload upload AUTO(upload_fini);
 	upload_init(&upload, request, ret_result);
 	recall(&upload);
-	int rc = run(&upload, error);
+	int err = run(&upload, error);
 	fill_result(&upload);
-	return rc;
+	return err;
 }
 
 void upload_result_fini(struct upload_result *result)
