@@ -12,8 +12,8 @@
 int64_t catalogue_setting(struct catalogue *catalogue, const char *name)
 {
 	CATALOGUE_LOCKED(catalogue);
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT value FROM settings WHERE name = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT value FROM settings WHERE name = ?");
 	query_text(&query, text_of(name));
 	struct error ignored;
 	int64_t value = 0;
@@ -28,8 +28,9 @@ int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t
 	int result = change_begin(&change, catalogue, error);
 	if (result < 0)
 		return result;
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)");
 	query_text(&query, text_of(name));
 	query_number(&query, value);
 	result = query_run(&query, error);
@@ -59,7 +60,7 @@ static int segment_row_of(struct query *query, struct segment_row *ret_row,
 	if (result < 0)
 		return result;
 	if (row.state > SEGMENT_DAMAGED || !is_location(location))
-		return catalogue_contradiction(query->catalogue, error);
+		return database_contradiction(query->database, error);
 	memcpy(row.location, location, strlen(location) + 1);
 	*ret_row = row;
 	return 0;
@@ -70,8 +71,9 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT segment, namespace, vouched, location, state"
-				    " FROM segments ORDER BY segment");
+		query_of(&catalogue->database,
+			 "SELECT segment, namespace, vouched, location, state"
+			 " FROM segments ORDER BY segment");
 	struct segment_row *rows AUTO_FREE = NULL;
 	size_t count = 0;
 	size_t room = 0;
@@ -83,7 +85,7 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 			return result;
 		if (count > 0 && memcmp(rows[count - 1].id.bytes, rows[count].id.bytes,
 					SEGMENT_ID_LEN) >= 0)
-			return catalogue_contradiction(catalogue, error);
+			return database_contradiction(&catalogue->database, error);
 		count++;
 	}
 	if (result < 0)
@@ -101,9 +103,9 @@ int catalogue_update_segment(struct catalogue *catalogue, const struct segment_r
 	int result = change_begin(&change, catalogue, error);
 	if (result < 0)
 		return result;
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "UPDATE segments SET vouched = ?, location = ?,"
-				    " state = ? WHERE segment = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "UPDATE segments SET vouched = ?, location = ?,"
+				      " state = ? WHERE segment = ?");
 	query_number(&query, (int64_t)row->vouched);
 	query_text(&query, text_of(row->location));
 	query_number(&query, row->state);
@@ -111,7 +113,7 @@ int catalogue_update_segment(struct catalogue *catalogue, const struct segment_r
 	result = query_run(&query, error);
 	if (result < 0)
 		return result;
-	if (sqlite3_changes(catalogue->database) == 0)
+	if (sqlite3_changes(catalogue->database.connection) == 0)
 		return error_set(error, ERR_NOT_FOUND, "`%s`: no such segment",
 				 row->location);
 	return change_commit(&change, error);
@@ -127,13 +129,13 @@ int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *r
 	int result = change_begin(&change, catalogue, error);
 	if (result < 0)
 		return result;
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "UPDATE workflows SET expired_ms = ?"
-				    " WHERE expired_ms IS NULL AND contact_ms < ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "UPDATE workflows SET expired_ms = ?"
+				      " WHERE expired_ms IS NULL AND contact_ms < ?");
 	query_number(&query, clock_wall_ms());
 	query_number(&query, before_ms);
 	result = query_run(&query, error);
-	uint64_t count = (uint64_t)sqlite3_changes64(catalogue->database);
+	uint64_t count = (uint64_t)sqlite3_changes64(catalogue->database.connection);
 	if (result == 0)
 		result = change_commit(&change, error);
 	if (result == 0)
@@ -147,12 +149,13 @@ int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret
 		      struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "SELECT (SELECT count(*) FROM namespaces),"
-			   " (SELECT count(*) FROM workflows WHERE expired_ms IS NULL),"
-			   " (SELECT count(*) FROM layers), count(*),"
-			   " CAST(total(vouched) AS INTEGER)"
-			   " FROM segments");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "SELECT (SELECT count(*) FROM namespaces),"
+			 " (SELECT count(*) FROM workflows WHERE expired_ms IS NULL),"
+			 " (SELECT count(*) FROM layers), count(*),"
+			 " CAST(total(vouched) AS INTEGER)"
+			 " FROM segments");
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;

@@ -28,7 +28,7 @@ static int read_at(sqlite3_file *file, void *ret_data, size_t len, uint64_t offs
 
 static int find_files(struct catalogue *catalogue, struct page_survey *survey)
 {
-	sqlite3 *database = catalogue->database;
+	sqlite3 *database = catalogue->database.connection;
 	sqlite3_int64 size = 0;
 	int code = sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER,
 					&survey->database);
@@ -96,12 +96,13 @@ static int check_sums(struct catalogue *catalogue, struct error *error)
 	if (code == SQLITE_OK)
 		code = read_pages(&survey);
 	if (code != SQLITE_OK)
-		return catalogue_failure(catalogue, code, error);
+		return database_failure(&catalogue->database, code, error);
 	if (survey.damaged == 0)
 		return 0;
-	return error_set(
-		error, ERR_DAMAGED, "`%s`: of %u pages %u are damaged, page %u first",
-		catalogue->path, survey.count, survey.damaged, survey.first_damaged);
+	return error_set(error, ERR_DAMAGED,
+			 "`%s`: of %u pages %u are damaged, page %u first",
+			 catalogue->database.path, survey.count, survey.damaged,
+			 survey.first_damaged);
 }
 
 /* ---- what SQLite itself checks ------------------------------------------------------
@@ -110,26 +111,28 @@ static int check_sums(struct catalogue *catalogue, struct error *error)
 static int check_trees(struct catalogue *catalogue, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "PRAGMA integrity_check(1)");
+		query_of(&catalogue->database, "PRAGMA integrity_check(1)");
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
 	const char *finding = row_text(&query, 0);
 	if (strcmp(finding, "ok") == 0)
 		return 0;
-	return error_set(error, ERR_DAMAGED, "`%s`: %s", catalogue->path, finding);
+	return error_set(error, ERR_DAMAGED, "`%s`: %s", catalogue->database.path,
+			 finding);
 }
 
 static int check_references(struct catalogue *catalogue, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "PRAGMA foreign_key_check");
+		query_of(&catalogue->database, "PRAGMA foreign_key_check");
 	int result = query_next(&query, error);
 	if (result <= 0)
 		return result;
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: a row of `%s` names one of `%s` that is not there",
-			 catalogue->path, row_text(&query, 0), row_text(&query, 2));
+			 catalogue->database.path, row_text(&query, 0),
+			 row_text(&query, 2));
 }
 
 /* ---- what is loaded for sessions ----------------------------------------------------
@@ -138,8 +141,9 @@ static int check_references(struct catalogue *catalogue, struct error *error)
 static int list_workflows(struct catalogue *catalogue, struct buffer *ids,
 			  struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "SELECT id, name, contact_ms, created_ms FROM workflows");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "SELECT id, name, contact_ms, created_ms FROM workflows");
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
 		int64_t id = row_id(&query, 0);

@@ -20,7 +20,7 @@ static int find_maker(struct catalogue *catalogue, int64_t execution_id,
 		      struct maker *ret_maker, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		catalogue,
+		&catalogue->database,
 		"SELECT workflows.id, expired_ms, name, (SELECT count(*)"
 		"  FROM executions AS other JOIN layers ON layers.execution = other.id"
 		"  WHERE other.workflow = workflows.id) + (SELECT count(*)"
@@ -32,7 +32,7 @@ static int find_maker(struct catalogue *catalogue, int64_t execution_id,
 	if (result < 0)
 		return result;
 	if (result == 0)
-		return catalogue_contradiction(catalogue, error);
+		return database_contradiction(&catalogue->database, error);
 	*ret_maker = (struct maker){
 		.workflow_id = row_id(&query, 0),
 		.expired_ms = row_is_null(&query, 1) ? 0 : row_time(&query, 1),
@@ -62,7 +62,7 @@ static int write_segment(struct catalogue *catalogue, const struct segment_row *
 			 struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		catalogue,
+		&catalogue->database,
 		"INSERT INTO segments (segment, namespace, vouched, location, state)"
 		" VALUES (?, ?, ?, ?, ?) ON CONFLICT (segment) DO UPDATE SET"
 		" vouched = max(vouched, excluded.vouched), location = excluded.location,"
@@ -78,9 +78,10 @@ static int write_segment(struct catalogue *catalogue, const struct segment_row *
 static int cite_segment(struct catalogue *catalogue, int64_t layer_id,
 			const struct segment_id *id, struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "INSERT OR IGNORE INTO layer_segments (layer, segment)"
-			   " VALUES (?, ?)");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "INSERT OR IGNORE INTO layer_segments (layer, segment)"
+			 " VALUES (?, ?)");
 	query_number(&query, layer_id);
 	query_blob(&query, id->bytes, SEGMENT_ID_LEN);
 	return query_run(&query, error);
@@ -117,7 +118,7 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 	uint8_t name[LAYER_ID_LEN];
 	sqlite3_randomness(LAYER_ID_LEN, name);
 	struct query query AUTO(query_end) = query_of(
-		catalogue,
+		&catalogue->database,
 		"INSERT INTO layers (name, execution, key, digest, content, files,"
 		" directories, symlinks, bytes, units, new_bytes, stored_bytes, "
 		"created_ms,"
@@ -131,7 +132,7 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 	bind_layer(&query, commit, name, now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		*ret_id = sqlite3_last_insert_rowid(catalogue->database);
+		*ret_id = sqlite3_last_insert_rowid(catalogue->database.connection);
 	return result;
 }
 
@@ -187,7 +188,7 @@ static int commit_new(struct catalogue *catalogue, const struct layer_commit *co
 	if (result < 0)
 		return result;
 	if (result == 0)
-		return catalogue_contradiction(catalogue, error);
+		return database_contradiction(&catalogue->database, error);
 	result = change_commit(&change, error);
 	if (result == 0)
 		catalogue->has_unsynced = false; /* its sync was of all before it, too */
@@ -217,8 +218,8 @@ static int load_attached(struct catalogue *catalogue, int64_t execution_id, int6
 			 size_t count, struct buffer *ret_set, size_t *ret_added,
 			 struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT attached FROM executions WHERE id = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT attached FROM executions WHERE id = ?");
 	query_number(&query, execution_id);
 	int result = query_next(&query, error);
 	if (result < 0)
@@ -248,8 +249,8 @@ static int add_attached(struct catalogue *catalogue, int64_t execution_id,
 	if (set.len > VALUE_LEN_MAX)
 		return error_set(error, ERR_LIMIT,
 				 "this job has attached as many layers as can be kept");
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "UPDATE executions SET attached = ? WHERE id = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "UPDATE executions SET attached = ? WHERE id = ?");
 	query_blob(&query, set.at, set.len);
 	query_number(&query, execution_id);
 	return query_run(&query, error);

@@ -29,8 +29,8 @@ static struct text or_else(struct text text, const char *otherwise)
 int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
 			     int64_t *ret_id, struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT id FROM namespaces WHERE name = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT id FROM namespaces WHERE name = ?");
 	query_text(&query, or_else(name, "default"));
 	return query_one(&query, ret_id, error);
 }
@@ -38,14 +38,15 @@ int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
 static int make_namespace(struct caller *caller, struct error *error)
 {
 	struct catalogue *catalogue = caller->catalogue;
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "INSERT INTO namespaces (name, created_ms) VALUES (?, ?)");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "INSERT INTO namespaces (name, created_ms) VALUES (?, ?)");
 	query_text(&query, caller->identity.namespace);
 	query_number(&query, caller->contact.now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
 		caller->contact.namespace_id =
-			sqlite3_last_insert_rowid(catalogue->database);
+			sqlite3_last_insert_rowid(catalogue->database.connection);
 	return result;
 }
 
@@ -53,9 +54,9 @@ int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 			    struct text name, struct workflow_row *ret_row,
 			    struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT id, parent, expired_ms FROM workflows"
-				    " WHERE namespace = ? AND name = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT id, parent, expired_ms FROM workflows"
+				      " WHERE namespace = ? AND name = ?");
 	query_number(&query, namespace_id);
 	query_text(&query, name);
 	int result = query_next(&query, error);
@@ -69,7 +70,7 @@ int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 	ret_row->expired_ms = row_is_null(&query, 2) ? 0 : row_time(&query, 2);
 	result = row_check(&query, error);
 	if (result == 0 && ret_row->parent >= ret_row->id)
-		return catalogue_contradiction(catalogue, error);
+		return database_contradiction(&catalogue->database, error);
 	return result;
 }
 
@@ -77,8 +78,9 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 {
 	struct catalogue *catalogue = caller->catalogue;
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "INSERT INTO workflows (namespace, name, parent,"
-				    " created_ms, contact_ms) VALUES (?, ?, ?, ?4, ?4)");
+		query_of(&catalogue->database,
+			 "INSERT INTO workflows (namespace, name, parent,"
+			 " created_ms, contact_ms) VALUES (?, ?, ?, ?4, ?4)");
 	query_number(&query, caller->contact.namespace_id);
 	query_text(&query, caller->identity.workflow);
 	if (parent_id)
@@ -89,7 +91,7 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 	int result = query_run(&query, error);
 	if (result == 0)
 		caller->contact.workflow_id =
-			sqlite3_last_insert_rowid(catalogue->database);
+			sqlite3_last_insert_rowid(catalogue->database.connection);
 	return result;
 }
 
@@ -116,8 +118,8 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t no
 		    bool always, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "UPDATE workflows SET contact_ms = ?1"
-				    " WHERE id = ?2 AND contact_ms < ?3");
+		query_of(&catalogue->database, "UPDATE workflows SET contact_ms = ?1"
+					       " WHERE id = ?2 AND contact_ms < ?3");
 	query_number(&query, now_ms);
 	query_number(&query, workflow_id);
 	query_number(&query, always ? now_ms : now_ms - CONTACT_GRAIN_MS);
@@ -134,12 +136,12 @@ static bool names_parent(const struct identity *identity)
 static int fixed_parent_name(struct caller *caller, const struct workflow_row *workflow,
 			     char **ret_name, struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(caller->catalogue, "SELECT name FROM workflows WHERE id = ?");
+	struct query query AUTO(query_end) = query_of(
+		&caller->catalogue->database, "SELECT name FROM workflows WHERE id = ?");
 	query_number(&query, workflow->parent);
 	int result = query_next(&query, error);
 	if (result == 0)
-		return catalogue_contradiction(caller->catalogue, error);
+		return database_contradiction(&caller->catalogue->database, error);
 	if (result < 0)
 		return result;
 	const char *name = row_name(&query, 0);

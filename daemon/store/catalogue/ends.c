@@ -112,7 +112,8 @@ static struct end read_end(const struct catalogue *catalogue, const struct io *i
 			   bool is_log, uint32_t number)
 {
 	AUTO_FREE char *path = NULL;
-	claim(asprintf(&path, "%s%s", catalogue->path, is_log ? "-wal" : "") > 0);
+	claim(asprintf(&path, "%s%s", catalogue->database.path, is_log ? "-wal" : "") >
+	      0);
 	int fd = io_open(io, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return (struct end){0};
@@ -129,8 +130,9 @@ static int root_page(struct catalogue *catalogue, int64_t *ret_number,
 		     struct error *error)
 {
 	AUTO(query_end)
-	struct query query = query_of(
-		catalogue, "SELECT rootpage FROM sqlite_schema WHERE name = 'settings'");
+	struct query query =
+		query_of(&catalogue->database,
+			 "SELECT rootpage FROM sqlite_schema WHERE name = 'settings'");
 	return query_one(&query, ret_number, error);
 }
 
@@ -143,7 +145,8 @@ static int mixture(const struct catalogue *catalogue, const char *older,
 			 " changes, not %" PRIu64
 			 "), and together they make no sense; put back the two "
 			 "that belong together",
-			 catalogue->path, older, newer, older_commits, newer_commits);
+			 catalogue->database.path, older, newer, older_commits,
+			 newer_commits);
 }
 
 int catalogue_check_ends(struct catalogue *catalogue, const struct io *io,
@@ -151,7 +154,7 @@ int catalogue_check_ends(struct catalogue *catalogue, const struct io *io,
 {
 	int64_t number;
 	int result = root_page(catalogue, &number, error);
-	if (result < 0 || !vfs_has_page_sums(catalogue->vfs))
+	if (result < 0 || !vfs_has_page_sums(catalogue->database.vfs))
 		return result;
 	struct end database = read_end(catalogue, io, false, (uint32_t)number);
 	struct end log = read_end(catalogue, io, true, (uint32_t)number);

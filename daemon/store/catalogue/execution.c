@@ -27,10 +27,10 @@ static int find(struct catalogue *catalogue, int64_t workflow_id,
 		const struct identity *identity, struct known *ret_known,
 		struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT id, execution, has_needs FROM executions"
-				    " WHERE origin IS NULL AND workflow = ? AND run = ?"
-				    " AND job = ? AND shard = ? AND attempt = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT id, execution, has_needs FROM executions"
+				      " WHERE origin IS NULL AND workflow = ? AND run = ?"
+				      " AND job = ? AND shard = ? AND attempt = ?");
 	bind_identity(&query, workflow_id, identity);
 	int result = query_next(&query, error);
 	*ret_known = (struct known){0};
@@ -51,7 +51,7 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 		const struct identity *identity, int64_t *ret_id, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		catalogue,
+		&catalogue->database,
 		"INSERT INTO executions (workflow, run, job, shard, attempt, execution,"
 		" run_heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce("
 		" (SELECT run_heard FROM executions"
@@ -64,7 +64,7 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 		query_null(&query);
 	int result = query_run(&query, error);
 	if (result == 0)
-		*ret_id = sqlite3_last_insert_rowid(catalogue->database);
+		*ret_id = sqlite3_last_insert_rowid(catalogue->database.connection);
 	return result;
 }
 
@@ -90,8 +90,8 @@ static int keep_execution(struct catalogue *catalogue, const struct known *known
 		return 0;
 	if (known->has_execution)
 		return two_executions(identity, error);
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "UPDATE executions SET execution = ? WHERE id = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "UPDATE executions SET execution = ? WHERE id = ?");
 	query_text(&query, identity->execution);
 	query_number(&query, known->id);
 	return query_run(&query, error);
@@ -104,8 +104,8 @@ static int same_needs(struct catalogue *catalogue, int64_t id,
 		      const struct text_list *needs, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT job FROM execution_needs"
-				    " WHERE execution = ? ORDER BY position");
+		query_of(&catalogue->database, "SELECT job FROM execution_needs"
+					       " WHERE execution = ? ORDER BY position");
 	query_number(&query, id);
 	for (size_t i = 0; i < needs->count; i++) {
 		int result = query_next(&query, error);
@@ -120,14 +120,14 @@ static int same_needs(struct catalogue *catalogue, int64_t id,
 
 static int clear_needs(struct catalogue *catalogue, int64_t id, struct error *error)
 {
-	struct query flag AUTO(query_end) =
-		query_of(catalogue, "UPDATE executions SET has_needs = 1 WHERE id = ?");
+	struct query flag AUTO(query_end) = query_of(
+		&catalogue->database, "UPDATE executions SET has_needs = 1 WHERE id = ?");
 	query_number(&flag, id);
 	int result = query_run(&flag, error);
 	if (result < 0)
 		return result;
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "DELETE FROM execution_needs WHERE execution = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "DELETE FROM execution_needs WHERE execution = ?");
 	query_number(&query, id);
 	return query_run(&query, error);
 }
@@ -135,9 +135,10 @@ static int clear_needs(struct catalogue *catalogue, int64_t id, struct error *er
 static int add_need(struct catalogue *catalogue, int64_t id, size_t position,
 		    struct text job, struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "INSERT INTO execution_needs (execution, position, job)"
-			   " VALUES (?, ?, ?)");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "INSERT INTO execution_needs (execution, position, job)"
+			 " VALUES (?, ?, ?)");
 	query_number(&query, id);
 	query_number(&query, (int64_t)position);
 	query_text(&query, job);

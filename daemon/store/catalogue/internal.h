@@ -1,37 +1,29 @@
 /*
- * What the files of the catalogue share: the connection, its statements, its
- * transactions. For catalogue_*.c only; all but catalogue_lock needs the mutex held.
+ * What the files of the catalogue share: its state and its
+ * transactions. For these only; all but catalogue_lock needs the mutex held.
  */
 #ifndef BATON_STORE_CATALOGUE_INTERNAL_H
 #define BATON_STORE_CATALOGUE_INTERNAL_H
 
 #include <pthread.h>
-#include <sqlite3.h>
 
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/database/database.h"
+#include "daemon/store/database/query.h"
+#include "daemon/store/database/row.h"
 #include "daemon/store/database/vfs.h"
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-/* A statement that is kept for the next time. */
-struct cached_statement {
-	const char *sql;         /* borrowed: a string literal, found by its address */
-	sqlite3_stmt *statement; /* owned */
-};
-
 struct catalogue {
 	pthread_mutex_t mutex;
-	char *path;                     /* owned; of the database, for sentences */
-	struct vfs *vfs;                /* owned */
-	sqlite3 *database;              /* owned */
-	struct cached_statement *cache; /* owned */
-	size_t cache_count;
-	bool syncs_commits;        /* as SQLite was told last */
-	bool has_unsynced;         /* a change was committed that no sync has followed */
+	struct database database;
+	bool syncs_commits;      /* as SQLite was told last */
+	bool has_unsynced;       /* a change was committed that no sync has followed */
 	struct error unfinished; /* what opening could not do; code 0: nothing */
-	bool frozen;               /* opened to read: the files stay as they are */
-	struct error refusal;      /* of every change; code 0: they are taken */
+	bool frozen;             /* opened to read: the files stay as they are */
+	struct error refusal;    /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
 	uint64_t store;           /* which catalogue; constant once it is open */
 	_Atomic uint64_t commits; /* durable changes that were counted */
@@ -44,15 +36,6 @@ void catalogue_unlock(struct catalogue **catalogue);
 	struct catalogue *locked_ AUTO(catalogue_unlock) = catalogue_lock(catalogue);    \
 	(void)locked_
 
-/* Runs statements that give no rows and are not kept. */
-int catalogue_execute(struct catalogue *catalogue, const char *sql, struct error *error);
-
-/* Writes the sentence for an SQLite code: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED,
- * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
-int catalogue_failure(struct catalogue *catalogue, int code, struct error *error);
-
-/* ERR_DAMAGED: a row names another that is not there, or cannot be. */
-int catalogue_contradiction(const struct catalogue *catalogue, struct error *error);
 /* ERR_DAMAGED: what should be a set of layers (id_set.h) is none. */
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
@@ -66,77 +49,9 @@ int catalogue_upgrade(struct catalogue *catalogue, struct error *error);
 /* Asks SQLite for room for the sums of pages, in a database that is new or vacuumed. Not
  * to be followed by PRAGMA page_size, which takes it back. */
 int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error);
-/* Checkpoints the whole log into the database, both synced, and empties it. */
-int catalogue_checkpoint(struct catalogue *catalogue, struct error *error);
-
-/* The longest text or blob that batond writes: a set of half a million layers. Whatever
- * the file says, no more memory is taken for one. */
-#define VALUE_LEN_MAX (1024 * 1024)
 
 /* A text's two arguments for "%.*s". */
 #define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
-
-/* ---- statements ------------------------------------------------------------------ */
-
-/*
- * One use of a statement: bind its parameters in their order, step through its rows, and
- * end it. A failure of any of these is kept and told by the next query_next.
- */
-struct query {
-	struct catalogue *catalogue; /* borrowed */
-	/* borrowed from the cache; NULL: it could not be prepared */
-	sqlite3_stmt *statement;
-	int bound;
-	int code;
-	int bent; /* the first column that row_check() tells, from 1 on; 0: none */
-};
-
-/* sql must be a string literal: it is found again by its address. */
-struct query query_of(struct catalogue *catalogue, const char *sql);
-void query_end(struct query *query);
-/* Texts and blobs are borrowed until query_end. */
-void query_number(struct query *query, int64_t number);
-void query_text(struct query *query, struct text text);
-void query_blob(struct query *query, const void *data, size_t len);
-void query_null(struct query *query);
-
-/* 1: a row; 0: no more; <0: an error. */
-int query_next(struct query *query, struct error *error);
-/* For a statement that gives no rows. */
-int query_run(struct query *query, struct error *error);
-/* The first row's first column; 0 and *ret_number = 0 where there is no row or NULL. */
-int query_one(struct query *query, int64_t *ret_number, struct error *error);
-
-/* Columns of the current row, as they are. */
-int64_t row_number(const struct query *query, int column);
-bool row_is_null(const struct query *query, int column);
-const char *row_text(const struct query *query, int column); /* borrowed; "" for NULL */
-
-/*
- * The same for what batond wrote, which is not believed: each gives something that is
- * harmless for a column that holds what batond never writes there, and row_check() tells
- * the first of these, of any row so far. ERR_DAMAGED.
- */
-int row_check(const struct query *query, struct error *error);
-uint64_t row_amount(struct query *query, int column);    /* not negative */
-int64_t row_id(struct query *query, int column);         /* from 1 on */
-int64_t row_id_or_none(struct query *query, int column); /* NULL is 0 */
-uint32_t row_ordinal(struct query *query, int column);   /* 1 … UINT32_MAX */
-bool row_flag(struct query *query, int column);          /* 0 or 1 */
-/* Unix milliseconds, up to the year 9999. */
-#define ROW_TIME_MAX 253402300799999
-int64_t row_time(struct query *query, int column);
-/* Bytes into a segment, or of one: some TiB, so that nothing that is added overflows. */
-#define ROW_OFFSET_MAX ((int64_t)1 << 44)
-uint64_t row_offset(struct query *query, int column);
-/* A text as peers may give them: clean, at most NAME_LEN_MAX bytes; a name is not empty.
- * Borrowed until the next query_next or query_end. */
-const char *row_label(struct query *query, int column);
-const char *row_name(struct query *query, int column);
-/* A blob, borrowed as long. */
-struct reader row_bytes(struct query *query, int column);
-/* Copies a blob of exactly this length. */
-void row_blob(struct query *query, int column, void *ret_data, size_t len);
 
 /* ---- transactions ---------------------------------------------------------------- */
 

@@ -61,9 +61,9 @@ int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
 			      const uint8_t key[KEY_LEN], struct layer_record *ret_record,
 			      struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN
-				    " WHERE layers.execution = ? AND key = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN
+				      " WHERE layers.execution = ? AND key = ?");
 	query_number(&query, execution_id);
 	query_blob(&query, key, KEY_LEN);
 	int result = query_next(&query, error);
@@ -87,9 +87,9 @@ int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
 			   struct layer_record *ret_record, struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	struct query query AUTO(query_end) = query_of(catalogue, "SELECT " LAYER_COLUMNS
-								 " FROM layers" LAYER_JOIN
-								 " WHERE layers.id = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database,
+		"SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN " WHERE layers.id = ?");
 	query_number(&query, layer_id);
 	int result = query_next(&query, error);
 	if (result == 0)
@@ -124,7 +124,7 @@ int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT id FROM layers ORDER BY id");
+		query_of(&catalogue->database, "SELECT id FROM layers ORDER BY id");
 	struct buffer ids AUTO(buffer_fini) = {0};
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
@@ -144,8 +144,9 @@ static int load_places(struct catalogue *catalogue, int64_t layer_id,
 		       struct layer_place *ret_place, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT root_segment, root_offset, placement_segment,"
-				    " placement_offset FROM layers WHERE id = ?");
+		query_of(&catalogue->database,
+			 "SELECT root_segment, root_offset, placement_segment,"
+			 " placement_offset FROM layers WHERE id = ?");
 	query_number(&query, layer_id);
 	int result = query_next(&query, error);
 	if (result < 0)
@@ -163,9 +164,9 @@ static int load_places(struct catalogue *catalogue, int64_t layer_id,
 static int load_segments(struct catalogue *catalogue, int64_t layer_id,
 			 struct buffer *segments, struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT segment FROM layer_segments WHERE layer = ?"
-				    " ORDER BY segment");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT segment FROM layer_segments WHERE layer = ?"
+				      " ORDER BY segment");
 	query_number(&query, layer_id);
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
@@ -199,9 +200,9 @@ int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 			  struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT root_segment, root_offset FROM layers"
-				    " WHERE digest = ? AND id <> ? LIMIT ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT root_segment, root_offset FROM layers"
+				      " WHERE digest = ? AND id <> ? LIMIT ?");
 	query_blob(&query, digest->bytes, SHA256_LEN);
 	query_number(&query, layer_id);
 	query_number(&query, (int64_t)room);

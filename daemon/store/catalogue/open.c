@@ -19,14 +19,14 @@ static void discard(struct catalogue **at)
 	struct catalogue *catalogue = take_ptr(at);
 	if (!catalogue)
 		return;
-	for (size_t i = 0; i < catalogue->cache_count; i++)
-		(void)sqlite3_finalize(catalogue->cache[i].statement);
-	claim(sqlite3_close(catalogue->database) == SQLITE_OK);
+	for (size_t i = 0; i < catalogue->database.cache_count; i++)
+		(void)sqlite3_finalize(catalogue->database.cache[i].statement);
+	claim(sqlite3_close(catalogue->database.connection) == SQLITE_OK);
 	stamp_close(&catalogue->stamp);
-	vfs_unregister(catalogue->vfs);
+	vfs_unregister(catalogue->database.vfs);
 	(void)pthread_mutex_destroy(&catalogue->mutex);
-	free(catalogue->cache);
-	free(catalogue->path);
+	free(catalogue->database.cache);
+	free(catalogue->database.path);
 	free(catalogue);
 }
 
@@ -80,14 +80,14 @@ static int rewrite_wal(const struct io *io, const char *directory, struct error 
 static int use_wal(struct catalogue *catalogue, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "PRAGMA journal_mode=WAL");
+		query_of(&catalogue->database, "PRAGMA journal_mode=WAL");
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
 	if (result == 1 && strcmp(row_text(&query, 0), "wal") == 0)
 		return 0;
 	return error_set(error, ERR_INTERNAL, "`%s`: SQLite does not use a WAL",
-			 catalogue->path);
+			 catalogue->database.path);
 }
 
 /* locking_mode has to come first: there is no shared memory (vfs.h). */
@@ -104,9 +104,10 @@ static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
  * log). */
 static int keep_log(struct catalogue *catalogue, struct error *error)
 {
-	int code = sqlite3_db_config(catalogue->database,
+	int code = sqlite3_db_config(catalogue->database.connection,
 				     SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+	return code == SQLITE_OK ? 0
+				 : database_failure(&catalogue->database, code, error);
 }
 
 /* What found no room is done later: the log is synced, and what is in it is read from
@@ -125,14 +126,15 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	if (!catalogue->frozen)
 		flags |= SQLITE_OPEN_CREATE;
-	int code = sqlite3_open_v2(DATABASE_NAME, &catalogue->database, flags,
-				   vfs_name(catalogue->vfs));
+	int code = sqlite3_open_v2(DATABASE_NAME, &catalogue->database.connection, flags,
+				   vfs_name(catalogue->database.vfs));
 	if (code != SQLITE_OK)
-		return catalogue_failure(catalogue, code, error);
-	(void)sqlite3_limit(catalogue->database, SQLITE_LIMIT_LENGTH, VALUE_LEN_MAX);
+		return database_failure(&catalogue->database, code, error);
+	(void)sqlite3_limit(catalogue->database.connection, SQLITE_LIMIT_LENGTH,
+			    VALUE_LEN_MAX);
 	int result = catalogue->frozen ? keep_log(catalogue, error) : 0;
 	if (result == 0)
-		result = catalogue_execute(catalogue, settings, error);
+		result = database_execute(&catalogue->database, settings, error);
 	if (result == 0)
 		result = catalogue_reserve_sums(catalogue, error);
 	/* One that is only read is in the mode that it is in: SQLite uses a log that lies
@@ -142,8 +144,8 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 	if (result == 0)
 		result = catalogue_check_schema(catalogue, error);
 	if (result == 0 && !catalogue->frozen)
-		result = put_off(catalogue, catalogue_checkpoint(catalogue, error),
-				 error);
+		result = put_off(catalogue,
+				 database_checkpoint(&catalogue->database, error), error);
 	if (result == 0 && !catalogue->frozen)
 		result = catalogue_upgrade(catalogue, error);
 	return result;
@@ -154,9 +156,10 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 static int read_mark(struct catalogue *catalogue, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT (SELECT value FROM settings WHERE name ="
-				    " 'store'), (SELECT value FROM settings WHERE name ="
-				    " 'commits')");
+		query_of(&catalogue->database,
+			 "SELECT (SELECT value FROM settings WHERE name ="
+			 " 'store'), (SELECT value FROM settings WHERE name ="
+			 " 'commits')");
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
@@ -204,14 +207,14 @@ static int open_any(const struct io *io, const char *directory, bool frozen,
 {
 	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof *catalogue);
 	claim(pthread_mutex_init(&catalogue->mutex, NULL) == 0);
-	claim(asprintf(&catalogue->path, "%s/" DATABASE_NAME, directory) > 0);
+	claim(asprintf(&catalogue->database.path, "%s/" DATABASE_NAME, directory) > 0);
 	catalogue->frozen = frozen;
 	catalogue->stamp.fd = -1;
-	int result = vfs_register(io, directory, &catalogue->vfs, error);
+	int result = vfs_register(io, directory, &catalogue->database.vfs, error);
 	if (result == 0 && frozen)
-		vfs_freeze(catalogue->vfs);
+		vfs_freeze(catalogue->database.vfs);
 	if (result == 0)
-		vfs_verify_pages(catalogue->vfs);
+		vfs_verify_pages(catalogue->database.vfs);
 	if (result == 0)
 		result = open_database(catalogue, error);
 	if (result == 0)
@@ -247,7 +250,7 @@ int catalogue_open_to_read(const struct io *io, const char *directory,
 	if (result < 0)
 		return result;
 	(void)error_set(&catalogue->refusal, ERR_READ_ONLY, "`%s`: opened for reading",
-			catalogue->path);
+			catalogue->database.path);
 	*ret_catalogue = take_ptr(&catalogue);
 	return 0;
 }
@@ -260,8 +263,9 @@ void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *r
 int catalogue_close(struct catalogue *catalogue, struct error *error)
 {
 	struct catalogue *closing AUTO(discard) = catalogue;
-	int result = closing && !closing->frozen ? catalogue_checkpoint(closing, error)
-						 : 0;
+	int result = closing && !closing->frozen
+			     ? database_checkpoint(&closing->database, error)
+			     : 0;
 	return result == ERR_NO_ROOM ? 0 : result;
 }
 
@@ -272,5 +276,5 @@ const char *catalogue_unfinished(const struct catalogue *catalogue)
 
 bool catalogue_is_read_only(struct catalogue *catalogue)
 {
-	return vfs_has_failed(catalogue->vfs);
+	return vfs_has_failed(catalogue->database.vfs);
 }

@@ -19,11 +19,12 @@ static const char schema[] =
 static int refuse(const struct catalogue *catalogue, const char *what, const char *who,
 		  struct error *error)
 {
-	const char *name = strrchr(catalogue->path, '/');
+	const char *name = strrchr(catalogue->database.path, '/');
 	return error_set(error, ERR_VERSION,
 			 "`%.*s`: %s; %s made this store: use that one, or give this one "
 			 "an empty directory with --data",
-			 (int)(name - catalogue->path), catalogue->path, what, who);
+			 (int)(name - catalogue->database.path), catalogue->database.path,
+			 what, who);
 }
 
 /* ---- what a database has ----------------------------------------------------------- */
@@ -42,8 +43,8 @@ static struct text next_statement(const char **script)
 static int check_statement(struct catalogue *catalogue, struct text statement,
 			   struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(catalogue, "SELECT count(*) FROM sqlite_schema WHERE sql = ?");
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "SELECT count(*) FROM sqlite_schema WHERE sql = ?");
 	query_text(&query, statement);
 	int64_t there;
 	int result = query_one(&query, &there, error);
@@ -64,9 +65,10 @@ static int check_statements(struct catalogue *catalogue, struct error *error)
 		if (result < 0)
 			return result;
 	}
-	struct query query AUTO(query_end) = query_of(
-		catalogue, "SELECT count(*) FROM sqlite_schema WHERE sql NOT NULL"
-			   " AND name NOT LIKE 'sqlite%'");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "SELECT count(*) FROM sqlite_schema WHERE sql NOT NULL"
+			 " AND name NOT LIKE 'sqlite%'");
 	int64_t there;
 	int result = query_one(&query, &there, error);
 	if (result < 0 || there == wanted)
@@ -80,7 +82,7 @@ static int check_statements(struct catalogue *catalogue, struct error *error)
 static int set_version(struct catalogue *catalogue, struct error *error)
 {
 	_Static_assert(SCHEMA_VERSION == 3, "as the pragma says");
-	return catalogue_execute(catalogue, "PRAGMA user_version=3", error);
+	return database_execute(&catalogue->database, "PRAGMA user_version=3", error);
 }
 
 static int make_schema(struct catalogue *catalogue, struct error *error)
@@ -88,7 +90,7 @@ static int make_schema(struct catalogue *catalogue, struct error *error)
 	struct change change AUTO(change_end) = {0};
 	int result = change_begin(&change, catalogue, error);
 	if (result == 0)
-		result = catalogue_execute(catalogue, schema, error);
+		result = database_execute(&catalogue->database, schema, error);
 	if (result == 0)
 		result = set_version(catalogue, error);
 	return result == 0 ? change_commit(&change, error) : result;
@@ -109,7 +111,8 @@ static int refuse_version(const struct catalogue *catalogue, int64_t version,
 static int read_version(struct catalogue *catalogue, int64_t *ret_version,
 			struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(catalogue, "PRAGMA user_version");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database, "PRAGMA user_version");
 	return query_one(&query, ret_version, error);
 }
 
@@ -118,11 +121,11 @@ static int read_version(struct catalogue *catalogue, int64_t *ret_version,
 static int check_sums(const struct catalogue *catalogue, int64_t version,
 		      struct error *error)
 {
-	if (version != SCHEMA_VERSION || vfs_has_page_sums(catalogue->vfs))
+	if (version != SCHEMA_VERSION || vfs_has_page_sums(catalogue->database.vfs))
 		return 0;
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: page 1 is damaged: it does not say that pages have sums",
-			 catalogue->path);
+			 catalogue->database.path);
 }
 
 int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
@@ -135,7 +138,7 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
 		return make_schema(catalogue, error);
 	if (version == 0)
 		return error_set(error, ERR_DAMAGED, "`%s`: has no tables",
-				 catalogue->path);
+				 catalogue->database.path);
 	if (version != SCHEMA_VERSION && version != SCHEMA_WITHOUT_SUMS)
 		return refuse_version(catalogue, version, error);
 	result = check_sums(catalogue, version, error);
@@ -147,9 +150,10 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
 int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error)
 {
 	int len = PAGE_SUM_LEN;
-	int code = sqlite3_file_control(catalogue->database, "main",
+	int code = sqlite3_file_control(catalogue->database.connection, "main",
 					SQLITE_FCNTL_RESERVE_BYTES, &len);
-	return code == SQLITE_OK ? 0 : catalogue_failure(catalogue, code, error);
+	return code == SQLITE_OK ? 0
+				 : database_failure(&catalogue->database, code, error);
 }
 
 /*
@@ -160,13 +164,13 @@ int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error)
  */
 static int add_sums(struct catalogue *catalogue, struct error *error)
 {
-	int result = catalogue_execute(catalogue, "VACUUM", error);
+	int result = database_execute(&catalogue->database, "VACUUM", error);
 	if (result == 0)
-		result = catalogue_checkpoint(catalogue, error);
-	if (result < 0 || vfs_has_page_sums(catalogue->vfs))
+		result = database_checkpoint(&catalogue->database, error);
+	if (result < 0 || vfs_has_page_sums(catalogue->database.vfs))
 		return result;
 	return error_set(error, ERR_INTERNAL, "`%s`: SQLite leaves no room for sums",
-			 catalogue->path);
+			 catalogue->database.path);
 }
 
 static int upgrade(struct catalogue *catalogue, struct error *error)
@@ -174,7 +178,7 @@ static int upgrade(struct catalogue *catalogue, struct error *error)
 	int result = add_sums(catalogue, error);
 	if (result == 0)
 		result = set_version(catalogue, error);
-	return result == 0 ? catalogue_checkpoint(catalogue, error) : result;
+	return result == 0 ? database_checkpoint(&catalogue->database, error) : result;
 }
 
 int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
@@ -186,7 +190,7 @@ int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
 	struct error why = {0};
 	if (upgrade(catalogue, &why) == 0)
 		return 0;
-	if (vfs_has_failed(catalogue->vfs)) {
+	if (vfs_has_failed(catalogue->database.vfs)) {
 		*error = why;
 		return why.code;
 	}

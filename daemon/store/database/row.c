@@ -1,4 +1,4 @@
-#include "daemon/store/catalogue/internal.h"
+#include "daemon/store/database/row.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ int row_check(const struct query *query, struct error *error)
 		return 0;
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: column `%s` of a row does not hold what it should",
-			 query->catalogue->path,
+			 query->database->path,
 			 sqlite3_column_name(query->statement, query->bent - 1));
 }
 

@@ -1,0 +1,138 @@
+#include "daemon/store/catalogue/internal.h"
+
+#include <stdatomic.h>
+
+struct catalogue *catalogue_lock(struct catalogue *catalogue)
+{
+	claim(pthread_mutex_lock(&catalogue->mutex) == 0);
+	return catalogue;
+}
+
+void catalogue_unlock(struct catalogue **catalogue)
+{
+	claim(pthread_mutex_unlock(&(*catalogue)->mutex) == 0);
+}
+
+int catalogue_bad_set(const struct catalogue *catalogue, struct error *error)
+{
+	return error_set(error, ERR_DAMAGED,
+			 "`%s`: a column that should hold a set of layers does not",
+			 catalogue->database.path);
+}
+
+/* ---- transactions ---------------------------------------------------------------- */
+
+static int run(struct catalogue *catalogue, const char *sql, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(&catalogue->database, sql);
+	return query_run(&query, error);
+}
+
+int change_try(struct change *change, struct catalogue *catalogue, struct error *error)
+{
+	int result = run(catalogue, "BEGIN IMMEDIATE", error);
+	if (result < 0)
+		return result;
+	change->catalogue = catalogue;
+	change->rows_before = sqlite3_total_changes64(catalogue->database.connection);
+	return 0;
+}
+
+/* SQLite obeys when it compiles this, so it cannot be a statement that is kept. Where it
+ * fails, which reading the file may, what was asked for is asked again by the next
+ * change.
+ */
+static int set_synchronous(struct catalogue *catalogue, bool full, struct error *error)
+{
+	if (catalogue->syncs_commits == full)
+		return 0;
+	const char *sql = full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+	int result = database_execute(&catalogue->database, sql, error);
+	if (result == 0)
+		catalogue->syncs_commits = full;
+	return result;
+}
+
+static int begin(struct change *change, struct catalogue *catalogue, bool full,
+		 struct error *error)
+{
+	if (catalogue->refusal.code)
+		*error = catalogue->refusal;
+	if (catalogue->refusal.code)
+		return error->code;
+	if (vfs_has_failed(catalogue->database.vfs))
+		return database_refuse(&catalogue->database, error);
+	int result = set_synchronous(catalogue, full, error);
+	return result == 0 ? change_try(change, catalogue, error) : result;
+}
+
+int change_begin(struct change *change, struct catalogue *catalogue, struct error *error)
+{
+	return begin(change, catalogue, true, error);
+}
+
+int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
+			  struct error *error)
+{
+	int result = begin(change, catalogue, false, error);
+	change->unsynced = result == 0;
+	return result;
+}
+
+/* Counts it where its commit will be durable: *ret_commits is the new number, or 0. */
+static int count(const struct change *change, int64_t *ret_commits, struct error *error)
+{
+	struct catalogue *catalogue = change->catalogue;
+	*ret_commits = 0;
+	if (change->unsynced ||
+	    sqlite3_total_changes64(catalogue->database.connection) == change->rows_before)
+		return 0;
+	struct query query AUTO(query_end) = query_of(
+		&catalogue->database, "INSERT INTO settings (name, value) VALUES ('commits', 1)"
+			   " ON CONFLICT (name) DO UPDATE SET value = value + 1"
+			   " RETURNING value");
+	return query_one(&query, ret_commits, error);
+}
+
+int change_commit(struct change *change, struct error *error)
+{
+	struct catalogue *catalogue = change->catalogue;
+	int64_t commits;
+	int result = count(change, &commits, error);
+	if (result == 0)
+		result = run(catalogue, "COMMIT", error);
+	if (result < 0)
+		return result;
+	catalogue->has_unsynced |= change->unsynced;
+	*change = (struct change){0};
+	if (commits == 0)
+		return 0;
+	atomic_store(&catalogue->commits, (uint64_t)commits);
+	struct stamp_mark mark = {catalogue->store, (uint64_t)commits};
+	stamp_put(&catalogue->stamp, &mark);
+	return 0;
+}
+
+int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
+{
+	if (!catalogue->has_unsynced)
+		return 0;
+	sqlite3_file *log = NULL;
+	int code = sqlite3_file_control(catalogue->database.connection, "main",
+					SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (code == SQLITE_OK)
+		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	if (code != SQLITE_OK)
+		return database_failure(&catalogue->database, code, error);
+	catalogue->has_unsynced = false;
+	return 0;
+}
+
+/* A failed statement may have undone the transaction already. */
+void change_end(struct change *change)
+{
+	struct error ignored;
+	if (change->catalogue && !sqlite3_get_autocommit(change->catalogue->database.connection))
+		(void)run(change->catalogue, "ROLLBACK", &ignored);
+	*change = (struct change){0};
+}

@@ -1,0 +1,44 @@
+/*
+ * Asking a database (database.h).
+ */
+#ifndef BATON_STORE_DATABASE_QUERY_H
+#define BATON_STORE_DATABASE_QUERY_H
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/database/database.h"
+#include "proto/base/error.h"
+#include "proto/base/text.h"
+
+/*
+ * One use of a statement: bind its parameters in their order, step through its rows, and
+ * end it. A failure of any of these is kept and told by the next query_next.
+ */
+struct query {
+	struct database *database; /* borrowed */
+	/* borrowed from the cache; NULL: it could not be prepared */
+	sqlite3_stmt *statement;
+	int bound;
+	int code;
+	int bent; /* the first column that row_check() tells, from 1 on; 0: none */
+};
+
+/* sql must be a string literal: it is found again by its address. */
+struct query query_of(struct database *database, const char *sql);
+void query_end(struct query *query);
+/* Texts and blobs are borrowed until query_end. */
+void query_number(struct query *query, int64_t number);
+void query_text(struct query *query, struct text text);
+void query_blob(struct query *query, const void *data, size_t len);
+void query_null(struct query *query);
+
+/* 1: a row; 0: no more; <0: an error. */
+int query_next(struct query *query, struct error *error);
+/* For a statement that gives no rows. */
+int query_run(struct query *query, struct error *error);
+/* The first row's first column; 0 and *ret_number = 0 where there is no row or NULL. */
+int query_one(struct query *query, int64_t *ret_number, struct error *error);
+
+#endif
