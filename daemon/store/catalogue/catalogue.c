@@ -113,7 +113,7 @@ int catalogue_update_segment(struct catalogue *catalogue, const struct segment_r
 	result = query_run(&query, error);
 	if (result < 0)
 		return result;
-	if (sqlite3_changes(catalogue->database.connection) == 0)
+	if (database_changes(&catalogue->database) == 0)
 		return error_set(error, ERR_NOT_FOUND, "`%s`: no such segment",
 				 row->location);
 	return change_commit(&change, error);
@@ -135,7 +135,7 @@ int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *r
 	query_number(&query, clock_wall_ms());
 	query_number(&query, before_ms);
 	result = query_run(&query, error);
-	uint64_t count = (uint64_t)sqlite3_changes64(catalogue->database.connection);
+	uint64_t count = (uint64_t)database_changes(&catalogue->database);
 	if (result == 0)
 		result = change_commit(&change, error);
 	if (result == 0)

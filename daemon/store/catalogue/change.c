@@ -34,7 +34,7 @@ int change_try(struct change *change, struct catalogue *catalogue, struct error 
 	if (result < 0)
 		return result;
 	change->catalogue = catalogue;
-	change->rows_before = sqlite3_total_changes64(catalogue->database.connection);
+	change->rows_before = database_total_changes(&catalogue->database);
 	return 0;
 }
 
@@ -85,12 +85,13 @@ static int count(const struct change *change, int64_t *ret_commits, struct error
 	struct catalogue *catalogue = change->catalogue;
 	*ret_commits = 0;
 	if (change->unsynced ||
-	    sqlite3_total_changes64(catalogue->database.connection) == change->rows_before)
+	    database_total_changes(&catalogue->database) == change->rows_before)
 		return 0;
-	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "INSERT INTO settings (name, value) VALUES ('commits', 1)"
-			   " ON CONFLICT (name) DO UPDATE SET value = value + 1"
-			   " RETURNING value");
+	struct query query AUTO(query_end) =
+		query_of(&catalogue->database,
+			 "INSERT INTO settings (name, value) VALUES ('commits', 1)"
+			 " ON CONFLICT (name) DO UPDATE SET value = value + 1"
+			 " RETURNING value");
 	return query_one(&query, ret_commits, error);
 }
 
@@ -117,13 +118,9 @@ int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
 {
 	if (!catalogue->has_unsynced)
 		return 0;
-	sqlite3_file *log = NULL;
-	int code = sqlite3_file_control(catalogue->database.connection, "main",
-					SQLITE_FCNTL_JOURNAL_POINTER, &log);
-	if (code == SQLITE_OK)
-		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
-	if (code != SQLITE_OK)
-		return database_failure(&catalogue->database, code, error);
+	int result = database_sync_log(&catalogue->database, error);
+	if (result < 0)
+		return result;
 	catalogue->has_unsynced = false;
 	return 0;
 }
@@ -132,7 +129,7 @@ int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
 void change_end(struct change *change)
 {
 	struct error ignored;
-	if (change->catalogue && !sqlite3_get_autocommit(change->catalogue->database.connection))
+	if (change->catalogue && database_is_changing(&change->catalogue->database))
 		(void)run(change->catalogue, "ROLLBACK", &ignored);
 	*change = (struct change){0};
 }

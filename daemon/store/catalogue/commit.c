@@ -116,7 +116,7 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 			int64_t now_ms, int64_t *ret_id, struct error *error)
 {
 	uint8_t name[LAYER_ID_LEN];
-	sqlite3_randomness(LAYER_ID_LEN, name);
+	database_random(name, LAYER_ID_LEN);
 	struct query query AUTO(query_end) = query_of(
 		&catalogue->database,
 		"INSERT INTO layers (name, execution, key, digest, content, files,"
@@ -132,7 +132,7 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 	bind_layer(&query, commit, name, now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		*ret_id = sqlite3_last_insert_rowid(catalogue->database.connection);
+		*ret_id = database_last_id(&catalogue->database);
 	return result;
 }
 

@@ -45,8 +45,7 @@ static int make_namespace(struct caller *caller, struct error *error)
 	query_number(&query, caller->contact.now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		caller->contact.namespace_id =
-			sqlite3_last_insert_rowid(catalogue->database.connection);
+		caller->contact.namespace_id = database_last_id(&catalogue->database);
 	return result;
 }
 
@@ -90,8 +89,7 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 	query_number(&query, caller->contact.now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		caller->contact.workflow_id =
-			sqlite3_last_insert_rowid(catalogue->database.connection);
+		caller->contact.workflow_id = database_last_id(&catalogue->database);
 	return result;
 }
 

@@ -64,7 +64,7 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 		query_null(&query);
 	int result = query_run(&query, error);
 	if (result == 0)
-		*ret_id = sqlite3_last_insert_rowid(catalogue->database.connection);
+		*ret_id = database_last_id(&catalogue->database);
 	return result;
 }
 

@@ -46,9 +46,6 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error);
 /* Brings an older schema to this one. Where that fails the catalogue goes on as it was,
  * and unfinished says why; an error only after a failed write or sync. */
 int catalogue_upgrade(struct catalogue *catalogue, struct error *error);
-/* Asks SQLite for room for the sums of pages, in a database that is new or vacuumed. Not
- * to be followed by PRAGMA page_size, which takes it back. */
-int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error);
 
 /* A text's two arguments for "%.*s". */
 #define WORDS(text) (int)(text).len, (text).at ? (text).at : ""

@@ -1,5 +1,6 @@
 #include "daemon/store/catalogue/ends.h"
 #include "daemon/store/catalogue/internal.h"
+#include "daemon/store/database/page_sum.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +20,9 @@ static void discard(struct catalogue **at)
 	struct catalogue *catalogue = take_ptr(at);
 	if (!catalogue)
 		return;
-	for (size_t i = 0; i < catalogue->database.cache_count; i++)
-		(void)sqlite3_finalize(catalogue->database.cache[i].statement);
-	claim(sqlite3_close(catalogue->database.connection) == SQLITE_OK);
+	database_close(&catalogue->database);
 	stamp_close(&catalogue->stamp);
-	vfs_unregister(catalogue->database.vfs);
 	(void)pthread_mutex_destroy(&catalogue->mutex);
-	free(catalogue->database.cache);
-	free(catalogue->database.path);
 	free(catalogue);
 }
 
@@ -100,16 +96,6 @@ static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
 			       "PRAGMA cache_spill=OFF;"
 			       "PRAGMA temp_store=MEMORY;";
 
-/* Closing is not to write what opening did not (SQLite would checkpoint and remove the
- * log). */
-static int keep_log(struct catalogue *catalogue, struct error *error)
-{
-	int code = sqlite3_db_config(catalogue->database.connection,
-				     SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return code == SQLITE_OK ? 0
-				 : database_failure(&catalogue->database, code, error);
-}
-
 /* What found no room is done later: the log is synced, and what is in it is read from
  * there. */
 static int put_off(struct catalogue *catalogue, int result, const struct error *error)
@@ -123,20 +109,12 @@ static int put_off(struct catalogue *catalogue, int result, const struct error *
 
 static int open_database(struct catalogue *catalogue, struct error *error)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	if (!catalogue->frozen)
-		flags |= SQLITE_OPEN_CREATE;
-	int code = sqlite3_open_v2(DATABASE_NAME, &catalogue->database.connection, flags,
-				   vfs_name(catalogue->database.vfs));
-	if (code != SQLITE_OK)
-		return database_failure(&catalogue->database, code, error);
-	(void)sqlite3_limit(catalogue->database.connection, SQLITE_LIMIT_LENGTH,
-			    VALUE_LEN_MAX);
-	int result = catalogue->frozen ? keep_log(catalogue, error) : 0;
+	int result = database_open(&catalogue->database, DATABASE_NAME, catalogue->frozen,
+				   error);
 	if (result == 0)
 		result = database_execute(&catalogue->database, settings, error);
 	if (result == 0)
-		result = catalogue_reserve_sums(catalogue, error);
+		result = database_reserve(&catalogue->database, PAGE_SUM_LEN, error);
 	/* One that is only read is in the mode that it is in: SQLite uses a log that lies
 	 * there. */
 	if (result == 0 && !catalogue->frozen)
@@ -174,7 +152,7 @@ static int name_store(struct catalogue *catalogue, struct error *error)
 	if (catalogue->store != 0)
 		return 0;
 	int64_t name = 0;
-	sqlite3_randomness(sizeof name, &name);
+	database_random(&name, sizeof name);
 	name = (name & INT64_MAX) | 1;
 	int result = catalogue_set_setting(catalogue, "store", name, error);
 	if (result == 0)

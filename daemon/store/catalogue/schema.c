@@ -147,15 +147,6 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
 
 /* ---- an older one ------------------------------------------------------------------ */
 
-int catalogue_reserve_sums(struct catalogue *catalogue, struct error *error)
-{
-	int len = PAGE_SUM_LEN;
-	int code = sqlite3_file_control(catalogue->database.connection, "main",
-					SQLITE_FCNTL_RESERVE_BYTES, &len);
-	return code == SQLITE_OK ? 0
-				 : database_failure(&catalogue->database, code, error);
-}
-
 /*
  * VACUUM writes every page anew, as one transaction of the log, so that a crash leaves
  * either the old pages or all of the new ones; the checkpoint behind it gives them their

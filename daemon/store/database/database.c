@@ -1,5 +1,9 @@
 #include "daemon/store/database/database.h"
 
+#include <stdlib.h>
+
+#include "proto/base/bytes.h"
+
 int database_refuse(struct database *database, struct error *error)
 {
 	return error_set(error, ERR_READ_ONLY,
@@ -63,4 +67,84 @@ int database_contradiction(const struct database *database, struct error *error)
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: rows contradict each other; see `batond check`",
 			 database->path);
+}
+
+/* ---- opening and closing --------------------------------------------------------- */
+
+/* SQLite would checkpoint and remove the log. */
+static int keep_log(struct database *database)
+{
+	return sqlite3_db_config(database->connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+				 1, NULL);
+}
+
+int database_open(struct database *database, const char *name, bool frozen,
+		  struct error *error)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	if (!frozen)
+		flags |= SQLITE_OPEN_CREATE;
+	int code = sqlite3_open_v2(name, &database->connection, flags,
+				   vfs_name(database->vfs));
+	if (code == SQLITE_OK)
+		(void)sqlite3_limit(database->connection, SQLITE_LIMIT_LENGTH,
+				    VALUE_LEN_MAX);
+	if (code == SQLITE_OK && frozen)
+		code = keep_log(database);
+	return code == SQLITE_OK ? 0 : database_failure(database, code, error);
+}
+
+void database_close(struct database *database)
+{
+	for (size_t i = 0; i < database->cache_count; i++)
+		(void)sqlite3_finalize(database->cache[i].statement);
+	claim(sqlite3_close(database->connection) == SQLITE_OK);
+	vfs_unregister(database->vfs);
+	free(database->cache);
+	free(database->path);
+	*database = (struct database){0};
+}
+
+int database_reserve(struct database *database, int len, struct error *error)
+{
+	int code = sqlite3_file_control(database->connection, "main",
+					SQLITE_FCNTL_RESERVE_BYTES, &len);
+	return code == SQLITE_OK ? 0 : database_failure(database, code, error);
+}
+
+/* ---- changes --------------------------------------------------------------------- */
+
+int database_sync_log(struct database *database, struct error *error)
+{
+	sqlite3_file *log = NULL;
+	int code = sqlite3_file_control(database->connection, "main",
+					SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (code == SQLITE_OK)
+		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	return code == SQLITE_OK ? 0 : database_failure(database, code, error);
+}
+
+int64_t database_last_id(const struct database *database)
+{
+	return sqlite3_last_insert_rowid(database->connection);
+}
+
+int64_t database_changes(const struct database *database)
+{
+	return sqlite3_changes64(database->connection);
+}
+
+int64_t database_total_changes(const struct database *database)
+{
+	return sqlite3_total_changes64(database->connection);
+}
+
+bool database_is_changing(const struct database *database)
+{
+	return !sqlite3_get_autocommit(database->connection);
+}
+
+void database_random(void *ret_bytes, int len)
+{
+	sqlite3_randomness(len, ret_bytes);
 }

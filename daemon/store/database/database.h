@@ -6,7 +6,9 @@
 #define BATON_STORE_DATABASE_DATABASE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/store/database/vfs.h"
 #include "proto/base/error.h"
@@ -29,10 +31,34 @@ struct database {
 	size_t cache_count;
 };
 
+/* {0}, but for path and vfs, which it takes: opens the database of that name, makes it
+ * where it is missing unless it is `frozen`: then closing does not write what opening did
+ * not. As database_failure(). */
+int database_open(struct database *database, const char *name, bool frozen,
+		  struct error *error);
+/* No query may be in use (claimed). {0} is fine. */
+void database_close(struct database *database);
+
 /* Runs statements that give no rows and are not kept. */
 int database_execute(struct database *database, const char *sql, struct error *error);
 /* Checkpoints the whole log into the database, both synced, and empties it. */
 int database_checkpoint(struct database *database, struct error *error);
+/* Makes durable what was committed without a sync. */
+int database_sync_log(struct database *database, struct error *error);
+/* Asks for so many bytes at the end of each page, in one that is new or vacuumed. Not to
+ * be followed by PRAGMA page_size, which takes it back. */
+int database_reserve(struct database *database, int len, struct error *error);
+/* Reads all of it: pages, trees, and that rows name rows that are there. ERR_DAMAGED. */
+int database_check(struct database *database, struct error *error);
+
+/* Of the row that was inserted last. */
+int64_t database_last_id(const struct database *database);
+/* Rows that the last statement changed; that all have, since it was opened. */
+int64_t database_changes(const struct database *database);
+int64_t database_total_changes(const struct database *database);
+/* Whether a transaction has begun and is not over. */
+bool database_is_changing(const struct database *database);
+void database_random(void *ret_bytes, int len);
 
 /* Writes the sentence for an SQLite code: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED,
  * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
