@@ -109,7 +109,9 @@ static void make_request(struct session *session, const struct session_view *vie
 static int add_globs(struct glob_set *set, const struct text_list *patterns,
 		     struct error *error)
 {
-	int err = 0;
+	/* What a set takes is about its cost, once as texts and once as what they mean.
+	 */
+	int err = patterns->count ? memory_check(2 * GLOB_SET_COST_MAX, error) : 0;
 	for (size_t i = 0; err == 0 && i < patterns->count; i++)
 		err = glob_set_add(set, patterns->items[i].at, patterns->items[i].len,
 				   error);

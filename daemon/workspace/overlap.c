@@ -1,8 +1,10 @@
 #include "daemon/workspace/overlap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "proto/base/bytes.h"
+#include "proto/base/array.h"
+#include "proto/base/memory.h"
 #include "proto/path/path.h"
 
 void overlap_fini(struct overlap *overlap)
@@ -13,13 +15,17 @@ void overlap_fini(struct overlap *overlap)
 	*overlap = (struct overlap){0};
 }
 
-static void add(struct overlap *overlap, const struct row *row)
+static int add(struct overlap *overlap, const struct row *row, struct error *error)
 {
-	if (!overlap->paths)
-		overlap->paths = must_calloc(OVERLAP_PATHS_MAX, sizeof(*overlap->paths));
-	overlap->paths[overlap->count++] = (struct overlap_path){
-		must_memdup(row->path, row->path_len), row->path_len};
+	if (array_may_make_room(overlap->paths, overlap->count, overlap->room, error))
+		return ERR_NO_MEMORY;
+	char *path = may_alloc(row->path_len, error);
+	if (!path)
+		return ERR_NO_MEMORY;
+	memcpy(path, row->path, row->path_len);
+	overlap->paths[overlap->count++] = (struct overlap_path){path, row->path_len};
 	overlap->full = overlap->count == OVERLAP_PATHS_MAX;
+	return 0;
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -87,11 +93,13 @@ static bool is_below(const struct row *row, const struct row *above)
 static int pass(struct overlap_side *behind, const struct overlap_side *ahead,
 		struct overlap *overlap, struct error *error)
 {
+	int err = 0;
 	if (behind->row.type != ROW_DIRECTORY && is_below(&ahead->row, &behind->row))
-		add(overlap, &behind->row);
+		err = add(overlap, &behind->row, error);
 	behind->has = 0;
-	return layer_reader_skip_to(behind->reader, ahead->row.path, ahead->row.path_len,
-				    error);
+	return err ? err
+		   : layer_reader_skip_to(behind->reader, ahead->row.path,
+					  ahead->row.path_len, error);
 }
 
 static int step(struct overlap_side *one, struct overlap_side *other,
@@ -105,10 +113,11 @@ static int step(struct overlap_side *one, struct overlap_side *other,
 		return pass(other, one, overlap, error);
 	bool directories = one->row.type == ROW_DIRECTORY &&
 			   other->row.type == ROW_DIRECTORY;
+	int err = 0;
 	if (!directories && !row_equal(&one->row, &other->row))
-		add(overlap, &one->row);
+		err = add(overlap, &one->row, error);
 	one->has = other->has = 0;
-	return 0;
+	return err;
 }
 
 int overlap_find(struct layer_reader *one, struct layer_reader *other,

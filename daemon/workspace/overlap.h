@@ -25,14 +25,15 @@ struct overlap_path {
 /* {0} is empty and ready. */
 struct overlap {
 	struct overlap_path *paths; /* owned; see overlap_sort() */
-	size_t count;
+	size_t count, room;
 	bool full; /* there may be more */
 };
 void overlap_fini(struct overlap *overlap);
 
 /* Adds the paths at which two layers differ, both read from their beginning: with
  * different rows (other than directories), or where one has a file or link above what
- * the other has (the file's path). It ends early when there are OVERLAP_PATHS_MAX. */
+ * the other has (the file's path). It ends early when there are OVERLAP_PATHS_MAX.
+ * ERR_NO_MEMORY, and what a layer_reader gives. */
 int overlap_find(struct layer_reader *one, struct layer_reader *other,
 		 struct overlap *overlap, struct error *error);
 /* Puts the paths in manifest order, each once, and none that is below another. */

@@ -273,35 +273,66 @@ static const struct layer_record *record_of(const struct view_tree *tree, size_t
 	return &tree->history->records[tree->merge_sources.layers[source]];
 }
 
+/* What goes into a tag, a little at a time: sources and what came before each grow with
+ * the square of the layers. */
+#define TAG_PARTS_LEN 4096u
+
+struct tag {
+	struct sha256 *sha; /* owned */
+	struct buffer parts;
+};
+
+static void tag_digest(struct tag *tag)
+{
+	if (tag->parts.len < TAG_PARTS_LEN)
+		return;
+	sha256_update(tag->sha, tag->parts.at, tag->parts.len);
+	buffer_clear(&tag->parts);
+}
+
+static struct digest tag_end(struct tag *tag)
+{
+	sha256_update(tag->sha, tag->parts.at, tag->parts.len);
+	struct digest digest = sha256_final(tag->sha);
+	sha256_free(tag->sha);
+	buffer_fini(&tag->parts);
+	return digest;
+}
+
 static void put_text(struct buffer *out, const char *text, size_t len)
 {
 	buffer_put_varint(out, len);
 	buffer_put(out, text, len);
 }
 
-static void put_texts(struct buffer *out, const struct text_list *texts)
+static void put_texts(struct tag *tag, const struct text_list *texts)
 {
-	buffer_put_varint(out, texts->count);
-	for (size_t i = 0; i < texts->count; i++)
-		put_text(out, texts->items[i].at, texts->items[i].len);
+	buffer_put_varint(&tag->parts, texts->count);
+	for (size_t i = 0; i < texts->count; i++) {
+		put_text(&tag->parts, texts->items[i].at, texts->items[i].len);
+		tag_digest(tag);
+	}
 }
 
-static void put_positions(struct buffer *out, const uint32_t *positions, size_t count)
+static void put_positions(struct tag *tag, const uint32_t *positions, size_t count)
 {
-	buffer_put_varint(out, count);
-	for (size_t i = 0; i < count; i++)
-		buffer_put_u32(out, positions[i]);
+	buffer_put_varint(&tag->parts, count);
+	for (size_t i = 0; i < count; i++) {
+		buffer_put_u32(&tag->parts, positions[i]);
+		tag_digest(tag);
+	}
 }
 
-static void put_source(struct buffer *out, const struct view_tree *tree, size_t at)
+static void put_source(struct tag *tag, const struct view_tree *tree, size_t at)
 {
 	const struct merge_source *source = &tree->merge_sources.sources[at];
+	struct buffer *out = &tag->parts;
 	buffer_put(out, record_of(tree, at)->digest.bytes, SHA256_LEN);
 	buffer_put_u8(out, source->shadow);
 	put_text(out, source->job, strlen(source->job));
 	put_text(out, source->shard, strlen(source->shard));
-	put_positions(out, source->before, source->before_count);
-	put_positions(out, source->bases, source->base_count);
+	put_positions(tag, source->before, source->before_count);
+	put_positions(tag, source->bases, source->base_count);
 }
 
 static void put_options(struct buffer *out, const struct tree_options *options)
@@ -319,13 +350,13 @@ struct digest tree_tag(const struct view_tree *tree, const struct text_list *onl
 	bool whole = only->count == 0 && exclude->count == 0 && !tree->options->by_job;
 	if (tree->merge_sources.count == 1 && whole)
 		return record_of(tree, 0)->digest;
-	struct buffer parts AUTO(buffer_fini) = {0};
-	buffer_put(&parts, tree_rules, sizeof tree_rules);
-	put_options(&parts, tree->options);
-	put_texts(&parts, only);
-	put_texts(&parts, exclude);
-	buffer_put_varint(&parts, tree->merge_sources.count);
+	struct tag tag = {.sha = sha256_new()};
+	buffer_put(&tag.parts, tree_rules, sizeof tree_rules);
+	put_options(&tag.parts, tree->options);
+	put_texts(&tag, only);
+	put_texts(&tag, exclude);
+	buffer_put_varint(&tag.parts, tree->merge_sources.count);
 	for (size_t i = 0; i < tree->merge_sources.count; i++)
-		put_source(&parts, tree, i);
-	return sha256_of(parts.at, parts.len);
+		put_source(&tag, tree, i);
+	return tag_end(&tag);
 }

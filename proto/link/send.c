@@ -159,7 +159,9 @@ static int short_file(size_t left, struct error *error)
 static int copy_file(struct link *link, int file_fd, off_t offset, size_t left,
 		     struct error *error)
 {
-	void *copy AUTO_FREE = must_alloc(COPY_LEN);
+	void *copy AUTO_FREE = may_alloc(COPY_LEN, error);
+	if (!copy)
+		return ERR_NO_MEMORY;
 	while (left > 0) {
 		size_t want = left < COPY_LEN ? left : COPY_LEN;
 		ssize_t got = pread(file_fd, copy, want, offset);

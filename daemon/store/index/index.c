@@ -277,9 +277,11 @@ static void forget_in_batch(struct waiting *waiting, const struct unit_name *nam
 			return;
 		if (!unit_name_equal(&row->name, name))
 			continue;
+		struct error ignored; /* without memory it is found missing again */
 		if (!waiting->forgotten)
-			waiting->forgotten = must_calloc(count, sizeof(bool));
-		waiting->forgotten[i] = true;
+			waiting->forgotten = may_calloc(count, sizeof(bool), &ignored);
+		if (waiting->forgotten)
+			waiting->forgotten[i] = true;
 	}
 }
 
