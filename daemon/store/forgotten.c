@@ -211,6 +211,14 @@ static void read_stamp(struct look *look)
 	look->unsure = found < 0;
 }
 
+/* What stands behind the log's end. */
+static void read_log(struct look *look)
+{
+	struct stamp_mark mark = {look->own.store,
+				  catalogue_log_commits(look->store->catalogue)};
+	weigh(look, &mark, true, "`catalogue.db-wal` behind a broken frame");
+}
+
 /* ---- the verdict ------------------------------------------------------------------ */
 
 #define UNCHANGED "nothing is changed any more; "
@@ -265,6 +273,7 @@ void forgotten_look(struct store *store, struct survey *survey, struct error *re
 	look.furthest = look.own.commits;
 	segment_reader_init(&look.reader, store->io);
 	read_stamp(&look);
+	read_log(&look);
 	for (size_t i = 0; i < survey->count; i++)
 		if (survey_excess(survey, i) > 0)
 			read_excess(&look, survey, i);

@@ -214,10 +214,23 @@ static void assert_goes_on(const struct io *io, const char *directory)
 	assert_int_equal(figures.segments, 3);
 }
 
+/* Its log tells of no more than what it has, in whatever order it was written. */
+static void assert_nothing_behind(const char *directory)
+{
+	struct catalogue *catalogue;
+	struct error error;
+	if (catalogue_open_to_read(&io_system, directory, &catalogue, &error) < 0)
+		return;
+	assert_true(catalogue_log_commits(catalogue) <=
+		    catalogue_mark(catalogue).commits);
+	assert_int_equal(catalogue_close(catalogue, &error), 0);
+}
+
 void story_assert_recovers(const struct story *story)
 {
 	struct catalogue *catalogue;
 	struct error error;
+	assert_nothing_behind(story->directory);
 	if (catalogue_open(&io_system, story->directory, &catalogue, &error) < 0 ||
 	    catalogue_check(catalogue, &error) < 0)
 		fail_msg("%s", error.text);

@@ -104,6 +104,24 @@ class Forgotten(Scenario):
             self.assertEqual(status, 6, out)
             self.assertIn("`stamp`" if stamp else "segment `", out)
 
+    def test_l14_what_stands_behind_a_broken_frame_tells_without_a_stamp(self):
+        """No commit frame knows of the last persist: attaches of it stand behind it."""
+        self.log.write_bytes(self.sound)
+        self.daemon.start()
+        before = self.log.stat().st_size
+        self.persist("job", {"file": "last"}, workflow="last")
+        behind = self.log.stat().st_size
+        for number in range(3):
+            self.attach(f"job{number}", workflow="last")
+        self.daemon.kill()
+        (self.daemon.data / "stamp").unlink()
+        flip(self.log, (before + behind) / 2 / self.log.stat().st_size)
+        status, out, _ = self.daemon.check()
+        self.assertEqual(status, 6, out)
+        self.assertIn("`catalogue.db-wal` behind a broken frame knows of number", out)
+        self.daemon.start()
+        self.refused("attach", self.missing(), workflow="last", status=6, says="forgotten")
+
     def persist_two_more(self, older):
         newer = self.daemon.data
         shutil.rmtree(newer)

@@ -60,6 +60,9 @@ bool catalogue_is_read_only(struct catalogue *catalogue);
 
 /* As it is now, without waiting for who changes it. */
 struct stamp_mark catalogue_mark(struct catalogue *catalogue);
+/* Of one that was opened to read: how many changes its log shows to have been durable,
+ * with what stands behind a broken frame, which SQLite takes for the log's end. */
+uint64_t catalogue_log_commits(const struct catalogue *catalogue);
 
 int64_t catalogue_setting(struct catalogue *catalogue, const char *name); /* 0: none */
 int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t value,

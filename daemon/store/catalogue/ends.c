@@ -87,40 +87,86 @@ static struct end read_database(const struct io *io, int fd, uint32_t number)
 	return read_page(page);
 }
 
-/* Goes on as long as one frame follows from the other. */
-static struct end read_log(const struct io *io, int fd, uint32_t number)
+/* What the log says, frame by frame. */
+struct log_walk {
+	uint32_t number; /* of the page of `settings` */
+	bool big_endian;
+	uint8_t stored[LOG_SUM_LEN];   /* the sum of the frame before */
+	uint8_t computed[LOG_SUM_LEN]; /* what it should be */
+	bool whole;                    /* each frame so far follows from the one before */
+	bool has_first;                /* and one of them has that page */
+	struct end first;              /* what that says */
+	uint64_t furthest;
+};
+
+/* A frame that does not follow from the one before may show its fault, or the other's, of
+ * which either the sum or what it is of is broken. */
+static bool is_sound(struct log_walk *log, const uint8_t frame[LOG_FRAME_LEN])
 {
-	uint8_t head[LOG_HEADER_LEN];
-	uint8_t frame[LOG_FRAME_LEN];
-	uint8_t before[LOG_SUM_LEN];
-	if (io_read_at(io, fd, head, sizeof(head), 0) < 0)
-		return (struct end){0};
-	memcpy(before, head + LOG_HEADER_SUM_AT, sizeof(before));
 	const uint8_t *page = frame + LOG_FRAME_HEADER_LEN;
-	for (uint64_t at = LOG_HEADER_LEN;
-	     io_read_at(io, fd, frame, sizeof(frame), at) == 0 &&
-	     log_frame_is_right(frame, page, before, log_is_big_endian(head));
-	     at += LOG_FRAME_LEN) {
-		if (log_frame_page(frame) == number)
-			return read_page(page);
-		memcpy(before, frame + LOG_FRAME_SUM_AT, sizeof(before));
-	}
-	return (struct end){0};
+	const uint8_t *stored = frame + LOG_FRAME_SUM_AT;
+	uint8_t sum[LOG_SUM_LEN];
+	log_frame_sum(frame, page, log->stored, log->big_endian, sum);
+	bool follows = memcmp(stored, sum, LOG_SUM_LEN) == 0;
+	bool sound = follows ||
+		     log_frame_is_right(frame, page, log->computed, log->big_endian);
+	log->whole = log->whole && follows;
+	memcpy(log->stored, stored, LOG_SUM_LEN);
+	memcpy(log->computed, sum, LOG_SUM_LEN);
+	return sound;
 }
 
-static struct end read_end(const struct catalogue *catalogue, const struct io *io,
-			   bool is_log, uint32_t number)
+static void read_frame(struct log_walk *log, const uint8_t frame[LOG_FRAME_LEN])
+{
+	if (!is_sound(log, frame) || log_frame_page(frame) != log->number)
+		return;
+	struct end end = read_page(frame + LOG_FRAME_HEADER_LEN);
+	if (log->whole && !log->has_first)
+		log->first = end;
+	log->has_first = log->has_first || log->whole;
+	if (end.known && end.commits > log->furthest)
+		log->furthest = end.commits;
+}
+
+static struct log_walk read_log(const struct io *io, int fd, uint32_t number)
+{
+	struct log_walk log = {.number = number, .whole = true};
+	uint8_t head[LOG_HEADER_LEN];
+	uint8_t frame[LOG_FRAME_LEN];
+	if (io_read_at(io, fd, head, sizeof(head), 0) < 0)
+		return log;
+	log.big_endian = log_is_big_endian(head);
+	memcpy(log.stored, head + LOG_HEADER_SUM_AT, LOG_SUM_LEN);
+	memcpy(log.computed, log.stored, LOG_SUM_LEN);
+	for (uint64_t at = LOG_HEADER_LEN;
+	     io_read_at(io, fd, frame, sizeof(frame), at) == 0; at += LOG_FRAME_LEN)
+		read_frame(&log, frame);
+	return log;
+}
+
+static int open_file(const struct catalogue *catalogue, const struct io *io,
+		     const char *suffix)
 {
 	AUTO_FREE char *path = NULL;
-	claim(asprintf(&path, "%s%s", catalogue->database.path, is_log ? "-wal" : "") >
-	      0);
-	int fd = io_open(io, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return (struct end){0};
-	struct end end = is_log ? read_log(io, fd, number)
-				: read_database(io, fd, number);
-	(void)io_close(io, fd);
-	return end;
+	claim(asprintf(&path, "%s%s", catalogue->database.path, suffix) > 0);
+	return io_open(io, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
+}
+
+static void read_both(const struct catalogue *catalogue, const struct io *io,
+		      uint32_t number, struct end *ret_database, struct log_walk *ret_log)
+{
+	*ret_database = (struct end){0};
+	*ret_log = (struct log_walk){0};
+	int fd = open_file(catalogue, io, "");
+	if (fd >= 0) {
+		*ret_database = read_database(io, fd, number);
+		(void)io_close(io, fd);
+	}
+	fd = open_file(catalogue, io, "-wal");
+	if (fd >= 0) {
+		*ret_log = read_log(io, fd, number);
+		(void)io_close(io, fd);
+	}
 }
 
 /* ---- the verdict ----------------------------------------------------------------------
@@ -154,14 +200,18 @@ int catalogue_check_ends(struct catalogue *catalogue, const struct io *io,
 {
 	int64_t number;
 	int result = root_page(catalogue, &number, error);
-	if (result < 0 || !vfs_has_page_sums(catalogue->database.vfs))
+	if (result < 0 || !vfs_keeps_page_sums(catalogue->database.vfs))
 		return result;
-	struct end database = read_end(catalogue, io, false, (uint32_t)number);
-	struct end log = read_end(catalogue, io, true, (uint32_t)number);
+	struct end database;
+	struct log_walk log;
+	read_both(catalogue, io, (uint32_t)number, &database, &log);
 	uint64_t both = atomic_load(&catalogue->commits);
-	if (database.known && log.known && database.commits + 1 < log.commits)
-		return mixture(catalogue, "", "-wal", database.commits, log.commits - 1,
-			       error);
+	/* The change before was durable when the furthest one was begun. */
+	if (log.furthest > 0)
+		catalogue->log_commits = log.furthest - 1;
+	if (database.known && log.first.known && database.commits + 1 < log.first.commits)
+		return mixture(catalogue, "", "-wal", database.commits,
+			       log.first.commits - 1, error);
 	if (database.known && database.commits > both)
 		return mixture(catalogue, "-wal", "", both, database.commits, error);
 	return 0;

@@ -27,6 +27,7 @@ struct catalogue {
 	struct stamp_file stamp;
 	uint64_t store;           /* which catalogue; constant once it is open */
 	_Atomic uint64_t commits; /* durable changes that were counted */
+	uint64_t log_commits;     /* catalogue_log_commits */
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);

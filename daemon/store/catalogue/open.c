@@ -178,6 +178,11 @@ struct stamp_mark catalogue_mark(struct catalogue *catalogue)
 	return (struct stamp_mark){catalogue->store, atomic_load(&catalogue->commits)};
 }
 
+uint64_t catalogue_log_commits(const struct catalogue *catalogue)
+{
+	return catalogue->log_commits;
+}
+
 /* ---- the whole -------------------------------------------------------------------- */
 
 static int open_any(const struct io *io, const char *directory, bool frozen,

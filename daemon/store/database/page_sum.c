@@ -78,14 +78,23 @@ uint32_t log_frame_page(const uint8_t header[LOG_FRAME_HEADER_LEN])
 }
 
 /* The sums themselves are always kept as big-endian words. */
-bool log_frame_is_right(const uint8_t header[LOG_FRAME_HEADER_LEN],
-			const uint8_t page[PAGE_LEN], const uint8_t before[LOG_SUM_LEN],
-			bool big_endian)
+void log_frame_sum(const uint8_t header[LOG_FRAME_HEADER_LEN],
+		   const uint8_t page[PAGE_LEN], const uint8_t before[LOG_SUM_LEN],
+		   bool big_endian, uint8_t ret_sum[LOG_SUM_LEN])
 {
 	struct running_sum sum = {word_at(before, true), word_at(before + 4, true),
 				  big_endian};
 	add(&sum, header, 8);
 	add(&sum, page, PAGE_LEN);
-	return word_at(header + LOG_FRAME_SUM_AT, true) == sum.first &&
-	       word_at(header + LOG_FRAME_SUM_AT + 4, true) == sum.second;
+	uint32_t words[] = {htobe32(sum.first), htobe32(sum.second)};
+	memcpy(ret_sum, words, LOG_SUM_LEN);
+}
+
+bool log_frame_is_right(const uint8_t header[LOG_FRAME_HEADER_LEN],
+			const uint8_t page[PAGE_LEN], const uint8_t before[LOG_SUM_LEN],
+			bool big_endian)
+{
+	uint8_t sum[LOG_SUM_LEN];
+	log_frame_sum(header, page, before, big_endian, sum);
+	return memcmp(header + LOG_FRAME_SUM_AT, sum, LOG_SUM_LEN) == 0;
 }

@@ -46,7 +46,12 @@ bool page_sum_is_right(const uint8_t page[PAGE_LEN], uint32_t number);
 bool log_is_big_endian(const uint8_t header[LOG_HEADER_LEN]);
 /* The number of the page that stands behind it. */
 uint32_t log_frame_page(const uint8_t header[LOG_FRAME_HEADER_LEN]);
-/* `before`: the sum that stands in the frame before, or in the log's header. */
+/* The sum that belongs into a frame. `before`: that of the frame before, or of the log's
+ * header. */
+void log_frame_sum(const uint8_t header[LOG_FRAME_HEADER_LEN],
+		   const uint8_t page[PAGE_LEN], const uint8_t before[LOG_SUM_LEN],
+		   bool big_endian, uint8_t ret_sum[LOG_SUM_LEN]);
+/* Whether that stands in it. */
 bool log_frame_is_right(const uint8_t header[LOG_FRAME_HEADER_LEN],
 			const uint8_t page[PAGE_LEN], const uint8_t before[LOG_SUM_LEN],
 			bool big_endian);

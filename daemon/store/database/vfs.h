@@ -44,6 +44,8 @@ const char *vfs_name(const struct vfs *vfs);
 void vfs_verify_pages(struct vfs *vfs);
 /* Whether the first page, as it was last read or written, says that there are sums. */
 bool vfs_has_page_sums(const struct vfs *vfs);
+/* And that they are kept right (page_sum.h). */
+bool vfs_keeps_page_sums(const struct vfs *vfs);
 /* Number of the page that was found damaged last, in the database or `in_log`; 0: none.
  */
 uint32_t vfs_damaged_page(const struct vfs *vfs, bool *ret_in_log);

@@ -128,6 +128,11 @@ bool vfs_has_page_sums(const struct vfs *vfs)
 	return vfs->has_sums;
 }
 
+bool vfs_keeps_page_sums(const struct vfs *vfs)
+{
+	return vfs->keeps_sums;
+}
+
 uint32_t vfs_damaged_page(const struct vfs *vfs, bool *ret_in_log)
 {
 	*ret_in_log = vfs->damaged_in_log;
