@@ -5,6 +5,7 @@
 #include "daemon/store/index/batch.h"
 #include "daemon/store/layer/map.h"
 #include "daemon/store/layer/parts.h"
+#include "daemon/store/segment/pins.h"
 #include "daemon/store/segment/segment.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"

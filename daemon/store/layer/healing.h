@@ -12,6 +12,7 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/layer/reader.h"
+#include "daemon/store/segment/pins.h"
 #include "daemon/store/segment/reader.h"
 
 /* Makes a reader mark what it finds damaged, and forget where the units of such a frame

@@ -16,6 +16,7 @@
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/layer/placement.h"
 #include "daemon/store/layer/reader.h"
+#include "daemon/store/segment/pins.h"
 #include "daemon/store/segment/reader.h"
 #include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"

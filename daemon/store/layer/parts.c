@@ -3,6 +3,7 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/layer/healing.h"
 #include "daemon/store/segment/damage.h"
+#include "daemon/store/segment/pins.h"
 #include "proto/base/cleanup.h"
 
 /* ---- pieces ------------------------------------------------------------------- */

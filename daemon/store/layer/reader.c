@@ -8,6 +8,7 @@
 #include "daemon/store/layer/healing.h"
 #include "daemon/store/layer/map.h"
 #include "daemon/store/layer/parts.h"
+#include "daemon/store/segment/pins.h"
 #include "proto/base/cleanup.h"
 #include "proto/path/path.h"
 

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 
 #include "daemon/store/segment/segment.h"
-#include "proto/base/array.h"
+#include "daemon/store/segment/segments.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -29,45 +29,9 @@ int segment_fd(const struct segment *segment)
 	return segment->fd;
 }
 
-/* ---- ordered arrays of segments ----------------------------------------------- */
-
-/* Where the id is, or belongs. */
-static size_t position_of(struct segment *const *at, size_t count,
-			  const struct segment_id *id)
-{
-	size_t low = 0;
-	while (low < count) {
-		size_t middle = low + (count - low) / 2;
-		if (segment_id_compare(&at[middle]->id, id) < 0)
-			low = middle + 1;
-		else
-			count = middle;
-	}
-	return low;
-}
-
-static struct segment *find(struct segment *const *at, size_t count,
-			    const struct segment_id *id)
-{
-	size_t position = position_of(at, count, id);
-	if (position == count || !segment_id_equal(&at[position]->id, id))
-		return NULL;
-	return at[position];
-}
-
-static void insert(struct segment ***at, size_t *count, size_t *room,
-		   struct segment *segment)
-{
-	array_make_room(*at, *count, *room);
-	size_t position = position_of(*at, *count, &segment->id);
-	memmove(*at + position + 1, *at + position, (*count - position) * sizeof **at);
-	(*at)[position] = segment;
-	(*count)++;
-}
-
 static void remove_locked(struct segment_table *table, struct segment *segment)
 {
-	size_t position = position_of(table->at, table->count, &segment->id);
+	size_t position = segments_position(table->at, table->count, &segment->id);
 	claim(position < table->count && table->at[position] == segment);
 	table->count--;
 	memmove(table->at + position, table->at + position + 1,
@@ -132,7 +96,7 @@ static struct segment *segment_of(const struct segment_row *row)
 void segment_table_add(struct segment_table *table, const struct segment_row *row)
 {
 	HOLD(&table->mutex);
-	insert(&table->at, &table->count, &table->room, segment_of(row));
+	segments_insert(&table->at, &table->count, &table->room, segment_of(row));
 }
 
 /* ---- pins --------------------------------------------------------------------- */
@@ -160,7 +124,7 @@ static int find_locked(struct segment_table *table, const struct segment_id *id,
 		       struct segment **ret_segment, struct error *error)
 {
 	char text[SEGMENT_ID_TEXT_SIZE];
-	*ret_segment = find(table->at, table->count, id);
+	*ret_segment = segments_find(table->at, table->count, id);
 	if (*ret_segment)
 		return 0;
 	return error_set(error, ERR_DAMAGED, "segment %s: the catalogue does not know it",
@@ -294,7 +258,7 @@ int segment_table_create(struct segment_table *table, int64_t namespace_id,
 	segment->pins = 1;
 	segment->created = true;
 	segment->leased = true;
-	insert(&table->at, &table->count, &table->room, segment);
+	segments_insert(&table->at, &table->count, &table->room, segment);
 	*ret_segment = segment;
 	return 0;
 }
@@ -363,7 +327,7 @@ int segment_table_replace(struct segment_table *table, struct segment *segment,
 	struct segment_row row = row_of(segment);
 	(void)snprintf(row.location, sizeof row.location, "%s", location);
 	remove_locked(table, segment);
-	insert(&table->at, &table->count, &table->room, segment_of(&row));
+	segments_insert(&table->at, &table->count, &table->room, segment_of(&row));
 	return table->io->unlink(table->io->context, table->segments_fd,
 				 segment->location);
 }
@@ -376,43 +340,4 @@ struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_
 		rows[i] = row_of(table->at[i]);
 	*ret_count = table->count;
 	return rows;
-}
-
-/* ---- a set of pins ------------------------------------------------------------ */
-
-struct segment *segment_pins_find(const struct segment_pins *pins,
-				  const struct segment_id *id)
-{
-	return find(pins->at, pins->count, id);
-}
-
-int segment_pins_get(struct segment_pins *pins, struct segment_table *table,
-		     const struct segment_id *id, struct segment **ret_segment,
-		     struct error *error)
-{
-	*ret_segment = segment_pins_find(pins, id);
-	if (*ret_segment)
-		return 0;
-	int err = segment_table_pin(table, id, ret_segment, error);
-	if (err)
-		return err;
-	insert(&pins->at, &pins->count, &pins->room, *ret_segment);
-	return 0;
-}
-
-void segment_pins_add(struct segment_pins *pins, struct segment_table *table,
-		      struct segment *segment)
-{
-	if (segment_pins_find(pins, &segment->id))
-		return;
-	segment_table_pin_again(table, segment);
-	insert(&pins->at, &pins->count, &pins->room, segment);
-}
-
-void segment_pins_fini(struct segment_pins *pins, struct segment_table *table)
-{
-	for (size_t i = 0; i < pins->count; i++)
-		segment_table_unpin(table, pins->at[i]);
-	free(pins->at);
-	*pins = (struct segment_pins){0};
 }

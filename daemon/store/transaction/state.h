@@ -9,6 +9,7 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/layer/map.h"
+#include "daemon/store/segment/pins.h"
 #include "daemon/store/segment/reader.h"
 #include "daemon/store/segment/table.h"
 #include "daemon/store/segment/writer.h"
