@@ -5,8 +5,9 @@ cd "$(dirname "$0")"
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libmsgpack-dev libzstd-dev
 	libxxhash-dev libsqlite3-dev libssl-dev"
-test_packages="buildbot buildbot-worker dpkg-dev fish git libcmocka-dev man-db mmdebstrap mount rsync
-	strace valgrind python3 python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
+test_packages="buildbot buildbot-worker debhelper dpkg-dev fish git libcmocka-dev man-db
+	mmdebstrap mount rsync strace valgrind python3 python3-msgpack python3-xxhash python3-yaml
+	python3-zstandard zsh"
 bench_packages="libcmocka-dev mount e2fsprogs python3 zstd rsync restic borgbackup casync ostree
 	xxhash"
 curve_packages="gnuplot-nox libcmocka-dev python3 python3-msgpack python3-xxhash python3-zstandard"
@@ -32,7 +33,7 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   tidy           runs clang-tidy
   install        installs; PREFIX (default /usr/local) and DESTDIR are honoured
   static         builds build-static/client/baton, which runs in any Linux container
-  deb            makes the Debian packages baton and batond (and libbaton's) in build-deb/
+  deb [DIR]      makes the Debian packages baton and batond (and libbaton's) in build-deb/
   help           this text
 
 CC chooses the compiler (gcc or clang). Missing Debian packages are installed first,
@@ -111,6 +112,23 @@ sanitized() {
 	exec tests/run "$directory" "$@"
 }
 
+# deb DIR: the packages, in DIR. Debian's tools write among the sources and beside them, so that
+# they get a copy there; what they compiled is kept for the next time.
+deb() {
+	copy=$1/baton
+	mkdir -p "$copy"
+	find "$copy" -mindepth 1 -maxdepth 1 -name 'obj-*' ! -newer debian/rules -exec rm -r {} +
+	find "$copy" -mindepth 1 -maxdepth 1 ! -name 'obj-*' -exec rm -r {} +
+	tar -c CHANGELOG.md LICENSE client daemon debian meson.build meson_options.txt proto |
+		tar -x -C "$copy"
+	(cd "$copy" && dpkg-buildpackage --build=binary --no-pre-clean --no-sign \
+		--no-check-builddeps --jobs=auto) >"$1/log" 2>&1 || {
+		cat "$1/log" >&2
+		exit 1
+	}
+	sed -n "s|\.deb .*|.deb|; s|^|$1/|p" "$copy/debian/files"
+}
+
 sources() {
 	find proto client daemon tests -name '*.[ch]' | sort
 }
@@ -186,9 +204,8 @@ static)
 	;;
 deb)
 	# shellcheck disable=SC2086
-	need $build_packages dpkg-dev
-	build_in build-deb -Dtests=disabled --prefix=/usr --sysconfdir=/etc
-	debian/make build-deb
+	need $build_packages debhelper dpkg-dev
+	deb "${1:-build-deb}"
 	;;
 help | -h | --help)
 	usage

@@ -14,6 +14,7 @@ from harness import BUILD
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/harness"
 SUITE = "bookworm"
+LATER = "999"  # a version
 BOOT_TIME = 300  # seconds until a boot that hangs is a failure
 
 # What happens to the packages, in order; the first step that fails ends it.
@@ -84,17 +85,27 @@ def run(*command, **options):
     return done.stdout
 
 
+def build():
+    """[file] of the packages; what is compiled in the build folder is kept for next time."""
+    made = run(TOP / "build.sh", "deb", BUILD.resolve() / "deb",
+               env=dict(os.environ, BATON_NO_INSTALL="1"))
+    return [pathlib.Path(file) for file in made.splitlines()]
+
+
 @functools.cache
-def packages(version=""):
-    """{name: file} of packages made of a build in the build folder, kept for next time."""
-    build = BUILD.resolve() / "deb"
-    if not (build / "build.ninja").exists():
-        shutil.rmtree(build, ignore_errors=True)
-        run("meson", "setup", build, TOP, "-Dtests=disabled", "--prefix=/usr",
-            "--sysconfdir=/etc")
-    run("ninja", "-C", build)
-    made = run(TOP / "debian/make", build, *filter(None, [version])).splitlines()
-    return {pathlib.Path(file).name.split("_")[0]: pathlib.Path(file) for file in made}
+def packages():
+    """{name: file}"""
+    return {file.name.split("_")[0]: file for file in build()}
+
+
+def later(package, folder):
+    """Makes the same package of a later version in a folder."""
+    parts = folder / "parts"
+    run("dpkg-deb", "--raw-extract", package, parts)
+    control = parts / "DEBIAN/control"
+    control.write_text(control.read_text().replace(field(package, "Version"), LATER))
+    run("dpkg-deb", "--root-owner-group", "--build", parts, folder)
+    shutil.rmtree(parts)
 
 
 def field(package, name):
@@ -127,7 +138,8 @@ def debian():
     return archive
 
 
-@unittest.skipUnless(shutil.which("dpkg-shlibdeps"), "dpkg-dev is not installed")
+@unittest.skipUnless(shutil.which("dpkg-buildpackage"), "dpkg-dev is not installed")
+@unittest.skipUnless(shutil.which("dh"), "debhelper is not installed")
 @unittest.skipIf(b"san_init" in (BUILD / "client/baton").read_bytes(),
                  "the plain build tests the packages")
 class Package(unittest.TestCase):
@@ -167,9 +179,19 @@ class Package(unittest.TestCase):
         self.assertEqual(run("dpkg-deb", "--info", made["batond"], "conffiles"),
                          "/etc/batond/batond.conf\n")
 
+    def test_their_version_and_needs_are_those_that_the_build_has(self):
+        version = run(BUILD / "client/baton", "version").split()[1]
+        for package in packages().values():
+            self.assertEqual(field(package, "Version"), version)
+        needed = re.search(r'(?s)build_packages="(.*?)"', (TOP / "build.sh").read_text())[1]
+        listed = re.search(r"(?s)Build-Depends: (.*?)\n\S", (TOP / "debian/control").read_text())[1]
+        essential = {"gcc", "libc6-dev"}  # build-essential, of which Debian says nothing
+        self.assertEqual(set(needed.split()) - essential,
+                         set(re.split(r",\s+", listed)) - {"debhelper-compat (= 13)", "python3"})
+
     def test_the_same_sources_give_the_same_packages(self):
         first = {file: file.read_bytes() for file in packages().values()}
-        run(TOP / "debian/make", BUILD.resolve() / "deb")
+        build()
         for file, content in first.items():
             self.assertTrue(content == file.read_bytes(), file)
 
@@ -179,10 +201,11 @@ class Package(unittest.TestCase):
         root = pathlib.Path(tempfile.mkdtemp(prefix="debian-", dir=BUILD.resolve()))
         self.addCleanup(run, "rm", "-rf", "--one-file-system", root)
         run("tar", "-xf", debian(), "-C", root)
-        for folder, version in (("old", ""), ("new", "999")):
+        for folder in ("old", "new"):
             (root / "root" / folder).mkdir()
-            for file in packages(version).values():
-                shutil.copy(file, root / "root" / folder)
+        for file in packages().values():
+            shutil.copy(file, root / "root/old")
+            later(file, root / "root/new")
         (root / "root/life").write_text(LIFE)
         (root / "etc/systemd/system/life.service").write_text(UNIT)
         wants = root / "etc/systemd/system/multi-user.target.wants"
