@@ -1,11 +1,17 @@
 /*
  * Unit tests: what a progress line says, and figures for people.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -97,23 +103,110 @@ static void the_rate_follows_slowly(void **state)
 	assert_int_equal(progress_rate(1000, 7, 0), 1000);
 }
 
+/* Time is the test's: each wait of the thread that draws needs a permit, and is either a
+ * turn that has come or lasts until the end. */
+static sem_t permits;
+static atomic_uint turns;
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				  const struct timespec *until);
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				  const struct timespec *until)
+{
+	(void)until;
+	while (sem_wait(&permits) < 0)
+		;
+	if (turns == 0)
+		return pthread_cond_wait(cond, mutex);
+	turns--;
+	return ETIMEDOUT;
+}
+
+/* What is said on standard error goes into a pipe meanwhile. */
+struct heard {
+	int standard_error, from; /* owned */
+};
+
+static struct heard listen_begin(void)
+{
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	struct heard heard = {dup(STDERR_FILENO), ends[0]};
+	assert_true(heard.standard_error >= 0);
+	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	(void)close(ends[1]);
+	assert_int_equal(sem_init(&permits, 0, 0), 0);
+	return heard;
+}
+
+/* Restores standard error; what was said and not yet read comes into ret_text. */
+static void listen_end(struct heard *heard, char *ret_text, size_t size)
+{
+	assert_int_equal(dup2(heard->standard_error, STDERR_FILENO), STDERR_FILENO);
+	(void)close(heard->standard_error);
+	ssize_t len = read(heard->from, ret_text, size - 1);
+	assert_true(len >= 0);
+	ret_text[len] = '\0';
+	(void)close(heard->from);
+	(void)sem_destroy(&permits);
+}
+
 static void nothing_is_counted_where_progress_is_off(void **state)
 {
 	(void)state;
+	char said[PROGRESS_LINE_SIZE];
+	struct heard heard = listen_begin();
 	struct progress *progress = progress_new("attach", false);
 	assert_null(progress);
 	progress_add(progress, 1, 1);
 	progress_set_total(progress, 1, 1);
+	assert_false(progress_is_shown(progress));
 	progress_free(progress);
+	listen_end(&heard, said, sizeof(said));
+	assert_string_equal(said, "");
 }
 
 static void an_early_end_draws_nothing(void **state)
 {
 	(void)state;
+	char said[PROGRESS_LINE_SIZE];
+	struct heard heard = listen_begin();
 	struct progress *progress = progress_new("attach", true);
 	assert_non_null(progress);
 	progress_add(progress, 1, 1);
+	assert_int_equal(sem_post(&permits), 0);
+	assert_false(progress_is_shown(progress));
 	progress_free(progress);
+	listen_end(&heard, said, sizeof(said));
+	assert_string_equal(said, "");
+}
+
+static void a_turn_that_comes_says_what_is_done_by_then(void **state)
+{
+	(void)state;
+	static const char expected[] =
+		"baton: attach: 3 of 4 files, 5.0 MiB of 10 MiB (50 %)";
+	char said[PROGRESS_LINE_SIZE], rest[PROGRESS_LINE_SIZE];
+	struct heard heard = listen_begin();
+	struct progress *progress = progress_new("attach", true);
+	assert_non_null(progress);
+	progress_add(progress, 3, 5 * MIB);
+	progress_set_total(progress, 4, 10 * MIB);
+	turns = 1;
+	assert_int_equal(sem_post(&permits), 0);
+	ssize_t len = read(heard.from, said, sizeof(said) - 1); /* waits for the line */
+	bool shown = progress_is_shown(progress);
+	assert_int_equal(sem_post(&permits), 0);
+	progress_free(progress);
+	listen_end(&heard, rest, sizeof(rest));
+	assert_true(len >= (ssize_t)sizeof(expected));
+	said[len] = '\0';
+	assert_int_equal(said[len - 1], '\n');
+	said[sizeof(expected) - 1] = '\0'; /* maybe a rate follows */
+	assert_string_equal(said, expected);
+	assert_true(shown);
+	assert_string_equal(rest, "");
 }
 
 static void sizes_change_their_unit_at_1024(void **state)
@@ -154,6 +247,7 @@ int main(void)
 		cmocka_unit_test(the_rate_follows_slowly),
 		cmocka_unit_test(nothing_is_counted_where_progress_is_off),
 		cmocka_unit_test(an_early_end_draws_nothing),
+		cmocka_unit_test(a_turn_that_comes_says_what_is_done_by_then),
 		cmocka_unit_test(sizes_change_their_unit_at_1024),
 		cmocka_unit_test(counts_have_commas_and_times_their_units),
 	};
