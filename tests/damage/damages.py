@@ -155,6 +155,19 @@ class Hand:
             self.write(two, bytes(second), f"see {one}", [(to, to + length)])
         self.write(one, bytes(first), text, spans)
 
+    def invent(self, kind):
+        """A file that an undamaged store has not got."""
+        count = self.random.choice((1, 49, 50, 5000))
+        self.write(kind, self.random.randbytes(count), f"{count} random bytes")
+
+    def mark(self, kind):
+        """Marks of frames that are sound (FORMAT.md §8)."""
+        marks = [f"{segment} {frame.offset:016x}\n"
+                 for segment, name in self.store.places.files.items()
+                 for frame in layout.frames_of(self.read(f"segments/{name}"))
+                 if self.random.random() < 0.5]
+        self.write(kind, "".join(marks).encode(), f"{len(marks)} marks of sound frames")
+
     def delete(self, kind):
         name = self.pick(kind)
         self.write(name, None, "deleted")
@@ -179,7 +192,7 @@ class Hand:
 
 
 # Whatever happens to these, every layer is there: they are derived, or only marks.
-HARMLESS = ("units.db", "units.db-wal", "clean", "lock", "stamp")
+HARMLESS = ("units.db", "units.db-wal", "clean", "lock", "stamp", "damaged")
 
 
 # ---- which damages there are -----------------------------------------------------------
@@ -244,7 +257,9 @@ def classes_of(store):
     found += older_actions(store)
     if store.name == "wide":
         found = [one for one in found if one[1] in WIDE_ACTIONS and one[0] not in ("format", "lock")]
-    return [("nothing", "nothing", ("nothing",)), *found]
+    return [("nothing", "nothing", ("nothing",)), *found,
+            ("damaged", "made up", ("invent", "damaged")),
+            ("damaged", "marks what is sound", ("mark", "damaged"))]
 
 
 class Stores(dict):

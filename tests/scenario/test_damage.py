@@ -45,7 +45,7 @@ class Damage(unittest.TestCase):
         self.hold("units.db")
 
     def test_format_lock_and_marks(self):
-        self.hold("format", "lock", "clean", "stamp", "nothing")
+        self.hold("format", "lock", "clean", "stamp", "damaged", "nothing")
 
     def test_the_catalogue(self):
         self.hold("catalogue.db")
@@ -58,8 +58,8 @@ class Damage(unittest.TestCase):
 
     def test_no_kind_of_file_is_left_out(self):
         self.assertLessEqual({kind for kind, _ in self.numbers},
-                             {"segment", "units.db", "format", "lock", "clean", "stamp", "nothing",
-                              "catalogue.db", "catalogue.db-wal", "older together"})
+                             {"segment", "units.db", "format", "lock", "clean", "stamp", "damaged",
+                              "nothing", "catalogue.db", "catalogue.db-wal", "older together"})
 
 
 class TheToolItself(unittest.TestCase):
