@@ -82,11 +82,44 @@ static int find_store(const char *data, struct error *error)
 			 data);
 }
 
+/* What is to be done about damaged frames, or was. */
+static void print_advice(const struct config *config, const struct check_figures *figures)
+{
+	if (figures->unmarked == 0)
+		printf("\n");
+	else if (config->mark)
+		printf("; %" PRIu64 " frames marked, which nothing is reused from\n",
+		       figures->unmarked);
+	else
+		printf("; `batond check --read-data --mark` keeps them from being "
+		       "reused\n");
+}
+
+static void print_figures(const struct config *config,
+			  const struct check_figures *figures)
+{
+	printf("%" PRIu64 " layers, %" PRIu64 " segments, %" PRIu64 " frames, %" PRIu64
+	       " units, %" PRIu64 " bytes%s: ",
+	       figures->layers, figures->segments, figures->frames, figures->units,
+	       figures->bytes, config->read_data ? ", all data read" : "");
+	if (figures->damaged > 0)
+		printf("%" PRIu64 " damaged", figures->damaged);
+	else if (figures->healed > 0)
+		printf("no damage but %" PRIu64 " healed", figures->healed);
+	else
+		printf("no damage");
+	print_advice(config, figures);
+}
+
 static int check(const struct config *config, struct error *error)
 {
 	struct store *store = NULL;
 	struct store_options options = {
-		.directory = config->data, .reads_only = true, .on_note = on_note};
+		.directory = config->data,
+		.reads_only = true,
+		.may_mark = config->mark,
+		.on_note = on_note,
+	};
 	int err = find_store(config->data, error);
 	if (err == 0)
 		err = store_open(&options, &store, error);
@@ -94,6 +127,7 @@ static int check(const struct config *config, struct error *error)
 		return err;
 	struct check_options check_options = {
 		.read_data = config->read_data,
+		.mark = config->mark,
 		.on_damage = on_damage,
 		.on_healed = on_healed,
 		.on_progress = on_progress,
@@ -104,17 +138,9 @@ static int check(const struct config *config, struct error *error)
 	int closed = store_close(store, err ? &ignored : error);
 	if (err || closed)
 		return err ? err : closed;
-	printf("%" PRIu64 " layers, %" PRIu64 " segments, %" PRIu64 " frames, %" PRIu64
-	       " units, %" PRIu64 " bytes%s: ",
-	       figures.layers, figures.segments, figures.frames, figures.units,
-	       figures.bytes, config->read_data ? ", all data read" : "");
-	if (figures.damaged == 0 && figures.healed > 0)
-		printf("no damage but %" PRIu64 " healed\n", figures.healed);
-	else if (figures.damaged == 0)
-		printf("no damage\n");
+	print_figures(config, &figures);
 	if (figures.damaged == 0)
 		return 0;
-	printf("%" PRIu64 " damaged\n", figures.damaged);
 	return error_set(error, ERR_DAMAGED, "%s: %" PRIu64 " things are damaged",
 			 config->data, figures.damaged);
 }

@@ -17,7 +17,7 @@ const char config_help[] =
 	"batond: keeps the workspaces of CI workflows\n"
 	"\n"
 	"usage: batond [OPTION]...\n"
-	"       batond check [--data DIR] [--read-data]\n"
+	"       batond check [--data DIR] [--read-data] [--mark]\n"
 	"\n"
 	"  --config FILE         read FILE: lines `name = value`, named as the options "
 	"below\n"
@@ -51,8 +51,10 @@ const char config_help[] =
 	"\n"
 	"batond check verifies everything that is stored, names what is damaged and "
 	"which\n"
-	"layers that touches; --read-data also decodes and hashes every frame. The "
-	"daemon of\n"
+	"layers that touches; --read-data also decodes and hashes every frame; --mark "
+	"writes\n"
+	"the damaged frames down, so that nothing in them is reused any more. The daemon "
+	"of\n"
 	"that data directory must not be running.\n";
 
 struct value_reader {
@@ -293,6 +295,7 @@ static int refuse_flag(const char *name, struct error *error)
 	consider_keys(&nearest);
 	nearest_consider(&nearest, "config");
 	nearest_consider(&nearest, "read-data");
+	nearest_consider(&nearest, "mark");
 	nearest_consider(&nearest, "version");
 	nearest_consider(&nearest, "help");
 	if (nearest.name && nearest.distance == 0)
@@ -331,6 +334,8 @@ static bool take_bare_word(struct config *config, const char *word)
 		config->verb = CONFIG_CHECK;
 	else if (strcmp(word, "--read-data") == 0)
 		config->read_data = true;
+	else if (strcmp(word, "--mark") == 0)
+		config->mark = true;
 	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		config->verb = CONFIG_HELP;
 	else if (strcmp(word, "--version") == 0)

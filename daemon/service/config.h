@@ -30,6 +30,7 @@ struct config {
 	size_t listen_count;
 	struct log log;
 	bool read_data;           /* check --read-data */
+	bool mark;                /* check --mark */
 	uint64_t sessions;        /* that may run at once */
 	uint64_t connections;     /* that may be open at once */
 	uint64_t queue_wait_ms;   /* a request waits so long for a free worker, then it is

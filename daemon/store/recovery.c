@@ -12,6 +12,7 @@
 
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/stamp.h"
+#include "daemon/store/segment/damage.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -119,13 +120,13 @@ static int take_lock(struct store *store, int how, struct error *error)
 				    : local_error(store, "lock", "locked", error);
 }
 
-int recovery_lock_to_read(struct store *store, struct error *error)
+int recovery_lock_to_read(struct store *store, bool alone, struct error *error)
 {
 	store->lock_fd =
 		io_open(store->io, store->directory_fd, "lock", O_RDONLY | O_NOFOLLOW, 0);
 	if (store->lock_fd < 0)
 		return errno == ENOENT ? 0 : local_error(store, "lock", "opened", error);
-	return take_lock(store, LOCK_SH, error);
+	return take_lock(store, alone ? LOCK_EX : LOCK_SH, error);
 }
 
 int recovery_lock(struct store *store, struct error *error)
@@ -231,14 +232,22 @@ int recovery_raise_format(struct store *store, struct error *error)
 
 /* ---- the clean mark ----------------------------------------------------------- */
 
+/* A number, and how many frames were marked as damaged when it was written. */
+static bool is_clean(const struct store *store, const char *text)
+{
+	char *end;
+	int64_t wanted = catalogue_setting(store->catalogue, CLEAN_SETTING);
+	return wanted != 0 && strtoll(text, &end, 10) == wanted &&
+	       strtoull(end, NULL, 10) == damage_count(store->damage);
+}
+
 int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error)
 {
 	char text[FORMAT_ROOM] = "";
 	int found = read_text(store, "clean", text, sizeof text, error);
 	if (found < 0)
 		return found;
-	int64_t wanted = catalogue_setting(store->catalogue, CLEAN_SETTING);
-	*ret_clean = found > 0 && wanted != 0 && strtoll(text, NULL, 10) == wanted;
+	*ret_clean = found > 0 && is_clean(store, text);
 	if (found == 0)
 		return 0;
 	const struct io *io = store->io;
@@ -258,6 +267,7 @@ int recovery_put_clean_mark(struct store *store, struct error *error)
 	if (err)
 		return err;
 	char text[FORMAT_ROOM];
-	(void)snprintf(text, sizeof text, "%" PRId64 "\n", number);
+	(void)snprintf(text, sizeof text, "%" PRId64 " %zu\n", number,
+		       damage_count(store->damage));
 	return write_text(store, "clean", text, error);
 }

@@ -16,8 +16,8 @@
  * ERR_BUSY names the other one. */
 int recovery_lock(struct store *store, struct error *error);
 /* The same for one that only reads, beside others that do: the file stays as it is, and
- * one that is missing is nobody's. */
-int recovery_lock_to_read(struct store *store, struct error *error);
+ * one that is missing is nobody's. `alone`: beside none. */
+int recovery_lock_to_read(struct store *store, bool alone, struct error *error);
 
 /* Checks `format`, or writes it into a directory that has no catalogue. ERR_VERSION,
  * ERR_DAMAGED (also for segments or a stamp without a catalogue), ERR_LOCAL. */
@@ -37,7 +37,8 @@ int recovery_has_witness(const struct store *store, struct error *error);
 int recovery_segments(struct store *store, const struct survey *survey,
 		      struct error *error);
 
-/* Whether `clean` vouches for the unit index; it is gone from the disk afterwards. */
+/* Whether `clean` vouches for the unit index, and for as many damaged frames as are
+ * marked now: it is gone from the disk afterwards. */
 int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error);
 /* Writes the mark: the index is on the disk, nothing follows. */
 int recovery_put_clean_mark(struct store *store, struct error *error);

@@ -224,13 +224,13 @@ static int open_catalogue(struct store *store, struct survey *survey, struct err
 	return err;
 }
 
-static int open_parts(struct store *store, struct error *error)
+static int open_parts(struct store *store, bool may_mark, struct error *error)
 {
 	bool reads_only = store->reads_only;
 	int err = reads_only ? open_directories_to_read(store, error)
 			     : open_directories(store, error);
 	if (!err)
-		err = reads_only ? recovery_lock_to_read(store, error)
+		err = reads_only ? recovery_lock_to_read(store, may_mark, error)
 				 : recovery_lock(store, error);
 	if (!err)
 		err = recovery_check_format(store, error);
@@ -345,7 +345,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
 	store->reads_only = options->reads_only;
 	store->health = health_of(store, options);
 	store->directory_fd = store->segments_fd = store->lock_fd = -1;
-	int err = open_parts(store, error);
+	int err = open_parts(store, options->may_mark, error);
 	if (err) {
 		struct error ignored;
 		(void)close_store(store, false, &ignored);

@@ -22,6 +22,7 @@ struct store_options {
 	const struct io *io;   /* borrowed for the store's life; NULL: io_system */
 	uint64_t segment_len;  /* seal at this length; 0: 128 MiB */
 	bool reads_only;       /* changes nothing, not even what recovery would: check */
+	bool may_mark; /* with it: but for `damaged`, so that nobody reads beside */
 	/* Told once, from any thread, when a failed write or sync has made the store
 	 * read-only: the daemon ends itself. */
 	void (*on_failure)(void *context, const char *sentence);

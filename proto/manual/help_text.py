@@ -79,15 +79,16 @@ def baton(program):
 
 
 def batond_check(program):
-    """The command `batond check`, with the option that only it has."""
+    """The command `batond check`, with the options that only it has."""
     text = " ".join(run(program, "--help").split())
     summary = re.search(r"batond check (verifies [^,]*),", text)[1]
-    read_data = re.search(r"--read-data (also [^.]*)\.", text)[1]
-    return Command("check", "", summary, [Option("--read-data", text=read_data)])
+    options = [Option(flag, text=does)
+               for flag, does in re.findall(r"; (--[a-z-]+) ([^;.]*)", text)]
+    return Command("check", "", summary, options)
 
 
 def batond(program):
-    """The options of batond; `batond check` has --data, and one of its own."""
+    """The options of batond; `batond check` has --data, and some of its own."""
     options, usage = [], run(program, "--help")
     for line in usage.splitlines():
         if match := re.fullmatch(r"  (--[a-z-]+) (\S+) +(.*)", line):

@@ -103,6 +103,59 @@ class Healing(Scenario):
         self.persist("a", FILES, workflow="w2")
         self.assert_check(0, "healed: ")
 
+    def data(self):
+        """All bytes in the data directory."""
+        return {path.relative_to(self.daemon.data): path.read_bytes()
+                for path in sorted(self.daemon.data.rglob("*")) if path.is_file()}
+
+    def check_stopped(self, *options):
+        """A check, and what it changed."""
+        before = self.data()
+        status, out, err = self.daemon.check(*options)
+        after = self.data()
+        return status, out + err, {str(path) for path in before.keys() | after.keys()
+                                   if before.get(path) != after.get(path)}
+
+    def test_w8_what_check_marks_is_taken_again_and_heals_all(self):
+        self.persist("a", FILES, workflow="w1")
+        self.daemon.stop()
+        self.flip(0.2, 0.8)
+        status, out, changed = self.check_stopped("--read-data")
+        self.assertEqual((status, changed), (6, set()), out)
+        self.assertIn("2 damaged; `batond check --read-data --mark` keeps them", out)
+        status, out, changed = self.check_stopped("--read-data", "--mark")
+        self.assertEqual((status, changed), (6, {"damaged"}), out)
+        self.assertIn("2 frames marked", out)
+        self.assertEqual(len((self.daemon.data / "damaged").read_bytes()), 2 * 50)
+        status, out, changed = self.check_stopped("--read-data", "--mark")
+        self.assertEqual((status, changed), (6, set()), out)
+        self.assertRegex(out, "2 damaged\n")
+        self.daemon.start()
+        again = self.persist("a", FILES, "--no-stat-record", workflow="w2")
+        self.assertGreater(again["new_bytes"], 0)
+        self.assert_whole("w1", "w2")
+        self.assert_check(0, "no damage but 2 healed\n")
+        self.assert_whole("w1", "w2")
+
+    def test_w8_what_check_found_and_did_not_mark_is_still_offered(self):
+        """So the advice at its end is worth something."""
+        self.persist("a", FILES, workflow="w1")
+        self.daemon.stop()
+        self.flip(0.2)
+        self.check_stopped("--read-data")
+        self.daemon.start()
+        again = self.persist("a", FILES, "--no-stat-record", workflow="w2")
+        self.assertEqual(again["new_bytes"], 0)
+
+    def test_check_marks_nothing_beside_a_daemon_nor_where_all_is_sound(self):
+        self.persist("a", FILES, workflow="w1")
+        status, _, err = self.daemon.check("--mark")
+        self.assertEqual(status, 7, err)
+        self.daemon.stop()
+        status, out, changed = self.check_stopped("--read-data", "--mark")
+        self.assertEqual((status, changed), (0, set()), out)
+        self.assertRegex(out, "no damage\n")
+
     def test_nobody_marks_a_sound_frame(self):
         self.persist("a", FILES, workflow="w1")
         for frame in (0, 1, 2, 30, 31, 10**9, 2**64 - 1):

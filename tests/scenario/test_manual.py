@@ -97,6 +97,7 @@ class Pages(unittest.TestCase):
             if flag != "--config":
                 self.assertIn(words(f"{flag[2:]} = {argument} {meaning}"), keys)
         self.assertIn("--read-data", found["CHECK"])
+        self.assertIn("--mark", found["CHECK"])
 
     def test_baton_protocol_7_is_the_whole_of_the_protocol_page(self):
         flat = re.sub(r"\W+", "", page("baton-protocol.7")[0])
@@ -129,7 +130,7 @@ def daemon_flags():
 
 # What may be written behind a program and each of its commands; None: behind none of them.
 TAKEN = {"baton": {verb: flags_of(verb) for verb in VERBS},
-         "batond": {None: daemon_flags(), "check": {"--data", "--read-data"}}}
+         "batond": {None: daemon_flags(), "check": {"--data", "--read-data", "--mark"}}}
 
 
 def each_line():

@@ -36,6 +36,17 @@ static void check_segments(struct check *check)
 	}
 }
 
+/* A store that has forgotten changes nothing, not even this. */
+static int keep_marks(struct check *check, struct error *error)
+{
+	const struct store *store = check->store;
+	if (store->health.refusal.code)
+		check->figures.unmarked = 0;
+	if (!check->options->mark || check->figures.unmarked == 0)
+		return 0;
+	return damage_keep(store->damage, error);
+}
+
 /* With damage found, layers are read as sessions would read them once all of it is known:
  * with an index of what lies in sound frames. The store's own may be behind, or closed.
  */
@@ -47,11 +58,14 @@ static int index_copies(struct check *check, struct error *error)
 		const struct finding *finding = &check->findings.at[i];
 		placed = placed || finding->has_place;
 		if (finding->has_place && !finding->whole_segment)
-			(void)damage_add(store->damage, &finding->segment,
-					 finding->offset);
+			check->figures.unmarked += damage_add(
+				store->damage, &finding->segment, finding->offset);
 	}
 	if (!placed)
 		return 0;
+	int kept = keep_marks(check, error);
+	if (kept)
+		return kept;
 	index_rebuild_wait(store->rebuild);
 	int err = unit_index_open_scratch(&store->units, error);
 	if (!err)

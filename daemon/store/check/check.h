@@ -13,6 +13,8 @@ struct store;
 
 struct check_options {
 	bool read_data; /* also decode every frame and verify XXH3-128 and SHA-256 */
+	bool mark; /* keeps the damaged frames that are found in `damaged`, so that the
+		    * next start offers nothing in them */
 	/* Called for each finding with a sentence that names what is damaged and which
 	 * layers it touches. */
 	void (*on_damage)(void *context, const char *sentence);
@@ -26,6 +28,8 @@ struct check_options {
 
 struct check_figures {
 	uint64_t layers, segments, frames, units, bytes, damaged, healed;
+	uint64_t unmarked; /* damaged frames that were not marked; with options->mark
+			    * they are now */
 };
 
 /* Verifies catalogue, segments, placements, manifests, and that every unit cited lies

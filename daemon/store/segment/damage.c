@@ -95,6 +95,11 @@ bool damage_is_in(struct damage *damage, const struct segment_id *segment)
 	       segment_id_equal(&damage->marks[position].segment, segment);
 }
 
+size_t damage_count(const struct damage *damage)
+{
+	return damage->count;
+}
+
 bool damage_add(struct damage *damage, const struct segment_id *segment, uint64_t offset)
 {
 	HOLD(&damage->mutex);
@@ -103,13 +108,19 @@ bool damage_add(struct damage *damage, const struct segment_id *segment, uint64_
 
 /* ---- the file ----------------------------------------------------------------- */
 
+static void put_line(const struct mark *mark, char ret_line[LINE_LEN + 1])
+{
+	char text[SEGMENT_ID_TEXT_SIZE];
+	(void)snprintf(ret_line, LINE_LEN + 1, "%s %016" PRIx64 "\n",
+		       segment_id_text(&mark->segment, text), mark->offset);
+}
+
 /* Behind the lines that are there; one that was cut short is written over. */
 static void append_line(struct damage *damage, const struct mark *mark)
 {
 	const struct io *io = damage->io;
-	char text[SEGMENT_ID_TEXT_SIZE], line[LINE_LEN + 1];
-	(void)snprintf(line, sizeof line, "%s %016" PRIx64 "\n",
-		       segment_id_text(&mark->segment, text), mark->offset);
+	char line[LINE_LEN + 1];
+	put_line(mark, line);
 	int fd = io_open(io, damage->directory_fd, FILE_NAME,
 			 O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -119,6 +130,41 @@ static void append_line(struct damage *damage, const struct mark *mark)
 	if (size >= 0 && io_write_at(io, fd, line, LINE_LEN, end) == 0)
 		(void)io->fdatasync(io->context, fd);
 	(void)io_close(io, fd);
+}
+
+/* Ordered as in memory, so over other lines too: who is stopped in the middle of it has
+ * lost marks that a check finds again, and nothing else. */
+static int write_all(const struct damage *damage, int fd)
+{
+	const struct io *io = damage->io;
+	for (size_t i = 0; i < damage->count; i++) {
+		char line[LINE_LEN + 1];
+		put_line(&damage->marks[i], line);
+		if (io_write_at(io, fd, line, LINE_LEN, i * LINE_LEN) < 0)
+			return -1;
+	}
+	if (io->ftruncate(io->context, fd, (off_t)(damage->count * LINE_LEN)) < 0 ||
+	    io->fdatasync(io->context, fd) < 0)
+		return -1;
+	return io->fsync(io->context, damage->directory_fd);
+}
+
+int damage_keep(struct damage *damage, struct error *error)
+{
+	const struct io *io = damage->io;
+	HOLD(&damage->mutex);
+	int fd = io_open(io, damage->directory_fd, FILE_NAME,
+			 O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	bool kept = fd >= 0 && write_all(damage, fd) == 0;
+	int number = errno;
+	if (fd >= 0 && io_close(io, fd) < 0 && kept) {
+		kept = false;
+		number = errno;
+	}
+	if (kept)
+		return 0;
+	return error_set_errno(error, ERR_LOCAL, number,
+			       "`" FILE_NAME "`: cannot be written");
 }
 
 bool damage_mark(struct damage *damage, const struct segment_id *segment, uint64_t offset)

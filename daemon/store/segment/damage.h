@@ -32,10 +32,15 @@ void damage_free(struct damage *damage); /* NULL is fine */
 bool damage_has(struct damage *damage, const struct segment_id *segment, uint64_t offset);
 bool damage_is_in(struct damage *damage, const struct segment_id *segment);
 
+/* How many are marked. */
+size_t damage_count(const struct damage *damage);
+
 /* Marks a frame, in memory. False where it was marked before, or too many are. */
 bool damage_add(struct damage *damage, const struct segment_id *segment, uint64_t offset);
 /* The same, and in the file. What cannot be written is known until the next start. */
 bool damage_mark(struct damage *damage, const struct segment_id *segment,
 		 uint64_t offset);
+/* Writes all that are marked, durably, for who does nothing else with them. ERR_LOCAL. */
+int damage_keep(struct damage *damage, struct error *error);
 
 #endif

@@ -153,6 +153,10 @@ static void verbs(void **state)
 	struct error error = {0};
 	assert_int_equal(READ(&config, &error, "check", "--data", "/x", "--read-data"),
 			 0);
+	assert_false(config.mark);
+	config_fini(&config);
+	assert_int_equal(READ(&config, &error, "check", "--read-data", "--mark"), 0);
+	assert_true(config.mark);
 	assert_int_equal(config.verb, CONFIG_CHECK);
 	assert_true(config.read_data);
 	config_fini(&config);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/check/check.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
@@ -407,6 +408,43 @@ static void w8_the_second_of_two_copies_rots(void **state)
 	one_of_two_copies_rots(*state, 1);
 }
 
+static void ignore_damage(void *context, const char *sentence)
+{
+	(void)context;
+	(void)sentence;
+}
+
+static void mark_by_check(struct fixture *fixture)
+{
+	struct store_options options = {
+		.directory = fixture->directory, .reads_only = true, .may_mark = true};
+	struct store *store;
+	assert_ok(store_open(&options, &store, &fixture->error));
+	struct check_options check_options = {
+		.read_data = true, .mark = true, .on_damage = ignore_damage};
+	struct check_figures figures;
+	assert_ok(check_store(store, &check_options, &figures, &fixture->error));
+	assert_int_equal(figures.unmarked, 1);
+	assert_ok(store_close(store, &fixture->error));
+}
+
+/* The index of a clean stop names the one that rotted since. */
+static void w8_one_of_two_copies_is_marked_by_a_check(void **state)
+{
+	struct fixture *fixture = *state;
+	struct layer_record layers[2];
+	persist_twice(fixture, layers);
+	(void)damage_frame(fixture, layers[0].id, FRAME_CONTENT, 0, IN_PAYLOAD);
+	close_store(fixture);
+	mark_by_check(fixture);
+	open_store(fixture);
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(verify(fixture, layers[i].id));
+	struct tree_figures figures;
+	(void)persist(fixture, 0, &figures);
+	assert_int_equal(figures.sent, 0);
+}
+
 static void w8_a_segment_is_lost_of_which_another_is_a_copy(void **state)
 {
 	struct fixture *fixture = *state;
@@ -510,6 +548,7 @@ int main(void)
 		TEST(w8_a_short_segment_heals_when_its_tree_comes_again),
 		TEST(w8_the_first_of_two_copies_rots),
 		TEST(w8_the_second_of_two_copies_rots),
+		TEST(w8_one_of_two_copies_is_marked_by_a_check),
 		TEST(w8_a_segment_is_lost_of_which_another_is_a_copy),
 		TEST(copies_never_cross_namespaces),
 		TEST(marks_are_kept_and_bounded),
