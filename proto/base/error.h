@@ -12,7 +12,6 @@
 #ifndef BATON_PROTO_BASE_ERROR_H
 #define BATON_PROTO_BASE_ERROR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* enum, name, wire number, exit status, text when nothing better is known.
