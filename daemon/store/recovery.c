@@ -19,7 +19,7 @@
 #define FORMAT_PREFIX "batond store "
 #define FORMAT_VERSION 2
 #define FORMAT_TEXT FORMAT_PREFIX "2\n"
-/* No sums behind the catalogue's pages, no commit frames: it is read, and raised. */
+/* No sums in the catalogue's pages, no commit frames: it is read, and raised. */
 #define FORMAT_TEXT_BEFORE FORMAT_PREFIX "1\n"
 #define FORMAT_ROOM 64u
 #define CLEAN_SETTING "clean_stop"

@@ -154,7 +154,7 @@ static int load_seen(struct loader *loader, struct error *error)
 
 /* ---- needs ----------------------------------------------------------------------- */
 
-/* Rows come by owner. Each owner's items lie one behind the other in a list of its own,
+/* Rows come by owner. Each owner's items lie one after the other in a list of its own,
  * which moves when it grows: the owner keeps where it was last. */
 static void *add_item(struct loader *loader, struct arena_list *items, size_t count,
 		      size_t item_size)

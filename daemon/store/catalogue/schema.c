@@ -7,7 +7,7 @@
 
 /* Goes up with every change of schema.sql that is more than a comment. */
 #define SCHEMA_VERSION 3
-/* The same tables, and no sums behind pages. */
+/* The same tables, without sums in the pages. */
 #define SCHEMA_WITHOUT_SUMS ((int64_t)VERSION_WITHOUT_SUMS)
 
 /* schema.sql without its comments. */
@@ -116,8 +116,8 @@ static int read_version(struct catalogue *catalogue, int64_t *ret_version,
 	return query_one(&query, ret_version, error);
 }
 
-/* What the first page says of sums is not under a sum where it says that there is none.
- */
+/* What the first page says of sums is not under a sum where it says that there is
+ * none. */
 static int check_sums(const struct catalogue *catalogue, int64_t version,
 		      struct error *error)
 {
@@ -149,8 +149,8 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
 
 /*
  * VACUUM writes every page anew, as one transaction of the log, so that a crash leaves
- * either the old pages or all of the new ones; the checkpoint behind it gives them their
- * sums. A crash behind that leaves sums under the older number, which an older batond
+ * either the old pages or all of the new ones; the checkpoint after it gives them their
+ * sums. A crash after that leaves sums under the older number, which an older batond
  * takes for its own: so all is done again.
  */
 static int add_sums(struct catalogue *catalogue, struct error *error)

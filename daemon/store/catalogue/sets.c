@@ -55,7 +55,7 @@ static int load_facts(struct loader *loader, struct error *error)
 
 /* ---- sets of layers -------------------------------------------------------------- */
 
-/* Mostly the one behind the last. */
+/* Mostly the one after the last. */
 static uint32_t layer_position(const struct loader *loader, uint32_t expected, int64_t id)
 {
 	const int64_t *ids = loader->layer_ids.items;

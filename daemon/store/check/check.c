@@ -48,8 +48,8 @@ static int keep_marks(struct check *check, struct error *error)
 }
 
 /* With damage found, layers are read as sessions would read them once all of it is known:
- * with an index of what lies in sound frames. The store's own may be behind, or closed.
- */
+ * with an index of what lies in sound frames. The store's own index may lack some, or be
+ * closed. */
 static int index_copies(struct check *check, struct error *error)
 {
 	struct store *store = check->store;

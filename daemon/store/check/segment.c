@@ -128,7 +128,8 @@ static void check_frames(struct check *check, const struct segment *segment, uin
 			compare_entry(check, segment, walk, offset);
 			offset += frame_len(&check->reader.header);
 		} else {
-			/* What the index says of the frames behind cannot be lined up. */
+			/* The index's entries for the frames after this one cannot be
+			 * matched. */
 			walk->present = false;
 			if (!segment_reader_resync(&check->reader, segment, offset + 1,
 						   end, &offset))

@@ -1,10 +1,11 @@
 /*
- * `stamp`: how far the catalogue had come when it was last told to somebody, in a file
- * beside it (FORMAT.md §1). It is written behind each commit and never synced, so it is
+ * `stamp`: how far the catalogue had come when a commit was last acknowledged, in a file
+ * beside it (FORMAT.md §1). It is written after each commit and never synced, so it is
  * exact after a crash of the daemon, older at worst after a power cut, and never newer
- * than what the catalogue has on the disk. A catalogue that is behind it has forgotten.
+ * than what the catalogue has on the disk. A catalogue that is older than the stamp has
+ * forgotten commits.
  *
- * Not itself worth a failure: what cannot be written is left older.
+ * A failed write is no error of the caller: the stamp stays older.
  */
 #ifndef BATON_STORE_DISK_STAMP_H
 #define BATON_STORE_DISK_STAMP_H
@@ -32,8 +33,8 @@ struct stamp_file {
 	int fd;              /* owned; -1: there is none to write to */
 };
 
-/* Opens the file in the directory for writing, makes it durably where it is missing, and
- * lets it say `mark`. On failure, which only costs the stamp, there is none: fd is -1. */
+/* Opens the file in the directory for writing, creates it durably if it is missing, and
+ * writes `mark`. On failure there is no stamp (fd is -1), and all else works. */
 int stamp_open(const struct io *io, int directory_fd, const struct stamp_mark *mark,
 	       struct stamp_file *ret_stamp, struct error *error);
 /* Writes it into the slot that holds the older one. */

@@ -2,9 +2,9 @@
  * The unit index: where each unit of a namespace is, for reuse only (FORMAT.md §6).
  *
  * What a commit hands over is found at once, in memory, and written to the file by a
- * thread of this module. More than a bound of waiting units makes the next commit wait,
- * never the one that hands over. A row may be missing, and until it was verified it may
- * be wrong.
+ * thread of this module. If too many units wait, the next commit waits until they are
+ * written, never the one that hands them over. A row may be missing, and until it was
+ * verified it may be wrong.
  *
  * Any thread, but _open and _close. Two mutexes: the queue's is taken before the
  * database's, never the other way round.
@@ -32,8 +32,9 @@ int unit_index_open_scratch(struct unit_index **ret_index, struct error *error);
 /* Writes what waits, syncs and closes. 0 only if all is on the disk. NULL is fine. */
 int unit_index_close(struct unit_index *index, struct error *error);
 
-/* Takes the batch over, which must be sorted. It is found from now on, and written to the
- * file soon after unit_index_write(): a caller who is waited for calls that later. */
+/* Takes the batch over, which must be sorted. Its units are found from now on, and
+ * written to the file soon after unit_index_write(), which a caller may delay until it
+ * has answered. */
 void unit_index_add(struct unit_index *index, struct unit_batch *batch);
 void unit_index_write(struct unit_index *index);
 /* Writes the batch to the file before it returns: for the rebuild. */

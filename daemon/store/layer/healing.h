@@ -1,8 +1,8 @@
 /*
- * What is done about a damaged frame (FORMAT.md §8): it is marked, its units are taken
- * again when they come, and whoever needs one of them is given the other copy. Copies are
- * found by the unit's name, in the unit index; so whatever was persisted again heals each
- * layer that named the old place. Any thread.
+ * What is done about a damaged frame (FORMAT.md §8): it is marked, its units are stored
+ * again when they are persisted again, and readers get another copy. Copies are found by
+ * the unit's name in the unit index, so a unit that was stored again heals every layer
+ * that named the old place. Any thread.
  */
 #ifndef BATON_STORE_LAYER_HEALING_H
 #define BATON_STORE_LAYER_HEALING_H
@@ -15,11 +15,11 @@
 #include "daemon/store/segment/pins.h"
 #include "daemon/store/segment/reader.h"
 
-/* Makes a reader mark what it finds damaged, and forget where the units of such a frame
- * were, as far as they are known. The log is told once of each. */
+/* Makes a reader mark each frame that it finds damaged, and take its units, as far as
+ * they are known, out of the unit index. Each is logged once. */
 void healing_watch(struct store *store, struct segment_reader *reader);
 
-/* Who looks for copies. */
+/* What looks for copies. */
 struct healer {
 	struct store *store;       /* borrowed */
 	int64_t namespace_id;      /* of the layer: copies never cross namespaces */

@@ -27,12 +27,12 @@ struct placement {
 	size_t piece_count;
 };
 
-/* {0} is a placement of no pieces. Encoding and decoding, here and below: ERR_NO_MEMORY.
- */
+/* {0} is a placement of no pieces. Encoding and decoding, here and below:
+ * ERR_NO_MEMORY. */
 int placement_encode(struct buffer *out, const struct placement *placement,
 		     struct error *error);
 /* Every number is checked against the lists; there must be piece_count pieces and nothing
- * behind them. ERR_DAMAGED; ERR_VERSION for a newer format. */
+ * after them. ERR_DAMAGED; ERR_VERSION for a newer format. */
 int placement_decode(const void *bytes, size_t len, size_t piece_count,
 		     struct placement *ret_placement, struct error *error);
 void placement_fini(struct placement *placement);

@@ -29,7 +29,7 @@ struct layer_reader {
 	size_t next_piece;
 	bool jumped;            /* the piece before next_piece was not read to its end */
 	uint64_t first_mention; /* of the current piece, next_piece - 1 */
-	uint64_t next_mention;  /* of the piece behind it */
+	uint64_t next_mention;  /* of the next piece */
 	size_t ahead; /* piece of which the first path is known; none: SIZE_MAX */
 	struct buffer ahead_path;
 };

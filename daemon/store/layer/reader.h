@@ -32,7 +32,7 @@ int layer_reader_open(struct store *store, int64_t layer_id,
 		      struct layer_scratch *scratch, struct layer_reader **ret_reader,
 		      struct error *error);
 void layer_reader_free(struct layer_reader *reader); /* NULL is fine */
-/* Gives back all but the pins: places that were given stay open. Afterwards only
+/* Frees all but the pins: places that were given stay readable. Afterwards only
  * layer_reader_free() is allowed. */
 void layer_reader_keep_pins(struct layer_reader *reader);
 
@@ -43,13 +43,13 @@ int layer_reader_next(struct layer_reader *reader, struct row *ret_row,
 
 /* ---- skipping ----------------------------------------------------------------- */
 
-/* Leaves out pieces of which every row comes before the path, unread but for a few: the
- * cost grows with the logarithm of what is skipped. Rows before the path may still come.
- */
+/* Skips pieces whose rows all come before the path, and reads only a few of them: the
+ * cost grows with the logarithm of what is skipped. Rows before the path may still
+ * come. */
 int layer_reader_skip_to(struct layer_reader *reader, const char *path, size_t path_len,
 			 struct error *error);
-/* If the next row is the first of a piece, what that piece is called; else NULL. Pieces
- * of one name have the same rows. */
+/* If the next row is the first of a piece, the piece's name; else NULL. Pieces of one
+ * name have the same rows. */
 const struct unit_name *layer_reader_next_piece(const struct layer_reader *reader);
 void layer_reader_skip_piece(struct layer_reader *reader); /* only where one is next */
 void layer_reader_rewind(struct layer_reader *reader);     /* to before the first row */
@@ -62,13 +62,13 @@ struct frame_place {
 };
 
 /* The frame that holds unit mention number `mention` of this layer (0 is the first unit
- * of the first row that has one). Only for mentions of the piece of the row given last.
- */
+ * of the first row that has one). Only for mentions of the piece of the row given
+ * last. */
 int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 		       struct frame_place *ret_place, struct error *error);
 
-/* Somebody says that the frame is damaged: reads it, and marks it if it is (healing.h).
- * Whether it is marked now and was not before. */
+/* Reads a frame that a client reported as damaged, and marks it if it is (healing.h).
+ * Returns whether it was marked by this call. */
 bool store_doubt_frame(struct store *store, const struct frame_place *place);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The frames that are known to be damaged (FORMAT.md §8): nothing in them is offered, and
- * who reads looks for another copy first. A mark that is wrong costs room for that copy,
- * and nothing else: what is only marked is still read where there is no other.
+ * readers look for another copy first. A wrong mark only costs the room for that copy: a
+ * marked frame is still read where there is no other.
  *
  * Any thread. One mutex inside, which no other lock is taken under.
  */
@@ -16,7 +16,7 @@
 #include "daemon/store/disk/io.h"
 #include "proto/base/error.h"
 
-/* So many are kept; with more of them a store is past mending frame by frame. */
+/* The most that are kept; a store with more of them cannot be mended frame by frame. */
 #define DAMAGE_MARKS_MAX 65536u
 
 struct damage;

@@ -22,21 +22,22 @@ struct transaction;
 
 int transaction_begin(struct store *store, int64_t namespace_id,
 		      struct transaction **ret_transaction, struct error *error);
-/* Aborts if not committed; else it has time for what nobody waits for. NULL is fine. */
+/* Aborts if not committed; after a commit it does the work that need not delay the
+ * answer. NULL is fine. */
 void transaction_free(struct transaction *transaction);
 
 /*
  * What the namespace has under these keys. ret_counts[i] (0 … CANDIDATES_MAX) SHA-256s
- * for key i, one behind the other in *ret_digests (room for count × CANDIDATES_MAX).
- * Units that this transaction wrote itself count too. What is answered is offered:
- * pinned, and may be cited.
+ * for key i, one after the other in *ret_digests (room for count × CANDIDATES_MAX). Units
+ * that this transaction wrote itself count too. What is answered is offered: pinned, and
+ * may be cited.
  */
 int transaction_offer(struct transaction *transaction, const struct unit_key *keys,
 		      size_t count, uint8_t *ret_counts, struct digest *ret_digests,
 		      struct error *error);
 
-/* A frame whose units were verified (XXH3-128 checked, SHA-256 computed) by the caller.
- */
+/* A frame whose units were verified (XXH3-128 checked, SHA-256 computed) by the
+ * caller. */
 struct frame_input {
 	uint8_t kind; /* FRAME_CONTENT or FRAME_PIECE */
 	uint8_t codec;
@@ -46,11 +47,10 @@ struct frame_input {
 	const uint8_t *payload; /* borrowed */
 	size_t payload_len;
 };
-/* The frame must keep the limits of frames (claimed): units_decode has seen to it. The
+/* The frame must keep the limits of frames (claimed): units_decode has checked them. The
  * raw length of content counts into the layer's new_bytes, the stored length of content
- * and pieces into its stored_bytes.
- * Fails with ERR_NO_ROOM, ERR_READ_ONLY, ERR_LOCAL, ERR_LIMIT; the transaction can then
- * only be freed. */
+ * and pieces into its stored_bytes. Fails with ERR_NO_ROOM, ERR_READ_ONLY, ERR_LOCAL,
+ * ERR_LIMIT; the transaction can then only be freed. */
 int transaction_put(struct transaction *transaction, const struct frame_input *frame,
 		    struct error *error);
 
@@ -63,8 +63,8 @@ int transaction_base(struct transaction *transaction, int64_t layer_id,
 /* Whether there are pieces that could be checked before the commit: sent or offered, and
  * not looked at. */
 bool transaction_has_ahead(const struct transaction *transaction);
-/* Checks one of them (claimed), some milliseconds. What is wrong with it is the commit's
- * to say. As transaction_put(). */
+/* Checks one of them (claimed), some milliseconds. What is wrong with it is reported by
+ * the commit. As transaction_put(). */
 int transaction_look_ahead(struct transaction *transaction, struct error *error);
 
 struct transaction_commit {
@@ -80,7 +80,7 @@ struct transaction_commit {
  * writes blocks, placement and root; syncs; commits to the catalogue; tells the unit
  * index. After success or failure the transaction can only be freed. *ret_again as in
  * catalogue_commit_layer. The record's texts are NULL. May take as long as the disk takes
- * to sync: the session runs it where it does not keep the client waiting in silence.
+ * to sync: the session calls it while the loop sends KEEPALIVE.
  */
 int transaction_commit(struct transaction *transaction,
 		       const struct transaction_commit *commit,
