@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import unittest
@@ -107,7 +108,7 @@ class Installed(Scenario):
                            LD_LIBRARY_PATH=str(libraries), BATON_WORKFLOW="w")
         flags = run("pkg-config", "--cflags", "--libs", "baton", env=environment).split()
         example = self.folder / "example"
-        run(os.environ.get("CC", "cc"), "-Wall", "-Wextra", "-Werror",
+        run(*shlex.split(os.environ.get("CC", "cc")), "-Wall", "-Wextra", "-Werror",
             TOP / "examples/libbaton.c", "-o", example, *flags, env=environment)
         self.tree({"given": "by the library"}, name="root")
         out = self.folder / "out"
