@@ -16,7 +16,7 @@
 #define ISO_TIME_SIZE 40
 
 /* One answer under way: it may come in several parts. */
-struct listing {
+struct layer_listing {
 	const struct options *options;
 	struct report *report;
 	struct terminal_colours colours;
@@ -135,7 +135,8 @@ static void put_story(struct buffer *line, const struct msg_layer *layer)
 	buffer_put_u8(line, '\0');
 }
 
-static void print_layer(const struct listing *listing, const struct msg_layer *layer)
+static void print_layer(const struct layer_listing *listing,
+			const struct msg_layer *layer)
 {
 	struct buffer who AUTO(buffer_fini) = {0};
 	struct buffer story AUTO(buffer_fini) = {0};
@@ -160,7 +161,7 @@ static const char *workflow_of(const struct options *options)
 	return options->from_workflow ? options->from_workflow : options->workflow.value;
 }
 
-static void begin(struct listing *listing, const struct msg_log_reply *first)
+static void begin(struct layer_listing *listing, const struct msg_log_reply *first)
 {
 	struct json_writer *writer = report_json(listing->report);
 	if (writer) {
@@ -180,7 +181,7 @@ static void begin(struct listing *listing, const struct msg_log_reply *first)
 			       first->warnings.items[i].at);
 }
 
-static void end(struct listing *listing)
+static void end(struct layer_listing *listing)
 {
 	struct json_writer *writer = report_json(listing->report);
 	if (writer) {
@@ -192,7 +193,7 @@ static void end(struct listing *listing)
 			    listing->options->all ? "" : "visible ");
 }
 
-static void list(struct listing *listing, const struct msg_log_reply *part)
+static void list(struct layer_listing *listing, const struct msg_log_reply *part)
 {
 	struct json_writer *writer = report_json(listing->report);
 	for (size_t i = 0; i < part->layers.count; i++) {
@@ -204,7 +205,7 @@ static void list(struct listing *listing, const struct msg_log_reply *part)
 	listing->layers += part->layers.count;
 }
 
-static int take_part(struct link *link, struct listing *listing, bool is_first,
+static int take_part(struct link *link, struct layer_listing *listing, bool is_first,
 		     bool *ret_more, struct error *error)
 {
 	struct link_message message = {0};
@@ -224,7 +225,7 @@ static int take_part(struct link *link, struct listing *listing, bool is_first,
 	return 0;
 }
 
-static int take_all(struct link *link, struct listing *listing, struct error *error)
+static int take_all(struct link *link, struct layer_listing *listing, struct error *error)
 {
 	bool more = true;
 	for (bool is_first = true; more; is_first = false) {
@@ -254,7 +255,7 @@ int log_run(const struct options *options, struct report *report, struct error *
 	if (err < 0)
 		return err;
 	connection_keep_alive(&connection);
-	struct listing listing = {
+	struct layer_listing listing = {
 		.options = options,
 		.report = report,
 		.colours = terminal_colours_of(stdout),

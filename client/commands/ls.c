@@ -16,14 +16,14 @@
 #define LABEL_SIZE 1100u
 #define CONFLICTS_KEPT 20u
 
-struct listing {
+struct row_listing {
 	const struct options *options; /* borrowed */
 	struct view_session session;
 	struct msg_conflict conflicts[CONFLICTS_KEPT]; /* texts owned, ids borrowed */
 	size_t conflict_count;
 };
 
-static void listing_fini(struct listing *listing)
+static void listing_fini(struct row_listing *listing)
 {
 	for (size_t i = 0; i < listing->conflict_count; i++) {
 		char *path AUTO_FREE = NULL;
@@ -33,13 +33,14 @@ static void listing_fini(struct listing *listing)
 	view_session_close(&listing->session);
 }
 
-static const struct msg_layer *layer_at(const struct listing *listing, uint32_t position)
+static const struct msg_layer *layer_at(const struct row_listing *listing,
+					uint32_t position)
 {
 	return &listing->session.view.layers.items[position];
 }
 
 /* For the report, which has them by the end. */
-static void keep_conflict(struct listing *listing, const struct view_row *row)
+static void keep_conflict(struct row_listing *listing, const struct view_row *row)
 {
 	if (listing->conflict_count == CONFLICTS_KEPT)
 		return;
@@ -79,7 +80,7 @@ static void put_time(struct json_writer *writer, const struct row *row)
 	json_writer_text(writer, "mtime", text);
 }
 
-static void put_row(const struct listing *listing, const struct view_row *entry,
+static void put_row(const struct row_listing *listing, const struct view_row *entry,
 		    struct json_writer *writer)
 {
 	const struct row *row = &entry->row;
@@ -134,7 +135,7 @@ static const char *time_text(const struct row *row, char ret_text[40])
 	return ret_text;
 }
 
-static void say_row(const struct listing *listing, const struct view_row *entry)
+static void say_row(const struct row_listing *listing, const struct view_row *entry)
 {
 	const struct row *row = &entry->row;
 	const struct msg_layer *layer = layer_at(listing, entry->layer);
@@ -172,7 +173,7 @@ static void say_row(const struct listing *listing, const struct view_row *entry)
 
 /* ---- the verb ---- */
 
-static int list_rows(struct listing *listing, struct error *error)
+static int list_rows(struct row_listing *listing, struct error *error)
 {
 	struct json_writer *writer = report_json(listing->session.report);
 	if (writer)
@@ -192,7 +193,7 @@ static int list_rows(struct listing *listing, struct error *error)
 	return got;
 }
 
-static void end_json(struct listing *listing)
+static void end_json(struct row_listing *listing)
 {
 	struct json_writer *writer = report_json(listing->session.report);
 	if (!writer)
@@ -204,7 +205,7 @@ static void end_json(struct listing *listing)
 	report_json_warnings(listing->session.report);
 }
 
-static int conflict_result(struct listing *listing, struct error *error)
+static int conflict_result(struct row_listing *listing, struct error *error)
 {
 	uint64_t count = listing->session.view.conflicts;
 	if (count == 0)
@@ -232,7 +233,7 @@ static int refuse_globs(const struct string_list *globs, struct error *error)
 		glob, globs->count > 1 ? " and the others" : "");
 }
 
-static int list(struct listing *listing, const struct msg_attach *request,
+static int list(struct row_listing *listing, const struct msg_attach *request,
 		struct error *error)
 {
 	const struct options *options = listing->options;
@@ -252,8 +253,8 @@ static int list(struct listing *listing, const struct msg_attach *request,
 
 int ls_run(const struct options *options, struct report *report, struct error *error)
 {
-	struct listing listing AUTO(listing_fini) = {.options = options,
-						     .session = {.report = report}};
+	struct row_listing listing AUTO(listing_fini) = {.options = options,
+							 .session = {.report = report}};
 	listing.session.connection.link.fd = -1;
 	struct question request AUTO(question_fini) = {0};
 	int err = question_make(options, "look", &request, error);

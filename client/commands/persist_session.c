@@ -108,7 +108,7 @@ static int send_commit(struct connection *connection, const struct upload_result
 }
 
 /* One try. */
-struct session {
+struct persist_try {
 	struct persist *persist;         /* borrowed */
 	struct connection *connection;   /* borrowed */
 	struct persist_outcome *outcome; /* borrowed */
@@ -117,13 +117,12 @@ struct session {
 	bool is_fresh;
 };
 
-static int await_ready(struct session *session, struct msg_ready *ret_ready,
+static int await_ready(struct persist_try *try, struct msg_ready *ret_ready,
 		       struct error *error)
 {
-	int err = expect(session->connection, MSG_READY, session->outcome, ret_ready,
-			 error);
+	int err = expect(try->connection, MSG_READY, try->outcome, ret_ready, error);
 	if (err == 0)
-		warn_each(session->persist, &ret_ready->warnings, &(struct text_list){0});
+		warn_each(try->persist, &ret_ready->warnings, &(struct text_list){0});
 	return err;
 }
 
@@ -141,27 +140,26 @@ static int begin(void *context, struct error *error)
  * time to write down what was seen. */
 static int commit(void *context, const struct upload_result *upload, struct error *error)
 {
-	struct session *session = context;
-	int err = persist_check_totals(session->persist, &upload->totals, error);
+	struct persist_try *try = context;
+	int err = persist_check_totals(try->persist, &upload->totals, error);
 	if (err < 0)
 		return err;
-	session->persist->digest = upload->digest;
-	session->persist->has_digest = true;
-	err = send_commit(session->connection, upload, error);
+	try->persist->digest = upload->digest;
+	try->persist->has_digest = true;
+	err = send_commit(try->connection, upload, error);
 	if (err == 0)
-		persist_record_begin(session->persist, upload,
-				     session->outcome->base_held);
+		persist_record_begin(try->persist, upload, try->outcome->base_held);
 	return err;
 }
 
-static int await_committed(struct session *session, struct error *error)
+static int await_committed(struct persist_try *try, struct error *error)
 {
-	struct persist_outcome *outcome = session->outcome;
-	int err = expect(session->connection, MSG_COMMITTED, outcome, &outcome->committed,
+	struct persist_outcome *outcome = try->outcome;
+	int err = expect(try->connection, MSG_COMMITTED, outcome, &outcome->committed,
 			 error);
 	if (err < 0)
 		return err;
-	if (!is_digest(outcome->committed.layer.digest, &session->persist->digest))
+	if (!is_digest(outcome->committed.layer.digest, &try->persist->digest))
 		return error_set(error, ERR_UNEXPECTED,
 				 "persist: the daemon committed another digest than was "
 				 "sent");
@@ -180,12 +178,12 @@ int persist_check_totals(const struct persist *persist, const struct totals *tot
 			 "--if-empty=ok if an empty layer is as it should be");
 }
 
-static int upload(struct session *session, const struct root *base, struct error *error)
+static int upload(struct persist_try *try, const struct root *base, struct error *error)
 {
-	struct persist *persist = session->persist;
+	struct persist *persist = try->persist;
 	struct upload_request request = {
-		.link = &session->connection->link,
-		.ask_window = session->connection->ask_window,
+		.link = &try->connection->link,
+		.ask_window = try->connection->ask_window,
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
 		.record = persist->record,
@@ -193,48 +191,47 @@ static int upload(struct session *session, const struct root *base, struct error
 		.if_changed = persist->options->if_changed,
 		.if_empty = persist->options->if_empty,
 		.progress = persist->progress,
-		.on_begin = session->is_fresh ? begin : NULL,
+		.on_begin = try->is_fresh ? begin : NULL,
 		.on_sent = commit,
-		.context = session,
+		.context = try,
 	};
-	session->outcome->has_upload = true;
-	return upload_run(&request, &session->outcome->upload, error);
+	try->outcome->has_upload = true;
+	return upload_run(&request, &try->outcome->upload, error);
 }
 
 /* READY is waited for first where it may end the try, or bring what the walk needs. */
-static int begin_first(struct session *session, struct root *ret_base,
+static int begin_first(struct persist_try *try, struct root *ret_base,
 		       bool *ret_committed, struct error *error)
 {
-	struct persist_outcome *outcome = session->outcome;
+	struct persist_outcome *outcome = try->outcome;
 	struct msg_ready ready;
-	int err = await_ready(session, &ready, error);
+	int err = await_ready(try, &ready, error);
 	if (err < 0)
 		return err;
 	*ret_committed = ready.has_committed;
 	if (ready.has_committed)
-		return take_committed(session->persist, &ready, outcome, error);
-	outcome->base_held =
-		persist_record_root(session->persist, ready.base_root, ret_base);
+		return take_committed(try->persist, &ready, outcome, error);
+	outcome->base_held = persist_record_root(try->persist, ready.base_root, ret_base);
 	return 0;
 }
 
-static int converse(struct session *session, struct error *error)
+static int converse(struct persist_try *try, struct error *error)
 {
-	struct persist *persist = session->persist;
+	struct persist *persist = try->persist;
 	struct root base AUTO(root_fini) = {0};
 	bool committed = false;
 	int err = 0;
-	session->is_fresh = !persist->record && !persist->has_digest;
-	if (!session->is_fresh)
-		err = begin_first(session, &base, &committed, error);
+	try->is_fresh = !persist->record && !persist->has_digest;
+	if (!try->is_fresh)
+		err = begin_first(try, &base, &committed, error);
 	if (err < 0 || committed)
 		return err;
-	err = upload(session, session->outcome->base_held ? &base : NULL, error);
+	err = upload(try, try->outcome->base_held ? &base : NULL, error);
 	if (err == 0)
-		err = await_committed(session, error);
+		err = await_committed(try, error);
 	if (err == 0)
-		warn_each(persist, &session->outcome->committed.warnings,
-			  &session->outcome->committed.warning_advice);
+		warn_each(persist, &try->outcome->committed.warnings,
+			  &try->outcome->committed.warning_advice);
 	return err;
 }
 
@@ -242,9 +239,9 @@ int persist_session(struct persist *persist, struct connection *connection,
 		    struct persist_outcome *ret_outcome, struct error *error)
 {
 	*ret_outcome = (struct persist_outcome){0};
-	struct session session = {
+	struct persist_try try = {
 		.persist = persist, .connection = connection, .outcome = ret_outcome};
-	int err = converse(&session, error);
+	int err = converse(&try, error);
 	persist->sent_bytes += connection->link.sent_bytes;
 	return err;
 }

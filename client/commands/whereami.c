@@ -12,7 +12,7 @@
 #include "proto/base/cleanup.h"
 
 /* One line of the answer. */
-struct finding {
+struct answer_line {
 	const char *name;               /* borrowed; "workflow" */
 	char *value;                    /* owned; NULL: not found */
 	char *origin;                   /* owned; NULL: not found */
@@ -20,11 +20,11 @@ struct finding {
 	const struct string_list *list; /* borrowed; NULL: a single value */
 };
 
-static void finding_fini(struct finding *finding)
+static void answer_line_fini(struct answer_line *line)
 {
-	free(finding->value);
-	free(finding->origin);
-	free(finding->advice);
+	free(line->value);
+	free(line->origin);
+	free(line->advice);
 }
 
 static char *joined(const struct string_list *list)
@@ -60,33 +60,33 @@ static char *advice_for(const struct identity_value *value,
 	return missing_advice(value, ci_hint(system, value->flag));
 }
 
-static struct finding find(const struct options *options,
-			   const struct identity_value *value,
-			   const struct ci_system *system)
+static struct answer_line find(const struct options *options,
+			       const struct identity_value *value,
+			       const struct ci_system *system)
 {
 	const struct setting *setting = identity_setting(value, options);
-	struct finding finding = {.name = value->name};
+	struct answer_line line = {.name = value->name};
 	if (setting->origin)
-		finding.origin = must_strdup(setting->origin);
+		line.origin = must_strdup(setting->origin);
 	if (setting == &options->needs_origin)
-		finding.list = &options->needs;
+		line.list = &options->needs;
 	if (!setting->origin)
-		finding.advice = advice_for(value, system);
-	else if (finding.list)
-		finding.value = joined(finding.list);
+		line.advice = advice_for(value, system);
+	else if (line.list)
+		line.value = joined(line.list);
 	else
-		finding.value = must_strdup(setting->value ? setting->value : "none");
-	return finding;
+		line.value = must_strdup(setting->value ? setting->value : "none");
+	return line;
 }
 
-static struct finding find_system(const struct ci_system *system)
+static struct answer_line find_system(const struct ci_system *system)
 {
 	if (!system)
-		return (struct finding){
+		return (struct answer_line){
 			.name = "ci",
 			.advice = must_strdup("not found: no CI system is recognised"),
 		};
-	return (struct finding){
+	return (struct answer_line){
 		.name = "ci",
 		.value = must_strdup(system->name),
 		.origin = must_strdup(system->marker),
@@ -94,24 +94,24 @@ static struct finding find_system(const struct ci_system *system)
 }
 
 /* The branch, the commit: shown, and used for nothing else. */
-static struct finding find_shown(const struct ci_system *system, const char *name)
+static struct answer_line find_shown(const struct ci_system *system, const char *name)
 {
 	struct ci_finding looked AUTO(ci_finding_fini) = {0};
 	ci_find(system, name, &looked);
-	struct finding finding = {.name = name};
+	struct answer_line line = {.name = name};
 	if (!looked.value)
-		finding.advice = must_strdup("not found: no CI system says it; it is "
-					     "only shown here");
-	finding.value = take_ptr(&looked.value);
-	finding.origin = take_ptr(&looked.origin);
-	return finding;
+		line.advice = must_strdup("not found: no CI system says it; it is "
+					  "only shown here");
+	line.value = take_ptr(&looked.value);
+	line.origin = take_ptr(&looked.origin);
+	return line;
 }
 
-static struct finding find_server(const struct options *options)
+static struct answer_line find_server(const struct options *options)
 {
 	struct string_list servers AUTO(string_list_fini) = {0};
 	server_list_of(options->server.value, &servers);
-	return (struct finding){
+	return (struct answer_line){
 		.name = "server",
 		.value = server_list_text(&servers),
 		.origin = must_strdup(options->server.origin ? options->server.origin
@@ -127,29 +127,29 @@ static void write_list(struct json_writer *writer, const struct string_list *lis
 	json_writer_array_end(writer);
 }
 
-static void write_finding(struct json_writer *writer, const struct finding *finding)
+static void write_line(struct json_writer *writer, const struct answer_line *line)
 {
-	json_writer_object_begin(writer, finding->name);
-	if (finding->list && finding->origin)
-		write_list(writer, finding->list);
+	json_writer_object_begin(writer, line->name);
+	if (line->list && line->origin)
+		write_list(writer, line->list);
 	else
-		json_writer_text(writer, "value", finding->value);
-	json_writer_text(writer, "origin", finding->origin);
-	if (finding->advice)
-		json_writer_text(writer, "advice", finding->advice);
+		json_writer_text(writer, "value", line->value);
+	json_writer_text(writer, "origin", line->origin);
+	if (line->advice)
+		json_writer_text(writer, "advice", line->advice);
 	json_writer_object_end(writer);
 }
 
-static void tell(struct report *report, const struct finding *finding)
+static void tell(struct report *report, const struct answer_line *line)
 {
 	struct json_writer *writer = report_json(report);
 	if (writer)
-		write_finding(writer, finding);
-	else if (finding->advice)
-		report_answer(report, "%-10s  %s", finding->name, finding->advice);
+		write_line(writer, line);
+	else if (line->advice)
+		report_answer(report, "%-10s  %s", line->name, line->advice);
 	else
-		report_answer(report, "%-10s  %-32s  from %s", finding->name,
-			      finding->value, finding->origin);
+		report_answer(report, "%-10s  %-32s  from %s", line->name, line->value,
+			      line->origin);
 }
 
 static void tell_notes(struct report *report, const struct string_list *notes)
@@ -168,10 +168,10 @@ static void tell_notes(struct report *report, const struct string_list *notes)
 }
 
 /* Tells it and frees it. */
-static void tell_once(struct report *report, struct finding finding)
+static void tell_once(struct report *report, struct answer_line line)
 {
-	tell(report, &finding);
-	finding_fini(&finding);
+	tell(report, &line);
+	answer_line_fini(&line);
 }
 
 int whereami_run(const struct options *options, struct report *report,

@@ -161,7 +161,7 @@ static int compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 
 /* ---- reading all of it ---- */
 
-struct open_directory {
+struct open_node {
 	uint32_t entry;
 	const char *last; /* borrowed; the name of its latest child; NULL: none */
 	size_t last_len;
@@ -170,7 +170,7 @@ struct open_directory {
 struct parse {
 	struct record *record; /* borrowed */
 	struct reader in;
-	struct open_directory *open; /* owned; outermost first */
+	struct open_node *open; /* owned; outermost first */
 	size_t depth, room;
 	struct record_view_sums views;
 };
@@ -183,7 +183,7 @@ static void parse_fini(struct parse *parse)
 static void open_directory(struct parse *parse, uint32_t entry)
 {
 	array_make_room(parse->open, parse->depth, parse->room);
-	parse->open[parse->depth++] = (struct open_directory){.entry = entry};
+	parse->open[parse->depth++] = (struct open_node){.entry = entry};
 }
 
 static void end_directories(struct parse *parse, size_t count, uint32_t end)
@@ -195,7 +195,7 @@ static void end_directories(struct parse *parse, size_t count, uint32_t end)
 /* Whether it may follow its elder sibling. */
 static bool ascends(struct parse *parse, const struct record_entry *entry)
 {
-	struct open_directory *open = &parse->open[parse->depth - 1];
+	struct open_node *open = &parse->open[parse->depth - 1];
 	bool ascends = !open->last || compare_names(open->last, open->last_len,
 						    entry->name, entry->name_len) < 0;
 	open->last = entry->name;

@@ -9,29 +9,29 @@
 
 #include "proto/base/cleanup.h"
 
-struct entry {
+struct code_meaning {
 	const char *name;
 	const char *text;
 	int exit_status;
 };
 
 /* By wire number; 0 and gaps are empty. */
-static const struct entry entries[] = {
-#define ERR_ENTRY(constant, name_, number, exit_status_, text_)                          \
+static const struct code_meaning meanings[] = {
+#define ERR_MEANING(constant, name_, number, exit_status_, text_)                        \
 	[number] = {.name = (name_), .text = (text_), .exit_status = (exit_status_)},
-	ERR_LIST(ERR_ENTRY)
-#undef ERR_ENTRY
+	ERR_LIST(ERR_MEANING)
+#undef ERR_MEANING
 };
 
-#define ENTRY_COUNT (sizeof entries / sizeof *entries)
+#define MEANING_COUNT (sizeof meanings / sizeof *meanings)
 
 /* NULL for 0 and for a code that is not in the list. */
-static const struct entry *entry_of(int code)
+static const struct code_meaning *meaning_of(int code)
 {
-	if (code >= 0 || code <= -(int)ENTRY_COUNT)
+	if (code >= 0 || code <= -(int)MEANING_COUNT)
 		return NULL;
-	const struct entry *entry = &entries[-code];
-	return entry->name ? entry : NULL;
+	const struct code_meaning *meaning = &meanings[-code];
+	return meaning->name ? meaning : NULL;
 }
 
 static size_t back_to_character(const char *text, size_t at)
@@ -130,14 +130,14 @@ void error_say_busy(struct error *error)
 
 const char *error_name(int code)
 {
-	const struct entry *entry = entry_of(code);
-	return entry ? entry->name : "unknown";
+	const struct code_meaning *meaning = meaning_of(code);
+	return meaning ? meaning->name : "unknown";
 }
 
 const char *error_text(int code)
 {
-	const struct entry *entry = entry_of(code);
-	return entry ? entry->text : "an unknown error";
+	const struct code_meaning *meaning = meaning_of(code);
+	return meaning ? meaning->text : "an unknown error";
 }
 
 /* Foreign codes are beyond all that the list will ever have, in the order of their exit
@@ -159,18 +159,18 @@ int error_exit_status(int code)
 		return 0;
 	if (is_foreign(code))
 		return FOREIGN_CODES - code;
-	const struct entry *entry = entry_of(code);
-	return entry ? entry->exit_status : 1;
+	const struct code_meaning *meaning = meaning_of(code);
+	return meaning ? meaning->exit_status : 1;
 }
 
 uint32_t error_to_wire(int code)
 {
-	return (uint32_t) - (entry_of(code) ? code : ERR_INTERNAL);
+	return (uint32_t) - (meaning_of(code) ? code : ERR_INTERNAL);
 }
 
 int error_from_wire(uint64_t number, uint64_t exit_status)
 {
-	if (number < ENTRY_COUNT && entries[number].name)
+	if (number < MEANING_COUNT && meanings[number].name)
 		return -(int)number;
 	bool told = exit_status >= FOREIGN_EXIT_MIN && exit_status <= FOREIGN_EXIT_MAX;
 	return FOREIGN_CODES - (told ? (int)exit_status : FOREIGN_EXIT_UNTOLD);

@@ -33,7 +33,7 @@ struct head {
 	uint64_t declared;
 };
 
-struct walk {
+struct scan {
 	const char *name;
 	struct reader reader;
 	uint32_t objects;
@@ -74,63 +74,63 @@ static struct head read_head(struct reader *reader)
 	return wide_head(reader, first);
 }
 
-static int refuse(const struct walk *walk, const char *why, struct error *error)
+static int refuse(const struct scan *scan, const char *why, struct error *error)
 {
-	return error_set(error, ERR_PROTOCOL, "%s: %s", walk->name, why);
+	return error_set(error, ERR_PROTOCOL, "%s: %s", scan->name, why);
 }
 
 /* Each object takes at least one byte, so a count is checked before it is counted off. */
-static int open_container(struct walk *walk, uint64_t items, struct error *error)
+static int open_container(struct scan *scan, uint64_t items, struct error *error)
 {
-	if (items > walk->reader.left)
-		return refuse(walk, "declares more objects than it has bytes", error);
-	if (walk->depth == CONTROL_DEPTH_MAX)
-		return refuse(walk, "is nested too deep", error);
-	walk->due[walk->depth++] = items;
+	if (items > scan->reader.left)
+		return refuse(scan, "declares more objects than it has bytes", error);
+	if (scan->depth == CONTROL_DEPTH_MAX)
+		return refuse(scan, "is nested too deep", error);
+	scan->due[scan->depth++] = items;
 	return 0;
 }
 
-static int step(struct walk *walk, struct error *error)
+static int step(struct scan *scan, struct error *error)
 {
-	if (++walk->objects > CONTROL_OBJECTS_MAX)
-		return refuse(walk, "has too many objects", error);
-	if (walk->depth > 0)
-		walk->due[walk->depth - 1]--;
-	struct head head = read_head(&walk->reader);
-	if (walk->reader.failed)
-		return refuse(walk, "ends in the middle of an object", error);
+	if (++scan->objects > CONTROL_OBJECTS_MAX)
+		return refuse(scan, "has too many objects", error);
+	if (scan->depth > 0)
+		scan->due[scan->depth - 1]--;
+	struct head head = read_head(&scan->reader);
+	if (scan->reader.failed)
+		return refuse(scan, "ends in the middle of an object", error);
 	if (head.shape == SHAPE_REFUSED)
-		return refuse(walk, "has a float, an extension or a reserved byte",
+		return refuse(scan, "has a float, an extension or a reserved byte",
 			      error);
 	if (head.shape == SHAPE_ARRAY || head.shape == SHAPE_MAP)
 		return open_container(
-			walk, head.shape == SHAPE_MAP ? head.declared * 2 : head.declared,
+			scan, head.shape == SHAPE_MAP ? head.declared * 2 : head.declared,
 			error);
-	if (head.declared > walk->reader.left)
-		return refuse(walk, "declares more bytes than it has", error);
-	(void)reader_bytes(&walk->reader, head.declared);
+	if (head.declared > scan->reader.left)
+		return refuse(scan, "declares more bytes than it has", error);
+	(void)reader_bytes(&scan->reader, head.declared);
 	return 0;
 }
 
-static void close_containers(struct walk *walk)
+static void close_containers(struct scan *scan)
 {
-	while (walk->depth > 0 && walk->due[walk->depth - 1] == 0)
-		walk->depth--;
+	while (scan->depth > 0 && scan->due[scan->depth - 1] == 0)
+		scan->depth--;
 }
 
 int message_validate(const char *name, const void *payload, size_t len,
 		     struct error *error)
 {
-	struct walk walk = {.name = name, .reader = reader_of(payload, len)};
+	struct scan scan = {.name = name, .reader = reader_of(payload, len)};
 	if (len > CONTROL_LEN_MAX)
-		return refuse(&walk, "is longer than a control message may be", error);
+		return refuse(&scan, "is longer than a control message may be", error);
 	do {
-		int err = step(&walk, error);
+		int err = step(&scan, error);
 		if (err < 0)
 			return err;
-		close_containers(&walk);
-	} while (walk.depth > 0);
-	if (walk.reader.left > 0)
-		return refuse(&walk, "has bytes behind its end", error);
+		close_containers(&scan);
+	} while (scan.depth > 0);
+	if (scan.reader.left > 0)
+		return refuse(&scan, "has bytes behind its end", error);
 	return 0;
 }

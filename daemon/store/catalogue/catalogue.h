@@ -206,7 +206,9 @@ int catalogue_record_attach(struct catalogue *catalogue, const struct contact *c
 			    const int64_t *layer_ids, size_t count, struct error *error);
 
 /* ---- layers ------------------------------------------------------------------- */
-struct place {
+
+/* A frame as it is found again after a restart. */
+struct stored_place {
 	struct segment_id segment;
 	uint64_t offset; /* of the frame */
 };
@@ -223,7 +225,7 @@ struct layer_commit {
 	struct digest digest, content;
 	struct totals totals;
 	uint64_t new_bytes, stored_bytes;
-	struct place root, placement;
+	struct stored_place root, placement;
 	const struct segment_id *segments; /* borrowed: all that the layer refers to */
 	size_t segment_count;
 	const struct segment_row *written; /* borrowed: new or grown ones, new vouched */
@@ -241,7 +243,7 @@ int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commi
 
 /* Where a layer lies now, and the segments it refers to (owned by the caller). */
 struct layer_place {
-	struct place root, placement;
+	struct stored_place root, placement;
 	struct segment_id *segments;
 	size_t segment_count;
 };
@@ -250,7 +252,7 @@ int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
 /* Where the roots of other layers of that digest are, at most `room` of them. */
 int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 			  const struct digest *digest, size_t room,
-			  struct place *ret_places, size_t *ret_count,
+			  struct stored_place *ret_places, size_t *ret_count,
 			  struct error *error);
 
 /* All layers, for check: ids ascending; owned by the caller (free). */

@@ -9,15 +9,15 @@
 
 /* ---- what may be committed ------------------------------------------------------- */
 
-struct maker {
+struct committing_workflow {
 	int64_t workflow_id;
 	int64_t expired_ms; /* 0: it lives */
 	int64_t layers;     /* of the workflow, its inherited ones included */
 	char name[NAME_LEN_MAX + 1];
 };
 
-static int find_maker(struct catalogue *catalogue, int64_t execution_id,
-		      struct maker *ret_maker, struct error *error)
+static int find_workflow(struct catalogue *catalogue, int64_t execution_id,
+			 struct committing_workflow *ret_workflow, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
 		&catalogue->database,
@@ -33,25 +33,26 @@ static int find_maker(struct catalogue *catalogue, int64_t execution_id,
 		return result;
 	if (result == 0)
 		return database_contradiction(&catalogue->database, error);
-	*ret_maker = (struct maker){
+	*ret_workflow = (struct committing_workflow){
 		.workflow_id = row_id(&query, 0),
 		.expired_ms = row_is_null(&query, 1) ? 0 : row_time(&query, 1),
 		.layers = row_number(&query, 3),
 	};
-	(void)snprintf(ret_maker->name, sizeof ret_maker->name, "%s",
+	(void)snprintf(ret_workflow->name, sizeof ret_workflow->name, "%s",
 		       row_name(&query, 2));
 	return row_check(&query, error);
 }
 
-static int check_maker(const struct maker *maker, struct error *error)
+static int check_workflow(const struct committing_workflow *workflow, struct error *error)
 {
-	if (maker->expired_ms)
-		return catalogue_expired(text_of(maker->name), maker->expired_ms, error);
-	if (maker->layers >= WORKSPACE_LAYERS_MAX)
+	if (workflow->expired_ms)
+		return catalogue_expired(text_of(workflow->name), workflow->expired_ms,
+					 error);
+	if (workflow->layers >= WORKSPACE_LAYERS_MAX)
 		return error_set(error, ERR_LIMIT,
 				 "workflow `%s`: has %u layers, which is as many as a "
 				 "workflow can have",
-				 maker->name, WORKSPACE_LAYERS_MAX);
+				 workflow->name, WORKSPACE_LAYERS_MAX);
 	return 0;
 }
 
@@ -139,12 +140,12 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 static int write_layer(struct catalogue *catalogue, const struct layer_commit *commit,
 		       struct error *error)
 {
-	struct maker maker;
+	struct committing_workflow workflow;
 	int64_t layer_id = 0;
 	int64_t now_ms = clock_wall_ms();
-	int result = find_maker(catalogue, commit->execution_id, &maker, error);
+	int result = find_workflow(catalogue, commit->execution_id, &workflow, error);
 	if (result == 0)
-		result = check_maker(&maker, error);
+		result = check_workflow(&workflow, error);
 	for (size_t i = 0; result == 0 && i < commit->written_count; i++)
 		result = write_segment(catalogue, &commit->written[i], error);
 	if (result == 0)
@@ -152,7 +153,7 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 	for (size_t i = 0; result == 0 && i < commit->segment_count; i++)
 		result = cite_segment(catalogue, layer_id, &commit->segments[i], error);
 	if (result == 0)
-		result = catalogue_touch(catalogue, maker.workflow_id, now_ms, true,
+		result = catalogue_touch(catalogue, workflow.workflow_id, now_ms, true,
 					 error);
 	return result;
 }

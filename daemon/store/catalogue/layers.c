@@ -196,7 +196,7 @@ int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
 
 int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 			  const struct digest *digest, size_t room,
-			  struct place *ret_places, size_t *ret_count,
+			  struct stored_place *ret_places, size_t *ret_count,
 			  struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
@@ -209,7 +209,7 @@ int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 	size_t count = 0;
 	int result;
 	while ((result = query_next(&query, error)) == 1 && count < room) {
-		struct place *place = &ret_places[count++];
+		struct stored_place *place = &ret_places[count++];
 		row_blob(&query, 0, place->segment.bytes, SEGMENT_ID_LEN);
 		place->offset = row_offset(&query, 1);
 	}

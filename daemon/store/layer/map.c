@@ -64,7 +64,7 @@ static int pin_all(const struct layer_map *map, struct error *error)
 
 /* ---- root and placement ------------------------------------------------------- */
 
-static int load_single(const struct layer_map *map, const struct place *place,
+static int load_single(const struct layer_map *map, const struct stored_place *place,
 		       enum frame_kind kind, struct segment_reader *reader,
 		       struct error *error)
 {
@@ -93,7 +93,7 @@ static int take_root(struct layer_map *map, const struct digest *digest,
 static bool borrow_root(struct layer_map *map, const struct digest *digest,
 			struct segment_reader *reader)
 {
-	struct place twins[TWINS_MAX];
+	struct stored_place twins[TWINS_MAX];
 	struct error ignored;
 	size_t count = 0;
 	if (catalogue_layer_twins(map->store->catalogue, map->layer_id, digest, TWINS_MAX,
@@ -230,7 +230,7 @@ int layer_map_block(const struct layer_map *map, size_t piece,
 	const struct piece_place *at = layer_map_piece_place(map, piece);
 	if (!at)
 		return error_set(error, ERR_DAMAGED, "its placement cannot be read");
-	struct place place = {
+	struct stored_place place = {
 		.segment = map->placement.segments.ids[at->block_segment],
 		.offset = at->block_offset,
 	};

@@ -41,7 +41,7 @@ static int write_commit_frame(struct transaction *transaction, struct error *err
 	struct stamp_mark mark = catalogue_mark(transaction->store->catalogue);
 	struct buffer encoded AUTO(buffer_fini) = {0};
 	commit_frame_encode(&encoded, &mark);
-	struct place ignored;
+	struct stored_place ignored;
 	return transaction_put_single(transaction, FRAME_COMMIT, &encoded, &ignored,
 				      error);
 }

@@ -27,7 +27,7 @@ struct commit {
 	bool any_taken;
 	struct citation citation;
 	struct piece_edges before; /* owned; of the piece before, if they are known */
-	struct place root_place, placement_place;
+	struct stored_place root_place, placement_place;
 };
 
 /* Finds out which pieces are the base's, checks the others and what stands beside them,

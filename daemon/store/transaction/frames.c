@@ -29,7 +29,7 @@ int transaction_append(struct transaction *transaction, const struct frame_input
 }
 
 int transaction_put_single(struct transaction *transaction, enum frame_kind kind,
-			   const struct buffer *data, struct place *ret_place,
+			   const struct buffer *data, struct stored_place *ret_place,
 			   struct error *error)
 {
 	if (data->len > FRAME_RAW_MAX)

@@ -84,7 +84,7 @@ static int load(struct transaction *transaction, struct citation *citation,
 	struct digest sha = sha256_of(*ret_bytes, piece->name.key.len);
 	if (!digest_equal(&sha, &piece->name.sha))
 		return error_set(error, ERR_DAMAGED, "its SHA-256 does not match");
-	piece->place = (struct place){frame->segment->id, frame->offset};
+	piece->place = (struct stored_place){frame->segment->id, frame->offset};
 	return 0;
 }
 

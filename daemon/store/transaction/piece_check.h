@@ -30,10 +30,10 @@ struct checked_piece {
 	struct unit_name name;
 	struct totals totals;
 	struct digest content;
-	struct piece_edges edges; /* owned */
-	struct place place;       /* of its frame */
-	uint32_t position;        /* in the frame */
-	struct place block;
+	struct piece_edges edges;  /* owned */
+	struct stored_place place; /* of its frame */
+	uint32_t position;         /* in the frame */
+	struct stored_place block;
 	struct segment_list block_segments; /* owned; where its units lie */
 };
 

@@ -46,7 +46,7 @@ int transaction_append(struct transaction *transaction, const struct frame_input
 /* Writes one unit of that kind as a frame of its own, compressed. As transaction_put(),
  * and ERR_LIMIT where it does not fit a frame. */
 int transaction_put_single(struct transaction *transaction, enum frame_kind kind,
-			   const struct buffer *data, struct place *ret_place,
+			   const struct buffer *data, struct stored_place *ret_place,
 			   struct error *error);
 
 /*
