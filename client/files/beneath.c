@@ -5,23 +5,20 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"
+#include "proto/bounds.h"
 #include "proto/path/path.h"
 
 #define STEP_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 enum openat2_state { UNKNOWN, PRESENT, ABSENT };
 static _Atomic int openat2_state = UNKNOWN;
-
-void beneath_allow_openat2(bool allowed)
-{
-	atomic_store(&openat2_state, allowed ? UNKNOWN : ABSENT);
-}
 
 static int fail(int error_number)
 {
@@ -138,24 +135,4 @@ int beneath_open(int root_fd, const char *path, size_t len, int flags, mode_t mo
 		path += step + 1;
 		len -= step + 1;
 	}
-}
-
-int beneath_open_parent(int root_fd, const char *path, size_t len,
-			char ret_name[COMPONENT_LEN_MAX + 1])
-{
-	if (len == 0)
-		return fail(EINVAL);
-	int wrong = check(path, len);
-	if (wrong)
-		return fail(wrong);
-	const char *slash = memrchr(path, '/', len);
-	const char *name = slash ? slash + 1 : path;
-	size_t name_len = len - (size_t)(name - path);
-	int parent = beneath_open(root_fd, path, slash ? (size_t)(slash - path) : 0,
-				  O_PATH | O_DIRECTORY, 0);
-	if (parent < 0)
-		return -1;
-	memcpy(ret_name, name, name_len);
-	ret_name[name_len] = '\0';
-	return parent;
 }

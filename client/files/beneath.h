@@ -10,11 +10,8 @@
 #ifndef BATON_CLIENT_FILES_BENEATH_H
 #define BATON_CLIENT_FILES_BENEATH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-
-#include "proto/bounds.h"
 
 /*
  * Opens path (relative, `len` bytes, no NUL needed behind it; len 0 is the root itself)
@@ -28,16 +25,5 @@
  * and whatever else open() has to say.
  */
 int beneath_open(int root_fd, const char *path, size_t len, int flags, mode_t mode);
-
-/*
- * Opens the directory that holds path's last component (O_PATH | O_DIRECTORY: good for
- * the *at() calls, not for reading, fchmod or futimens), and copies that component with a
- * NUL to ret_name. path has at least one component. As beneath_open().
- */
-int beneath_open_parent(int root_fd, const char *path, size_t len,
-			char ret_name[COMPONENT_LEN_MAX + 1]);
-
-/* For tests: false takes the way of kernels without openat2. */
-void beneath_allow_openat2(bool allowed);
 
 #endif

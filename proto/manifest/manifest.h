@@ -212,9 +212,4 @@ bool piece_ends_by_itself(const struct root_piece *piece, const char *path,
 int piece_writer_finish(struct piece_writer *writer, struct error *error);
 void piece_writer_fini(struct piece_writer *writer);
 
-/* The digest of an encoded piece's content: its bytes with the times zeroed. Decodes and
- * so checks the piece by itself; *ret_totals are its own. As piece_open(). */
-int piece_content_digest(const void *piece, size_t len, struct digest *ret_content,
-			 struct totals *ret_totals, struct error *error);
-
 #endif

@@ -73,29 +73,6 @@ int piece_open(struct row_decoder *decoder, const void *piece, size_t len,
 	return piece_continue(decoder, piece, len, error);
 }
 
-int piece_content_digest(const void *piece, size_t len, struct digest *ret_content,
-			 struct totals *ret_totals, struct error *error)
-{
-	struct row_decoder decoder AUTO(row_decoder_fini) = {0};
-	int err = piece_open(&decoder, piece, len, error);
-	if (err)
-		return err;
-	char *content AUTO_FREE = must_memdup(piece, len);
-	struct totals totals = {0};
-	struct row row;
-	int more;
-	while ((more = row_decoder_next(&decoder, &row, error)) > 0) {
-		size_t time_at = (size_t)(decoder.time_at - (const uint8_t *)piece);
-		memset(content + time_at, 0, TIME_LEN);
-		totals_add_row(&totals, &row);
-	}
-	if (more < 0)
-		return more;
-	*ret_content = sha256_of(content, len);
-	*ret_totals = totals;
-	return 0;
-}
-
 /* ---- cutting ---------------------------------------------------------------------- */
 
 static void empty_piece(struct piece_writer *writer)

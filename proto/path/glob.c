@@ -141,14 +141,6 @@ static bool set_matches(const struct glob_set *set, const struct glob_subject *s
 	return false;
 }
 
-bool glob_set_matches(const struct glob_set *set, const char *path, size_t len,
-		      bool is_dir)
-{
-	struct glob_subject subject = {
-		.path = path, .len = len, .is_dir = is_dir, .or_above = true};
-	return set_matches(set, &subject);
-}
-
 bool glob_set_matches_itself(const struct glob_set *set, const char *path, size_t len,
 			     bool is_dir)
 {
@@ -167,18 +159,23 @@ void glob_set_fini(struct glob_set *set)
 
 /* ---- filters --------------------------------------------------------------------- */
 
+static bool covers(const struct glob_set *set, const char *path, size_t len, bool is_dir)
+{
+	struct glob_subject subject = {
+		.path = path, .len = len, .is_dir = is_dir, .or_above = true};
+	return set_matches(set, &subject);
+}
+
 static bool is_excluded(const struct glob_filter *filter, const char *path, size_t len,
 			bool is_dir)
 {
-	return filter->exclude.count > 0 &&
-	       glob_set_matches(&filter->exclude, path, len, is_dir);
+	return covers(&filter->exclude, path, len, is_dir);
 }
 
 bool glob_filter_takes(const struct glob_filter *filter, const char *path, size_t len,
 		       bool is_dir)
 {
-	bool wanted = filter->only.count == 0 ||
-		      glob_set_matches(&filter->only, path, len, is_dir);
+	bool wanted = filter->only.count == 0 || covers(&filter->only, path, len, is_dir);
 	return wanted && !is_excluded(filter, path, len, is_dir);
 }
 

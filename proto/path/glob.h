@@ -47,8 +47,7 @@ bool glob_matches(const struct glob *glob, const char *path, size_t len, bool is
  * pattern that matches dir itself, which is not looked at. */
 bool glob_may_match_below(const struct glob *glob, const char *dir, size_t dir_len);
 
-/* A set of patterns, for filters. A path is matched when a pattern matches it or any
- * directory above it (PROTOCOL.md §6.1); parents count as directories. */
+/* A set of patterns, for filters. */
 struct glob_set {
 	struct glob **globs; /* owned */
 	size_t count;
@@ -66,14 +65,14 @@ struct glob_set {
 /* Compiles and adds; ERR_USAGE, ERR_LIMIT. */
 int glob_set_add(struct glob_set *set, const char *pattern, size_t len,
 		 struct error *error);
-bool glob_set_matches(const struct glob_set *set, const char *path, size_t len,
-		      bool is_dir);
-/* The same without looking at parents: for walks, which prune at the parent already. */
+/* Whether a pattern matches the path itself, whatever is above it: for walks, which prune
+ * at the parent already. */
 bool glob_set_matches_itself(const struct glob_set *set, const char *path, size_t len,
 			     bool is_dir);
 void glob_set_fini(struct glob_set *set);
 
-/* --only and --exclude of an attach. */
+/* --only and --exclude of an attach. A set takes a path in when a pattern matches it or
+ * any directory above it (PROTOCOL.md §6.1); parents count as directories. */
 struct glob_filter {
 	struct glob_set only; /* count 0: everything */
 	struct glob_set exclude;

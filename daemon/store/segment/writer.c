@@ -177,7 +177,9 @@ static int build_index(struct store *store, struct segment *segment, uint64_t en
 	return 0;
 }
 
-int segment_seal(struct store *store, struct segment *segment, struct error *error)
+/* Appends index and footer to a leased segment that ends at its vouched length, and tells
+ * the catalogue. ERR_NO_ROOM leaves it as it was. */
+static int seal(struct store *store, struct segment *segment, struct error *error)
 {
 	struct segment_row row = segment_table_row(store->segments, segment);
 	struct buffer index AUTO(buffer_fini) = {0};
@@ -217,7 +219,7 @@ static void commit_one(struct store *store, struct segment_written *written)
 			    SEGMENT_OPEN);
 	bool full = written->end >= store->segment_len;
 	struct error error = {0};
-	if (full && segment_seal(store, written->segment, &error) < 0)
+	if (full && seal(store, written->segment, &error) < 0)
 		health_note(&store->health, "sealing: %s", error.text);
 	segment_table_return(store->segments, written->segment, !full);
 }

@@ -58,8 +58,4 @@ void segment_writer_commit(struct segment_writer *writer);
  * the next start. After a commit or an abort it does nothing. */
 void segment_writer_abort(struct segment_writer *writer);
 
-/* Appends index and footer to a leased segment that ends at its vouched length, and tells
- * the catalogue. ERR_NO_ROOM leaves it as it was. */
-int segment_seal(struct store *store, struct segment *segment, struct error *error);
-
 #endif

@@ -184,8 +184,8 @@ static void a_piece_gives_the_content_digest_and_totals_of_its_entry(void **stat
 	assert_int_equal(root.piece_count, 1);
 	struct digest content;
 	struct totals totals;
-	assert_int_equal(piece_content_digest(made.pieces.bytes.at, made.pieces.bytes.len,
-					      &content, &totals, &error),
+	assert_int_equal(content_of(made.pieces.bytes.at, made.pieces.bytes.len, &content,
+				    &totals, &error),
 			 0);
 	assert_true(digest_equal(&content, &root.pieces[0].content));
 	assert_memory_equal(&totals, &root.pieces[0].totals, sizeof totals);

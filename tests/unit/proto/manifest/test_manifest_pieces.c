@@ -75,8 +75,7 @@ static void names_are_those_of_the_pieces(void **state)
 		struct digest content;
 		struct totals totals;
 		struct error error = {0};
-		assert_int_equal(piece_content_digest(at, len, &content, &totals, &error),
-				 0);
+		assert_int_equal(content_of(at, len, &content, &totals, &error), 0);
 		assert_true(digest_equal(&content, &piece->content));
 		at += len;
 	}
@@ -152,13 +151,11 @@ static void a_piece_that_goes_on_behind_a_cut_is_refused(void **state)
 	struct totals totals;
 	struct error error = {0};
 	put_piece(&piece, 0, first_rows);
-	assert_int_equal(
-		piece_content_digest(piece.at, piece.len, &content, &totals, &error), 0);
+	assert_int_equal(content_of(piece.at, piece.len, &content, &totals, &error), 0);
 	buffer_clear(&piece);
 	put_piece(&piece, 0, first_rows + 1);
-	assert_int_equal(
-		piece_content_digest(piece.at, piece.len, &content, &totals, &error),
-		ERR_DAMAGED);
+	assert_int_equal(content_of(piece.at, piece.len, &content, &totals, &error),
+			 ERR_DAMAGED);
 }
 
 static void pieces_cut_too_early_are_refused(void **state)

@@ -174,7 +174,7 @@ static int open_piece(uint8_t version, uint64_t count, const struct buffer *rows
 	buffer_put_u8(&piece, version);
 	buffer_put_varint(&piece, count);
 	buffer_put(&piece, rows->at, rows->len);
-	return piece_content_digest(piece.at, piece.len, &content, &totals, &error);
+	return content_of(piece.at, piece.len, &content, &totals, &error);
 }
 
 static void pieces_of_another_version_or_count_are_refused(void **state)

@@ -25,7 +25,8 @@ static void add(struct glob_set *set, const char *pattern)
 
 static bool in_set(const struct glob_set *set, const char *path, bool is_dir)
 {
-	return glob_set_matches(set, path, strlen(path), is_dir);
+	struct glob_filter filter = {.exclude = *set}; /* borrowed */
+	return !glob_filter_takes(&filter, path, strlen(path), is_dir);
 }
 
 static bool itself_in_set(const struct glob_set *set, const char *path, bool is_dir)
