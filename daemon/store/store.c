@@ -382,10 +382,3 @@ int store_figures(struct store *store, struct store_figures *ret_figures,
 	*ret_figures = figures;
 	return 0;
 }
-
-void store_settle(struct store *store)
-{
-	index_rebuild_wait(store->rebuild);
-	if (store->units)
-		unit_index_settle(store->units);
-}

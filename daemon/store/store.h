@@ -62,7 +62,4 @@ struct store_figures {
 int store_figures(struct store *store, struct store_figures *ret_figures,
 		  struct error *error);
 
-/* Waits until the unit index has on disk all that it was told, and is rebuilt. Tests. */
-void store_settle(struct store *store);
-
 #endif

@@ -182,14 +182,6 @@ void unit_index_write(struct unit_index *index)
 		pthread_cond_broadcast(&index->changed);
 }
 
-void unit_index_settle(struct unit_index *index)
-{
-	HOLD(&index->queue);
-	pthread_cond_broadcast(&index->changed);
-	while (index->first)
-		pthread_cond_wait(&index->changed, &index->queue);
-}
-
 /* ---- asking ------------------------------------------------------------------- */
 
 static void add_place(const struct unit_place *place, struct unit_place *places,

@@ -49,8 +49,6 @@ void unit_index_find(struct unit_index *index, int64_t namespace_id,
 void unit_index_forget(struct unit_index *index, int64_t namespace_id,
 		       const struct unit_name *name);
 
-/* Waits until nothing waits for the file. */
-void unit_index_settle(struct unit_index *index);
 uint64_t unit_index_count(struct unit_index *index);
 /* Whether a failed read or write has put it out of use until the next start; the sentence
  * in ret_text. */

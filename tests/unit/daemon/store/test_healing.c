@@ -16,6 +16,7 @@
 
 #include "daemon/store/check/check.h"
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/index/rebuild.h"
 #include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
 #include "daemon/store/segment/table.h"
@@ -206,7 +207,7 @@ static void contents_heal(struct fixture *fixture, uint64_t at, bool crash)
 	assert_int_equal(verify(fixture, old.id), ERR_DAMAGED);
 	check_says(fixture, 1, "touches layer");
 	restart(fixture, crash);
-	store_settle(fixture->store);
+	index_rebuild_wait(fixture->store->rebuild);
 	struct tree_figures figures;
 	struct layer_record new = persist(fixture, 0, &figures);
 	assert_in_range(figures.sent, 1, 40);
@@ -217,7 +218,7 @@ static void contents_heal(struct fixture *fixture, uint64_t at, bool crash)
 		assert_ok(verify(fixture, old.id));
 		check_says(fixture, 0, "healed:");
 		restart(fixture, i == 0);
-		store_settle(fixture->store);
+		index_rebuild_wait(fixture->store->rebuild);
 	}
 	(void)persist(fixture, 0, &figures);
 	assert_int_equal(figures.sent, 0);

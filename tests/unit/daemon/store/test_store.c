@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/disk/parts.h"
+#include "daemon/store/index/rebuild.h"
 #include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -727,7 +729,8 @@ static void a_newer_or_foreign_format_is_refused(void **state)
 	open_store(fixture);
 }
 
-/* An older batond would write pages of the catalogue and leave their sums as they were. */
+/* An older batond would write pages of the catalogue and leave their sums as they were.
+ */
 static void an_older_format_is_raised_before_anything_else_changes(void **state)
 {
 	struct fixture *fixture = *state;
@@ -846,7 +849,7 @@ static void the_unit_index_is_rebuilt_after_an_unclean_stop(void **state)
 	write_file(fixture, "clean", "12345\n");
 	open_store(fixture);
 	assert_non_null(strstr(fixture->notes, "rebuilt"));
-	store_settle(fixture->store);
+	index_rebuild_wait(fixture->store->rebuild);
 	struct store_figures after;
 	assert_ok(store_figures(fixture->store, &after, &fixture->error));
 	assert_true(after.index_ready);

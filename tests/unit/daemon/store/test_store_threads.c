@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/disk/parts.h"
+#include "daemon/store/index/rebuild.h"
 #include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -388,7 +390,7 @@ static void examine(struct scene *scene, size_t layer_count)
 	struct store_figures figures;
 	uint64_t damaged = 0;
 	char text[2048];
-	store_settle(scene->store);
+	index_rebuild_wait(scene->store->rebuild);
 	assert_int_equal(tree_check(scene->store, &damaged, text, sizeof text, &error),
 			 0);
 	if (damaged)

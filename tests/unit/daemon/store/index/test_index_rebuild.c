@@ -14,6 +14,7 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/batch.h"
 #include "daemon/store/index/index.h"
+#include "daemon/store/index/rebuild.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -46,7 +47,7 @@ static void open_store(struct fixture *fixture, uint64_t segment_len)
 	struct store_options options = {.directory = fixture->directory,
 					.segment_len = segment_len};
 	assert_ok(store_open(&options, &fixture->store, &fixture->error));
-	store_settle(fixture->store);
+	index_rebuild_wait(fixture->store->rebuild);
 }
 
 static void close_store(struct fixture *fixture)

@@ -37,6 +37,13 @@ static void close_index(struct fixture *fixture)
 	assert_int_equal(unit_index_close(fixture->index, &fixture->error), 0);
 }
 
+/* What waited for the file is in it, and in no queue. */
+static void write_all(struct fixture *fixture)
+{
+	close_index(fixture);
+	open_index(fixture, true, false);
+}
+
 static int setup(void **state)
 {
 	struct fixture *fixture = must_calloc(1, sizeof *fixture);
@@ -106,7 +113,7 @@ static void units_are_found_at_once_and_after_a_stop(void **state)
 	add(fixture->index, 1, 0, 5000, 8);
 	for (uint32_t n = 0; n < 40000; n += 8)
 		expect(fixture, n);
-	unit_index_settle(fixture->index);
+	write_all(fixture);
 	for (uint32_t n = 0; n < 40000; n += 8)
 		expect(fixture, n);
 	assert_int_equal(unit_index_count(fixture->index), 5000);
@@ -124,7 +131,7 @@ static void candidates_never_cross_namespaces(void **state)
 	struct unit_place places[CANDIDATES_MAX];
 	add(fixture->index, 1, 0, 10, 8);
 	assert_int_equal(find(fixture->index, 2, 0, places), 0);
-	unit_index_settle(fixture->index);
+	write_all(fixture);
 	assert_int_equal(find(fixture->index, 2, 0, places), 0);
 	assert_int_equal(find(fixture->index, 1, 0, places), 1);
 }
@@ -135,10 +142,10 @@ static void a_key_has_at_most_four_candidates(void **state)
 	struct unit_place places[CANDIDATES_MAX];
 	add(fixture->index, 1, 0, 3, 1);
 	assert_int_equal(find(fixture->index, 1, 0, places), 3);
-	unit_index_settle(fixture->index);
+	write_all(fixture);
 	add(fixture->index, 1, 3, 5, 1);
 	assert_int_equal(find(fixture->index, 1, 0, places), CANDIDATES_MAX);
-	unit_index_settle(fixture->index);
+	write_all(fixture);
 	assert_int_equal(find(fixture->index, 1, 0, places), CANDIDATES_MAX);
 	for (size_t i = 0; i < CANDIDATES_MAX; i++)
 		for (size_t j = 0; j < i; j++)
@@ -149,7 +156,7 @@ static void the_first_place_of_a_unit_stays(void **state)
 {
 	struct fixture *fixture = *state;
 	add(fixture->index, 1, 0, 1, 8);
-	unit_index_settle(fixture->index);
+	write_all(fixture);
 	struct unit_batch *batch = unit_batch_new(1, 1);
 	struct unit_name name = unit(0);
 	unit_batch_add(batch, &name.key,
@@ -166,12 +173,12 @@ static void what_is_forgotten_is_gone_wherever_it_was(void **state)
 	for (uint32_t n = 0; n < 400; n += 8) {
 		add(fixture->index, 1, n, 1, 8);
 		if (n % 16 == 0)
-			unit_index_settle(fixture->index);
+			write_all(fixture);
 		struct unit_name name = unit(n);
 		unit_index_forget(fixture->index, 1, &name);
 		assert_int_equal(find(fixture->index, 1, n, places), 0);
 	}
-	unit_index_settle(fixture->index);
+	write_all(fixture);
 	for (uint32_t n = 0; n < 400; n += 8)
 		assert_int_equal(find(fixture->index, 1, n, places), 0);
 	assert_int_equal(unit_index_count(fixture->index), 0);
