@@ -1,5 +1,13 @@
 #include "client/record/format.h"
 
+#include <string.h>
+
+int record_compare_names(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+}
+
 /* ---- in the header ---- */
 
 void record_view_read(struct reader *in, struct record_view *ret_view)

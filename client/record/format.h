@@ -42,6 +42,9 @@ struct record_header {
 #define RECORD_FLAG_VIEW 0x20u
 #define RECORD_AGE_SHIFT 6
 
+/* Siblings ascend by the bytes of their names. */
+int record_compare_names(const char *a, size_t a_len, const char *b, size_t b_len);
+
 void record_view_read(struct reader *in, struct record_view *ret_view);
 void record_view_put(const struct record_view *view, struct buffer *out);
 

@@ -116,9 +116,6 @@ struct record;
 struct record *record_open(int root_fd);
 void record_close(struct record *record); /* NULL is fine */
 
-/* The same from a mapping's bytes, which must outlive it: for tests and fuzzing. */
-struct record *record_parse(const void *bytes, size_t len);
-
 const struct record_base *record_base(const struct record *record);
 /* Whether it is of this open directory. */
 bool record_is_of(const struct record *record, int root_fd);

@@ -152,14 +152,6 @@ static void keep(struct record_writer *writer, uint32_t first)
 	writer->ended += open;
 }
 
-static int compare_names(const struct record_name *a, const struct record_entry *b)
-{
-	size_t len = a->name_len < b->name_len ? a->name_len : b->name_len;
-	int order = memcmp(a->name, b->name, len);
-	return order != 0 ? order
-			  : (a->name_len > b->name_len) - (a->name_len < b->name_len);
-}
-
 static void keep_or_drop(struct record_writer *writer)
 {
 	struct merge_level *level = top(writer);
@@ -186,7 +178,8 @@ static uint32_t pass(struct record_writer *writer, const struct record_entry *en
 	while (level->next < level->end) {
 		uint32_t at = level->next;
 		struct record_name before = record_name_of(writer->earlier, at);
-		int order = compare_names(&before, entry);
+		int order = record_compare_names(before.name, before.name_len,
+						 entry->name, entry->name_len);
 		if (order > 0)
 			return RECORD_NONE;
 		if (order == 0) {

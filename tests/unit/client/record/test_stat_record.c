@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "client/record/format.h"
+#include "client/record/parse.h"
 #include "client/record/scout.h"
 #include "client/record/writer.h"
 #include "proto/base/bytes.h"
@@ -238,6 +238,18 @@ static void paths_are_found(void **state)
 
 /* ---- what is no record ---- */
 
+/* Of bytes that must outlive it; NULL if they are none. */
+static struct record *parsed(const uint8_t *bytes, size_t len)
+{
+	struct record *record = must_calloc(1, sizeof *record);
+	record->bytes = bytes;
+	record->len = len;
+	if (record_parse(record))
+		return record;
+	record_close(record);
+	return NULL;
+}
+
 static void a_flipped_bit_anywhere_is_no_record(void **state)
 {
 	struct fixture *fixture = *state;
@@ -246,10 +258,10 @@ static void a_flipped_bit_anywhere_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	for (size_t bit = 0; bit < len * 8; bit++) {
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		assert_null(record_parse(bytes, len));
+		assert_null(parsed(bytes, len));
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
-	struct record *record = record_parse(bytes, len);
+	struct record *record = parsed(bytes, len);
 	assert_non_null(record);
 	record_close(record);
 }
@@ -262,7 +274,7 @@ static void a_cut_anywhere_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	for (size_t cut = 0; cut < len; cut++) {
 		uint8_t *part AUTO_FREE = (uint8_t *)must_memdup(bytes, cut);
-		assert_null(record_parse(part, cut));
+		assert_null(parsed(part, cut));
 	}
 }
 
@@ -293,7 +305,7 @@ static void a_sealed_lie_is_refused_or_harmless(void **state)
 			uint8_t *lie AUTO_FREE = (uint8_t *)must_memdup(bytes, len);
 			lie[at] ^= (uint8_t)flip;
 			seal(lie, len);
-			struct record *record = record_parse(lie, len);
+			struct record *record = parsed(lie, len);
 			if (record)
 				read_all_of(record);
 			record_close(record);
@@ -309,7 +321,7 @@ static void a_newer_version_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	bytes[4] = RECORD_VERSION + 1;
 	seal(bytes, len);
-	assert_null(record_parse(bytes, len));
+	assert_null(parsed(bytes, len));
 }
 
 /* The clock was set back: its times prove nothing. */
@@ -321,7 +333,7 @@ static void a_record_from_the_future_is_no_record(void **state)
 	uint8_t *bytes AUTO_FREE = read_record(fixture, &len);
 	bytes[46] = (uint8_t)(bytes[46] + 1); /* some three days */
 	seal(bytes, len);
-	assert_null(record_parse(bytes, len));
+	assert_null(parsed(bytes, len));
 }
 
 static void entries_from_after_the_record_are_refused(void **state)
