@@ -274,7 +274,7 @@ static void run_request(struct task *task, int wake_fd)
 	const struct session_call call = {
 		.request = peer->request,
 		.voice = &peer->voice,
-		.fd = peer->fd,
+		.transport = peer->transport,
 		.label = peer->label,
 		.local = peer->local,
 		.silence_ms = silence_of(server->config),

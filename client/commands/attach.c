@@ -346,7 +346,6 @@ static int attach_once(struct tries *tries, struct error *error)
 						  .session = {.report = tries->report}};
 	view_table_init(&attach.table);
 	struct question request AUTO(question_fini) = {0};
-	attach.session.connection.link.fd = -1;
 	view_held_init(&attach.held);
 	if (!options->no_stat_record && !options->verify)
 		view_held_open(&attach.held, options->directory);

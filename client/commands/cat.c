@@ -243,7 +243,6 @@ int cat_run(const struct options *options, struct report *report, struct error *
 {
 	struct cat cat AUTO(cat_fini) = {.options = options,
 					 .session = {.report = report}};
-	cat.session.connection.link.fd = -1;
 	view_table_init(&cat.table);
 	char *path AUTO_FREE = clean_path(options->arguments.items[0]);
 	if (!path_valid(path, strlen(path)))

@@ -250,8 +250,6 @@ static void end_report(const struct diff *diff)
 int diff_run(const struct options *options, struct report *report, struct error *error)
 {
 	struct diff diff AUTO(diff_fini) = {.options = options, .report = report};
-	diff.sides[0].session.connection.link.fd = -1;
-	diff.sides[1].session.connection.link.fd = -1;
 	char *const *names = options->arguments.items;
 	int err = open_side(&diff, &diff.sides[0], names[0], error);
 	if (!err)

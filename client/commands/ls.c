@@ -255,7 +255,6 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 {
 	struct row_listing listing AUTO(listing_fini) = {.options = options,
 							 .session = {.report = report}};
-	listing.session.connection.link.fd = -1;
 	struct question request AUTO(question_fini) = {0};
 	int err = question_make(options, "look", &request, error);
 	if (err)

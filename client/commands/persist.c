@@ -111,7 +111,7 @@ static int persist_online(struct persist *persist, struct error *error)
 				   &persist->identity_items, error);
 	if (err < 0)
 		return err;
-	struct connection connection AUTO(connection_close) = {.link.fd = -1};
+	struct connection connection AUTO(connection_close) = {0};
 	struct connection_how how = how_to_connect(options);
 	persist_record_open(persist);
 	err = persist_connect(persist, connection_patience(&how), &connection, error);

@@ -162,7 +162,8 @@ static int reach(const char *url, const struct connection_how *how,
 	if (err < 0)
 		return err;
 	describe(connection, &address);
-	link_init(&connection->link, fd, interrupts_fd(), connection->peer);
+	link_init(&connection->link, transport_of_socket(fd), interrupts_fd(),
+		  connection->peer);
 	connection->link.silence_ms = how->timeout_ms;
 	return greet(connection, how, request, error);
 }
@@ -221,7 +222,7 @@ int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		    const struct connection_request *request,
 		    struct connection *ret_connection, struct error *error)
 {
-	struct connection connection AUTO(connection_close) = {.link.fd = -1};
+	struct connection connection AUTO(connection_close) = {0};
 	*ret_connection = connection;
 	uint64_t lost_until_ms = clock_now_ms() + (uint64_t)how->timeout_ms;
 	for (unsigned try = 0;; try++) {
@@ -241,7 +242,7 @@ int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 			return err;
 	}
 	*ret_connection = connection;
-	connection = (struct connection){.link.fd = -1};
+	connection = (struct connection){0};
 	return 0;
 }
 
@@ -259,5 +260,5 @@ void connection_close(struct connection *connection)
 		link_fini(&connection->link);
 	free(connection->server);
 	free(connection->peer);
-	*connection = (struct connection){.link.fd = -1};
+	*connection = (struct connection){0};
 }

@@ -11,13 +11,13 @@
 #include "proto/link/link.h"
 
 struct connection {
-	struct link link;    /* fd -1: closed */
-	char *server;        /* owned; the URL, for sentences */
-	char *peer;          /* owned; "the daemon at URL", for the link */
-	uint32_t ask_window; /* units */
+	struct link link;            /* without a transport: closed */
+	char *server;                /* owned; the URL, for sentences */
+	char *peer;                  /* owned; "the daemon at URL", for the link */
+	uint32_t ask_window;         /* units */
 	struct heartbeat *heartbeat; /* owned; NULL: none was needed so far */
 	uint64_t heartbeat_ms;       /* 0: none is wanted */
-	bool is_local;       /* a Unix socket: compressing rows does not pay */
+	bool is_local;               /* a Unix socket: compressing rows does not pay */
 };
 
 /* How the daemon is to be reached. */

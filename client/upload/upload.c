@@ -395,7 +395,7 @@ static void upload_init(struct upload *upload, const struct upload_request *requ
 			struct upload_result *result)
 {
 	*upload = (struct upload){.request = request, .result = result};
-	flow_init(&upload->flow, request->link->fd, request->link->wake_fd);
+	flow_init(&upload->flow, request->link->transport.fd, request->link->wake_fd);
 	init_reading(upload);
 	init_exchange(upload);
 	init_crew(upload);

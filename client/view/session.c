@@ -55,7 +55,6 @@ static void keep_conflicts(struct view_session *session)
 int view_session_connect(struct view_session *session, const struct connection_how *how,
 			 uint64_t deadline_ms, struct error *error)
 {
-	session->connection.link.fd = -1;
 	return connection_open(how, deadline_ms, NULL, &session->connection, error);
 }
 
@@ -84,7 +83,6 @@ int view_session_open(struct view_session *session, const struct connection_how 
 		      struct error *error)
 {
 	struct connection_request asked = {MSG_ATTACH, request};
-	session->connection.link.fd = -1;
 	int err = connection_open(how, deadline_ms, &asked, &session->connection, error);
 	return err ? err : receive(session, request, error);
 }

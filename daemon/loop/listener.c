@@ -31,7 +31,7 @@ static bool accept_one(struct listener *listener)
 	}
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
-		peer_open(peers, fd);
+		peer_open(peers, transport_of_socket(fd));
 		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

@@ -32,7 +32,7 @@ static void name_peer(struct peer *peer)
 	char host[INET6_ADDRSTRLEN] = "?";
 	struct ucred who = {0};
 	socklen_t who_len = sizeof(who);
-	if (getpeername(peer->fd, &address.any, &len) < 0)
+	if (getpeername(peer->transport.fd, &address.any, &len) < 0)
 		address.any.sa_family = AF_UNSPEC;
 	if (address.any.sa_family == AF_INET) {
 		inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
@@ -46,12 +46,20 @@ static void name_peer(struct peer *peer)
 		peer->local = true;
 	}
 	if (peer->local &&
-	    getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
+	    getsockopt(peer->transport.fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
 		snprintf(peer->label, sizeof(peer->label), "unix uid %u",
 			 (unsigned)who.uid);
 }
 
 /* ---- sending small messages without waiting ---- */
+
+/* Sends a few bytes. False: the kernel did not take them all. */
+static bool send_whole(const struct peer *peer, void *data, size_t len)
+{
+	struct iovec piece = {.iov_base = data, .iov_len = len};
+	return transport_send(&peer->transport, &piece, 1, false) == (ssize_t)len &&
+	       transport_flush(&peer->transport) == 0;
+}
 
 /* Sends a small message. False: not all of it could be sent, and the connection must be
  * closed. */
@@ -63,8 +71,7 @@ static bool send_now(struct peer *peer, uint16_t type, const void *message)
 	message_encode(&out, type, message);
 	header = header_encode(type, out.len - sizeof header);
 	memcpy(out.at, &header, sizeof header);
-	ssize_t sent = send(peer->fd, out.at, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return sent == (ssize_t)out.len;
+	return send_whole(peer, out.at, out.len);
 }
 
 /* ---- closing ---- */
@@ -96,7 +103,7 @@ static void forget(struct peer *peer)
 static void on_closed(uv_handle_t *handle)
 {
 	struct peer *peer = handle->data;
-	(void)close(peer->fd);
+	transport_close(&peer->transport);
 	request_free(peer->request);
 	free(peer->payload);
 	voice_fini(&peer->voice);
@@ -118,7 +125,7 @@ static void on_readable(uv_poll_t *poll, int status, int events);
 /* Ends a connection after its last message was sent. */
 static void leave(struct peer *peer)
 {
-	(void)shutdown(peer->fd, SHUT_WR);
+	transport_end(&peer->transport);
 	peer->state = PEER_LEAVING;
 	peer->deadline_ms = uv_now(peer->peers->loop) + LINGER_MS;
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
@@ -127,7 +134,8 @@ static void leave(struct peer *peer)
 static void drop_input(struct peer *peer)
 {
 	uint8_t dropped[4096];
-	ssize_t got = recv(peer->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
+	struct iovec piece = {.iov_base = dropped, .iov_len = sizeof(dropped)};
+	ssize_t got = transport_receive(&peer->transport, &piece, 1);
 	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 		peer_close(peer);
 }
@@ -153,7 +161,8 @@ static void refuse(struct peer *peer, struct error *error)
 static void answer_http(struct peer *peer)
 {
 	struct text answer = greeting_http_answer();
-	(void)send(peer->fd, answer.at, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	AUTO_FREE char *copy = must_memdup(answer.at, answer.len);
+	(void)send_whole(peer, copy, answer.len);
 	log_line(peer->peers->log, LOG_INFO, "refused", "%s: an HTTP client",
 		 peer->label);
 	leave(peer);
@@ -283,7 +292,8 @@ static bool read_some(struct peer *peer)
 				: peer->payload + peer->payload_len;
 	size_t wanted = in_header ? WIRE_HEADER_LEN - peer->header_len
 				  : peer->payload_room - peer->payload_len;
-	ssize_t got = wanted ? recv(peer->fd, at, wanted, MSG_DONTWAIT) : 0;
+	struct iovec piece = {.iov_base = at, .iov_len = wanted};
+	ssize_t got = wanted ? transport_receive(&peer->transport, &piece, 1) : 0;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (got < 0 || (got == 0 && wanted)) {
@@ -321,14 +331,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 			;
 }
 
-void peer_open(struct peers *peers, int fd)
+void peer_open(struct peers *peers, struct transport transport)
 {
 	struct peer *peer = must_calloc(1, sizeof(*peer));
-	peer->fd = fd;
+	peer->transport = transport;
 	/* The kernel may be unable to watch one more descriptor: then this peer is not
 	 * served. */
-	if (uv_poll_init(peers->loop, &peer->poll, fd) != 0) {
-		(void)close(fd);
+	if (uv_poll_init(peers->loop, &peer->poll, transport.fd) != 0) {
+		transport_close(&peer->transport);
 		free(peer);
 		return;
 	}
@@ -391,7 +401,7 @@ static void tick(struct peer *peer, uint64_t now_ms)
 	if (peer->state == PEER_CLOSING)
 		return;
 	if (peer->state == PEER_GIVEN && now_ms - peer->said_ms >= KEEPALIVE_MS &&
-	    voice_keep_alive(&peer->voice, peer->fd))
+	    voice_keep_alive(&peer->voice, &peer->transport))
 		peer->said_ms = now_ms;
 	if (now_ms >= peer->deadline_ms)
 		on_impatience(peer);

@@ -27,6 +27,7 @@
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
 #include "proto/bounds.h"
+#include "proto/link/transport.h"
 
 enum peer_state {
 	PEER_GREETING,
@@ -59,7 +60,7 @@ struct peer {
 	struct peers *peers;          /* borrowed */
 	struct peer *previous, *next; /* of all peers */
 	struct task task;             /* its request's */
-	int fd;                       /* owned */
+	struct transport transport;   /* owned */
 	uv_poll_t poll;
 	enum peer_state state;
 	uint64_t deadline_ms; /* loop time until which the peer may be silent; GIVEN:
@@ -81,8 +82,8 @@ static inline struct peer *peer_of(struct task *task)
 	return (struct peer *)((char *)task - offsetof(struct peer, task));
 }
 
-/* Takes ownership of fd and begins to read. */
-void peer_open(struct peers *peers, int fd);
+/* Takes ownership of the transport and begins to read. */
+void peer_open(struct peers *peers, struct transport transport);
 /* A worker has ended its request: closes, or reads the next one. */
 void peer_return(struct peer *peer);
 /* Begins to stop: requests that wait for a worker are refused, those that run may

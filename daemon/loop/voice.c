@@ -1,6 +1,6 @@
 #include "daemon/loop/voice.h"
 
-#include <sys/socket.h>
+#include <string.h>
 
 #include "proto/base/error.h"
 #include "proto/link/header.h"
@@ -25,20 +25,22 @@ void voice_set_silent(struct voice *voice, bool silent)
 
 /* After half a KEEPALIVE all that follows would be misread: then the connection is
  * cut. */
-static void say_alive(int fd)
+static void say_alive(const struct transport *transport)
 {
-	ssize_t sent = send(fd, header_keepalive, sizeof header_keepalive,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent >= 0 && sent < (ssize_t)sizeof header_keepalive)
-		(void)shutdown(fd, SHUT_RDWR);
+	uint8_t keepalive[KEEPALIVE_LEN];
+	memcpy(keepalive, header_keepalive, sizeof(keepalive));
+	struct iovec piece = {keepalive, sizeof(keepalive)};
+	ssize_t sent = transport_send(transport, &piece, 1, false);
+	if (sent >= 0 && sent < (ssize_t)sizeof(keepalive))
+		transport_cut(transport);
 }
 
-bool voice_keep_alive(struct voice *voice, int fd)
+bool voice_keep_alive(struct voice *voice, const struct transport *transport)
 {
 	pthread_mutex_lock(&voice->mutex);
 	bool silent = voice->silent;
 	if (silent)
-		say_alive(fd);
+		say_alive(transport);
 	pthread_mutex_unlock(&voice->mutex);
 	return silent;
 }

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "proto/link/transport.h"
+
 struct voice {
 	pthread_mutex_t mutex; /* guards silent, and sending while silent */
 	bool silent;           /* the session says nothing for a while */
@@ -20,9 +22,9 @@ void voice_fini(struct voice *voice);
  * sending has been sent. */
 void voice_set_silent(struct voice *voice, bool silent);
 
-/* From the loop: sends a KEEPALIVE to fd if the session is silent; false: it is not. Does
+/* From the loop: sends a KEEPALIVE if the session is silent; false: it is not. Does
  * not wait: a full socket means that the other side has bytes to read, and needs no
  * KEEPALIVE. */
-bool voice_keep_alive(struct voice *voice, int fd);
+bool voice_keep_alive(struct voice *voice, const struct transport *transport);
 
 #endif

@@ -411,8 +411,9 @@ static void widen_receive_buffer(const struct session *session)
 {
 	int size = RECEIVE_BUFFER_SIZE;
 	/* SO_RCVBUFFORCE needs a capability; SO_RCVBUF is cut to the system's limit. */
-	if (setsockopt(session->link.fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		(void)setsockopt(session->link.fd, SOL_SOCKET, SO_RCVBUF, &size,
+	if (setsockopt(session->link.transport.fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+		       sizeof(size)))
+		(void)setsockopt(session->link.transport.fd, SOL_SOCKET, SO_RCVBUF, &size,
 				 sizeof(size));
 }
 

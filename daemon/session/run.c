@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
@@ -35,16 +34,18 @@ static int run_verb(struct session *session, struct error *error)
 
 static void linger(struct session *session)
 {
-	(void)shutdown(session->link.fd, SHUT_WR);
+	const struct transport *transport = &session->link.transport;
+	transport_end(transport);
 	uint64_t until = clock_now_ms() + LINGER_MS;
 	uint8_t dropped[4096];
+	struct iovec piece = {.iov_base = dropped, .iov_len = sizeof(dropped)};
 	struct error ignored = {0};
 	/* Forget what was read of a next header: link_wait() would take it for input. */
 	session->link.early_len = 0;
 	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
 		if (link_wait(&session->link, (int)(until - now), &ignored) != 1)
 			return;
-		if (recv(session->link.fd, dropped, sizeof(dropped), MSG_DONTWAIT) == 0)
+		if (transport_receive(transport, &piece, 1) == 0)
 			return;
 	}
 }
@@ -149,7 +150,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 		.arena = &arena,
 	};
 	uint64_t begin = clock_now_ms();
-	link_init(&session.link, call->fd, wake_fd, call->label);
+	link_init(&session.link, call->transport, wake_fd, call->label);
 	link_greeted(&session.link);
 	session.link.silence_ms = call->silence_ms;
 	struct error error = {0};
@@ -165,7 +166,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 	if (err && err != ERR_LOST)
 		send_error(&session, &error);
 	log_request(&session, err, &error, clock_now_ms() - begin);
-	session.link.fd = -1; /* the connection owns it */
+	session.link.transport = (struct transport){0}; /* the connection's */
 	link_fini(&session.link);
 	return err == 0;
 }

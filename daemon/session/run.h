@@ -10,15 +10,16 @@
 #include "daemon/loop/request.h"
 #include "daemon/loop/voice.h"
 #include "daemon/session/services.h"
+#include "proto/link/transport.h"
 
 /* The connection that a request came on. All is borrowed. */
 struct session_call {
 	struct request *request;
-	struct voice *voice; /* borrowed; begins silent */
-	int fd;              /* greeted, non-blocking */
-	const char *label;   /* of the other side, for the log */
-	bool local;          /* a Unix socket */
-	int silence_ms;      /* as in struct link */
+	struct voice *voice;        /* borrowed; begins silent */
+	struct transport transport; /* greeted */
+	const char *label;          /* of the other side, for the log */
+	bool local;                 /* a Unix socket */
+	int silence_ms;             /* as in struct link */
 };
 
 /* Runs the request to its end, sends an ERROR if it fails, writes one line to the log.

@@ -2,11 +2,9 @@
 #include "proto/link/link.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "proto/base/clock.h"
 #include "proto/link/queue.h"
@@ -26,18 +24,17 @@ static void enlarge_buffer(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-void link_init(struct link *link, int fd, int wake_fd, const char *peer)
+void link_init(struct link *link, struct transport transport, int wake_fd,
+	       const char *peer)
 {
 	*link = (struct link){
-		.fd = fd,
+		.transport = transport,
 		.wake_fd = wake_fd,
 		.silence_ms = -1,
 		.control_max = HELLO_LEN_MAX,
 		.peer = peer,
 	};
-	int flags = fcntl(fd, F_GETFL);
-	claim(flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
-	enlarge_buffer(fd);
+	enlarge_buffer(transport.fd);
 }
 
 void link_greeted(struct link *link)
@@ -48,9 +45,7 @@ void link_greeted(struct link *link)
 
 void link_fini(struct link *link)
 {
-	if (link->fd >= 0)
-		(void)close(link->fd);
-	link->fd = -1;
+	transport_close(&link->transport);
 	buffer_fini(&link->queue);
 	buffer_fini(&link->last_error);
 }
@@ -58,7 +53,7 @@ void link_fini(struct link *link)
 static int peek(struct link *link, struct error *error)
 {
 	char byte;
-	ssize_t got = recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t got = transport_peek(&link->transport, &byte, 1);
 	if (got > 0)
 		return 1;
 	if (got == 0)

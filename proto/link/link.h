@@ -1,9 +1,9 @@
 /*
- * A link: messages over a connected stream socket (PROTOCOL.md §1), with deadlines and a
- * descriptor that wakes and stops it.
+ * A link: messages over a transport (PROTOCOL.md §1), with deadlines and a descriptor
+ * that wakes and stops it.
  *
- * Waiting happens in poll() on the socket and a wake-up descriptor; the socket itself is
- * non-blocking. One thread may send while another receives; two senders or two receivers
+ * Waiting happens in poll() on the socket and a wake-up descriptor; the transport itself
+ * never waits. One thread may send while another receives; two senders or two receivers
  * at a time are a bug. link_queue() and link_receive() belong to the same thread, and a
  * link whose queue is used has no second one.
  *
@@ -25,11 +25,12 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/bounds.h"
+#include "proto/link/transport.h"
 #include "proto/message/message.h"
 
 struct link {
-	int fd;         /* owned */
-	int wake_fd;    /* borrowed; readable means: stop waiting. -1: none */
+	struct transport transport; /* owned */
+	int wake_fd;                /* borrowed; readable means: stop waiting. -1: none */
 	int silence_ms; /* ERR_TIMEOUT after so long without a byte moving; -1: never */
 	uint32_t control_max; /* bytes; HELLO_LEN_MAX until greeted */
 	uint32_t bulk_max;    /* bytes; 0 until greeted: no bulk message at all */
@@ -37,6 +38,7 @@ struct link {
 	struct buffer
 		queue; /* owned; answers that wait for link_receive() or link_flush() */
 	size_t queue_sent;
+	bool unflushed; /* what went out of the queue is with the transport yet */
 	uint64_t sent_bytes, received_bytes;
 	uint8_t early[WIRE_HEADER_LEN]; /* header bytes received so far */
 	size_t early_len;
@@ -59,12 +61,13 @@ struct link_message {
 	uint8_t *payload;
 };
 
-/* Takes ownership of fd and makes it non-blocking. No wake-up, no limit of silence, the
- * limits of size of a peer that has not greeted. */
-void link_init(struct link *link, int fd, int wake_fd, const char *peer);
+/* Takes ownership of the transport. No limit of silence, the limits of size of a peer
+ * that has not greeted. */
+void link_init(struct link *link, struct transport transport, int wake_fd,
+	       const char *peer);
 /* Allows messages of full size: both have greeted. */
 void link_greeted(struct link *link);
-/* Closes the socket; what is still queued is dropped. */
+/* Closes the transport; what is still queued is dropped. */
 void link_fini(struct link *link);
 
 /* Pieces that one message may be given in. */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "proto/link/header.h"
 #include "proto/link/wait.h"
@@ -13,7 +12,7 @@
 
 bool link_waiting(const struct link *link)
 {
-	return link->queue.len > link->queue_sent;
+	return link->queue.len > link->queue_sent || link->unflushed;
 }
 
 static void drop_sent(struct link *link)
@@ -31,25 +30,39 @@ static void drop_queue(struct link *link)
 {
 	buffer_clear(&link->queue);
 	link->queue_sent = 0;
+	link->unflushed = false;
 	link->send_torn = true;
+}
+
+/* Whether the transport took something of the queue. */
+static bool push_some(struct link *link)
+{
+	struct iovec rest = {.iov_base = link->queue.at + link->queue_sent,
+			     .iov_len = link->queue.len - link->queue_sent};
+	ssize_t sent = transport_send(&link->transport, &rest, 1, false);
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		drop_queue(link);
+	if (sent < 0)
+		return errno == EINTR;
+	link->unflushed = true;
+	link->sent_bytes += (size_t)sent;
+	link->queue_sent += (size_t)sent;
+	drop_sent(link);
+	return true;
 }
 
 void link_push(struct link *link)
 {
-	while (link_waiting(link)) {
-		ssize_t sent = send(link->fd, link->queue.at + link->queue_sent,
-				    link->queue.len - link->queue_sent,
-				    MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0 && errno != EAGAIN)
-			drop_queue(link);
-		if (sent < 0)
+	while (link->queue.len > link->queue_sent) {
+		if (!push_some(link))
 			return;
-		link->sent_bytes += (size_t)sent;
-		link->queue_sent += (size_t)sent;
-		drop_sent(link);
 	}
+	if (!link->unflushed)
+		return;
+	if (transport_flush(&link->transport) == 0)
+		link->unflushed = false;
+	else if (errno != EAGAIN && errno != EINTR)
+		drop_queue(link);
 }
 
 void link_queue(struct link *link, uint16_t type, const void *payload, size_t len)

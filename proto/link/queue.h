@@ -7,11 +7,13 @@
 
 #include "proto/link/link.h"
 
-/* Whether answers are queued. */
+/* Whether answers are queued, or the transport has some of them that the kernel has not.
+ */
 bool link_waiting(const struct link *link);
 
-/* Sends what the socket takes of the queue without waiting. A broken connection empties
- * the queue and tears the sending half; what the peer had sent can still be received. */
+/* Sends what the transport takes of the queue without waiting. A broken connection
+ * empties the queue and tears the sending half; what the peer had sent can still be
+ * received. */
 void link_push(struct link *link);
 
 #endif

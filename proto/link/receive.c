@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
@@ -40,8 +39,7 @@ static int receive_some(struct link *link, struct iovec *pieces, size_t count,
 			struct error *error)
 {
 	for (;;) {
-		struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-		ssize_t got = recvmsg(link->fd, &message, MSG_DONTWAIT);
+		ssize_t got = transport_receive(&link->transport, pieces, count);
 		if (got > 0) {
 			link->received_bytes += (size_t)got;
 			return (int)got;
@@ -291,8 +289,8 @@ bool link_has_error(struct link *link)
 	memcpy(header, link->early, early);
 	ssize_t got = early == WIRE_HEADER_LEN
 			      ? 0
-			      : recv(link->fd, header + early, sizeof(header) - early,
-				     MSG_PEEK | MSG_DONTWAIT);
+			      : transport_peek(&link->transport, header + early,
+					       sizeof(header) - early);
 	struct reader in = reader_of(header, sizeof(header));
 	(void)reader_u32(&in);
 	return got >= 0 && early + (size_t)got == WIRE_HEADER_LEN &&

@@ -4,17 +4,11 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
 #include "proto/link/link.h"
 #include "proto/link/wait.h"
-
-/* What is read at a time from a file that cannot be sent by sendfile(). */
-#define COPY_LEN (64u * 1024u)
 
 /* Bytes that remain to be sent, in pieces. */
 struct pieces {
@@ -46,13 +40,12 @@ static int retry(struct link *link, int error_number, struct error *error)
 	return ready < 0 ? ready : 0;
 }
 
-static int send_pieces(struct link *link, struct pieces pieces, int flags,
+static int send_pieces(struct link *link, struct pieces pieces, bool more,
 		       struct error *error)
 {
 	while (pieces.count > 0) {
-		struct msghdr message = {.msg_iov = pieces.at,
-					 .msg_iovlen = pieces.count};
-		ssize_t sent = sendmsg(link->fd, &message, flags | MSG_NOSIGNAL);
+		ssize_t sent =
+			transport_send(&link->transport, pieces.at, pieces.count, more);
 		if (sent < 0) {
 			int err = retry(link, errno, error);
 			if (err < 0)
@@ -61,6 +54,17 @@ static int send_pieces(struct link *link, struct pieces pieces, int flags,
 		}
 		link->sent_bytes += (size_t)sent;
 		advance(&pieces, (size_t)sent);
+	}
+	return 0;
+}
+
+/* Until the kernel has all. */
+static int flush_transport(struct link *link, struct error *error)
+{
+	while (transport_flush(&link->transport) < 0) {
+		int err = retry(link, errno, error);
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -113,9 +117,11 @@ void link_keepalive(struct link *link)
 	if (atomic_exchange(&link->sending, true))
 		return;
 	if (!link->send_torn) {
-		ssize_t sent = send(link->fd, header_keepalive, sizeof(header_keepalive),
-				    MSG_DONTWAIT | MSG_NOSIGNAL);
-		link->send_torn = sent > 0 && sent < (ssize_t)sizeof(header_keepalive);
+		uint8_t keepalive[KEEPALIVE_LEN];
+		memcpy(keepalive, header_keepalive, sizeof(keepalive));
+		struct iovec piece = {keepalive, sizeof(keepalive)};
+		ssize_t sent = transport_send(&link->transport, &piece, 1, false);
+		link->send_torn = sent > 0 && sent < (ssize_t)KEEPALIVE_LEN;
 	}
 	release(link);
 }
@@ -134,7 +140,10 @@ int link_send(struct link *link, uint16_t type, const struct iovec *pieces, int 
 	int err = begin(link, type, len, error);
 	uint64_t before = link->sent_bytes;
 	if (err == 0)
-		err = end(link, before, send_pieces(link, whole, 0, error));
+		err = send_pieces(link, whole, false, error);
+	if (err == 0)
+		err = flush_transport(link, error);
+	err = end(link, before, err);
 	release(link);
 	return err;
 }
@@ -155,48 +164,13 @@ static int short_file(size_t left, struct error *error)
 			 left);
 }
 
-/* For files that sendfile() refuses. */
-static int copy_file(struct link *link, int file_fd, off_t offset, size_t left,
-		     struct error *error)
-{
-	void *copy AUTO_FREE = may_alloc(COPY_LEN, error);
-	if (!copy)
-		return ERR_NO_MEMORY;
-	while (left > 0) {
-		size_t want = left < COPY_LEN ? left : COPY_LEN;
-		ssize_t got = pread(file_fd, copy, want, offset);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_set_errno(error, ERR_DAMAGED, errno,
-					       "a stored file cannot be read");
-		if (got == 0)
-			return short_file(left, error);
-		struct iovec piece = {.iov_base = copy, .iov_len = (size_t)got};
-		int err = send_pieces(link, (struct pieces){&piece, 1}, 0, error);
-		if (err < 0)
-			return err;
-		offset += got;
-		left -= (size_t)got;
-	}
-	return 0;
-}
-
-/* Errors that a failing sendfile() has from the file, not from the socket. */
-static bool is_file_error(int error_number)
-{
-	return error_number == EIO || error_number == EOVERFLOW ||
-	       error_number == EBADF || error_number == EISDIR;
-}
-
 static int send_file(struct link *link, int file_fd, off_t offset, size_t left,
 		     struct error *error)
 {
 	while (left > 0) {
-		ssize_t sent = sendfile(link->fd, file_fd, &offset, left);
-		if (sent < 0 && (errno == EINVAL || errno == ENOSYS || errno == ESPIPE))
-			return copy_file(link, file_fd, offset, left, error);
-		if (sent < 0 && is_file_error(errno))
+		ssize_t sent =
+			transport_send_file(&link->transport, file_fd, &offset, left);
+		if (sent < 0 && transport_is_file_error(errno))
 			return error_set_errno(error, ERR_DAMAGED, errno,
 					       "a stored file cannot be read");
 		if (sent < 0) {
@@ -218,14 +192,15 @@ int link_send_file(struct link *link, uint16_t type, int file_fd, uint64_t offse
 {
 	struct header_bytes header = header_encode(type, len);
 	struct iovec piece = {.iov_base = &header, .iov_len = sizeof(header)};
-	int flags = len > 0 ? MSG_MORE : 0;
 	hold(link);
 	int err = begin(link, type, len, error);
 	uint64_t before = link->sent_bytes;
 	if (err == 0)
-		err = send_pieces(link, (struct pieces){&piece, 1}, flags, error);
+		err = send_pieces(link, (struct pieces){&piece, 1}, len > 0, error);
 	if (err == 0)
 		err = send_file(link, file_fd, (off_t)offset, len, error);
+	if (err == 0)
+		err = flush_transport(link, error);
 	err = end(link, before, err);
 	release(link);
 	return err;

@@ -17,10 +17,11 @@ int link_lost(const struct link *link, int error_number, struct error *error)
 int link_poll(struct link *link, short events, int timeout_ms, struct error *error)
 {
 	struct pollfd polled[] = {
-		{.fd = link->fd, .events = events},
+		{.fd = link->transport.fd, .events = events},
 		{.fd = link->wake_fd, .events = POLLIN}, /* ignored where it is -1 */
 	};
-	int64_t deadline = clock_deadline(timeout_ms);
+	bool pending = events & POLLIN && transport_pending(&link->transport);
+	int64_t deadline = clock_deadline(pending ? 0 : timeout_ms);
 	int ready;
 	do {
 		ready = poll(polled, 2, clock_left(deadline));
@@ -30,7 +31,7 @@ int link_poll(struct link *link, short events, int timeout_ms, struct error *err
 	if (polled[1].revents)
 		return error_set(error, ERR_INTERRUPTED,
 				 "interrupted in the exchange with %s", link->peer);
-	return polled[0].revents;
+	return polled[0].revents | (pending ? POLLIN : 0);
 }
 
 int link_await(struct link *link, short events, struct error *error)

@@ -315,7 +315,7 @@ static inline void *fake_run(void *context)
 /* Takes the socket; greeted already. */
 static inline void fake_start(struct fake *fake, int fd)
 {
-	link_init(&fake->link, fd, -1, "the client");
+	link_init(&fake->link, transport_of_socket(fd), -1, "the client");
 	fake->link.silence_ms = 60000;
 	link_greeted(&fake->link);
 	claim(pthread_create(&fake->thread, NULL, fake_run, fake) == 0);

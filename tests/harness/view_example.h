@@ -36,7 +36,7 @@ static inline int script_setup(void **state)
 	int room = 4 * 1024 * 1024;
 	(void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	script->far = ends[1];
-	link_init(&script->link, ends[0], -1, "the daemon");
+	link_init(&script->link, transport_of_socket(ends[0]), -1, "the daemon");
 	link_greeted(&script->link);
 	script->link.silence_ms = 10000;
 	*state = script;

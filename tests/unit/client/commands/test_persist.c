@@ -1,4 +1,5 @@
-/* baton persist over connections that break: rules W1 and W2 (client/commands/persist_session.h).
+/* baton persist over connections that break: rules W1 and W2
+ * (client/commands/persist_session.h).
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -38,7 +39,7 @@ static void *accept_all(void *context)
 		unsigned number = fixture->connections++;
 		fake->messages = 0;
 		fake->drop_at = number < 4 ? fixture->drop_at[number] : 0;
-		link_init(&fake->link, fd, -1, "the client");
+		link_init(&fake->link, transport_of_socket(fd), -1, "the client");
 		fake->link.silence_ms = 60000;
 		fake_serve(fake);
 		link_fini(&fake->link);

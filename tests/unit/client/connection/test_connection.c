@@ -56,7 +56,6 @@ static int stage_init(void **state)
 	    asprintf(&stage->url, "unix:%s/sock", stage->directory) < 0)
 		return -1;
 	stage->listener = -1;
-	stage->connection.link.fd = -1;
 	stage->options.server.value = must_strdup(stage->url);
 	stage->options.timeout_ms = PATIENCE_MS;
 	stage->options.quiet = true;
@@ -91,7 +90,7 @@ static void *run_plays(void *argument)
 		if (fd < 0)
 			break;
 		struct link link;
-		link_init(&link, fd, -1, "the client");
+		link_init(&link, transport_of_socket(fd), -1, "the client");
 		link.silence_ms = PATIENCE_MS;
 		stage->plays[i](&link);
 		link_fini(&link);
@@ -230,7 +229,8 @@ static void answer_in_http(struct link *link)
 {
 	static const char answer[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
 	hear_hello(link);
-	claim(write(link->fd, answer, sizeof(answer) - 1) == sizeof(answer) - 1);
+	claim(write(link->transport.fd, answer, sizeof(answer) - 1) ==
+	      sizeof(answer) - 1);
 }
 
 /* Until the client goes: shuts both directions down from this side's view. */
@@ -295,7 +295,7 @@ static void a_daemon_that_is_not_there_is_named_with_the_way_out(void **state)
 	assert_sentence(stage, stage->url);
 	assert_sentence(stage, "nobody listens there; start one with `batond`, or name "
 			       "one with --server");
-	assert_int_equal(stage->connection.link.fd, -1);
+	assert_null(stage->connection.link.transport.calls);
 }
 
 static void without_server_the_usual_places_are_tried(void **state)
@@ -347,12 +347,10 @@ static void only_what_may_pass_is_tried_again(void **state)
 {
 	(void)state;
 	assert_true(retry_may_help(ERR_LOST) && retry_may_help(ERR_BUSY));
-	assert_true(retry_may_help(ERR_SHUTDOWN) &&
-		    retry_may_help(ERR_TIMEOUT));
+	assert_true(retry_may_help(ERR_SHUTDOWN) && retry_may_help(ERR_TIMEOUT));
 	assert_true(retry_may_help(ERR_UNREACHABLE));
 	assert_false(retry_may_help(ERR_CONFLICT) || retry_may_help(0));
-	assert_false(retry_may_help(ERR_SUPERSEDED) ||
-		     retry_may_help(ERR_INTERRUPTED));
+	assert_false(retry_may_help(ERR_SUPERSEDED) || retry_may_help(ERR_INTERRUPTED));
 }
 
 /* ---- greeting ---- */

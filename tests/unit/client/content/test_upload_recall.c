@@ -78,7 +78,7 @@ static void run(struct fixture *fixture, struct persist *persist,
 	fixture->fake.asked = fixture->fake.sent = fixture->fake.sent_pieces = 0;
 	fake_start(&fixture->fake, fds[1]);
 	struct link link;
-	link_init(&link, fds[0], -1, "the fake daemon");
+	link_init(&link, transport_of_socket(fds[0]), -1, "the fake daemon");
 	link.silence_ms = 60000;
 	link_greeted(&link);
 	struct upload_request request = {

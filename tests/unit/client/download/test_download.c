@@ -246,7 +246,7 @@ static void t6_verify_computes_the_sha256(void **state)
 static struct msg_error told(struct round *round, struct message_memory *memory)
 {
 	struct link far = {0};
-	link_init(&far, dup(round->script->far), -1, "the client");
+	link_init(&far, transport_of_socket(dup(round->script->far)), -1, "the client");
 	link_greeted(&far);
 	struct link_message none = {0};
 	struct msg_error error = {0};

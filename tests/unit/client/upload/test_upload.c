@@ -1,4 +1,5 @@
-/* One try of a persist against a scripted daemon: client/upload/upload.h; rules T1 to T3. */
+/* One try of a persist against a scripted daemon: client/upload/upload.h; rules T1 to T3.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,7 +102,8 @@ static int upload(struct fixture *fixture)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	fake_start(&fixture->fake, fds[1]);
 	struct link link;
-	link_init(&link, fds[0], fixture->wake[0], "the fake daemon");
+	link_init(&link, transport_of_socket(fds[0]), fixture->wake[0],
+		  "the fake daemon");
 	link.silence_ms = 60000;
 	link_greeted(&link);
 	struct selection selection;

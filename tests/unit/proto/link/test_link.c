@@ -35,7 +35,7 @@ static void pair_init(struct pair *pair)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	pair->far = ends[1];
 	pair->wake = eventfd(0, EFD_CLOEXEC);
-	link_init(&pair->link, ends[0], pair->wake, "the peer");
+	link_init(&pair->link, transport_of_socket(ends[0]), pair->wake, "the peer");
 	link_greeted(&pair->link);
 	pair->link.silence_ms = 10000;
 }
@@ -143,7 +143,7 @@ static void every_control_message_crosses_a_link(void **state)
 	struct pair pair AUTO(pair_fini);
 	pair_init(&pair);
 	struct link other AUTO(link_fini) = {0};
-	link_init(&other, take_fd(&pair.far), -1, "the other");
+	link_init(&other, transport_of_socket(take_fd(&pair.far)), -1, "the other");
 	link_greeted(&other);
 	for (size_t i = 0; i < MESSAGE_EXAMPLES; i++) {
 		uint16_t type = message_examples[i].type;
@@ -500,8 +500,8 @@ static void silence_ends_waiting(void **state)
 	size_t len = BULK_LEN_MAX;
 	void *zeros AUTO_FREE = calloc(1, len);
 	struct iovec piece = {zeros, len};
-	assert_int_equal(setsockopt(pair.link.fd, SOL_SOCKET, SO_SNDBUF, &(int){4096},
-				    sizeof(int)),
+	assert_int_equal(setsockopt(pair.link.transport.fd, SOL_SOCKET, SO_SNDBUF,
+				    &(int){4096}, sizeof(int)),
 			 0);
 	assert_int_equal(link_send(&pair.link, MSG_UNITS, &piece, 1, &pair.error),
 			 ERR_TIMEOUT);
@@ -609,11 +609,13 @@ static void queued_answers_never_stop_the_reading(void **state)
 	struct pair pair AUTO(pair_fini);
 	pair_init(&pair);
 	struct link client AUTO(link_fini) = {0};
-	link_init(&client, take_fd(&pair.far), -1, "the daemon");
+	link_init(&client, transport_of_socket(take_fd(&pair.far)), -1, "the daemon");
 	link_greeted(&client);
 	client.silence_ms = 10000;
-	(void)setsockopt(pair.link.fd, SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int));
-	(void)setsockopt(client.fd, SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int));
+	(void)setsockopt(pair.link.transport.fd, SOL_SOCKET, SO_SNDBUF, &(int){8192},
+			 sizeof(int));
+	(void)setsockopt(client.transport.fd, SOL_SOCKET, SO_SNDBUF, &(int){8192},
+			 sizeof(int));
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, ask_everything_first, &client), 0);
 	for (uint32_t i = 0; i < QUESTIONS; i++) {
@@ -704,8 +706,9 @@ static void a_file_is_sent_from_its_offset(void **state)
 	pair_init(&pair);
 	int file AUTO_FD = make_file();
 	struct link other AUTO(link_fini) = {0};
-	link_init(&other, take_fd(&pair.far), -1, "the other");
-	(void)setsockopt(other.fd, SOL_SOCKET, SO_SNDBUF, &(int){65536}, sizeof(int));
+	link_init(&other, transport_of_socket(take_fd(&pair.far)), -1, "the other");
+	(void)setsockopt(other.transport.fd, SOL_SOCKET, SO_SNDBUF, &(int){65536},
+			 sizeof(int));
 	struct file_sender sender = {&other, file, 1001, FILE_LEN - 1001, -1, {0}};
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, send_the_file, &sender), 0);
@@ -725,8 +728,8 @@ static void a_file_that_cannot_be_sent_directly_is_copied(void **state)
 	struct pair pair AUTO(pair_fini);
 	pair_init(&pair);
 	/* sendfile() refuses an output with O_APPEND: EINVAL. */
-	int flags = fcntl(pair.link.fd, F_GETFL);
-	assert_int_equal(fcntl(pair.link.fd, F_SETFL, flags | O_APPEND), 0);
+	int flags = fcntl(pair.link.transport.fd, F_GETFL);
+	assert_int_equal(fcntl(pair.link.transport.fd, F_SETFL, flags | O_APPEND), 0);
 	int file AUTO_FD = make_file();
 	assert_int_equal(
 		link_send_file(&pair.link, MSG_FRAME, file, 9, 1000, &pair.error), 0);
