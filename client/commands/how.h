@@ -28,6 +28,7 @@ static inline struct selection_how how_to_select(const struct options *options)
 		.paths = &options->arguments,
 		.paths_from = options->paths_from,
 		.is_literal = options->literal,
+		.follows = options->follow,
 		.excludes = &options->exclude,
 		.excludes_vcs = options->exclude_vcs,
 	};

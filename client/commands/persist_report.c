@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 
 #include "client/commands/persist_session.h"
-#include "client/files/beneath.h"
 #include "client/terminal/interrupts.h"
+#include "client/tree/directory.h"
+#include "client/tree/link.h"
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -168,7 +169,9 @@ void persist_warn_of_empty(const struct persist *persist, const struct totals *t
 struct dry_run {
 	struct persist *persist; /* borrowed */
 	struct tree tree;
+	struct tree_directory directory;
 	uint64_t skipped;
+	struct links_left_out links;
 	struct totals totals;
 };
 
@@ -181,6 +184,12 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	dry->skipped++;
 }
 
+static void on_link(void *context, const char *path, size_t len, const char *target)
+{
+	struct dry_run *dry = context;
+	links_left_out_add(&dry->links, path, len, target);
+}
+
 static int on_progress(void *context, struct error *error)
 {
 	(void)context;
@@ -191,21 +200,24 @@ static int on_progress(void *context, struct error *error)
 
 static void dry_run_fini(struct dry_run *dry)
 {
+	tree_directory_fini(&dry->directory);
+	links_left_out_fini(&dry->links);
 	tree_fini(&dry->tree);
 }
 
-static int measure(struct dry_run *dry, uint32_t number, struct buffer *path,
-		   struct error *error)
+static int measure(struct dry_run *dry, uint32_t number, struct error *error)
 {
 	const struct entry *entry = tree_entry(&dry->tree, number);
 	dry->totals.directories += entry->type == ROW_DIRECTORY;
 	dry->totals.symlinks += entry->type == ROW_SYMLINK;
 	if (entry->type != ROW_FILE)
 		return 0;
-	tree_path(&dry->tree, number, path);
-	int fd AUTO_FD = beneath_open(dry->persist->selection.root_fd,
-				      (const char *)path->at, path->len,
-				      O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct tree_spot spot;
+	tree_directory_spot(&dry->directory, number, &spot);
+	int fd AUTO_FD = spot.fd < 0 ? -1
+				     : openat(spot.fd, spot.name,
+					      O_RDONLY | spot.open_flags | O_NONBLOCK |
+						      O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status) < 0) {
 		int wrong = errno;
@@ -220,11 +232,10 @@ static int measure(struct dry_run *dry, uint32_t number, struct buffer *path,
 
 static int measure_all(struct dry_run *dry, struct error *error)
 {
-	struct buffer path AUTO(buffer_fini) = {0};
 	for (uint32_t i = 0; i < dry->tree.count; i++) {
 		if (!tree_entry(&dry->tree, i)->is_row)
 			continue;
-		int err = measure(dry, i, &path, error);
+		int err = measure(dry, i, error);
 		if (err < 0)
 			return err;
 	}
@@ -259,10 +270,11 @@ int persist_dry_run(struct persist *persist, struct error *error)
 {
 	struct dry_run dry AUTO(dry_run_fini) = {.persist = persist};
 	tree_init(&dry.tree);
+	tree_directory_init(&dry.directory, &dry.tree, persist->selection.root_fd);
 	struct walk_request request = {
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
-		.events = {on_progress, on_skipped, &dry},
+		.events = {on_progress, on_skipped, on_link, &dry},
 	};
 	int err = walk_run(&request, &dry.tree, error);
 	if (err == 0 && persist->options->if_empty == IF_EMPTY_ERROR)
@@ -273,6 +285,9 @@ int persist_dry_run(struct persist *persist, struct error *error)
 		err = persist_check_totals(persist, &dry.totals, error);
 	if (err < 0)
 		return err;
+	char *links AUTO_FREE = links_left_out_text(&dry.links);
+	if (links)
+		report_warning(persist->report, "%s", links);
 	persist_warn_of_empty(persist, &dry.totals);
 	report_dry(&dry);
 	return 0;

@@ -76,7 +76,8 @@ static void take_file(struct source *source, uint32_t entry, int fd,
 		.state = state,
 		.racy = !stamp_is_settled(&state.stamp),
 		.is_plain = status->st_dev == source->reading->device &&
-			    !(status->st_mode & 07000),
+			    !(status->st_mode & 07000) &&
+			    !tree_entry(source->reading->tree, entry)->is_followed,
 	};
 }
 
@@ -88,7 +89,7 @@ int source_open(struct source *source, uint32_t entry, unsigned attempt,
 	tree_directory_spot(&source->directory, entry, &spot);
 	int fd AUTO_FD = spot.fd < 0 ? -1
 				     : openat(spot.fd, spot.name,
-					      O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+					      O_RDONLY | spot.open_flags | O_NONBLOCK |
 						      O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 	if (fd < 0 && errno == ENOENT && may_vanish(source)) {

@@ -16,7 +16,8 @@ struct source_file {
 	uint16_t mode;             /* 0 … 0777 */
 	struct source_state state; /* when it was opened */
 	bool racy;                 /* its stamp was not settled then */
-	bool is_plain;             /* on the root's device, without setuid and the like */
+	bool is_plain;             /* on the root's device, without setuid and the like,
+				    * not through a link that is followed */
 	uint64_t at;               /* bytes read and cut */
 	uint64_t shown;            /* bytes counted as progress */
 	struct chunker chunker;

@@ -27,6 +27,8 @@ const struct option option_table[] = {
 		"read more PATHs from FILE, one per line, or ended by NULs if it holds any; - is standard input"},
 	{"--literal", 0, NULL, NULL, PERSIST, false, TO(flag, literal),
 		"take each PATH as it is written, not as a glob"},
+	{"--follow", 'L', NULL, NULL, PERSIST, false, TO(flag, follow),
+		"store what the symbolic links lead to that a PATH names, matches or goes through, under the links' names; links inside of that stay links"},
 	{"--exclude-vcs", 0, NULL, NULL, PERSIST, false, TO(flag, exclude_vcs),
 		"leave out what version control systems keep: .git, .hg, .svn …"},
 	{"--if-changed", 0, "error|skip|prefix", NULL, PERSIST, false, TO(choice, if_changed),

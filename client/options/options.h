@@ -46,7 +46,7 @@ struct options {
 	char *root;       /* owned; default "." */
 	char *prefix;     /* owned; NULL: none; {job} and {shard} already replaced */
 	char *paths_from; /* owned; NULL: none; "-": standard input */
-	bool literal, exclude_vcs;
+	bool literal, follow, exclude_vcs;
 	enum if_changed if_changed;
 
 	/* persist, attach */

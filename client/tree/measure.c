@@ -20,7 +20,7 @@ static uint64_t size_of(struct measure *measure, uint32_t number)
 	struct tree_spot spot;
 	struct stat status;
 	tree_directory_spot(&measure->directory, number, &spot);
-	if (fstatat(spot.fd, spot.name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+	if (fstatat(spot.fd, spot.name, &status, spot.stat_flags) != 0 ||
 	    !S_ISREG(status.st_mode))
 		return 0;
 	return (uint64_t)status.st_size;

@@ -39,14 +39,16 @@ static int add_path(struct selection *selection, const char *text, bool literal,
 	if (err < 0)
 		return err;
 	enum path_presence presence;
-	err = select_path_presence(selection->root_fd, text, selector->path, &presence,
-				   error);
+	struct select_place place = {selection->root_fd, selection->follows};
+	err = select_path_presence(&place, text, selector->path, &presence, error);
 	if (err < 0)
 		return err;
 	size_t len = strlen(selector->path);
 	if (presence == PATH_ABSENT && !literal &&
-	    select_path_has_special(selector->path))
+	    select_path_has_special(selector->path)) {
+		selector->plain_len = select_path_plain_len(selector->path);
 		return glob_new(selector->path, len, &selector->glob, error);
+	}
 	if (len > 0 && selector->path[len - 1] == '/')
 		selector->path[--len] = '\0';
 	selector->path_len = len;
@@ -105,7 +107,7 @@ static void sort_out(struct selection *selection)
 int selection_open(struct selection *selection, const struct selection_how *how,
 		   struct error *error)
 {
-	*selection = (struct selection){.root_fd = -1};
+	*selection = (struct selection){.root_fd = -1, .follows = how->follows};
 	const char *root = how->root ? how->root : ".";
 	selection->root = must_strdup(root);
 	selection->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -200,6 +202,14 @@ static size_t bound(const struct selection *selection, struct literal_range rang
 			range.end = middle;
 	}
 	return range.first;
+}
+
+const struct selector *selection_literal_from(const struct selection *selection,
+					      struct named path)
+{
+	struct literal_range all = {0, selection->literal_count};
+	size_t at = bound(selection, all, path, false);
+	return at < bound(selection, all, path, true) ? literal_at(selection, at) : NULL;
 }
 
 /* Marks the literals that are this very path; *range becomes those below it. */

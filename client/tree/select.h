@@ -4,7 +4,8 @@
  *
  * A PATH that exists as written is literal, also with special characters in it. Absolute
  * PATHs are cut at the first of their parents that is the root. ".." and what is outside
- * the root is ERR_USAGE, and so is a symbolic link inside a PATH.
+ * the root is ERR_USAGE, and so is a symbolic link inside a PATH, unless links are
+ * followed.
  *
  * One thread.
  */
@@ -23,6 +24,7 @@ struct selector {
 	char *path; /* owned; below the root; "": the root itself */
 	size_t path_len;
 	struct glob *glob; /* owned; NULL: literal */
+	size_t plain_len;  /* of a glob: leading directories without special bytes */
 	bool is_absent;    /* literal, and not there */
 	bool matched;
 };
@@ -38,6 +40,7 @@ struct selection {
 	size_t *globs; /* owned; positions in items */
 	size_t glob_count;
 	struct glob_set excludes;
+	bool follows; /* links that PATHs mean or go through (select_link.h) */
 };
 
 /* What is asked for. */
@@ -46,6 +49,7 @@ struct selection_how {
 	const struct string_list *paths;    /* borrowed */
 	const char *paths_from;             /* borrowed; a file with more of them; NULL */
 	bool is_literal;                    /* no PATH is a glob */
+	bool follows;                       /* links that PATHs mean or go through */
 	const struct string_list *excludes; /* borrowed */
 	bool excludes_vcs;                  /* what version control systems keep */
 };
@@ -87,6 +91,10 @@ struct verdict {
  * entered. Marks the selectors that matched. */
 struct verdict selection_judge(struct selection *selection, struct literal_range range,
 			       bool parent_taken, struct named path);
+
+/* The first literal that is this path, or else lies below it; NULL: there is none. */
+const struct selector *selection_literal_from(const struct selection *selection,
+					      struct named path);
 
 /* Whether a directory that is entered has to be read: false when only literals can match
  * in it. */

@@ -17,6 +17,16 @@
 /* A list of paths is read whole: so many bytes are some ten million paths. */
 #define LIST_LEN_MAX (1u << 30)
 
+/* Nothing but "/" and "." components, the former first. */
+static bool asks_for_directory(const char *rest)
+{
+	if (*rest != '/')
+		return false;
+	while (*rest == '/' || (*rest == '.' && (rest[1] == '/' || !rest[1])))
+		rest++;
+	return !*rest;
+}
+
 /* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
  * caller. */
 static char *clean(const char *text)
@@ -34,8 +44,7 @@ static char *clean(const char *text)
 			len += component;
 		}
 		text += component;
-		if (*text == '/' && !text[strspn(text, "/")] && len > 0 &&
-		    path[len - 1] != '/')
+		if (asks_for_directory(text) && len > 0 && path[len - 1] != '/')
 			path[len++] = '/';
 		text += strspn(text, "/");
 	}
@@ -113,8 +122,7 @@ bool select_path_has_special(const char *path)
 	return strpbrk(path, "*?[{\\") != NULL;
 }
 
-/* How much of a path can be looked up before a special byte: whole components. */
-static size_t plain_len(const char *path)
+size_t select_path_plain_len(const char *path)
 {
 	size_t len = strcspn(path, "*?[{\\");
 	if (!path[len])
@@ -124,36 +132,101 @@ static size_t plain_len(const char *path)
 	return len;
 }
 
-/* 0, or why the first len bytes of path cannot be looked at. as_parent: a symbolic link
- * is ELOOP. */
-static int look(int root_fd, const char *path, size_t len, bool as_parent)
+/* ---- whether it is there ---- */
+
+/* The first len bytes of a path. */
+struct part {
+	const char *path;
+	size_t len;
+	bool is_parent;   /* something below it is wanted */
+	bool must_be_dir; /* or a "/" stands behind it */
+};
+
+static struct part part_of(const char *path, size_t len, bool is_parent)
 {
 	bool must_be_dir = len > 0 && path[len - 1] == '/';
-	if (must_be_dir)
-		len--;
-	int fd AUTO_FD = beneath_open(root_fd, path, len, O_PATH, 0);
-	struct stat status;
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return errno;
-	if (S_ISLNK(status.st_mode) && as_parent)
-		return ELOOP;
-	return must_be_dir && !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
+	return (struct part){path, len - must_be_dir, is_parent, must_be_dir};
 }
 
-int select_path_presence(int root_fd, const char *text, const char *path,
-			 enum path_presence *ret_presence, struct error *error)
+/* Through links. What a link leads to that is itself the last component is the walk's to
+ * say, unless it has to be a directory. */
+static int look_through(int root_fd, const struct part *part)
+{
+	char *path AUTO_FREE = must_memdup(part->path, part->len);
+	struct stat status;
+	if (fstatat(root_fd, path, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno;
+	if (S_ISLNK(status.st_mode) && fstatat(root_fd, path, &status, 0) < 0)
+		return 0;
+	return part->must_be_dir && !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
+}
+
+/* 0, or why it cannot be looked at; ELOOP: a link that is not followed. */
+static int look(const struct select_place *place, const struct part *part)
+{
+	int fd AUTO_FD = beneath_open(place->root_fd, part->path, part->len, O_PATH, 0);
+	struct stat status;
+	int wrong = fd < 0 || fstat(fd, &status) < 0 ? errno : 0;
+	if (wrong == 0 && S_ISLNK(status.st_mode) &&
+	    (part->is_parent || part->must_be_dir))
+		wrong = ELOOP;
+	if (wrong == ELOOP && place->follows)
+		return look_through(place->root_fd, part);
+	if (wrong)
+		return wrong;
+	return part->must_be_dir && !S_ISDIR(status.st_mode) ? ENOTDIR : 0;
+}
+
+/* How much of a path leads to the first symbolic link in it, and where that leads; 0:
+ * there is none. */
+static size_t find_link(int root_fd, const char *path,
+			char ret_target[LINK_TARGET_LEN_MAX + 1])
+{
+	for (size_t len = strcspn(path, "/"); len > 0; len += strcspn(path + len, "/")) {
+		int fd AUTO_FD = beneath_open(root_fd, path, len, O_PATH, 0);
+		ssize_t target_len =
+			fd < 0 ? -1 : readlinkat(fd, "", ret_target, LINK_TARGET_LEN_MAX);
+		if (target_len >= 0) {
+			ret_target[target_len] = '\0';
+			return len;
+		}
+		if (fd < 0 || !path[len])
+			return 0;
+		len++;
+	}
+	return 0;
+}
+
+static int refuse_link(const struct select_place *place, const char *text,
+		       const char *path, struct error *error)
+{
+	char target[LINK_TARGET_LEN_MAX + 1];
+	size_t len = find_link(place->root_fd, path, target);
+	if (place->follows || len == 0)
+		return error_set(error, ERR_USAGE,
+				 "`%s`: the symbolic links in it lead in a circle", text);
+	return error_set(
+		error, ERR_USAGE,
+		"`%s`: `%.*s` is a symbolic link, to `%s`; use --follow, or name "
+		"the path that it leads to",
+		text, (int)len, path, target);
+}
+
+int select_path_presence(const struct select_place *place, const char *text,
+			 const char *path, enum path_presence *ret_presence,
+			 struct error *error)
 {
 	size_t len = strlen(path);
-	int wrong = look(root_fd, path, len, false);
+	struct part whole = part_of(path, len, false);
+	int wrong = look(place, &whole);
 	*ret_presence = wrong ? PATH_ABSENT : PATH_PRESENT;
-	size_t plain = plain_len(path);
-	if (wrong && wrong != ELOOP && plain < len)
-		wrong = look(root_fd, path, plain, true);
+	size_t plain = select_path_plain_len(path);
+	if (wrong && wrong != ELOOP && plain < len) {
+		struct part parents = part_of(path, plain, true);
+		wrong = look(place, &parents);
+	}
 	if (wrong == ELOOP)
-		return error_set(error, ERR_USAGE,
-				 "`%s`: a parent of it is a symbolic link; name the path "
-				 "that it leads to",
-				 text);
+		return refuse_link(place, text, path, error);
 	if (wrong && wrong != ENOENT && wrong != ENOTDIR && wrong != ENAMETOOLONG)
 		return error_set_errno(error, ERR_LOCAL, wrong, "`%s`", text);
 	return 0;

@@ -21,13 +21,23 @@ enum path_presence {
 	PATH_PRESENT,
 };
 
+/* Below what a PATH is looked for, and whether through links. */
+struct select_place {
+	int root_fd; /* borrowed */
+	bool follows;
+};
+
 /* Whether path exists below the root, the last component not followed. ERR_USAGE: one of
- * its parents is a symbolic link (for globs: of those before the first special byte).
- * ERR_LOCAL: it cannot be looked at. */
-int select_path_presence(int root_fd, const char *text, const char *path,
-			 enum path_presence *ret_presence, struct error *error);
+ * its parents is a symbolic link (for globs: of those before the first special byte), or
+ * it is one itself and ends with a "/"; where links are followed, that they lead in a
+ * circle. ERR_LOCAL: it cannot be looked at. */
+int select_path_presence(const struct select_place *place, const char *text,
+			 const char *path, enum path_presence *ret_presence,
+			 struct error *error);
 
 bool select_path_has_special(const char *path);
+/* How much of it are directories before the first special byte. */
+size_t select_path_plain_len(const char *path);
 
 /* Reads --paths-from: one PATH a line, or, where the file has a NUL, one before each NUL;
  * empty ones are left out. "-" is standard input. ERR_LOCAL, ERR_LIMIT. */

@@ -10,8 +10,10 @@
 #define BLOCK_ENTRIES 8192u
 #define BLOCKS_MAX (LAYER_ROWS_MAX / BLOCK_ENTRIES + 1)
 #define STRINGS_BLOCK_LEN (256u * 1024u)
+#define PARENT_MAX 0x7fffffffu
 
 _Static_assert(sizeof(struct entry) <= 64, "compact");
+_Static_assert(LAYER_ROWS_MAX <= PARENT_MAX, "each entry can be a parent");
 
 void tree_init(struct tree *tree)
 {
@@ -61,7 +63,7 @@ int tree_add(struct tree *tree, uint32_t parent, const char *name, size_t name_l
 	(*block)[tree->count % BLOCK_ENTRIES] = (struct entry){
 		.name = copy,
 		.name_len = (uint8_t)name_len,
-		.parent = parent,
+		.parent = parent & PARENT_MAX,
 	};
 	*ret_entry = tree->count++;
 	return 0;
@@ -101,22 +103,23 @@ bool entry_is_settled(const struct entry *entry)
 	return __atomic_load_n(&entry->settled, __ATOMIC_ACQUIRE);
 }
 
-/* How many bytes its path has. */
-static size_t path_len_of(const struct tree *tree, uint32_t entry)
+/* How many bytes its path below another entry has. */
+static size_t path_len_of(const struct tree *tree, uint32_t above, uint32_t entry)
 {
 	size_t len = 0;
-	for (; entry != TREE_ROOT; entry = tree_entry(tree, entry)->parent)
+	for (; entry != above; entry = tree_entry(tree, entry)->parent)
 		len += tree_entry(tree, entry)->name_len + 1u;
 	return len ? len - 1 : 0;
 }
 
-void tree_path(const struct tree *tree, uint32_t entry, struct buffer *out)
+void tree_path_from(const struct tree *tree, uint32_t above, uint32_t entry,
+		    struct buffer *out)
 {
 	buffer_clear(out);
-	size_t end = path_len_of(tree, entry);
+	size_t end = path_len_of(tree, above, entry);
 	buffer_reserve(out, end + 1);
 	out->len = end;
-	while (entry != TREE_ROOT) {
+	while (entry != above) {
 		const struct entry *at = tree_entry(tree, entry);
 		end -= at->name_len;
 		memcpy(out->at + end, at->name, at->name_len);
@@ -124,6 +127,11 @@ void tree_path(const struct tree *tree, uint32_t entry, struct buffer *out)
 			out->at[--end] = '/';
 		entry = at->parent;
 	}
+}
+
+void tree_path(const struct tree *tree, uint32_t entry, struct buffer *out)
+{
+	tree_path_from(tree, TREE_ROOT, entry, out);
 }
 
 char *tree_path_text(const struct tree *tree, uint32_t entry)

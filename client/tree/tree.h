@@ -32,6 +32,7 @@ struct entry {
 	union {
 		uint32_t unit;   /* unit_count 1: its number in the unit table */
 		uint32_t *units; /* unit_count > 1: their numbers; owned by the tree */
+		uint64_t device; /* followed directories: with inode, which it was */
 	};
 	int64_t seconds;
 	union {
@@ -40,7 +41,8 @@ struct entry {
 	};
 	int64_t changed_ns; /* change time; 0: it proves nothing */
 	uint32_t nanoseconds;
-	uint32_t parent;
+	uint32_t parent : 31;
+	uint32_t is_followed : 1; /* a link's name; the rest is of what it leads to */
 	uint32_t unit_count;
 	uint16_t mode : 9;    /* 0 … 0777 */
 	uint16_t type : 2;    /* enum row_type */
@@ -78,6 +80,9 @@ bool entry_is_settled(const struct entry *entry);
 /* Clears out and writes the entry's path below the root, without a NUL; "" for the root.
  */
 void tree_path(const struct tree *tree, uint32_t entry, struct buffer *out);
+/* The same below another entry, which is the entry itself or one of its parents. */
+void tree_path_from(const struct tree *tree, uint32_t above, uint32_t entry,
+		    struct buffer *out);
 /* The same as a text for sentences, escaped, "." for the root; owned by the caller. */
 char *tree_path_text(const struct tree *tree, uint32_t entry);
 

@@ -9,6 +9,9 @@
 
 #include "client/files/beneath.h"
 #include "client/files/stage.h"
+#include "client/tree/directory.h"
+#include "client/tree/link.h"
+#include "client/tree/select_link.h"
 #include "client/tree/walk_names.h"
 #include "client/tree/walk_recorded.h"
 #include "proto/base/array.h"
@@ -52,7 +55,8 @@ struct found {
 	const char *name;
 	size_t name_len;
 	size_t path_len;    /* in walk->path */
-	unsigned char type; /* DT_… */
+	unsigned char type; /* DT_…; if followed: of what the link leads to */
+	bool is_followed;
 	uint32_t entry;
 	uint32_t recorded; /* in the stat record; RECORD_NONE */
 	struct verdict verdict;
@@ -97,8 +101,8 @@ static int fail(const struct walk *walk, size_t path_len, struct error *error)
 static int level_fd(const struct walk *walk, struct level *level)
 {
 	if (level->fd < 0)
-		level->fd = beneath_open(walk->selection->root_fd, walk->path,
-					 level->path_len, O_PATH | O_DIRECTORY, 0);
+		level->fd = tree_directory_open(walk->tree, walk->selection->root_fd,
+						level->entry);
 	return level->fd;
 }
 
@@ -154,7 +158,7 @@ static void note_recorded(const struct walk *walk, struct level *level, uint32_t
 static bool enter_recorded(struct walk *walk, const struct found *found)
 {
 	struct record_entry known;
-	if (!is_read(walk, found->path_len, found->verdict.taken) ||
+	if (found->is_followed || !is_read(walk, found->path_len, found->verdict.taken) ||
 	    !walk_recorded(walk->request->scout, found->recorded, &known) ||
 	    !known.listed)
 		return false;
@@ -170,18 +174,29 @@ static bool enter_recorded(struct walk *walk, const struct found *found)
 	return true;
 }
 
+static void note_directory(const struct walk *walk, const struct found *found,
+			   const struct stat *status)
+{
+	struct entry *entry = tree_entry(walk->tree, found->entry);
+	walk_recorded_note(entry, status, walk->device);
+	if (!found->is_followed)
+		return;
+	entry->device = status->st_dev;
+	entry->changed_ns = 0;
+}
+
 static int enter(struct walk *walk, const struct found *found, struct error *error)
 {
 	if (enter_recorded(walk, found))
 		return 0;
 	bool reads = is_read(walk, found->path_len, found->verdict.taken);
 	int fd AUTO_FD = openat(level_fd(walk, top_of(walk)), found->name,
-				(reads ? O_RDONLY : O_PATH) | O_DIRECTORY | O_NOFOLLOW |
-					O_CLOEXEC);
+				(reads ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC |
+					(found->is_followed ? 0 : O_NOFOLLOW));
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(walk, found->path_len, error);
-	walk_recorded_note(tree_entry(walk->tree, found->entry), &status, walk->device);
+	note_directory(walk, found, &status);
 	struct level *level = push(walk);
 	level->fd = take_fd(&fd);
 	level->complete = reads;
@@ -277,6 +292,38 @@ static int look(struct walk *walk, const char *name, struct found *found,
 	return 0;
 }
 
+/* ---- links ---- */
+
+static struct tree_link link_of(struct walk *walk, const struct found *found)
+{
+	return (struct tree_link){.fd = level_fd(walk, top_of(walk)),
+				  .name = found->name,
+				  .path = {walk->path, found->path_len, false}};
+}
+
+/* A link that a PATH means or goes through is taken for what it leads to. The directory
+ * that it lies in is read the next time too: no record tells of a link that leads
+ * elsewhere. */
+static int follow(struct walk *walk, struct found *found, struct error *error)
+{
+	struct tree_link link = link_of(walk, found);
+	if (!selection_follows(walk->selection, link.path))
+		return 0;
+	top_of(walk)->complete = false;
+	found->is_followed = true;
+	return tree_link_follow(&link, &found->type, error);
+}
+
+/* One that will lead to nothing that is stored, though a PATH means it. */
+static void tell_of_link(struct walk *walk, const struct found *found, const char *target)
+{
+	const struct walk_events *events = &walk->request->events;
+	struct tree_link link = link_of(walk, found);
+	if (events->on_link && selection_means(walk->selection, link.path) &&
+	    tree_link_leaves_out(&link, target, walk->selection))
+		events->on_link(events->context, walk->path, found->path_len, target);
+}
+
 static int append(struct walk *walk, struct found *found, enum row_type type,
 		  struct error *error)
 {
@@ -287,6 +334,7 @@ static int append(struct walk *walk, struct found *found, enum row_type type,
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	entry->type = (uint8_t)type & 3u;
 	entry->is_row = found->verdict.taken;
+	entry->is_followed = found->is_followed;
 	return 0;
 }
 
@@ -295,7 +343,8 @@ static int append_file(struct walk *walk, struct found *found, struct error *err
 {
 	int err = append(walk, found, ROW_FILE, error);
 	struct record_entry known;
-	if (err < 0 || !walk_recorded(walk->request->scout, found->recorded, &known) ||
+	if (err < 0 || found->is_followed ||
+	    !walk_recorded(walk->request->scout, found->recorded, &known) ||
 	    known.type != ROW_FILE)
 		return err;
 	struct entry *entry = tree_entry(walk->tree, found->entry);
@@ -335,6 +384,14 @@ static int append_link(struct walk *walk, struct found *found, struct error *err
 	return 0;
 }
 
+static int take_link(struct walk *walk, struct found *found, struct error *error)
+{
+	int err = append_link(walk, found, error);
+	if (err == 0)
+		tell_of_link(walk, found, tree_entry(walk->tree, found->entry)->target);
+	return err;
+}
+
 static void skip(const struct walk *walk, const struct found *found)
 {
 	const struct walk_events *events = &walk->request->events;
@@ -352,6 +409,11 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 	int err = look(walk, name, &found, error);
 	if (err < 0)
 		return err;
+	if (found.type == DT_LNK && walk->selection->follows) {
+		err = follow(walk, &found, error);
+		if (err < 0)
+			return err;
+	}
 	const struct level *level = top_of(walk);
 	found.verdict = selection_judge(walk->selection, level->range, level->taken,
 					(struct named){.path = walk->path,
@@ -369,7 +431,7 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 	if (found.type == DT_REG)
 		return append_file(walk, &found, error);
 	if (found.type == DT_LNK)
-		return append_link(walk, &found, error);
+		return take_link(walk, &found, error);
 	if (found.type != DT_DIR) {
 		top_of(walk)->complete = false;
 		skip(walk, &found);

@@ -4,9 +4,10 @@
  * is in a directory comes directly behind it, which is the order of path_compare().
  *
  * Descriptor-relative throughout: no depth or length of a path is too much, no symbolic
- * link is followed. Directories and links are complete when they are appended; regular
- * files are named only: reading them is another's work. Sockets, FIFOs and devices are
- * skipped and never opened.
+ * link is followed but those that a PATH means or goes through, where the selection says
+ * so; these become entries of what they lead to. Directories and links are complete when
+ * they are appended; regular files are named only: reading them is another's work.
+ * Sockets, FIFOs and devices are skipped and never opened.
  *
  * With a scouted stat record, directories that are as it says are not opened, and files
  * that are as it says are marked.
@@ -30,6 +31,9 @@ struct walk_events {
 	int (*on_progress)(void *context, struct error *error);
 	/* Something that cannot be kept: "socket", "FIFO", "device". May be NULL. */
 	void (*on_skipped)(void *context, const char *path, size_t len, const char *kind);
+	/* A link that a PATH means and that will be stored, but not what it leads to.
+	 * target: as the link has it. May be NULL. */
+	void (*on_link)(void *context, const char *path, size_t len, const char *target);
 	void *context; /* borrowed */
 };
 

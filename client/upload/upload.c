@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/content/settle.h"
+#include "client/tree/link.h"
 #include "client/tree/measure.h"
 #include "client/tree/walk.h"
 #include "client/upload/base.h"
@@ -41,9 +42,10 @@ struct upload {
 	struct base base;
 	struct manifest manifest;
 	struct record_scout scout; /* of the stat record, if there is one */
-	struct buffer is_file;     /* a byte for each entry walked; the walking thread's,
-				    * who alone may read an entry's type while it is read */
-	bool is_measured;          /* likewise */
+	struct links_left_out links;
+	struct buffer is_file; /* a byte for each entry walked; the walking thread's,
+				* who alone may read an entry's type while it is read */
+	bool is_measured;      /* likewise */
 };
 
 /* ---- the walk ---- */
@@ -74,6 +76,12 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	reading_skip(&upload->reading);
 }
 
+static void on_link(void *context, const char *path, size_t len, const char *target)
+{
+	struct upload *upload = context;
+	links_left_out_add(&upload->links, path, len, target);
+}
+
 static uint64_t count_files(const struct upload *upload)
 {
 	uint64_t files = 0;
@@ -88,10 +96,13 @@ static int walk(struct upload *upload, struct error *error)
 		.selection = upload->request->selection,
 		.prefix = upload->request->prefix,
 		.scout = upload->scout.record ? &upload->scout : NULL,
-		.events = {on_progress, on_skipped, upload},
+		.events = {on_progress, on_skipped, on_link, upload},
 	};
 	int err = walk_run(&request, &upload->result->tree, error);
 	publish(upload);
+	char *links AUTO_FREE = links_left_out_text(&upload->links);
+	if (links)
+		reading_warn(&upload->reading, "%s", links);
 	progress_set_total(upload->request->progress, count_files(upload), 0);
 	if (err < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
 		return err;
@@ -412,6 +423,7 @@ static void upload_fini(struct upload *upload)
 	reading_fini(&upload->reading);
 	flow_fini(&upload->flow);
 	record_scout_fini(&upload->scout);
+	links_left_out_fini(&upload->links);
 	buffer_fini(&upload->is_file);
 }
 

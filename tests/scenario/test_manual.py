@@ -119,7 +119,7 @@ class Pages(unittest.TestCase):
 
 def flags_of(verb):
     """What may be written behind `baton VERB`, letters too."""
-    return set(re.findall(r"(?<= )(--?[a-z-]+)(?=[, \n])",
+    return set(re.findall(r"(?<= )(--?[A-Za-z-]+)(?=[, \n])",
                           "\n".join(line for line in run(BATON, "help", verb).splitlines(True)
                                     if re.match(r"  -", line))))
 

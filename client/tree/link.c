@@ -1,0 +1,121 @@
+#include "client/tree/link.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/tree/select_link.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
+#include "proto/bounds.h"
+#include "proto/path/path.h"
+
+static int fail(const struct tree_link *link, int number, struct error *error)
+{
+	char target[LINK_TARGET_LEN_MAX + 1];
+	ssize_t len = readlinkat(link->fd, link->name, target, LINK_TARGET_LEN_MAX);
+	char *path AUTO_FREE = escape_encode(link->path.path, link->path.len);
+	char *to AUTO_FREE = escape_encode(target, len < 0 ? 0 : (size_t)len);
+	if (number == ENOENT || number == ENOTDIR)
+		return error_set(error, ERR_LOCAL,
+				 "`%s`: cannot be followed: it leads to `%s`, where "
+				 "nothing is",
+				 path, to);
+	if (number == ELOOP)
+		return error_set(error, ERR_LOCAL,
+				 "`%s`: cannot be followed: it leads to `%s`, and from "
+				 "there in a circle",
+				 path, to);
+	return error_set_errno(error, ERR_LOCAL, number,
+			       "`%s`: cannot be followed to `%s`", path, to);
+}
+
+int tree_link_follow(const struct tree_link *link, unsigned char *ret_type,
+		     struct error *error)
+{
+	struct stat status;
+	if (fstatat(link->fd, link->name, &status, 0) < 0)
+		return fail(link, errno, error);
+	*ret_type = (unsigned char)IFTODT(status.st_mode);
+	return 0;
+}
+
+/* ---- what it leaves out ---- */
+
+/* Appends the target's components to the link's directory; false: they lead out of the
+ * root. ".." takes the last component away, whatever it is. */
+static bool resolve(struct named link, const char *target, struct buffer *out)
+{
+	buffer_put(out, link.path, path_parent_len(link.path, link.len));
+	while (*target) {
+		size_t len = strcspn(target, "/");
+		bool climbs = len == 2 && memcmp(target, "..", 2) == 0;
+		if (climbs && out->len == 0)
+			return false;
+		if (climbs)
+			out->len = path_parent_len((const char *)out->at, out->len);
+		else if (len > 0 && !path_is_dots(target, len)) {
+			buffer_put(out, "/", out->len > 0);
+			buffer_put(out, target, len);
+		}
+		target += len;
+		target += strspn(target, "/");
+	}
+	return true;
+}
+
+bool tree_link_leaves_out(const struct tree_link *link, const char *target,
+			  const struct selection *selection)
+{
+	struct stat status;
+	if (fstatat(link->fd, link->name, &status, 0) < 0)
+		return false;
+	struct buffer path AUTO(buffer_fini) = {0};
+	if (*target == '/' || !resolve(link->path, target, &path))
+		return true;
+	struct named leads_to = {.path = (const char *)path.at,
+				 .len = path.len,
+				 .is_dir = S_ISDIR(status.st_mode)};
+	return !selection_takes(selection, leads_to);
+}
+
+/* ---- saying so ---- */
+
+void links_left_out_add(struct links_left_out *links, const char *path, size_t len,
+			const char *target)
+{
+	if (links->count++ > 0)
+		return;
+	links->path = escape_encode(path, len);
+	links->target = escape_encode(target, strlen(target));
+}
+
+char *links_left_out_text(const struct links_left_out *links)
+{
+	char more[64] = "";
+	char *text = NULL;
+	if (links->count > 1)
+		(void)snprintf(more, sizeof more, " (and %" PRIu64 " more)",
+			       links->count - 1);
+	if (links->count > 0 &&
+	    asprintf(&text,
+		     "`%s`: only the link is stored, not what it leads to, `%s`; use "
+		     "--follow to store that%s",
+		     links->path, links->target, more) < 0)
+		return NULL;
+	return text;
+}
+
+void links_left_out_fini(struct links_left_out *links)
+{
+	free(links->path);
+	free(links->target);
+	*links = (struct links_left_out){0};
+}
