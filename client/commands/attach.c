@@ -352,6 +352,7 @@ static int attach_once(struct tries *tries, struct error *error)
 	struct connection_how how = how_to_connect(options);
 	int err = question_make(options, options->dry_run ? "look" : "attach", &request,
 				error);
+	request.message.parents = true;
 	if (!err)
 		err = view_session_connect(&attach.session, &how, tries->deadline_ms,
 					   error);

@@ -151,6 +151,7 @@ static int make_options(struct session *session, struct session_view *view,
 		return error->code;
 	view->options.filter.exclude.basename_anywhere = true;
 	view->options.by_job = attach->by_job;
+	view->options.parents = attach->parents;
 	view->options.merge = (struct merge_options){
 		.prefer = arena_strings(session->arena, &attach->prefer),
 		.prefer_count = attach->prefer.count,

@@ -6,6 +6,7 @@
 
 #include "daemon/merge/sources.h"
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/workspace/leading.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -30,14 +31,28 @@ struct view_tree {
 	struct merge *merge;                /* owned */
 	const char **sharded; /* owned; with by_job: jobs of shards in the view, sorted */
 	size_t sharded_count;
+	struct leading leading;
+	struct merged_row
+		due; /* a row, once what leads to it is given; or without path */
 };
 
 /* ---- one source's rows ---- */
 
-static bool row_is_wanted(const struct tree_options *options, const struct row *row)
+static bool row_is_taken(const struct tree_options *options, const struct row *row)
 {
 	return glob_filter_takes(&options->filter, row->path, row->path_len,
 				 row->type == ROW_DIRECTORY);
+}
+
+static bool row_may_lead(const struct tree_options *options, const struct row *row)
+{
+	return options->parents && row->type == ROW_DIRECTORY &&
+	       glob_filter_enters(&options->filter, row->path, row->path_len);
+}
+
+static bool row_is_wanted(const struct tree_options *options, const struct row *row)
+{
+	return row_is_taken(options, row) || row_may_lead(options, row);
 }
 
 static int put_prefix(struct tree_source *source, struct row *row, struct error *error)
@@ -228,6 +243,7 @@ void tree_free(struct view_tree *tree)
 	}
 	layer_scratch_free(tree->scratch);
 	merge_sources_fini(&tree->merge_sources);
+	leading_fini(&tree->leading);
 	free(tree->sources);
 	free(tree->sharded);
 	free(tree);
@@ -241,9 +257,45 @@ void tree_keep_pins(struct view_tree *tree)
 	layer_scratch_free(take_ptr(&tree->scratch));
 }
 
+/* ---- the merged rows ---- */
+
+/* Filters know paths as they were stored. */
+static bool merged_is_taken(const struct view_tree *tree, const struct merged_row *merged)
+{
+	struct row row = merged->row;
+	row.path += tree->sources[merged->source].prefix_len;
+	row.path_len -= tree->sources[merged->source].prefix_len;
+	return row_is_taken(tree->options, &row);
+}
+
+/* As merge_next(), up to a row that the filter takes. */
+static int next_taken(struct view_tree *tree, struct merged_row *ret_row,
+		      struct error *error)
+{
+	int result;
+	while ((result = merge_next(tree->merge, ret_row, error)) == 1) {
+		leading_enter(&tree->leading, &ret_row->row);
+		if (merged_is_taken(tree, ret_row))
+			break;
+		leading_wait(&tree->leading, ret_row);
+	}
+	return result;
+}
+
 int tree_next(struct view_tree *tree, struct merged_row *ret_row, struct error *error)
 {
-	return merge_next(tree->merge, ret_row, error);
+	if (!tree->options->parents || tree->options->filter.only.count == 0)
+		return merge_next(tree->merge, ret_row, error);
+	if (!tree->due.row.path) {
+		int result = next_taken(tree, &tree->due, error);
+		if (result != 1)
+			return result;
+	}
+	if (leading_give(&tree->leading, ret_row))
+		return 1;
+	*ret_row = tree->due;
+	tree->due.row.path = NULL;
+	return 1;
 }
 
 int tree_place(struct view_tree *tree, const struct merged_row *row, size_t unit,
@@ -338,6 +390,7 @@ static void put_source(struct tag *tag, const struct view_tree *tree, size_t at)
 static void put_options(struct buffer *out, const struct tree_options *options)
 {
 	buffer_put_u8(out, options->by_job);
+	buffer_put_u8(out, options->parents);
 	buffer_put_u8(out, (uint8_t)options->merge.on_conflict);
 	buffer_put_varint(out, options->merge.prefer_count);
 	for (size_t i = 0; i < options->merge.prefer_count; i++)

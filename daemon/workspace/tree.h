@@ -24,6 +24,9 @@
 
 struct tree_options {
 	struct glob_filter filter; /* borrowed content */
+	/* Gives directories, too, that the filter does not take but that lead to
+	 * something it takes. */
+	bool parents;
 	/* borrowed; sorted (overlap.h): only rows at, above and below these paths, with
 	 * no more cost than that; directories above one may be left out, and tree_place()
 	 * is not to be asked. NULL: all rows */

@@ -144,6 +144,7 @@ static const struct message_field attach_fields[] = {
 	      .len_max = PATTERN_LEN_MAX),
 	FIELD(msg_attach, exclude, PATH, .list = true, .entries_max = PATTERNS_MAX,
 	      .len_max = PATTERN_LEN_MAX),
+	FIELD(msg_attach, parents, BOOL),
 	FIELD(msg_attach, prefer, STR, .list = true, .entries_max = NEEDS_MAX),
 	FIELD(msg_attach, on_conflict, STR),
 	FIELD(msg_attach, by_job, BOOL),

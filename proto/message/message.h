@@ -150,6 +150,7 @@ struct msg_attach {
 	struct text from_workflow;
 	struct text layer;
 	struct text_list only, exclude; /* bytes */
+	bool parents;
 	struct text_list prefer;
 	struct text on_conflict;
 	bool by_job;

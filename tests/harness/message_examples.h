@@ -132,6 +132,7 @@ static const struct msg_attach full_attach = {
 	.layer = T("00000000000000a1"),
 	.only = LIST(some_globs),
 	.exclude = LIST(some_globs),
+	.parents = true,
 	.prefer = LIST(some_jobs),
 	.on_conflict = T("mark"),
 	.by_job = true,

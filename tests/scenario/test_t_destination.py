@@ -174,6 +174,55 @@ class CopingWith(Scenario):
                      status=2, says=("--by-job", "--exclude"))
 
 
+class Filtered(Scenario):
+    """Folders that only lead to what a filter takes have the view's mode, too."""
+
+    def persist_private(self, job="a"):
+        root = self.tree({"t/private/key": "key", "t/public/page": "page", "u/x": ""})
+        (root / "t/private").chmod(0o700)
+        (root / "t").chmod(0o751)
+        return self.baton("persist", "--json", "--root", root, ".", job=job).json
+
+    def modes(self, into):
+        return {path.decode(): entry[1] for path, entry in read_tree(into).items()
+                if entry[0] == "directory"}
+
+    def test_t2_folders_that_lead_to_what_only_takes_have_their_mode(self):
+        self.persist_private()
+        out = self.attach(None, "--only", "**/key")[1]
+        self.assertEqual(self.modes(out), {"t": 0o751, "t/private": 0o700})
+        out = self.attach(None, "--only", "t/*/key", "--by-job")[1]
+        self.assertEqual(self.modes(out), {"a": 0o755, "a/t": 0o751, "a/t/private": 0o700})
+
+    def test_t2_folders_of_several_layers_have_the_mode_that_the_whole_view_gives(self):
+        self.persist_private()
+        self.attach("b")
+        root = self.tree({"t/private/other": ""})
+        (root / "t/private").chmod(0o750)
+        self.baton("persist", "--root", root, ".", job="b")
+        whole = self.modes(self.attach()[1])
+        self.assertEqual(whole["t/private"], 0o750)
+        got = self.modes(self.attach(None, "--only", "**/key")[1])
+        self.assertEqual(got, {name: whole[name] for name in ("t", "t/private")})
+
+    def test_t2_a_folder_that_is_there_gets_the_mode_when_it_leads_to_a_match(self):
+        self.persist_private()
+        into = self.tree({"t/private/mine": "", "u/mine": ""})
+        (into / "u").chmod(0o711)
+        self.attach(None, "--only", "**/key", into=into)
+        self.assertEqual(self.modes(into), {"t": 0o751, "t/private": 0o700, "u": 0o711})
+
+    def test_t2_a_dry_run_and_the_attach_agree_and_ls_lists_what_was_asked_for(self):
+        self.persist_private()
+        only = ("--only", "**/key", "--only", "nothing/**/here")
+        dry = self.attach(None, "--dry-run", *only)[0]["digest"]
+        into = self.missing()
+        for _ in range(2):
+            self.assertEqual(self.attach(None, "--expect", dry, *only, into=into)[0]["files"], 1)
+        self.assertEqual([entry["path"] for entry in
+                          self.baton("ls", "--json", "**/key").json["entries"]], ["t/private/key"])
+
+
 class Times(Scenario):
     def test_t4_times_are_kept_or_now(self):
         root = self.tree({"d/x": "1"})
