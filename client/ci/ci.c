@@ -176,18 +176,50 @@ static void find_by_form(const struct ci_row *row, struct ci_finding *ret_findin
 
 /* ---- a system ---------------------------------------------------------------------- */
 
+/* Whether the first of the conditions, "NAME=VALUE", holds. */
+static bool condition_holds(const char *conditions)
+{
+	size_t name_len = strcspn(conditions, "=");
+	char *name AUTO_FREE = must_memdup(conditions, name_len);
+	const char *wanted = conditions + name_len + 1;
+	size_t wanted_len = strcspn(wanted, " ");
+	const char *value = ci_variable(name);
+	if (!value)
+		return wanted_len == 0;
+	return strlen(value) == wanted_len && memcmp(value, wanted, wanted_len) == 0;
+}
+
+static bool row_counts(const struct ci_row *row)
+{
+	const char *at = row->only_if;
+	while (at && *at) {
+		if (!condition_holds(at))
+			return false;
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+	}
+	return true;
+}
+
+static void find_by_row(const struct ci_row *row, struct ci_finding *ret_finding)
+{
+	if (row->problem)
+		ret_finding->problem = must_strdup(row->problem);
+	else if (row->make)
+		row->make(ret_finding);
+	else
+		find_by_form(row, ret_finding);
+}
+
 void ci_find(const struct ci_system *system, const char *flag,
 	     struct ci_finding *ret_finding)
 {
 	*ret_finding = (struct ci_finding){0};
 	const struct ci_row *row = system ? system->rows : NULL;
 	for (; row && row->flag; row++) {
-		if (strcmp(row->flag, flag) != 0 || row->hint)
+		if (strcmp(row->flag, flag) != 0 || row->hint || !row_counts(row))
 			continue;
-		if (row->make)
-			row->make(ret_finding);
-		else
-			find_by_form(row, ret_finding);
+		find_by_row(row, ret_finding);
 		if (ret_finding->value || ret_finding->problem)
 			return;
 	}

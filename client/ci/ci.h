@@ -37,8 +37,13 @@ struct ci_row {
 	bool optional;
 	/* In place of a form, where it takes more than that. */
 	void (*make)(struct ci_finding *ret_finding);
-	/* In place of both: why the system cannot say it, and who can. */
+	/* In place of both: the value is not to be had, and why. */
+	const char *problem;
+	/* In place of all: why the system cannot say it, and who can. */
 	const char *hint;
+	/* "NAME=VALUE", several with blanks between: the row counts only where all of
+	 * these variables have these values, "" standing for not set. NULL: always. */
+	const char *only_if;
 };
 
 struct ci_system {
@@ -72,6 +77,8 @@ const char *ci_variable(const char *name);
 
 /* A random id, kept in a file of $RUNNER_TEMP that later steps of the job find. */
 void ci_github_execution(struct ci_finding *ret_finding);
+/* The id that Jenkins makes for each `node` block that runs. */
+void ci_jenkins_execution(struct ci_finding *ret_finding);
 /* Without CI_JOB_GROUP_NAME (GitLab before 17.10): the job's name without its " 1/5". */
 void ci_gitlab_job(struct ci_finding *ret_finding);
 /* What CI_JOB_NAME adds to CI_JOB_GROUP_NAME: "1/5", "[a, b]". */

@@ -46,7 +46,8 @@ static bool read_id(int folder, char ret_id[ID_LEN + 1])
 }
 
 /* Writes the id under a name of its own, then gives it the one that others look for, so
- * that nobody reads half of it. Where somebody was first, theirs is there. */
+ * that nobody reads half of it. Where somebody was first, theirs is there. Everybody may
+ * read it: a job's steps may run as several users, in containers for example. */
 static bool leave_id(int folder, const char *id)
 {
 	char name[sizeof(FILE_NAME) + 1 + ID_LEN];
@@ -55,7 +56,7 @@ static bool leave_id(int folder, const char *id)
 		folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool left = write(fd, id, ID_LEN) == ID_LEN &&
+	bool left = write(fd, id, ID_LEN) == ID_LEN && fchmod(fd, 0644) == 0 &&
 		    (linkat(folder, name, folder, FILE_NAME, 0) == 0 || errno == EEXIST);
 	int why = errno;
 	(void)unlinkat(folder, name, 0);
@@ -78,8 +79,10 @@ static bool find_id(const char *path, char ret_id[ID_LEN + 1])
 void ci_github_execution(struct ci_finding *ret_finding)
 {
 	const char *path = ci_variable("RUNNER_TEMP");
-	if (!path)
+	if (!path) {
+		ret_finding->problem = must_strdup("RUNNER_TEMP is not set");
 		return;
+	}
 	char id[ID_LEN + 1];
 	if (find_id(path, id)) {
 		ret_finding->value = must_strdup(id);

@@ -17,7 +17,7 @@ const struct identity_value identity_values[] = {
 	{"shard", "--shard", AT(shard), "the job is not cut into shards"},
 	{"attempt", "--attempt", AT(attempt), "1 is used"},
 	{"execution", "--execution", AT(execution),
-	 "two executions with one identity go unnoticed", .may_lack = true},
+	 "two executions with one identity go unnoticed", .for_persist = true},
 	{"needs", "--needs", AT(needs_origin), "every visible layer is attached"},
 	{"parent", "--retry-of", AT(retry_of), "the workflow retries nothing"},
 	{.name = NULL},

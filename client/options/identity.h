@@ -18,9 +18,9 @@ struct identity_value {
 	const char *flag;   /* of the option that gives it */
 	size_t at;          /* its struct setting in struct options */
 	const char *absent; /* what it means that it was not found */
-	/* Identities stay right without it: a CI system's environment that should have it
-	 * and does not stops nobody. */
-	bool may_lack;
+	/* Where a CI system's environment should have it and does not, only a persist
+	 * is refused. */
+	bool for_persist;
 };
 
 extern const struct identity_value identity_values[]; /* ends with a NULL name */

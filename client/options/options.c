@@ -133,9 +133,10 @@ static int take_detected(struct options *options, const struct identity_value *v
 {
 	struct ci_finding finding AUTO(ci_finding_fini) = {0};
 	ci_find(system, value->flag, &finding);
-	if (finding.problem && !value->may_lack && !options->identity_problem)
-		options->identity_problem =
-			identity_advice(value, system, finding.problem);
+	char **problem = value->for_persist ? &options->execution_problem
+					    : &options->identity_problem;
+	if (finding.problem && !*problem)
+		*problem = identity_advice(value, system, finding.problem);
 	if (!finding.value)
 		return 0;
 	struct option_use use = {identity_option(value), finding.value, finding.origin};

@@ -32,6 +32,9 @@ struct options {
 	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing
 	 */
 	char *identity_problem;
+	/* The same of the execution, without which a persist cannot be told from that of
+	 * another job of its name; owned */
+	char *execution_problem;
 	struct string_list needs;
 	struct setting needs_origin; /* value unused */
 	bool has_needs;

@@ -1,5 +1,6 @@
 /* The options as the wire wants them, and their end. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/options/options.h"
 #include "proto/base/bytes.h"
@@ -27,6 +28,26 @@ static struct text *needs_of(const struct options *options)
 	return items;
 }
 
+static bool is_given(const struct setting *setting)
+{
+	return setting->origin && (strncmp(setting->origin, "--", 2) == 0 ||
+				   strncmp(setting->origin, "BATON_", 6) == 0);
+}
+
+/* Without an execution, jobs that a CI system runs side by side under one name would be
+ * taken for one job. Who names the job and its workflow, or gives a shard, has told them
+ * apart. */
+static int check_execution(const struct options *options, struct error *error)
+{
+	bool is_named = is_given(&options->workflow) && is_given(&options->job);
+	if (!options->execution_problem || is_named || is_given(&options->shard))
+		return 0;
+	return error_set(error, ERR_USAGE,
+			 "%s; without it, two jobs of one name would be taken for one, "
+			 "unless each is given its --shard",
+			 options->execution_problem);
+}
+
 int options_identity(const struct options *options, bool need_job,
 		     struct msg_identity *ret_identity, struct text **ret_items,
 		     struct error *error)
@@ -38,6 +59,9 @@ int options_identity(const struct options *options, bool need_job,
 			       error);
 	if (need_job && !options->job.value)
 		return missing("no job is known", "--job NAME", "BATON_JOB", error);
+	int err = need_job ? check_execution(options, error) : 0;
+	if (err < 0)
+		return err;
 	*ret_items = needs_of(options);
 	*ret_identity = (struct msg_identity){
 		.namespace = text_of(options->namespace.value),
@@ -73,9 +97,10 @@ void options_fini(struct options *options)
 	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
 		setting_fini(settings[i]);
 	char *texts[] = {
-		options->from_workflow, options->root,      options->prefix,
-		options->paths_from,    options->directory, options->layer,
-		options->on_conflict,   options->expect,    options->identity_problem,
+		options->from_workflow,     options->root,      options->prefix,
+		options->paths_from,        options->directory, options->layer,
+		options->on_conflict,       options->expect,    options->identity_problem,
+		options->execution_problem,
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);

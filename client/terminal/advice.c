@@ -8,7 +8,9 @@
 static const char *const texts[ADVICE_COUNT] = {
 	[ADVICE_AT_NAME_WORKFLOW] = ": name it with --workflow",
 	[ADVICE_AT_NAME_JOB] = ": name it with --job",
-	[ADVICE_AT_NAME_SHARD] = "; a matrix? give each leg its --shard",
+	[ADVICE_AT_NAME_SHARD] =
+		"; a matrix? give each leg its --shard; a retry? a later "
+		"--attempt",
 	[ADVICE_AT_RETRY_CONTRADICTS] = "; --retry-of contradicts that",
 	[ADVICE_AT_RETRY_LATE] = "; --retry-of came too late",
 	[ADVICE_AT_RETRY_NONE] = "; --retry-of none begins afresh",

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 
-from ci_environments import CIRCLECI, GITHUB, GITLAB, PAIRS
+from ci_environments import AGAIN, AZURE, BESIDE, CIRCLECI, DRONE, GITHUB, GITLAB, JENKINS, PAIRS
+from ci_environments import SEMAPHORE
 from harness import Scenario, clean_environment, contents
 
 
@@ -103,19 +104,156 @@ class EachSystem(InCI):
                          ("w", "mine", "s", "9"))
 
 
+class SideBySide(InCI):
+    """H2: what runs side by side under one name is never taken for one job in silence."""
+
+    def refuse_persist(self, variables, says):
+        root = self.tree({"a": "other"})
+        self.refused("persist", "--root", root, ".", workflow=None, status=2, says=says,
+                     variables=variables)
+
+    def test_a_second_job_of_the_same_name_is_refused_unless_it_has_a_shard(self):
+        for ci, (what, differs) in BESIDE.items():
+            with self.subTest(ci=ci, what=what):
+                build, test = PAIRS[ci]
+                self.persist_as(build, {"a": "one"})
+                self.refuse_persist({**build, **differs}, ("`build", "--shard"))
+                self.persist_as({**build, **differs, "BATON_SHARD": "b"}, {"b": "two"})
+                self.assertEqual(self.attach_as(test)[1], {"a": "one", "b": "two"})
+
+    def test_a_job_that_persists_twice_is_one_execution(self):
+        for ci, (build, test) in PAIRS.items():
+            with self.subTest(ci=ci):
+                self.persist_as(build, {"a": "1", "b": ""})
+                self.persist_as(build, {"a": "2"})
+                self.assertEqual(self.attach_as(test)[1], {"a": "2", "b": ""})
+
+    def test_a_retry_under_the_same_name_replaces(self):
+        for ci, differs in AGAIN.items():
+            with self.subTest(ci=ci):
+                build, test = PAIRS[ci]
+                self.persist_as(build, {"a": "1", "gone": ""})
+                self.persist_as({**build, **differs}, {"a": "2"})
+                after = {name: value for name, value in differs.items() if name in (
+                    "CIRCLE_WORKFLOW_ID", "GITHUB_RUN_ATTEMPT", "CI_PIPELINE_RERUNS",
+                    "SEMAPHORE_PIPELINE_ID")}
+                self.assertEqual(self.attach_as({**test, **after})[1], {"a": "2"})
+
+    def test_where_nothing_tells_them_apart_a_persist_says_what_is_missing(self):
+        for ci, name in (("CircleCI", "CIRCLE_WORKFLOW_JOB_ID"), ("GitHub Actions", "RUNNER_TEMP"),
+                         ("Buildkite", "BUILDKITE_JOB_ID"), ("Azure Pipelines", "SYSTEM_JOBID"),
+                         ("Woodpecker", "CI_WORKFLOW_NUMBER"), ("Drone", "DRONE_STAGE_NUMBER"),
+                         ("Semaphore", "SEMAPHORE_JOB_ID"), ("Travis", "TRAVIS_JOB_ID"),
+                         ("Bitbucket", "BITBUCKET_STEP_UUID"),
+                         ("Jenkins", "NODE_NAME and EXECUTOR_NUMBER and WORKSPACE")):
+            with self.subTest(ci=ci):
+                build, _ = PAIRS[ci]
+                unset = {*name.split(" and "), "BATON_EXECUTION", "JENKINS_NODE_COOKIE"}
+                bare = {key: value for key, value in build.items() if key not in unset}
+                self.refuse_persist(bare, (name, "BATON_EXECUTION", "--shard"))
+                self.attach_as(bare, "--if-empty", "ok")  # which teaches nothing wrong
+                self.persist_as({**bare, "BATON_SHARD": "b"}, {"a": ""})
+
+    def test_who_names_workflow_and_job_has_told_them_apart(self):
+        named = {"JENKINS_URL": "https://inherited/", "BATON_WORKFLOW": "w", "BATON_JOB": "j"}
+        self.persist_as(named, {"a": ""})
+        self.refuse_persist({**named, "BATON_WORKFLOW": "", "BUILD_TAG": "t"}, "NODE_NAME")
+
+    def test_jenkins_without_its_cookie_goes_by_node_executor_and_workspace(self):
+        for cookie in ("", "dontKillMe"):  # as people set it to keep a process alive
+            with self.subTest(cookie=cookie):
+                cell = {**JENKINS, "STAGE_NAME": "build", "JENKINS_NODE_COOKIE": cookie,
+                        "BUILD_TAG": "cookie " + cookie}
+                self.persist_as(cell, {"a": "one"})
+                for name, value in (("NODE_NAME", "n2"), ("EXECUTOR_NUMBER", "1"),
+                                    ("WORKSPACE", "/ws/it@2")):
+                    self.refuse_persist({**cell, name: value}, ("`build`", "--shard"))
+
+    def test_jenkins_cells_one_after_the_other_on_one_executor_are_two(self):
+        cell = {**JENKINS, "STAGE_NAME": "build"}
+        self.persist_as(cell, {"a": "one"})
+        self.refuse_persist({**cell, "JENKINS_NODE_COOKIE": "0" * 8 + "-27d2-4c1b-9f5e-" + "0" * 12},
+                            ("`build`", "--shard"))
+
+    def test_azure_jobs_of_one_name_in_two_stages_are_two(self):
+        for number, stage in enumerate(("dev", "prod")):
+            made = self.persist_as(
+                {**AZURE, "SYSTEM_STAGENAME": stage, "SYSTEM_PHASENAME": "Deploy",
+                 "SYSTEM_JOBID": str(number)}, {stage: ""})
+            self.assertEqual(made["job"], stage + ".Deploy")
+        check = {**AZURE, "SYSTEM_STAGENAME": "verify", "SYSTEM_PHASENAME": "Check"}
+        self.assertEqual(self.attach_as(check, "--needs", "dev.Deploy")[1], {"dev": ""})
+
+    def test_drone_steps_side_by_side_are_shards(self):
+        build, test = PAIRS["Drone"]
+        self.persist_as({**build, "DRONE_STEP_NAME": "x", "DRONE_STEP_NUMBER": "2"}, {"a": "1"})
+        self.persist_as({**build, "DRONE_STEP_NAME": "y", "DRONE_STEP_NUMBER": "3"}, {"a": "2"})
+        self.refused("attach", self.missing(), workflow=None, variables=test, status=4,
+                     says=("build x", "build y"))
+
+    def test_semaphore_promotions_side_by_side_are_two(self):
+        for number, name in enumerate(("staging", "production")):
+            self.persist_as(
+                {**SEMAPHORE, "SEMAPHORE_PIPELINE_PROMOTION": "true",
+                 "SEMAPHORE_PIPELINE_NAME": name, "SEMAPHORE_PIPELINE_ID": f"p-{number + 2}",
+                 "SEMAPHORE_JOB_NAME": "deploy", "SEMAPHORE_JOB_ID": name}, {name: ""})
+        last = {**SEMAPHORE, "SEMAPHORE_PIPELINE_ID": "p-9", "SEMAPHORE_JOB_NAME": "check"}
+        self.assertEqual(set(self.attach_as(last)[1]), {"staging", "production"})
+
+
+class LocalRunners(InCI):
+    """M8: a runner on one's own machine that gives every run one id has to be told another."""
+
+    ACT = {**GITHUB, "ACT": "true", "GITHUB_RUN_ID": "1", "GITHUB_JOB": "build"}
+
+    def refuse_both(self, variables, says):
+        root = self.tree({"a": ""})
+        says = (*says, "--workflow", "BATON_WORKFLOW")
+        self.refused("persist", "--root", root, ".", workflow=None, status=2, says=says,
+                     variables=variables)
+        self.refused("attach", self.missing(), workflow=None, status=2, says=says,
+                     variables=variables)
+
+    def test_a_run_id_that_is_always_the_same_is_no_workflow(self):
+        for variables, says in (
+                (self.ACT, ("GITHUB_RUN_ID is 1", "act")),
+                ({**PAIRS["Woodpecker"][0], "CI_PIPELINE_NUMBER": "0"}, ("woodpecker-cli exec",)),
+                ({**DRONE, "DRONE_STAGE_NAME": "a", "DRONE_BUILD_NUMBER": "0"}, ("drone exec",)),
+                ({"CIRCLECI": "true", "CIRCLE_JOB": "a", "CIRCLE_BUILD_NUM": "",
+                  "CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "1"},
+                 ("CIRCLE_WORKFLOW_WORKSPACE_ID is not set",))):
+            with self.subTest(says=says):
+                self.refuse_both(variables, says)
+
+    def test_a_workflow_that_is_given_is_taken(self):
+        self.persist_as({**self.ACT, "BATON_WORKFLOW": "1764455000"}, {"a": ""})
+        self.persist_as({**self.ACT, "GITHUB_RUN_ID": "17"}, {"a": ""})
+
+    def test_runners_that_are_made_of_act_but_count_their_runs_are_no_act(self):
+        for name in ("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+            self.assertEqual(self.whereami({**self.ACT, name: "true"})["workflow"]["value"],
+                             "me/it/1")
+
+    def test_two_projects_in_gitlab_ci_local_are_two_workflows(self):
+        local = {**GITLAB, "GITLAB_CI": "false", "CI_JOB_NAME": "build", "CI_JOB_ID": "7"}
+        found = {self.whereami({**local, "CI_PROJECT_PATH": path})["workflow"]["value"]
+                 for path in ("me/it", "me/that")}
+        self.assertEqual(found, {"git.example/me/it/500", "git.example/me/that/500"})
+
+
 class GitHubExecution(InCI):
     def job(self, name, temp):
         folder = self.folder / temp
         folder.mkdir(exist_ok=True)
-        return {**GITHUB, "GITHUB_JOB": name, "RUNNER_TEMP": str(folder)}
+        return {**GITHUB, "GITHUB_JOB": name, "RUNNER_TEMP": str(folder), "BATON_EXECUTION": ""}
 
-    def test_the_steps_of_a_job_share_one_that_is_private(self):
+    def test_the_steps_of_a_job_share_one_that_their_users_may_read(self):
         job = self.job("build", "temp-1")
         first = self.whereami(job)["execution"]
         self.assertIn("RUNNER_TEMP", first["origin"])
         self.assertEqual(self.whereami(job)["execution"], first)
         kept = self.folder / "temp-1" / "baton-execution"
-        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o644)
         self.assertEqual(kept.read_text(), first["value"])
         self.assertEqual(os.listdir(kept.parent), [kept.name])
 
@@ -136,9 +274,12 @@ class GitHubExecution(InCI):
                      says=("`build`", "--shard"))
         self.persist_as({**leg, "BATON_SHARD": '{"os": "b"}'}, {"b": ""})
 
-    def test_a_folder_that_cannot_be_written_stops_nobody(self):
-        job = {**GITHUB, "GITHUB_JOB": "build", "RUNNER_TEMP": "/nowhere/at/all"}
-        self.persist_as(job, {"a": ""})
+    def test_a_folder_that_cannot_be_written_stops_a_persist(self):
+        job = {**GITHUB, "GITHUB_JOB": "build", "RUNNER_TEMP": "/nowhere/at/all",
+               "BATON_EXECUTION": ""}
+        root = self.tree({"a": ""})
+        self.refused("persist", "--root", root, ".", workflow=None, variables=job, status=2,
+                     says=("/nowhere/at/all", "BATON_EXECUTION"))
         self.assertIn("/nowhere/at/all", self.whereami(job)["execution"]["advice"])
 
 

@@ -7,10 +7,11 @@ import contextlib
 import pathlib
 import re
 import subprocess
+import uuid
 
 import yaml
 
-from ci_environments import BUILDKITE, GITHUB, GITLAB, WOODPECKER
+from ci_environments import BUILDKITE, GITHUB, GITLAB, JENKINS, WOODPECKER
 from harness import BATON, BATOND, Scenario, clean_environment, make_tree, remove_tree
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
@@ -158,7 +159,7 @@ class GitHub(Example):
         with self.job(f"{name}-{matrix and matrix['os']}") as folder:
             (folder / "temp").mkdir()
             variables = {**GITHUB, "GITHUB_JOB": name, "RUNNER_TEMP": str(folder / "temp"),
-                         "OS": (matrix or {}).get("os", "")}
+                         "BATON_EXECUTION": "", "OS": (matrix or {}).get("os", "")}
             passed = True
             for step in job["steps"]:
                 if not passed and step.get("if") != "always()":
@@ -269,7 +270,7 @@ class Others(Example):
         text = (EXAMPLES / "jenkins" / "Jenkinsfile").read_text()
         stages = re.split(r"stage\('(\w+)'\)", text)[1:]
         for name, body in zip(stages[::2], stages[1::2]):
-            ci = {"JENKINS_URL": "https://ci/", "BUILD_TAG": "jenkins-it-1", "STAGE_NAME": name,
+            ci = {**JENKINS, "STAGE_NAME": name, "JENKINS_NODE_COOKIE": str(uuid.uuid4()),
                   **dict(re.findall(r"(BATON_\w+) = '(.*)'", body))}
             steps, _, post = body.partition("post {")
             with self.job(name) as folder:

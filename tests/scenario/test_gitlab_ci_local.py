@@ -12,6 +12,7 @@ from harness import BATON, BUILD, Scenario, clean_environment, make_tree
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "gitlab"
 PACKAGES = ("node@22", "gitlab-ci-local@4.75.1")
+WORKFLOW = "git.example/me/it/1000"
 RUNNER = BUILD.resolve() / PACKAGES[1]
 
 # The template is included as it is. GitLab's runner cleans the checkout before each job;
@@ -87,11 +88,11 @@ class GitLabCILocal(Scenario):
         return done.stdout
 
     def layers(self, *flags):
-        log = self.baton("log", "--json", *flags, workflow="git.example/1000").json
+        log = self.baton("log", "--json", *flags, workflow=WORKFLOW).json
         return [(layer["job"], layer["shard"]) for layer in log["layers"]]
 
     def report(self, leg):
-        return self.baton("cat", f"reports/{leg}/junit.xml", workflow="git.example/1000").out
+        return self.baton("cat", f"reports/{leg}/junit.xml", workflow=WORKFLOW).out
 
     def test_the_template_and_a_retry_of_what_failed(self):
         self.run_jobs(status=1)

@@ -42,11 +42,12 @@ static const struct example examples[] = {
 	{"CircleCI, a job that is not parallel, of a tag",
 	"CIRCLECI=true\nCIRCLE_WORKFLOW_WORKSPACE_ID=ws\nCIRCLE_WORKFLOW_ID=wf\n"
 	"CIRCLE_JOB=test\nCIRCLE_NODE_INDEX=0\nCIRCLE_NODE_TOTAL=1\nCIRCLE_BRANCH=\n"
-	"CIRCLE_TAG=v1\n",
+	"CIRCLE_TAG=v1\nCIRCLE_BUILD_NUM=41\n",
 	"ci = CircleCI < CIRCLECI\n"
 	"workflow = ws < CIRCLE_WORKFLOW_WORKSPACE_ID\n"
 	"run = wf < CIRCLE_WORKFLOW_ID\n"
 	"job = test < CIRCLE_JOB\n"
+	"execution = 41 < CIRCLE_BUILD_NUM\n"
 	"branch = v1 < CIRCLE_TAG\n"},
 	{"GitHub Actions",
 	"GITHUB_ACTIONS=true\nCI=true\nGITHUB_REPOSITORY=me/it\nGITHUB_RUN_ID=17\n"
@@ -71,7 +72,7 @@ static const struct example examples[] = {
 	"CI_JOB_ID=9001\nCI_COMMIT_REF_NAME=main\nCI_COMMIT_SHA=abc\n"
 #define GITLAB_BEGIN "ci = GitLab < GITLAB_CI\n" \
 	"workflow = git.example/500 < CI_SERVER_HOST + CI_PIPELINE_ID\n"
-#define GITLAB_END "attempt = 9001 < CI_JOB_ID\nbranch = main < CI_COMMIT_REF_NAME\n" \
+#define GITLAB_END "attempt = 9001 < CI_JOB_ID\nexecution = 9001 < CI_JOB_ID\nbranch = main < CI_COMMIT_REF_NAME\n" \
 	"commit = abc < CI_COMMIT_SHA\n"
 	{"GitLab", GITLAB "CI_JOB_NAME=build\nCI_JOB_GROUP_NAME=build\nCI_NODE_TOTAL=1\n",
 	GITLAB_BEGIN "job = build < CI_JOB_GROUP_NAME\n" GITLAB_END},
@@ -97,20 +98,20 @@ static const struct example examples[] = {
 	GITLAB_BEGIN "job = a test < CI_JOB_NAME\n"
 	"shard = 2/4 < CI_NODE_INDEX + CI_NODE_TOTAL\n" GITLAB_END},
 	{"gitlab-ci-local, parallel: 2",
-	"GITLAB_CI=false\nCI_SERVER_HOST=gitlab.com\nCI_PIPELINE_ID=1001\nCI_JOB_ID=7\n"
-	"CI_JOB_NAME=test: [1/2]\nCI_NODE_INDEX=1\nCI_NODE_TOTAL=2\n",
+	"GITLAB_CI=false\nCI_SERVER_HOST=gitlab.com\nCI_PROJECT_PATH=me/it\n"
+	"CI_PIPELINE_ID=1001\nCI_JOB_ID=7\nCI_JOB_NAME=test: [1/2]\nCI_NODE_INDEX=1\nCI_NODE_TOTAL=2\n",
 	"ci = gitlab-ci-local < GITLAB_CI\n"
-	"workflow = gitlab.com/1001 < CI_SERVER_HOST + CI_PIPELINE_ID\n"
+	"workflow = gitlab.com/me/it/1001 < CI_SERVER_HOST + CI_PROJECT_PATH + CI_PIPELINE_ID\n"
 	"job = test < CI_JOB_NAME\n"
 	"shard = 1/2 < CI_NODE_INDEX + CI_NODE_TOTAL\n"
-	"attempt = job 7 < CI_JOB_ID\n"},
+	"attempt = job 7 < CI_JOB_ID\nexecution = 7 < CI_JOB_ID\n"},
 	{"gitlab-ci-local",
-	"GITLAB_CI=false\nCI=true\nCI_SERVER_HOST=gitlab.com\nCI_PIPELINE_ID=1001\n"
-	"CI_JOB_ID=7\nCI_JOB_NAME=build\nCI_COMMIT_BRANCH=main\n",
+	"GITLAB_CI=false\nCI=true\nCI_SERVER_HOST=gitlab.com\nCI_PROJECT_PATH=me/it\n"
+	"CI_PIPELINE_ID=1001\nCI_JOB_ID=7\nCI_JOB_NAME=build\nCI_COMMIT_BRANCH=main\n",
 	"ci = gitlab-ci-local < GITLAB_CI\n"
-	"workflow = gitlab.com/1001 < CI_SERVER_HOST + CI_PIPELINE_ID\n"
+	"workflow = gitlab.com/me/it/1001 < CI_SERVER_HOST + CI_PROJECT_PATH + CI_PIPELINE_ID\n"
 	"job = build < CI_JOB_NAME\n"
-	"attempt = job 7 < CI_JOB_ID\n"
+	"attempt = job 7 < CI_JOB_ID\nexecution = 7 < CI_JOB_ID\n"
 	"branch = main < CI_COMMIT_BRANCH\n"},
 	{"Buildkite, rebuilt, a parallel step with a key, retried",
 	"BUILDKITE=true\nBUILDKITE_BUILD_ID=b-1\nBUILDKITE_STEP_KEY=test\nBUILDKITE_STEP_ID=s-2\n"
@@ -135,31 +136,38 @@ static const struct example examples[] = {
 	"attempt = 1 < BUILDKITE_RETRY_COUNT\n"},
 	{"Jenkins",
 	"JENKINS_URL=https://ci.example/\nBUILD_TAG=jenkins-it-12\nSTAGE_NAME=Build it\n"
+	"NODE_NAME=n1\nEXECUTOR_NUMBER=0\nWORKSPACE=/ws/it\n"
+	"JENKINS_NODE_COOKIE=8a1c35f0-27d2-4c1b-9f5e-0123456789aB\n"
 	"GIT_BRANCH=origin/main\nGIT_COMMIT=abc\n",
 	"ci = Jenkins < JENKINS_URL\n"
 	"workflow = jenkins-it-12 < BUILD_TAG\n"
 	"job = Build it < STAGE_NAME\n"
+	"execution = 8a1c35f0-27d2-4c1b-9f5e-0123456789aB < JENKINS_NODE_COOKIE\n"
 	"branch = origin/main < GIT_BRANCH\n"
 	"commit = abc < GIT_COMMIT\n"},
-	{"Jenkins, outside of a stage, multibranch",
-	"JENKINS_URL=https://ci.example/\nBUILD_TAG=jenkins-it-12\nBRANCH_NAME=topic\n",
+	{"Jenkins, outside of a stage, multibranch, without a cookie",
+	"JENKINS_URL=https://ci.example/\nBUILD_TAG=jenkins-it-12\nBRANCH_NAME=topic\n"
+	"NODE_NAME=n1\nEXECUTOR_NUMBER=0\nWORKSPACE=/ws/it@2\nJENKINS_NODE_COOKIE=dontKillMe\n",
 	"ci = Jenkins < JENKINS_URL\n"
 	"workflow = jenkins-it-12 < BUILD_TAG\n"
+	"execution = n1 0 /ws/it@2 < NODE_NAME + EXECUTOR_NUMBER + WORKSPACE\n"
 	"branch = topic < BRANCH_NAME\n"},
 	{"Azure Pipelines, a leg of a matrix",
 	"TF_BUILD=True\nSYSTEM_COLLECTIONID=c-1\nBUILD_BUILDID=77\nSYSTEM_PHASENAME=Test\n"
-	"SYSTEM_JOBNAME=linux\nSYSTEM_JOBATTEMPT=2\nBUILD_SOURCEBRANCH=refs/heads/a/b\n"
+	"SYSTEM_JOBNAME=linux\nSYSTEM_JOBATTEMPT=2\nSYSTEM_STAGENAME=Check\nSYSTEM_JOBID=1-a\n"
+	"BUILD_SOURCEBRANCH=refs/heads/a/b\n"
 	"BUILD_SOURCEVERSION=abc\n",
 	"ci = Azure Pipelines < TF_BUILD\n"
 	"workflow = c-1/77 < SYSTEM_COLLECTIONID + BUILD_BUILDID\n"
-	"job = Test < SYSTEM_PHASENAME\n"
+	"job = Check.Test < SYSTEM_STAGENAME + SYSTEM_PHASENAME\n"
 	"shard = linux < SYSTEM_JOBNAME\n"
 	"attempt = 2 < SYSTEM_JOBATTEMPT\n"
+	"execution = 1-a < SYSTEM_JOBID\n"
 	"branch = refs/heads/a/b < BUILD_SOURCEBRANCH\n"
 	"commit = abc < BUILD_SOURCEVERSION\n"},
-	{"Azure Pipelines, no matrix",
+	{"Azure Pipelines, no matrix, no stages",
 	"TF_BUILD=True\nSYSTEM_COLLECTIONID=c-1\nBUILD_BUILDID=77\nSYSTEM_PHASENAME=Job\n"
-	"SYSTEM_JOBNAME=__default\nSYSTEM_JOBATTEMPT=1\n",
+	"SYSTEM_STAGENAME=__default\nSYSTEM_JOBNAME=__default\nSYSTEM_JOBATTEMPT=1\n",
 	"ci = Azure Pipelines < TF_BUILD\n"
 	"workflow = c-1/77 < SYSTEM_COLLECTIONID + BUILD_BUILDID\n"
 	"job = Job < SYSTEM_PHASENAME\n"
@@ -167,29 +175,35 @@ static const struct example examples[] = {
 	{"Woodpecker, restarted",
 	"CI=woodpecker\nCI_REPO=me/it\nCI_PIPELINE_NUMBER=8\nCI_PIPELINE_RERUNS=1\n"
 	"CI_WORKFLOW_NAME=build\nCI_STEP_NAME=compile\nCI_PIPELINE_PARENT=7\n"
+	"CI_WORKFLOW_NUMBER=2\nCI_STEP_NUMBER=3\n"
 	"CI_COMMIT_BRANCH=main\nCI_COMMIT_SHA=abc\n",
 	"ci = Woodpecker < CI\n"
 	"workflow = me/it/8 < CI_REPO + CI_PIPELINE_NUMBER\n"
 	"run = 1 < CI_PIPELINE_RERUNS\n"
 	"job = build < CI_WORKFLOW_NAME\n"
 	"shard = compile < CI_STEP_NAME\n"
+	"execution = 2.3 < CI_WORKFLOW_NUMBER + CI_STEP_NUMBER\n"
 	"parent = me/it/7 < CI_REPO + CI_PIPELINE_PARENT\n"
 	"branch = main < CI_COMMIT_BRANCH\n"
 	"commit = abc < CI_COMMIT_SHA\n"},
 	{"Woodpecker, the first time",
 	"CI=woodpecker\nCI_REPO=me/it\nCI_PIPELINE_NUMBER=8\nCI_WORKFLOW_NAME=build\n"
-	"CI_STEP_NAME=compile\nCI_PIPELINE_PARENT=0\n",
+	"CI_STEP_NAME=compile\nCI_PIPELINE_PARENT=0\nCI_WORKFLOW_NUMBER=2\n",
 	"ci = Woodpecker < CI\n"
 	"workflow = me/it/8 < CI_REPO + CI_PIPELINE_NUMBER\n"
 	"run = 0 < CI_PIPELINE_RERUNS (not set)\n"
 	"job = build < CI_WORKFLOW_NAME\n"
-	"shard = compile < CI_STEP_NAME\n"},
+	"shard = compile < CI_STEP_NAME\n"
+	"execution = 2.0 < CI_WORKFLOW_NUMBER + CI_STEP_NUMBER (not set)\n"},
 	{"Drone",
 	"DRONE=true\nCI=true\nDRONE_REPO=me/it\nDRONE_BUILD_NUMBER=5\nDRONE_STAGE_NAME=test\n"
-	"DRONE_STAGE_DEPENDS_ON=build,lint\nDRONE_BRANCH=main\nDRONE_COMMIT_SHA=abc\n",
+	"DRONE_STAGE_DEPENDS_ON=build,lint\nDRONE_BRANCH=main\nDRONE_COMMIT_SHA=abc\n"
+	"DRONE_STAGE_NUMBER=2\nDRONE_STEP_NAME=unit\nDRONE_STEP_NUMBER=4\n",
 	"ci = Drone < DRONE\n"
 	"workflow = me/it/5 < DRONE_REPO + DRONE_BUILD_NUMBER\n"
 	"job = test < DRONE_STAGE_NAME\n"
+	"shard = unit < DRONE_STEP_NAME\n"
+	"execution = 2.4 < DRONE_STAGE_NUMBER + DRONE_STEP_NUMBER\n"
 	"needs = build lint < DRONE_STAGE_DEPENDS_ON\n"
 	"branch = main < DRONE_BRANCH\n"
 	"commit = abc < DRONE_COMMIT_SHA\n"},
@@ -214,6 +228,23 @@ static const struct example examples[] = {
 	"run = p-1 < SEMAPHORE_PIPELINE_ID\n"
 	"job = build < SEMAPHORE_JOB_NAME\n"
 	"branch = v1 < SEMAPHORE_GIT_BRANCH\n"},
+	{"Semaphore, a promotion",
+	"SEMAPHORE=true\nSEMAPHORE_WORKFLOW_ID=w-1\nSEMAPHORE_PIPELINE_ID=p-3\n"
+	"SEMAPHORE_PIPELINE_NAME=staging\nSEMAPHORE_PIPELINE_PROMOTION=true\n"
+	"SEMAPHORE_JOB_NAME=deploy\nSEMAPHORE_JOB_ID=j-3\n",
+	"ci = Semaphore < SEMAPHORE\n"
+	"workflow = w-1 < SEMAPHORE_WORKFLOW_ID\n"
+	"run = p-3 < SEMAPHORE_PIPELINE_ID\n"
+	"job = staging/deploy < SEMAPHORE_PIPELINE_NAME + SEMAPHORE_JOB_NAME\n"
+	"execution = j-3 < SEMAPHORE_JOB_ID\n"},
+	{"Travis, restarted",
+	"TRAVIS=true\nTRAVIS_REPO_SLUG=me/it\nTRAVIS_BUILD_ID=6\nTRAVIS_JOB_NAME=test\n"
+	"TRAVIS_JOB_ID=61\nTRAVIS_JOB_RESTARTED=true\nTRAVIS_TMPDIR=/tmp/tmp.x\n",
+	"ci = Travis < TRAVIS\n"
+	"workflow = me/it/6 < TRAVIS_REPO_SLUG + TRAVIS_BUILD_ID\n"
+	"job = test < TRAVIS_JOB_NAME\n"
+	"attempt = restarted in /tmp/tmp.x < TRAVIS_TMPDIR\n"
+	"execution = 61 < TRAVIS_JOB_ID\n"},
 	{"Travis",
 	"TRAVIS=true\nTRAVIS_REPO_SLUG=me/it\nTRAVIS_BUILD_ID=6\nTRAVIS_JOB_NAME=test\n"
 	"TRAVIS_JOB_ID=61\nTRAVIS_BRANCH=main\nTRAVIS_COMMIT=abc\n",
@@ -428,7 +459,7 @@ static void what_a_half_set_environment_lacks_is_named(void **state)
 	assert_refused("GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=a/b\nGITHUB_RUN_ID=\n"
 		       "GITHUB_RUN_ATTEMPT=1\nGITHUB_JOB=j\n",
 		       ": GITHUB_RUN_ID is not set");
-	assert_refused("GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=a/b\nGITHUB_RUN_ID=1\n"
+	assert_refused("GITHUB_ACTIONS=true\nGITHUB_REPOSITORY=a/b\nGITHUB_RUN_ID=17\n"
 		       "GITHUB_JOB=j\n",
 		       "the run is not known: GITHUB_RUN_ATTEMPT is not set");
 	assert_refused(GITLAB, "CI_JOB_GROUP_NAME and CI_JOB_NAME are not set");
@@ -554,7 +585,7 @@ static void an_execution_is_made_once_and_found_again(void **state)
 	(void)snprintf(file, sizeof(file), "%s/baton-execution", folder);
 	struct stat stat;
 	assert_int_equal(lstat(file, &stat), 0);
-	assert_int_equal(stat.st_mode, S_IFREG | 0600);
+	assert_int_equal(stat.st_mode, S_IFREG | 0644);
 	assert_int_equal(stat.st_nlink, 1);
 }
 
@@ -596,7 +627,7 @@ static void without_a_folder_there_is_no_execution(void **state)
 	(void)unsetenv("RUNNER_TEMP");
 	ci_github_execution(&finding);
 	assert_null(finding.value);
-	assert_null(finding.problem);
+	assert_string_equal(finding.problem, "RUNNER_TEMP is not set");
 }
 
 #define EXECUTION_TEST(name)                                                             \

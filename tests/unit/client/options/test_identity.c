@@ -20,6 +20,9 @@ static const struct ci_row rows[] = {
 	{.flag = "--workflow", .form = "pipeline-{TEST_PIPELINE+1}", .optional = true},
 	{.flag = "--job", .form = "{TEST_JOB}", .nothing = "none"},
 	{.flag = "--run", .form = "{TEST_RUN:first}"},
+	{.flag = "--attempt", .form = "first", .only_if = "TEST_AGAIN= TEST_KIND=a"},
+	{.flag = "--attempt", .form = "{TEST_AGAIN}", .only_if = "TEST_KIND=a"},
+	{.flag = "--attempt", .problem = "it counts nothing", .only_if = "TEST_KIND=b"},
 	{.flag = "--shard", .hint = "it is not said"},
 	{.flag = NULL},
 };
@@ -86,6 +89,20 @@ static void an_empty_variable_counts_as_unset(void **state)
 	assert_lacking("--job", "TEST_JOB is not set");
 	(void)setenv("TEST_JOB", "none", 1);
 	assert_lacking("--job", NULL);
+}
+
+static void a_row_counts_only_where_all_its_conditions_hold(void **state)
+{
+	(void)state;
+	assert_lacking("--attempt", NULL);
+	(void)setenv("TEST_KIND", "a", 1);
+	assert_found("--attempt", "first", "");
+	(void)setenv("TEST_AGAIN", "2", 1);
+	assert_found("--attempt", "2", "TEST_AGAIN");
+	(void)setenv("TEST_KIND", "aa", 1);
+	assert_lacking("--attempt", NULL);
+	(void)setenv("TEST_KIND", "b", 1);
+	assert_lacking("--attempt", "it counts nothing");
 }
 
 static void a_hint_is_no_value(void **state)
@@ -157,6 +174,7 @@ int main(void)
 		TEST(a_later_row_is_for_what_an_earlier_one_does_not_say),
 		TEST(a_form_may_say_what_an_unset_variable_means),
 		TEST(an_empty_variable_counts_as_unset),
+		TEST(a_row_counts_only_where_all_its_conditions_hold),
 		TEST(a_hint_is_no_value),
 		TEST(every_value_has_an_option_that_gives_it),
 		TEST(whereami_names_origins_and_how_to_give_what_is_missing),
