@@ -13,7 +13,7 @@ int64_t catalogue_setting(struct catalogue *catalogue, const char *name)
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT value FROM settings WHERE name = ?");
+		catalogue->database, "SELECT value FROM settings WHERE name = ?");
 	query_text(&query, text_of(name));
 	struct error ignored;
 	int64_t value = 0;
@@ -29,7 +29,7 @@ int catalogue_set_setting(struct catalogue *catalogue, const char *name, int64_t
 	if (result < 0)
 		return result;
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)");
 	query_text(&query, text_of(name));
 	query_number(&query, value);
@@ -70,10 +70,9 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 		       size_t *ret_count, struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
-			 "SELECT segment, namespace, vouched, location, state"
-			 " FROM segments ORDER BY segment");
+	struct query query AUTO(query_end) = query_of(
+		catalogue->database, "SELECT segment, namespace, vouched, location, state"
+				     " FROM segments ORDER BY segment");
 	struct segment_row *rows AUTO_FREE = NULL;
 	size_t count = 0;
 	size_t room = 0;
@@ -85,7 +84,7 @@ int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_row
 			return result;
 		if (count > 0 && memcmp(rows[count - 1].id.bytes, rows[count].id.bytes,
 					SEGMENT_ID_LEN) >= 0)
-			return database_contradiction(&catalogue->database, error);
+			return database_contradiction(catalogue->database, error);
 		count++;
 	}
 	if (result < 0)
@@ -104,8 +103,8 @@ int catalogue_update_segment(struct catalogue *catalogue, const struct segment_r
 	if (result < 0)
 		return result;
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "UPDATE segments SET vouched = ?, location = ?,"
-				      " state = ? WHERE segment = ?");
+		catalogue->database, "UPDATE segments SET vouched = ?, location = ?,"
+				     " state = ? WHERE segment = ?");
 	query_number(&query, (int64_t)row->vouched);
 	query_text(&query, text_of(row->location));
 	query_number(&query, row->state);
@@ -113,7 +112,7 @@ int catalogue_update_segment(struct catalogue *catalogue, const struct segment_r
 	result = query_run(&query, error);
 	if (result < 0)
 		return result;
-	if (database_changes(&catalogue->database) == 0)
+	if (database_changes(catalogue->database) == 0)
 		return error_set(error, ERR_NOT_FOUND, "`%s`: no such segment",
 				 row->location);
 	return change_commit(&change, error);
@@ -130,12 +129,12 @@ int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *r
 	if (result < 0)
 		return result;
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "UPDATE workflows SET expired_ms = ?"
-				      " WHERE expired_ms IS NULL AND contact_ms < ?");
+		catalogue->database, "UPDATE workflows SET expired_ms = ?"
+				     " WHERE expired_ms IS NULL AND contact_ms < ?");
 	query_number(&query, clock_wall_ms());
 	query_number(&query, before_ms);
 	result = query_run(&query, error);
-	uint64_t count = (uint64_t)database_changes(&catalogue->database);
+	uint64_t count = (uint64_t)database_changes(catalogue->database);
 	if (result == 0)
 		result = change_commit(&change, error);
 	if (result == 0)
@@ -150,7 +149,7 @@ int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "SELECT (SELECT count(*) FROM namespaces),"
 			 " (SELECT count(*) FROM workflows WHERE expired_ms IS NULL),"
 			 " (SELECT count(*) FROM layers), count(*),"

@@ -17,14 +17,14 @@ int catalogue_bad_set(const struct catalogue *catalogue, struct error *error)
 {
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: a column that should hold a set of layers does not",
-			 catalogue->database.path);
+			 database_path(catalogue->database));
 }
 
 /* ---- transactions ---------------------------------------------------------------- */
 
 static int run(struct catalogue *catalogue, const char *sql, struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(&catalogue->database, sql);
+	struct query query AUTO(query_end) = query_of(catalogue->database, sql);
 	return query_run(&query, error);
 }
 
@@ -34,7 +34,7 @@ int change_try(struct change *change, struct catalogue *catalogue, struct error 
 	if (result < 0)
 		return result;
 	change->catalogue = catalogue;
-	change->rows_before = database_total_changes(&catalogue->database);
+	change->rows_before = database_total_changes(catalogue->database);
 	return 0;
 }
 
@@ -47,7 +47,7 @@ static int set_synchronous(struct catalogue *catalogue, bool full, struct error 
 	if (catalogue->syncs_commits == full)
 		return 0;
 	const char *sql = full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
-	int result = database_execute(&catalogue->database, sql, error);
+	int result = database_execute(catalogue->database, sql, error);
 	if (result == 0)
 		catalogue->syncs_commits = full;
 	return result;
@@ -60,8 +60,8 @@ static int begin(struct change *change, struct catalogue *catalogue, bool full,
 		*error = catalogue->refusal;
 	if (catalogue->refusal.code)
 		return error->code;
-	if (vfs_has_failed(catalogue->database.vfs))
-		return database_refuse(&catalogue->database, error);
+	if (vfs_has_failed(catalogue->vfs))
+		return database_refuse(catalogue->database, error);
 	int result = set_synchronous(catalogue, full, error);
 	return result == 0 ? change_try(change, catalogue, error) : result;
 }
@@ -85,10 +85,10 @@ static int count(const struct change *change, int64_t *ret_commits, struct error
 	struct catalogue *catalogue = change->catalogue;
 	*ret_commits = 0;
 	if (change->unsynced ||
-	    database_total_changes(&catalogue->database) == change->rows_before)
+	    database_total_changes(catalogue->database) == change->rows_before)
 		return 0;
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "INSERT INTO settings (name, value) VALUES ('commits', 1)"
 			 " ON CONFLICT (name) DO UPDATE SET value = value + 1"
 			 " RETURNING value");
@@ -118,7 +118,7 @@ int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
 {
 	if (!catalogue->has_unsynced)
 		return 0;
-	int result = database_sync_log(&catalogue->database, error);
+	int result = database_sync_log(catalogue->database, error);
 	if (result < 0)
 		return result;
 	catalogue->has_unsynced = false;
@@ -129,7 +129,7 @@ int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
 void change_end(struct change *change)
 {
 	struct error ignored;
-	if (change->catalogue && database_is_changing(&change->catalogue->database))
+	if (change->catalogue && database_is_changing(change->catalogue->database))
 		(void)run(change->catalogue, "ROLLBACK", &ignored);
 	*change = (struct change){0};
 }

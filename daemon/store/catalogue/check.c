@@ -6,7 +6,7 @@ static int list_workflows(struct catalogue *catalogue, struct buffer *ids,
 			  struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "SELECT id, name, contact_ms, created_ms FROM workflows");
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
@@ -35,6 +35,6 @@ static int check_histories(struct catalogue *catalogue, struct error *error)
 int catalogue_check(struct catalogue *catalogue, struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	int result = database_check(&catalogue->database, error);
+	int result = database_check(catalogue->database, error);
 	return result == 0 ? check_histories(catalogue, error) : result;
 }

@@ -20,7 +20,7 @@ static int find_workflow(struct catalogue *catalogue, int64_t execution_id,
 			 struct committing_workflow *ret_workflow, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database,
+		catalogue->database,
 		"SELECT workflows.id, expired_ms, name, (SELECT count(*)"
 		"  FROM executions AS other JOIN layers ON layers.execution = other.id"
 		"  WHERE other.workflow = workflows.id) + (SELECT count(*)"
@@ -32,7 +32,7 @@ static int find_workflow(struct catalogue *catalogue, int64_t execution_id,
 	if (result < 0)
 		return result;
 	if (result == 0)
-		return database_contradiction(&catalogue->database, error);
+		return database_contradiction(catalogue->database, error);
 	*ret_workflow = (struct committing_workflow){
 		.workflow_id = row_id(&query, 0),
 		.expired_ms = row_is_null(&query, 1) ? 0 : row_time(&query, 1),
@@ -63,7 +63,7 @@ static int write_segment(struct catalogue *catalogue, const struct segment_row *
 			 struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database,
+		catalogue->database,
 		"INSERT INTO segments (segment, namespace, vouched, location, state)"
 		" VALUES (?, ?, ?, ?, ?) ON CONFLICT (segment) DO UPDATE SET"
 		" vouched = max(vouched, excluded.vouched), location = excluded.location,"
@@ -80,7 +80,7 @@ static int cite_segment(struct catalogue *catalogue, int64_t layer_id,
 			const struct segment_id *id, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "INSERT OR IGNORE INTO layer_segments (layer, segment)"
 			 " VALUES (?, ?)");
 	query_number(&query, layer_id);
@@ -119,7 +119,7 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 	uint8_t name[LAYER_ID_LEN];
 	database_random(name, LAYER_ID_LEN);
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database,
+		catalogue->database,
 		"INSERT INTO layers (name, execution, key, digest, content, files,"
 		" directories, symlinks, bytes, units, new_bytes, stored_bytes, "
 		"created_ms,"
@@ -133,7 +133,7 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 	bind_layer(&query, commit, name, now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		*ret_id = database_last_id(&catalogue->database);
+		*ret_id = database_last_id(catalogue->database);
 	return result;
 }
 
@@ -189,7 +189,7 @@ static int commit_new(struct catalogue *catalogue, const struct layer_commit *co
 	if (result < 0)
 		return result;
 	if (result == 0)
-		return database_contradiction(&catalogue->database, error);
+		return database_contradiction(catalogue->database, error);
 	result = change_commit(&change, error);
 	if (result == 0)
 		catalogue->has_unsynced = false; /* its sync was of all before it, too */
@@ -220,7 +220,7 @@ static int load_attached(struct catalogue *catalogue, int64_t execution_id, int6
 			 struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT attached FROM executions WHERE id = ?");
+		catalogue->database, "SELECT attached FROM executions WHERE id = ?");
 	query_number(&query, execution_id);
 	int result = query_next(&query, error);
 	if (result < 0)
@@ -251,7 +251,7 @@ static int add_attached(struct catalogue *catalogue, int64_t execution_id,
 		return error_set(error, ERR_LIMIT,
 				 "this job has attached as many layers as can be kept");
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "UPDATE executions SET attached = ? WHERE id = ?");
+		catalogue->database, "UPDATE executions SET attached = ? WHERE id = ?");
 	query_blob(&query, set.at, set.len);
 	query_number(&query, execution_id);
 	return query_run(&query, error);

@@ -29,8 +29,8 @@ static struct text or_else(struct text text, const char *otherwise)
 int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
 			     int64_t *ret_id, struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT id FROM namespaces WHERE name = ?");
+	struct query query AUTO(query_end) =
+		query_of(catalogue->database, "SELECT id FROM namespaces WHERE name = ?");
 	query_text(&query, or_else(name, "default"));
 	return query_one(&query, ret_id, error);
 }
@@ -39,13 +39,13 @@ static int make_namespace(struct caller *caller, struct error *error)
 {
 	struct catalogue *catalogue = caller->catalogue;
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "INSERT INTO namespaces (name, created_ms) VALUES (?, ?)");
 	query_text(&query, caller->identity.namespace);
 	query_number(&query, caller->contact.now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		caller->contact.namespace_id = database_last_id(&catalogue->database);
+		caller->contact.namespace_id = database_last_id(catalogue->database);
 	return result;
 }
 
@@ -54,8 +54,8 @@ int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 			    struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT id, parent, expired_ms FROM workflows"
-				      " WHERE namespace = ? AND name = ?");
+		catalogue->database, "SELECT id, parent, expired_ms FROM workflows"
+				     " WHERE namespace = ? AND name = ?");
 	query_number(&query, namespace_id);
 	query_text(&query, name);
 	int result = query_next(&query, error);
@@ -69,17 +69,16 @@ int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 	ret_row->expired_ms = row_is_null(&query, 2) ? 0 : row_time(&query, 2);
 	result = row_check(&query, error);
 	if (result == 0 && ret_row->parent >= ret_row->id)
-		return database_contradiction(&catalogue->database, error);
+		return database_contradiction(catalogue->database, error);
 	return result;
 }
 
 static int make_workflow(struct caller *caller, int64_t parent_id, struct error *error)
 {
 	struct catalogue *catalogue = caller->catalogue;
-	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
-			 "INSERT INTO workflows (namespace, name, parent,"
-			 " created_ms, contact_ms) VALUES (?, ?, ?, ?4, ?4)");
+	struct query query AUTO(query_end) = query_of(
+		catalogue->database, "INSERT INTO workflows (namespace, name, parent,"
+				     " created_ms, contact_ms) VALUES (?, ?, ?, ?4, ?4)");
 	query_number(&query, caller->contact.namespace_id);
 	query_text(&query, caller->identity.workflow);
 	if (parent_id)
@@ -89,7 +88,7 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 	query_number(&query, caller->contact.now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
-		caller->contact.workflow_id = database_last_id(&catalogue->database);
+		caller->contact.workflow_id = database_last_id(catalogue->database);
 	return result;
 }
 
@@ -116,8 +115,8 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t no
 		    bool always, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database, "UPDATE workflows SET contact_ms = ?1"
-					       " WHERE id = ?2 AND contact_ms < ?3");
+		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1"
+					      " WHERE id = ?2 AND contact_ms < ?3");
 	query_number(&query, now_ms);
 	query_number(&query, workflow_id);
 	query_number(&query, always ? now_ms : now_ms - CONTACT_GRAIN_MS);
@@ -135,11 +134,11 @@ static int fixed_parent_name(struct caller *caller, const struct workflow_row *w
 			     char **ret_name, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&caller->catalogue->database, "SELECT name FROM workflows WHERE id = ?");
+		caller->catalogue->database, "SELECT name FROM workflows WHERE id = ?");
 	query_number(&query, workflow->parent);
 	int result = query_next(&query, error);
 	if (result == 0)
-		return database_contradiction(&caller->catalogue->database, error);
+		return database_contradiction(caller->catalogue->database, error);
 	if (result < 0)
 		return result;
 	const char *name = row_name(&query, 0);

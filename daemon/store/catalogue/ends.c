@@ -148,7 +148,7 @@ static int open_file(const struct catalogue *catalogue, const struct io *io,
 		     const char *suffix)
 {
 	AUTO_FREE char *path = NULL;
-	claim(asprintf(&path, "%s%s", catalogue->database.path, suffix) > 0);
+	claim(asprintf(&path, "%s%s", database_path(catalogue->database), suffix) > 0);
 	return io_open(io, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
 }
 
@@ -177,7 +177,7 @@ static int root_page(struct catalogue *catalogue, int64_t *ret_number,
 {
 	AUTO(query_end)
 	struct query query =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "SELECT rootpage FROM sqlite_schema WHERE name = 'settings'");
 	return query_one(&query, ret_number, error);
 }
@@ -191,7 +191,7 @@ static int mixture(const struct catalogue *catalogue, const char *older,
 			 " changes, not %" PRIu64
 			 "), and together they make no sense; put back the two "
 			 "that belong together",
-			 catalogue->database.path, older, newer, older_commits,
+			 database_path(catalogue->database), older, newer, older_commits,
 			 newer_commits);
 }
 
@@ -200,7 +200,7 @@ int catalogue_check_ends(struct catalogue *catalogue, const struct io *io,
 {
 	int64_t number;
 	int result = root_page(catalogue, &number, error);
-	if (result < 0 || !vfs_keeps_page_sums(catalogue->database.vfs))
+	if (result < 0 || !vfs_keeps_page_sums(catalogue->vfs))
 		return result;
 	struct end database;
 	struct log_walk log;

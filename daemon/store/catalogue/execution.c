@@ -28,9 +28,9 @@ static int find(struct catalogue *catalogue, int64_t workflow_id,
 		struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT id, execution, has_needs FROM executions"
-				      " WHERE origin IS NULL AND workflow = ? AND run = ?"
-				      " AND job = ? AND shard = ? AND attempt = ?");
+		catalogue->database, "SELECT id, execution, has_needs FROM executions"
+				     " WHERE origin IS NULL AND workflow = ? AND run = ?"
+				     " AND job = ? AND shard = ? AND attempt = ?");
 	bind_identity(&query, workflow_id, identity);
 	int result = query_next(&query, error);
 	*ret_known = (struct known){0};
@@ -51,7 +51,7 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 		const struct identity *identity, int64_t *ret_id, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database,
+		catalogue->database,
 		"INSERT INTO executions (workflow, run, job, shard, attempt, execution,"
 		" run_heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce("
 		" (SELECT run_heard FROM executions"
@@ -64,7 +64,7 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 		query_null(&query);
 	int result = query_run(&query, error);
 	if (result == 0)
-		*ret_id = database_last_id(&catalogue->database);
+		*ret_id = database_last_id(catalogue->database);
 	return result;
 }
 
@@ -91,7 +91,7 @@ static int keep_execution(struct catalogue *catalogue, const struct known *known
 	if (known->has_execution)
 		return two_executions(identity, error);
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "UPDATE executions SET execution = ? WHERE id = ?");
+		catalogue->database, "UPDATE executions SET execution = ? WHERE id = ?");
 	query_text(&query, identity->execution);
 	query_number(&query, known->id);
 	return query_run(&query, error);
@@ -104,8 +104,8 @@ static int same_needs(struct catalogue *catalogue, int64_t id,
 		      const struct text_list *needs, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database, "SELECT job FROM execution_needs"
-					       " WHERE execution = ? ORDER BY position");
+		query_of(catalogue->database, "SELECT job FROM execution_needs"
+					      " WHERE execution = ? ORDER BY position");
 	query_number(&query, id);
 	for (size_t i = 0; i < needs->count; i++) {
 		int result = query_next(&query, error);
@@ -121,13 +121,13 @@ static int same_needs(struct catalogue *catalogue, int64_t id,
 static int clear_needs(struct catalogue *catalogue, int64_t id, struct error *error)
 {
 	struct query flag AUTO(query_end) = query_of(
-		&catalogue->database, "UPDATE executions SET has_needs = 1 WHERE id = ?");
+		catalogue->database, "UPDATE executions SET has_needs = 1 WHERE id = ?");
 	query_number(&flag, id);
 	int result = query_run(&flag, error);
 	if (result < 0)
 		return result;
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "DELETE FROM execution_needs WHERE execution = ?");
+		catalogue->database, "DELETE FROM execution_needs WHERE execution = ?");
 	query_number(&query, id);
 	return query_run(&query, error);
 }
@@ -136,7 +136,7 @@ static int add_need(struct catalogue *catalogue, int64_t id, size_t position,
 		    struct text job, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "INSERT INTO execution_needs (execution, position, job)"
 			 " VALUES (?, ?, ?)");
 	query_number(&query, id);

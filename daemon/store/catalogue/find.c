@@ -65,7 +65,7 @@ static struct query search(struct catalogue *catalogue, const struct name_range 
 			   int64_t namespace_id)
 {
 	struct query query = query_of(
-		&catalogue->database,
+		catalogue->database,
 		"SELECT layers.id, CASE WHEN expired_ms IS NULL THEN workflows.id ELSE"
 		" (SELECT min(retry.id) FROM inherited_layers"
 		"  JOIN workflows AS retry ON retry.id = workflow"
@@ -145,5 +145,5 @@ int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
 	if (*ret_position != VIEW_NONE)
 		return 0;
 	catalogue_history_fini(ret_history);
-	return database_contradiction(&catalogue->database, error);
+	return database_contradiction(catalogue->database, error);
 }

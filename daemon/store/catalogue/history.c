@@ -38,7 +38,7 @@ static void add_execution(struct loader *loader, struct query *query, bool is_ow
 /* The workflow's own and copied ones. A copy stands for what it is a copy of. */
 static int load_executions(struct loader *loader, struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(&loader->catalogue->database,
+	struct query query AUTO(query_end) = query_of(loader->catalogue->database,
 						      EXECUTION_COLUMNS
 						      "WHERE workflow = ? ORDER BY id");
 	query_number(&query, loader->workflow_id);
@@ -47,8 +47,7 @@ static int load_executions(struct loader *loader, struct error *error)
 		bool is_own = row_is_null(&query, 1);
 		int64_t made_by = row_id(&query, is_own ? 0 : 1);
 		if (!is_own && made_by >= row_id(&query, 0))
-			return database_contradiction(&loader->catalogue->database,
-						      error);
+			return database_contradiction(loader->catalogue->database, error);
 		add_maker(loader, made_by);
 		add_execution(loader, &query, is_own);
 		struct history_execution *executions = loader->executions.items;
@@ -71,11 +70,11 @@ static int load_executions(struct loader *loader, struct error *error)
 static int add_foreign_maker(struct loader *loader, int64_t id, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&loader->catalogue->database, EXECUTION_COLUMNS "WHERE id = ?");
+		query_of(loader->catalogue->database, EXECUTION_COLUMNS "WHERE id = ?");
 	query_number(&query, id);
 	int result = query_next(&query, error);
 	if (result == 0)
-		return database_contradiction(&loader->catalogue->database, error);
+		return database_contradiction(loader->catalogue->database, error);
 	if (result < 0)
 		return result;
 	add_maker(loader, id);
@@ -128,7 +127,7 @@ static bool ascends(const struct arena_list *ids)
 static int load_seen(struct loader *loader, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&loader->catalogue->database,
+		loader->catalogue->database,
 		"WITH seen (id, inherited) AS ("
 		" SELECT layers.id, 0 FROM executions"
 		"  JOIN layers ON layers.execution = executions.id WHERE workflow = ?1"
@@ -144,8 +143,7 @@ static int load_seen(struct loader *loader, struct error *error)
 		if (result < 0)
 			return result;
 		if (!ascends(&loader->layer_ids))
-			return database_contradiction(&loader->catalogue->database,
-						      error);
+			return database_contradiction(loader->catalogue->database, error);
 		loader_keep_set(loader, &loader->bases,
 				row_bytes(&query, LAYER_COLUMN_COUNT + 1));
 	}
@@ -172,7 +170,7 @@ static uint32_t execution_position(const struct loader *loader, int64_t id)
 static int load_needs(struct loader *loader, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&loader->catalogue->database,
+		loader->catalogue->database,
 		"SELECT executions.id, execution_needs.job FROM executions"
 		" JOIN execution_needs ON execution_needs.execution = executions.id"
 		" WHERE workflow = ? ORDER BY executions.id, position");
@@ -183,8 +181,7 @@ static int load_needs(struct loader *loader, struct error *error)
 	while ((result = query_next(&query, error)) == 1) {
 		uint32_t owner = execution_position(loader, row_number(&query, 0));
 		if (owner == VIEW_NONE)
-			return database_contradiction(&loader->catalogue->database,
-						      error);
+			return database_contradiction(loader->catalogue->database, error);
 		struct history_execution *execution = &executions[owner];
 		const char **need =
 			add_item(loader, &items, execution->need_count++, sizeof *need);
@@ -199,7 +196,7 @@ static int load_needs(struct loader *loader, struct error *error)
 static int load_parent(struct loader *loader, char **ret_parent, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&loader->catalogue->database,
+		query_of(loader->catalogue->database,
 			 "SELECT parent.name FROM workflows"
 			 " LEFT JOIN workflows AS parent ON parent.id = workflows.parent"
 			 " WHERE workflows.id = ? AND workflows.parent NOT NULL");

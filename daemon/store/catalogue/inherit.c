@@ -4,7 +4,7 @@
 static int copy(struct catalogue *catalogue, const char *sql, int64_t workflow_id,
 		int64_t parent_id, struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(&catalogue->database, sql);
+	struct query query AUTO(query_end) = query_of(catalogue->database, sql);
 	query_number(&query, workflow_id);
 	query_number(&query, parent_id);
 	return query_run(&query, error);

@@ -18,12 +18,13 @@
 
 struct catalogue {
 	pthread_mutex_t mutex;
-	struct database database;
-	bool syncs_commits;      /* as SQLite was told last */
-	bool has_unsynced;       /* a change was committed that no sync has followed */
-	struct error unfinished; /* what opening could not do; code 0: nothing */
-	bool frozen;             /* opened to read: the files stay as they are */
-	struct error refusal;    /* of every change; code 0: they are taken */
+	struct database *database; /* owned */
+	struct vfs *vfs;           /* borrowed: the database's */
+	bool syncs_commits;        /* as SQLite was told last */
+	bool has_unsynced;         /* a change was committed that no sync has followed */
+	struct error unfinished;   /* what opening could not do; code 0: nothing */
+	bool frozen;               /* opened to read: the files stay as they are */
+	struct error refusal;      /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
 	uint64_t store;           /* which catalogue; constant once it is open */
 	_Atomic uint64_t commits; /* durable changes that were counted */

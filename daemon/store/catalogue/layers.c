@@ -62,8 +62,8 @@ int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
 			      struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN
-				      " WHERE layers.execution = ? AND key = ?");
+		catalogue->database, "SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN
+				     " WHERE layers.execution = ? AND key = ?");
 	query_number(&query, execution_id);
 	query_blob(&query, key, KEY_LEN);
 	int result = query_next(&query, error);
@@ -88,7 +88,7 @@ int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database,
+		catalogue->database,
 		"SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN " WHERE layers.id = ?");
 	query_number(&query, layer_id);
 	int result = query_next(&query, error);
@@ -124,7 +124,7 @@ int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database, "SELECT id FROM layers ORDER BY id");
+		query_of(catalogue->database, "SELECT id FROM layers ORDER BY id");
 	struct buffer ids AUTO(buffer_fini) = {0};
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
@@ -144,7 +144,7 @@ static int load_places(struct catalogue *catalogue, int64_t layer_id,
 		       struct layer_place *ret_place, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "SELECT root_segment, root_offset, placement_segment,"
 			 " placement_offset FROM layers WHERE id = ?");
 	query_number(&query, layer_id);
@@ -165,8 +165,8 @@ static int load_segments(struct catalogue *catalogue, int64_t layer_id,
 			 struct buffer *segments, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT segment FROM layer_segments WHERE layer = ?"
-				      " ORDER BY segment");
+		catalogue->database, "SELECT segment FROM layer_segments WHERE layer = ?"
+				     " ORDER BY segment");
 	query_number(&query, layer_id);
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
@@ -201,8 +201,8 @@ int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT root_segment, root_offset FROM layers"
-				      " WHERE digest = ? AND id <> ? LIMIT ?");
+		catalogue->database, "SELECT root_segment, root_offset FROM layers"
+				     " WHERE digest = ? AND id <> ? LIMIT ?");
 	query_blob(&query, digest->bytes, SHA256_LEN);
 	query_number(&query, layer_id);
 	query_number(&query, (int64_t)room);

@@ -20,7 +20,7 @@ static void discard(struct catalogue **at)
 	struct catalogue *catalogue = take_ptr(at);
 	if (!catalogue)
 		return;
-	database_close(&catalogue->database);
+	database_free(catalogue->database);
 	stamp_close(&catalogue->stamp);
 	(void)pthread_mutex_destroy(&catalogue->mutex);
 	free(catalogue);
@@ -76,14 +76,14 @@ static int rewrite_wal(const struct io *io, const char *directory, struct error 
 static int use_wal(struct catalogue *catalogue, struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database, "PRAGMA journal_mode=WAL");
+		query_of(catalogue->database, "PRAGMA journal_mode=WAL");
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
 	if (result == 1 && strcmp(row_text(&query, 0), "wal") == 0)
 		return 0;
 	return error_set(error, ERR_INTERNAL, "`%s`: SQLite does not use a WAL",
-			 catalogue->database.path);
+			 database_path(catalogue->database));
 }
 
 /* locking_mode has to come first: there is no shared memory (vfs.h). */
@@ -109,12 +109,12 @@ static int put_off(struct catalogue *catalogue, int result, const struct error *
 
 static int open_database(struct catalogue *catalogue, struct error *error)
 {
-	int result = database_open(&catalogue->database, DATABASE_NAME, catalogue->frozen,
+	int result = database_open(catalogue->database, DATABASE_NAME, catalogue->frozen,
 				   error);
 	if (result == 0)
-		result = database_execute(&catalogue->database, settings, error);
+		result = database_execute(catalogue->database, settings, error);
 	if (result == 0)
-		result = database_reserve(&catalogue->database, PAGE_SUM_LEN, error);
+		result = database_reserve(catalogue->database, PAGE_SUM_LEN, error);
 	/* One that is only read is in the mode that it is in: SQLite uses a log that lies
 	 * there. */
 	if (result == 0 && !catalogue->frozen)
@@ -123,7 +123,7 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 		result = catalogue_check_schema(catalogue, error);
 	if (result == 0 && !catalogue->frozen)
 		result = put_off(catalogue,
-				 database_checkpoint(&catalogue->database, error), error);
+				 database_checkpoint(catalogue->database, error), error);
 	if (result == 0 && !catalogue->frozen)
 		result = catalogue_upgrade(catalogue, error);
 	return result;
@@ -133,11 +133,10 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 
 static int read_mark(struct catalogue *catalogue, struct error *error)
 {
-	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
-			 "SELECT (SELECT value FROM settings WHERE name ="
-			 " 'store'), (SELECT value FROM settings WHERE name ="
-			 " 'commits')");
+	struct query query AUTO(query_end) = query_of(
+		catalogue->database, "SELECT (SELECT value FROM settings WHERE name ="
+				     " 'store'), (SELECT value FROM settings WHERE name ="
+				     " 'commits')");
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
@@ -185,19 +184,29 @@ uint64_t catalogue_log_commits(const struct catalogue *catalogue)
 
 /* ---- the whole -------------------------------------------------------------------- */
 
+static int make_database(struct catalogue *catalogue, const struct io *io,
+			 const char *directory, struct error *error)
+{
+	int result = vfs_register(io, directory, &catalogue->vfs, error);
+	if (result < 0)
+		return result;
+	if (catalogue->frozen)
+		vfs_freeze(catalogue->vfs);
+	vfs_verify_pages(catalogue->vfs);
+	char *path AUTO_FREE = NULL;
+	claim(asprintf(&path, "%s/" DATABASE_NAME, directory) > 0);
+	catalogue->database = database_new(catalogue->vfs, path);
+	return 0;
+}
+
 static int open_any(const struct io *io, const char *directory, bool frozen,
 		    struct catalogue **ret_catalogue, struct error *error)
 {
 	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof *catalogue);
 	claim(pthread_mutex_init(&catalogue->mutex, NULL) == 0);
-	claim(asprintf(&catalogue->database.path, "%s/" DATABASE_NAME, directory) > 0);
 	catalogue->frozen = frozen;
 	catalogue->stamp.fd = -1;
-	int result = vfs_register(io, directory, &catalogue->database.vfs, error);
-	if (result == 0 && frozen)
-		vfs_freeze(catalogue->database.vfs);
-	if (result == 0)
-		vfs_verify_pages(catalogue->database.vfs);
+	int result = make_database(catalogue, io, directory, error);
 	if (result == 0)
 		result = open_database(catalogue, error);
 	if (result == 0)
@@ -233,7 +242,7 @@ int catalogue_open_to_read(const struct io *io, const char *directory,
 	if (result < 0)
 		return result;
 	(void)error_set(&catalogue->refusal, ERR_READ_ONLY, "`%s`: opened for reading",
-			catalogue->database.path);
+			database_path(catalogue->database));
 	*ret_catalogue = take_ptr(&catalogue);
 	return 0;
 }
@@ -247,7 +256,7 @@ int catalogue_close(struct catalogue *catalogue, struct error *error)
 {
 	struct catalogue *closing AUTO(discard) = catalogue;
 	int result = closing && !closing->frozen
-			     ? database_checkpoint(&closing->database, error)
+			     ? database_checkpoint(closing->database, error)
 			     : 0;
 	return result == ERR_NO_ROOM ? 0 : result;
 }
@@ -259,5 +268,5 @@ const char *catalogue_unfinished(const struct catalogue *catalogue)
 
 bool catalogue_is_read_only(struct catalogue *catalogue)
 {
-	return vfs_has_failed(catalogue->database.vfs);
+	return vfs_has_failed(catalogue->vfs);
 }

@@ -19,12 +19,12 @@ static const char schema[] =
 static int refuse(const struct catalogue *catalogue, const char *what, const char *who,
 		  struct error *error)
 {
-	const char *name = strrchr(catalogue->database.path, '/');
+	const char *path = database_path(catalogue->database);
+	const char *name = strrchr(path, '/');
 	return error_set(error, ERR_VERSION,
 			 "`%.*s`: %s; %s made this store: use that one, or give this one "
 			 "an empty directory with --data",
-			 (int)(name - catalogue->database.path), catalogue->database.path,
-			 what, who);
+			 (int)(name - path), path, what, who);
 }
 
 /* ---- what a database has ----------------------------------------------------------- */
@@ -44,7 +44,7 @@ static int check_statement(struct catalogue *catalogue, struct text statement,
 			   struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&catalogue->database, "SELECT count(*) FROM sqlite_schema WHERE sql = ?");
+		catalogue->database, "SELECT count(*) FROM sqlite_schema WHERE sql = ?");
 	query_text(&query, statement);
 	int64_t there;
 	int result = query_one(&query, &there, error);
@@ -66,7 +66,7 @@ static int check_statements(struct catalogue *catalogue, struct error *error)
 			return result;
 	}
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database,
+		query_of(catalogue->database,
 			 "SELECT count(*) FROM sqlite_schema WHERE sql NOT NULL"
 			 " AND name NOT LIKE 'sqlite%'");
 	int64_t there;
@@ -82,7 +82,7 @@ static int check_statements(struct catalogue *catalogue, struct error *error)
 static int set_version(struct catalogue *catalogue, struct error *error)
 {
 	_Static_assert(SCHEMA_VERSION == 3, "as the pragma says");
-	return database_execute(&catalogue->database, "PRAGMA user_version=3", error);
+	return database_execute(catalogue->database, "PRAGMA user_version=3", error);
 }
 
 static int make_schema(struct catalogue *catalogue, struct error *error)
@@ -90,7 +90,7 @@ static int make_schema(struct catalogue *catalogue, struct error *error)
 	struct change change AUTO(change_end) = {0};
 	int result = change_begin(&change, catalogue, error);
 	if (result == 0)
-		result = database_execute(&catalogue->database, schema, error);
+		result = database_execute(catalogue->database, schema, error);
 	if (result == 0)
 		result = set_version(catalogue, error);
 	return result == 0 ? change_commit(&change, error) : result;
@@ -112,7 +112,7 @@ static int read_version(struct catalogue *catalogue, int64_t *ret_version,
 			struct error *error)
 {
 	struct query query AUTO(query_end) =
-		query_of(&catalogue->database, "PRAGMA user_version");
+		query_of(catalogue->database, "PRAGMA user_version");
 	return query_one(&query, ret_version, error);
 }
 
@@ -121,11 +121,11 @@ static int read_version(struct catalogue *catalogue, int64_t *ret_version,
 static int check_sums(const struct catalogue *catalogue, int64_t version,
 		      struct error *error)
 {
-	if (version != SCHEMA_VERSION || vfs_has_page_sums(catalogue->database.vfs))
+	if (version != SCHEMA_VERSION || vfs_has_page_sums(catalogue->vfs))
 		return 0;
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: page 1 is damaged: it does not say that pages have sums",
-			 catalogue->database.path);
+			 database_path(catalogue->database));
 }
 
 int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
@@ -138,7 +138,7 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
 		return make_schema(catalogue, error);
 	if (version == 0)
 		return error_set(error, ERR_DAMAGED, "`%s`: has no tables",
-				 catalogue->database.path);
+				 database_path(catalogue->database));
 	if (version != SCHEMA_VERSION && version != SCHEMA_WITHOUT_SUMS)
 		return refuse_version(catalogue, version, error);
 	result = check_sums(catalogue, version, error);
@@ -155,13 +155,13 @@ int catalogue_check_schema(struct catalogue *catalogue, struct error *error)
  */
 static int add_sums(struct catalogue *catalogue, struct error *error)
 {
-	int result = database_execute(&catalogue->database, "VACUUM", error);
+	int result = database_execute(catalogue->database, "VACUUM", error);
 	if (result == 0)
-		result = database_checkpoint(&catalogue->database, error);
-	if (result < 0 || vfs_has_page_sums(catalogue->database.vfs))
+		result = database_checkpoint(catalogue->database, error);
+	if (result < 0 || vfs_has_page_sums(catalogue->vfs))
 		return result;
 	return error_set(error, ERR_INTERNAL, "`%s`: SQLite leaves no room for sums",
-			 catalogue->database.path);
+			 database_path(catalogue->database));
 }
 
 static int upgrade(struct catalogue *catalogue, struct error *error)
@@ -169,7 +169,7 @@ static int upgrade(struct catalogue *catalogue, struct error *error)
 	int result = add_sums(catalogue, error);
 	if (result == 0)
 		result = set_version(catalogue, error);
-	return result == 0 ? database_checkpoint(&catalogue->database, error) : result;
+	return result == 0 ? database_checkpoint(catalogue->database, error) : result;
 }
 
 int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
@@ -181,7 +181,7 @@ int catalogue_upgrade(struct catalogue *catalogue, struct error *error)
 	struct error why = {0};
 	if (upgrade(catalogue, &why) == 0)
 		return 0;
-	if (vfs_has_failed(catalogue->database.vfs)) {
+	if (vfs_has_failed(catalogue->vfs)) {
 		*error = why;
 		return why.code;
 	}

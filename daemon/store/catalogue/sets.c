@@ -10,12 +10,12 @@
 static int load_fact(struct loader *loader, int64_t id, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		&loader->catalogue->database,
+		loader->catalogue->database,
 		"SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN " WHERE layers.id = ?");
 	query_number(&query, id);
 	int result = query_next(&query, error);
 	if (result == 0)
-		return database_contradiction(&loader->catalogue->database, error);
+		return database_contradiction(loader->catalogue->database, error);
 	return result < 0 ? result : loader_add_layer(loader, &query, true, true, error);
 }
 
@@ -100,7 +100,7 @@ static int check_bases(const struct loader *loader, size_t at, struct error *err
 		&((struct history_layer *)loader->layers.items)[at];
 	if (layer->base_count == 0 || layer->bases[layer->base_count - 1] < at)
 		return 0;
-	return database_contradiction(&loader->catalogue->database, error);
+	return database_contradiction(loader->catalogue->database, error);
 }
 
 /* Mostly a layer's bases are all that its execution has attached: one list for both. */
@@ -146,6 +146,6 @@ int loader_load_sets(struct loader *loader, struct error *error)
 	if (result == 0)
 		result = resolve_all(loader, error);
 	return result == 0 && loader->facts.count > 0
-		       ? database_contradiction(&loader->catalogue->database, error)
+		       ? database_contradiction(loader->catalogue->database, error)
 		       : result;
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/database/database.h"
+#include "daemon/store/database/internal.h"
 #include "daemon/store/database/page_sum.h"
 #include "daemon/store/database/query.h"
 #include "daemon/store/database/row.h"

@@ -1,8 +1,9 @@
-#include "daemon/store/database/database.h"
+#include "daemon/store/database/internal.h"
 
 #include <stdlib.h>
 
 #include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
 
 int database_refuse(struct database *database, struct error *error)
 {
@@ -27,7 +28,7 @@ int database_failure(struct database *database, int code, struct error *error)
 	const char *why = sqlite3_errstr(code);
 	if (code == SQLITE_IOERR_DATA)
 		return damaged_page(database, error);
-	if (vfs_has_failed(database->vfs))
+	if (database->vfs && vfs_has_failed(database->vfs))
 		return database_refuse(database, error);
 	switch (code & 0xff) {
 	case SQLITE_FULL:
@@ -47,6 +48,16 @@ int database_failure(struct database *database, int code, struct error *error)
 		return error_set(error, ERR_INTERNAL, "`%s`: %s (%d): %s", path, why,
 				 code, sqlite3_errmsg(database->connection));
 	}
+}
+
+const char *database_path(const struct database *database)
+{
+	return database->path;
+}
+
+const char *database_message(const struct database *database)
+{
+	return sqlite3_errmsg(database->connection);
 }
 
 int database_execute(struct database *database, const char *sql, struct error *error)
@@ -71,6 +82,14 @@ int database_contradiction(const struct database *database, struct error *error)
 
 /* ---- opening and closing --------------------------------------------------------- */
 
+struct database *database_new(struct vfs *vfs, const char *path)
+{
+	struct database *database = must_calloc(1, sizeof *database);
+	database->vfs = vfs;
+	database->path = must_strdup(path);
+	return database;
+}
+
 /* SQLite would checkpoint and remove the log. */
 static int keep_log(struct database *database)
 {
@@ -84,8 +103,9 @@ int database_open(struct database *database, const char *name, bool frozen,
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	if (!frozen)
 		flags |= SQLITE_OPEN_CREATE;
+	claim(!database->connection);
 	int code = sqlite3_open_v2(name, &database->connection, flags,
-				   vfs_name(database->vfs));
+				   database->vfs ? vfs_name(database->vfs) : NULL);
 	if (code == SQLITE_OK)
 		(void)sqlite3_limit(database->connection, SQLITE_LIMIT_LENGTH,
 				    VALUE_LEN_MAX);
@@ -96,13 +116,24 @@ int database_open(struct database *database, const char *name, bool frozen,
 
 void database_close(struct database *database)
 {
-	for (size_t i = 0; i < database->cache_count; i++)
-		(void)sqlite3_finalize(database->cache[i].statement);
+	while (database->statements) {
+		struct statement *statement = database->statements;
+		database->statements = statement->next;
+		(void)sqlite3_finalize(statement->handle);
+		free(statement);
+	}
 	claim(sqlite3_close(database->connection) == SQLITE_OK);
+	database->connection = NULL;
+}
+
+void database_free(struct database *database)
+{
+	if (!database)
+		return;
+	database_close(database);
 	vfs_unregister(database->vfs);
-	free(database->cache);
 	free(database->path);
-	*database = (struct database){0};
+	free(database);
 }
 
 int database_reserve(struct database *database, int len, struct error *error)

@@ -1,43 +1,42 @@
 /*
- * One connection to an SQLite database, and the sentences for what fails. One thread at a
- * time.
+ * One connection to a database, and the sentences for what fails. One thread at a time.
+ * That it is SQLite's is known to this folder alone.
  */
 #ifndef BATON_STORE_DATABASE_DATABASE_H
 #define BATON_STORE_DATABASE_DATABASE_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/store/database/vfs.h"
 #include "proto/base/error.h"
 
-/* A statement that is kept for the next time. */
-struct cached_statement {
-	const char *sql;         /* borrowed: a string literal, found by its address */
-	sqlite3_stmt *statement; /* owned */
-};
+struct database;
+struct vfs;
 
 /* The longest text or blob that batond writes: a set of half a million layers. Whatever
  * the file says, no more memory is taken for one. */
 #define VALUE_LEN_MAX (1024 * 1024)
 
-struct database {
-	char *path;                     /* owned; for sentences */
-	struct vfs *vfs;                /* owned */
-	sqlite3 *connection;            /* owned */
-	struct cached_statement *cache; /* owned */
-	size_t cache_count;
-};
+/* Takes the VFS over, by which its files are reached; NULL: one without a name, which is
+ * gone when it is closed. `path` names it in sentences. */
+struct database *database_new(struct vfs *vfs, const char *path);
+void database_free(struct database *database); /* closes it; NULL is fine */
 
-/* {0}, but for path and vfs, which it takes: opens the database of that name, makes it
- * where it is missing unless it is `frozen`: then closing does not write what opening did
- * not. As database_failure(). */
+/*
+ * What fails here and below: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED, ERR_READ_ONLY after
+ * a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL.
+ */
+/* Opens the database of that name ("" where it has none), makes it where it is missing
+ * unless it is `frozen`: then closing does not write what opening did not. */
 int database_open(struct database *database, const char *name, bool frozen,
 		  struct error *error);
-/* No query may be in use (claimed). {0} is fine. */
+/* No query may be in use (claimed). It may be opened again, and closed again. */
 void database_close(struct database *database);
+
+const char *database_path(const struct database *database); /* borrowed */
+/* What SQLite has to say of what failed last; borrowed until the next call. */
+const char *database_message(const struct database *database);
 
 /* Runs statements that give no rows and are not kept. */
 int database_execute(struct database *database, const char *sql, struct error *error);
@@ -60,9 +59,6 @@ int64_t database_total_changes(const struct database *database);
 bool database_is_changing(const struct database *database);
 void database_random(void *ret_bytes, int len);
 
-/* Writes the sentence for an SQLite code: ERR_NO_ROOM, ERR_NO_MEMORY, ERR_DAMAGED,
- * ERR_READ_ONLY after a failed write, ERR_LOCAL for other file errors, ERR_INTERNAL. */
-int database_failure(struct database *database, int code, struct error *error);
 /* ERR_READ_ONLY: a write or sync has failed. */
 int database_refuse(struct database *database, struct error *error);
 /* ERR_DAMAGED: a row names another that is not there, or cannot be. */

@@ -1,41 +1,49 @@
 #include "daemon/store/database/query.h"
 
+#include "daemon/store/database/internal.h"
 #include "daemon/store/database/row.h"
 #include "proto/base/cleanup.h"
 
-static struct cached_statement *cached(struct database *database, const char *sql)
+/* Finds it among those that are kept, or prepares it: SQLite's code. */
+static int find_statement(struct database *database, const char *sql,
+			  struct statement **ret_statement)
 {
-	for (size_t i = 0; i < database->cache_count; i++)
-		if (database->cache[i].sql == sql)
-			return &database->cache[i];
-	size_t count = database->cache_count + 1;
-	database->cache =
-		must_realloc(database->cache, count * sizeof *database->cache);
-	database->cache_count = count;
-	struct cached_statement *entry = &database->cache[count - 1];
-	*entry = (struct cached_statement){.sql = sql};
-	return entry;
+	struct statement *statement = database->statements;
+	while (statement && statement->sql != sql)
+		statement = statement->next;
+	if (!statement) {
+		statement = must_calloc(1, sizeof *statement);
+		*statement = (struct statement){.sql = sql, .next = database->statements};
+		database->statements = statement;
+	}
+	*ret_statement = statement;
+	return statement->handle ? SQLITE_OK
+				 : sqlite3_prepare_v3(database->connection, sql, -1,
+						      SQLITE_PREPARE_PERSISTENT,
+						      &statement->handle, NULL);
 }
 
 struct query query_of(struct database *database, const char *sql)
 {
-	struct cached_statement *entry = cached(database, sql);
 	struct query query = {.database = database};
-	if (!entry->statement)
-		query.code = sqlite3_prepare_v3(database->connection, sql, -1,
-						SQLITE_PREPARE_PERSISTENT,
-						&entry->statement, NULL);
-	query.statement = entry->statement;
-	claim(!query.statement || !sqlite3_stmt_busy(query.statement));
+	query.code = find_statement(database, sql, &query.statement);
+	claim(!sqlite3_stmt_busy(query.statement->handle));
 	return query;
+}
+
+int query_prepare(struct database *database, const char *sql, struct error *error)
+{
+	struct query query = query_of(database, sql);
+	return query.code == SQLITE_OK ? 0
+				       : database_failure(database, query.code, error);
 }
 
 void query_end(struct query *query)
 {
-	if (!query->statement)
+	if (!query->statement->handle)
 		return;
-	(void)sqlite3_reset(query->statement);
-	(void)sqlite3_clear_bindings(query->statement);
+	(void)sqlite3_reset(query->statement->handle);
+	(void)sqlite3_clear_bindings(query->statement->handle);
 }
 
 static void note(struct query *query, int code)
@@ -47,13 +55,14 @@ static void note(struct query *query, int code)
 void query_number(struct query *query, int64_t number)
 {
 	if (query->code == SQLITE_OK)
-		note(query, sqlite3_bind_int64(query->statement, ++query->bound, number));
+		note(query, sqlite3_bind_int64(query->statement->handle, ++query->bound,
+					       number));
 }
 
 void query_text(struct query *query, struct text text)
 {
 	if (query->code == SQLITE_OK)
-		note(query, sqlite3_bind_text64(query->statement, ++query->bound,
+		note(query, sqlite3_bind_text64(query->statement->handle, ++query->bound,
 						text.at ? text.at : "", text.len,
 						SQLITE_STATIC, SQLITE_UTF8));
 }
@@ -61,20 +70,20 @@ void query_text(struct query *query, struct text text)
 void query_blob(struct query *query, const void *data, size_t len)
 {
 	if (query->code == SQLITE_OK)
-		note(query, sqlite3_bind_blob64(query->statement, ++query->bound, data,
-						len, SQLITE_STATIC));
+		note(query, sqlite3_bind_blob64(query->statement->handle, ++query->bound,
+						data, len, SQLITE_STATIC));
 }
 
 void query_null(struct query *query)
 {
 	if (query->code == SQLITE_OK)
-		note(query, sqlite3_bind_null(query->statement, ++query->bound));
+		note(query, sqlite3_bind_null(query->statement->handle, ++query->bound));
 }
 
 int query_next(struct query *query, struct error *error)
 {
 	if (query->code == SQLITE_OK) {
-		int code = sqlite3_step(query->statement);
+		int code = sqlite3_step(query->statement->handle);
 		if (code == SQLITE_ROW || code == SQLITE_DONE)
 			return code == SQLITE_ROW;
 		query->code = code;

@@ -4,7 +4,6 @@
 #ifndef BATON_STORE_DATABASE_QUERY_H
 #define BATON_STORE_DATABASE_QUERY_H
 
-#include <sqlite3.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,16 +11,17 @@
 #include "proto/base/error.h"
 #include "proto/base/text.h"
 
+struct statement;
+
 /*
  * One use of a statement: bind its parameters in their order, step through its rows, and
  * end it. A failure of any of these is kept and told by the next query_next.
  */
 struct query {
-	struct database *database; /* borrowed */
-	/* borrowed from the cache; NULL: it could not be prepared */
-	sqlite3_stmt *statement;
+	struct database *database;   /* borrowed */
+	struct statement *statement; /* borrowed from the database, which keeps it */
 	int bound;
-	int code;
+	int code; /* of SQLite */
 	int bent; /* the first column that row_check() tells, from 1 on; 0: none */
 };
 
@@ -36,6 +36,9 @@ void query_null(struct query *query);
 
 /* 1: a row; 0: no more; <0: an error. */
 int query_next(struct query *query, struct error *error);
+/* Whether the statement suits the database that is open: prepared ahead it can only fail
+ * by what is in the files. */
+int query_prepare(struct database *database, const char *sql, struct error *error);
 /* For a statement that gives no rows. */
 int query_run(struct query *query, struct error *error);
 /* The first row's first column; 0 and *ret_number = 0 where there is no row or NULL. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/store/database/internal.h"
 #include "proto/base/bytes.h"
 #include "proto/bounds.h"
 
@@ -19,25 +20,25 @@ int row_check(const struct query *query, struct error *error)
 	return error_set(error, ERR_DAMAGED,
 			 "`%s`: column `%s` of a row does not hold what it should",
 			 query->database->path,
-			 sqlite3_column_name(query->statement, query->bent - 1));
+			 sqlite3_column_name(query->statement->handle, query->bent - 1));
 }
 
 /* ---- numbers ---------------------------------------------------------------------- */
 
 int64_t row_number(const struct query *query, int column)
 {
-	return sqlite3_column_int64(query->statement, column);
+	return sqlite3_column_int64(query->statement->handle, column);
 }
 
 bool row_is_null(const struct query *query, int column)
 {
-	return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
+	return sqlite3_column_type(query->statement->handle, column) == SQLITE_NULL;
 }
 
 static int64_t whole_number(struct query *query, int column, int64_t least, int64_t most)
 {
 	int64_t number = row_number(query, column);
-	if (sqlite3_column_type(query->statement, column) == SQLITE_INTEGER &&
+	if (sqlite3_column_type(query->statement->handle, column) == SQLITE_INTEGER &&
 	    number >= least && number <= most)
 		return number;
 	bend(query, column);
@@ -83,15 +84,15 @@ bool row_flag(struct query *query, int column)
 
 const char *row_text(const struct query *query, int column)
 {
-	const unsigned char *text = sqlite3_column_text(query->statement, column);
+	const unsigned char *text = sqlite3_column_text(query->statement->handle, column);
 	return text ? (const char *)text : "";
 }
 
 const char *row_label(struct query *query, int column)
 {
 	const char *at = row_text(query, column);
-	size_t len = (size_t)sqlite3_column_bytes(query->statement, column);
-	if (sqlite3_column_type(query->statement, column) == SQLITE_TEXT &&
+	size_t len = (size_t)sqlite3_column_bytes(query->statement->handle, column);
+	if (sqlite3_column_type(query->statement->handle, column) == SQLITE_TEXT &&
 	    len <= NAME_LEN_MAX && text_is_clean((struct text){at, len}))
 		return at;
 	bend(query, column);
@@ -108,9 +109,9 @@ const char *row_name(struct query *query, int column)
 
 struct reader row_bytes(struct query *query, int column)
 {
-	const void *data = sqlite3_column_blob(query->statement, column);
-	int len = sqlite3_column_bytes(query->statement, column);
-	if (sqlite3_column_type(query->statement, column) != SQLITE_BLOB)
+	const void *data = sqlite3_column_blob(query->statement->handle, column);
+	int len = sqlite3_column_bytes(query->statement->handle, column);
+	if (sqlite3_column_type(query->statement->handle, column) != SQLITE_BLOB)
 		bend(query, column);
 	return reader_of(data, data && len > 0 ? (size_t)len : 0);
 }

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/store/database/database.h"
+#include "daemon/store/database/query.h"
+#include "daemon/store/database/row.h"
 #include "daemon/store/database/vfs.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -24,269 +26,241 @@
 	"CREATE TABLE IF NOT EXISTS segments (number INTEGER PRIMARY KEY, id BLOB "      \
 	"UNIQUE);"
 
+static const char find_sql[] = "SELECT u.sha, s.id, u.offset, u.position FROM units u"
+			       " JOIN segments s ON s.number = u.segment"
+			       " WHERE u.namespace = ? AND u.xxh = ? AND u.len = ?"
+			       " LIMIT ?";
+static const char insert_sql[] = "INSERT OR IGNORE INTO units (namespace, xxh, len, sha,"
+				 " segment, offset, position)"
+				 " VALUES (?, ?, ?, ?, ?, ?, ?)";
+static const char forget_sql[] = "DELETE FROM units WHERE namespace = ? AND xxh = ?"
+				 " AND len = ? AND sha = ?";
+static const char segment_add_sql[] = "INSERT OR IGNORE INTO segments (id) VALUES (?)";
+static const char segment_find_sql[] = "SELECT number FROM segments WHERE id = ?";
+
 struct unit_database {
-	const struct io *io; /* borrowed; NULL: a file without a name */
-	struct vfs *vfs;
-	sqlite3 *connection;
-	sqlite3_stmt *find, *insert, *forget, *segment_add, *segment_find;
+	const struct io *io;       /* borrowed; NULL: a file without a name */
+	struct database *database; /* owned */
 	uint64_t count;
-	int directory_fd;
-	char fault[256]; /* "" unless broken */
+	int directory_fd; /* owned */
+	char fault[256];  /* "" unless broken */
 };
-
-static const struct {
-	size_t at;
-	const char *sql;
-} statements[] = {
-	{offsetof(struct unit_database, find),
-	 "SELECT u.sha, s.id, u.offset, u.position FROM units u"
-	 " JOIN segments s ON s.number = u.segment"
-	 " WHERE u.namespace = ? AND u.xxh = ? AND u.len = ? LIMIT ?"},
-	{offsetof(struct unit_database, insert),
-	 "INSERT OR IGNORE INTO units (namespace, xxh, len, sha, segment, offset, "
-	 "position)"
-	 " VALUES (?, ?, ?, ?, ?, ?, ?)"},
-	{offsetof(struct unit_database, forget),
-	 "DELETE FROM units WHERE namespace = ? AND xxh = ? AND len = ? AND sha = ?"},
-	{offsetof(struct unit_database, segment_add),
-	 "INSERT OR IGNORE INTO segments (id) VALUES (?)"},
-	{offsetof(struct unit_database, segment_find),
-	 "SELECT number FROM segments WHERE id = ?"},
-};
-
-#define STATEMENT_COUNT (sizeof statements / sizeof *statements)
-
-static sqlite3_stmt **statement_at(struct unit_database *database, size_t i)
-{
-	return (sqlite3_stmt **)(void *)((char *)database + statements[i].at);
-}
 
 /* ---- opening and closing ------------------------------------------------------ */
 
-static void break_with(struct unit_database *database, const char *what)
+static void break_with(struct unit_database *units, const char *what)
 {
-	if (database->fault[0])
+	if (units->fault[0])
 		return;
-	(void)snprintf(database->fault, sizeof database->fault, "unit index: %s: %s",
-		       what, sqlite3_errmsg(database->connection));
-}
-
-static void close_connection(struct unit_database *database)
-{
-	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-		sqlite3_finalize(*statement_at(database, i));
-		*statement_at(database, i) = NULL;
-	}
-	(void)sqlite3_close(database->connection);
-	database->connection = NULL;
+	(void)snprintf(units->fault, sizeof units->fault, "unit index: %s: %s", what,
+		       database_message(units->database));
 }
 
 /* How many rows a clean stop counted: user_version is one more, and 0 in a file that no
  * clean stop wrote. */
-static bool was_closed(struct unit_database *database)
+static bool was_closed(struct unit_database *units)
 {
-	sqlite3_stmt *version = NULL;
+	struct error ignored;
 	int64_t number = 0;
-	if (sqlite3_prepare_v2(database->connection, "PRAGMA user_version", -1, &version,
-			       NULL) == SQLITE_OK &&
-	    sqlite3_step(version) == SQLITE_ROW)
-		number = sqlite3_column_int64(version, 0);
-	sqlite3_finalize(version);
-	database->count = number > 0 ? (uint64_t)number - 1 : 0;
+	struct query query AUTO(query_end) =
+		query_of(units->database, "PRAGMA user_version");
+	(void)query_one(&query, &number, &ignored);
+	units->count = number > 0 ? (uint64_t)number - 1 : 0;
 	return number > 0;
 }
 
-static bool open_connection(struct unit_database *database)
+/* Prepares all statements: a file whose tables are others shows that at once. */
+static bool open_file(struct unit_database *units)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	if (sqlite3_open_v2(database->io ? DATABASE_NAME : "", &database->connection,
-			    flags,
-			    database->io ? vfs_name(database->vfs) : NULL) != SQLITE_OK ||
-	    sqlite3_exec(database->connection, SETTINGS SCHEMA, NULL, NULL, NULL) !=
-		    SQLITE_OK)
+	static const char *const all[] = {find_sql, insert_sql, forget_sql,
+					  segment_add_sql, segment_find_sql};
+	struct error ignored;
+	if (database_open(units->database, units->io ? DATABASE_NAME : "", false,
+			  &ignored) ||
+	    database_execute(units->database, SETTINGS SCHEMA, &ignored))
 		return false;
-	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		if (sqlite3_prepare_v3(database->connection, statements[i].sql, -1,
-				       SQLITE_PREPARE_PERSISTENT,
-				       statement_at(database, i), NULL) != SQLITE_OK)
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (query_prepare(units->database, all[i], &ignored))
 			return false;
 	return true;
 }
 
-static void remove_file(struct unit_database *database)
+static void remove_file(struct unit_database *units)
 {
-	(void)database->io->unlink(database->io->context, database->directory_fd,
-				   DATABASE_NAME);
-	(void)database->io->unlink(database->io->context, database->directory_fd,
-				   DATABASE_NAME "-journal");
+	(void)units->io->unlink(units->io->context, units->directory_fd, DATABASE_NAME);
+	(void)units->io->unlink(units->io->context, units->directory_fd,
+				DATABASE_NAME "-journal");
 }
 
-static void free_database(struct unit_database **at)
+static void free_units(struct unit_database **at)
 {
-	struct unit_database *database = *at;
-	if (!database)
+	struct unit_database *units = *at;
+	if (!units)
 		return;
-	close_connection(database);
-	vfs_unregister(database->vfs);
-	if (database->io && database->directory_fd >= 0)
-		(void)io_close(database->io, database->directory_fd);
-	free(database);
+	database_free(units->database);
+	if (units->io && units->directory_fd >= 0)
+		(void)io_close(units->io, units->directory_fd);
+	free(units);
+}
+
+/* The database of that directory, not opened yet. */
+static int make_database(struct unit_database *units, const char *directory,
+			 struct error *error)
+{
+	struct vfs *vfs = NULL;
+	int err = vfs_register(units->io, directory, &vfs, error);
+	if (err)
+		return err;
+	char *path AUTO_FREE = NULL;
+	claim(asprintf(&path, "%s/" DATABASE_NAME, directory) > 0);
+	units->database = database_new(vfs, path);
+	return 0;
 }
 
 int unit_database_open(const struct io *io, const char *directory, bool trusted,
-		       struct unit_database **ret_database, bool *ret_empty,
+		       struct unit_database **ret_units, bool *ret_empty,
 		       struct error *error)
 {
-	struct unit_database *database AUTO(free_database) =
-		must_calloc(1, sizeof *database);
-	database->io = io;
-	database->directory_fd =
-		io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
-	if (database->directory_fd < 0)
+	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof *units);
+	units->io = io;
+	units->directory_fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
+	if (units->directory_fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened",
 				       directory);
-	int err = vfs_register(io, directory, &database->vfs, error);
+	int err = make_database(units, directory, error);
 	if (err)
 		return err;
-	bool kept = trusted && open_connection(database) && was_closed(database);
+	bool kept = trusted && open_file(units) && was_closed(units);
 	if (!kept) {
-		close_connection(database);
-		remove_file(database);
+		database_close(units->database);
+		remove_file(units);
 	}
 	/* A full disk, say: what is derived is no reason not to start. */
-	if (!kept && !open_connection(database))
-		break_with(database, "`" DATABASE_NAME "` cannot be opened");
-	*ret_empty = !kept && !database->fault[0];
-	*ret_database = take_ptr(&database);
+	if (!kept && !open_file(units))
+		break_with(units, "`" DATABASE_NAME "` cannot be opened");
+	*ret_empty = !kept && !units->fault[0];
+	*ret_units = take_ptr(&units);
 	return 0;
 }
 
-int unit_database_open_scratch(struct unit_database **ret_database, struct error *error)
+int unit_database_open_scratch(struct unit_database **ret_units, struct error *error)
 {
-	struct unit_database *database AUTO(free_database) =
-		must_calloc(1, sizeof *database);
-	if (!open_connection(database))
+	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof *units);
+	units->database = database_new(NULL, "unit index");
+	if (!open_file(units))
 		return error_set(error, ERR_LOCAL, "unit index: cannot be opened: %s",
-				 sqlite3_errmsg(database->connection));
-	*ret_database = take_ptr(&database);
+				 database_message(units->database));
+	*ret_units = take_ptr(&units);
 	return 0;
 }
 
-static int sync_file(struct unit_database *database, struct error *error)
+static int sync_file(struct unit_database *units, struct error *error)
 {
-	const struct io *io = database->io;
-	int fd = io_open(io, database->directory_fd, DATABASE_NAME, O_RDONLY, 0);
+	const struct io *io = units->io;
+	int fd = io_open(io, units->directory_fd, DATABASE_NAME, O_RDONLY, 0);
 	bool synced = fd >= 0 && io->fsync(io->context, fd) == 0;
 	if (fd >= 0 && io_close(io, fd) < 0)
 		synced = false;
-	if (synced && io->fsync(io->context, database->directory_fd) == 0)
+	if (synced && io->fsync(io->context, units->directory_fd) == 0)
 		return 0;
 	return error_set_errno(error, ERR_LOCAL, errno, "unit index: cannot be synced");
 }
 
-static int close_and_sync(struct unit_database *database, struct error *error)
+static int close_and_sync(struct unit_database *units, struct error *error)
 {
 	char remember[64];
+	struct error ignored;
 	(void)snprintf(remember, sizeof remember, "PRAGMA user_version=%d",
-		       database->count < INT32_MAX ? (int)database->count + 1
-						   : INT32_MAX);
-	if (!database->fault[0] &&
-	    sqlite3_exec(database->connection, remember, NULL, NULL, NULL) != SQLITE_OK)
-		break_with(database, "cannot be closed");
-	close_connection(database);
-	if (database->fault[0])
-		return error_set(error, ERR_LOCAL, "%s", database->fault);
-	return database->io ? sync_file(database, error) : 0;
+		       units->count < INT32_MAX ? (int)units->count + 1 : INT32_MAX);
+	if (!units->fault[0] && database_execute(units->database, remember, &ignored))
+		break_with(units, "cannot be closed");
+	database_close(units->database);
+	if (units->fault[0])
+		return error_set(error, ERR_LOCAL, "%s", units->fault);
+	return units->io ? sync_file(units, error) : 0;
 }
 
-int unit_database_close(struct unit_database *database, struct error *error)
+int unit_database_close(struct unit_database *units, struct error *error)
 {
-	int err = database ? close_and_sync(database, error) : 0;
-	free_database(&database);
+	int err = units ? close_and_sync(units, error) : 0;
+	free_units(&units);
 	return err;
 }
 
 /* ---- asking and telling ------------------------------------------------------- */
 
-static void bind_key(sqlite3_stmt *statement, int64_t namespace_id,
+static void bind_key(struct query *query, int64_t namespace_id,
 		     const struct unit_key *key)
 {
-	sqlite3_bind_int64(statement, 1, namespace_id);
-	sqlite3_bind_blob(statement, 2, key->xxh.bytes, XXH128_LEN, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, key->len);
+	query_number(query, namespace_id);
+	query_blob(query, key->xxh.bytes, XXH128_LEN);
+	query_number(query, key->len);
 }
 
-/* Copies a blob of exactly that length. */
-static bool column_copy(sqlite3_stmt *row, int column, void *ret_data, int len)
+/* A row that is none is passed over: what is derived may be wrong. */
+static bool read_place(struct query *row, struct unit_place *ret_place)
 {
-	const void *data = sqlite3_column_blob(row, column);
-	if (!data || sqlite3_column_bytes(row, column) != len)
+	struct reader sha = row_bytes(row, 0), segment = row_bytes(row, 1);
+	if (sha.left != SHA256_LEN || segment.left != SEGMENT_ID_LEN)
 		return false;
-	memcpy(ret_data, data, (size_t)len);
+	reader_copy(&sha, ret_place->sha.bytes, SHA256_LEN);
+	reader_copy(&segment, ret_place->segment.bytes, SEGMENT_ID_LEN);
+	ret_place->offset = (uint64_t)row_number(row, 2);
+	ret_place->position = (uint32_t)row_number(row, 3);
 	return true;
 }
 
-static bool read_place(sqlite3_stmt *row, struct unit_place *place)
-{
-	place->offset = (uint64_t)sqlite3_column_int64(row, 2);
-	place->position = (uint32_t)sqlite3_column_int64(row, 3);
-	return column_copy(row, 0, place->sha.bytes, SHA256_LEN) &&
-	       column_copy(row, 1, place->segment.bytes, SEGMENT_ID_LEN);
-}
-
-size_t unit_database_find(struct unit_database *database, int64_t namespace_id,
+size_t unit_database_find(struct unit_database *units, int64_t namespace_id,
 			  const struct unit_key *key,
 			  struct unit_place ret_places[CANDIDATES_MAX])
 {
-	if (database->fault[0] || database->count == 0)
+	if (units->fault[0] || units->count == 0)
 		return 0;
-	bind_key(database->find, namespace_id, key);
-	sqlite3_bind_int64(database->find, 4, CANDIDATES_MAX);
+	struct query query AUTO(query_end) = query_of(units->database, find_sql);
+	bind_key(&query, namespace_id, key);
+	query_number(&query, CANDIDATES_MAX);
 	size_t count = 0;
-	int status;
-	while ((status = sqlite3_step(database->find)) == SQLITE_ROW)
-		if (count < CANDIDATES_MAX &&
-		    read_place(database->find, &ret_places[count]))
+	struct error ignored;
+	int result;
+	while ((result = query_next(&query, &ignored)) > 0)
+		if (count < CANDIDATES_MAX && read_place(&query, &ret_places[count]))
 			count++;
-	if (status != SQLITE_DONE)
-		break_with(database, "cannot be read");
-	sqlite3_reset(database->find);
+	if (result < 0)
+		break_with(units, "cannot be read");
 	return count;
 }
 
 /* The number of a segment in this file; 0 on failure. */
-static int64_t segment_number(struct unit_database *database, const struct segment_id *id)
+static int64_t segment_number(struct unit_database *units, const struct segment_id *id)
 {
-	sqlite3_bind_blob(database->segment_add, 1, id->bytes, SEGMENT_ID_LEN,
-			  SQLITE_STATIC);
-	bool added = sqlite3_step(database->segment_add) == SQLITE_DONE;
-	sqlite3_reset(database->segment_add);
-	sqlite3_bind_blob(database->segment_find, 1, id->bytes, SEGMENT_ID_LEN,
-			  SQLITE_STATIC);
+	struct error ignored;
+	struct query add AUTO(query_end) = query_of(units->database, segment_add_sql);
+	query_blob(&add, id->bytes, SEGMENT_ID_LEN);
+	if (query_run(&add, &ignored) < 0)
+		return 0;
+	struct query find AUTO(query_end) = query_of(units->database, segment_find_sql);
+	query_blob(&find, id->bytes, SEGMENT_ID_LEN);
 	int64_t number = 0;
-	if (added && sqlite3_step(database->segment_find) == SQLITE_ROW)
-		number = sqlite3_column_int64(database->segment_find, 0);
-	sqlite3_reset(database->segment_find);
-	return number;
+	return query_one(&find, &number, &ignored) < 0 ? 0 : number;
 }
 
-static bool insert_row(struct unit_database *database, int64_t namespace_id,
+static bool insert_row(struct unit_database *units, int64_t namespace_id,
 		       const struct unit_row *row, int64_t segment)
 {
-	sqlite3_stmt *insert = database->insert;
-	bind_key(insert, namespace_id, &row->name.key);
-	sqlite3_bind_blob(insert, 4, row->name.sha.bytes, SHA256_LEN, SQLITE_STATIC);
-	sqlite3_bind_int64(insert, 5, segment);
-	sqlite3_bind_int64(insert, 6, (int64_t)row->offset);
-	sqlite3_bind_int64(insert, 7, row->position);
-	bool done = sqlite3_step(insert) == SQLITE_DONE;
-	sqlite3_reset(insert);
-	if (done)
-		database->count += (uint64_t)sqlite3_changes(database->connection);
-	return done;
+	struct error ignored;
+	struct query insert AUTO(query_end) = query_of(units->database, insert_sql);
+	bind_key(&insert, namespace_id, &row->name.key);
+	query_blob(&insert, row->name.sha.bytes, SHA256_LEN);
+	query_number(&insert, segment);
+	query_number(&insert, (int64_t)row->offset);
+	query_number(&insert, row->position);
+	if (query_run(&insert, &ignored) < 0)
+		return false;
+	units->count += (uint64_t)database_changes(units->database);
+	return true;
 }
 
-static bool insert_rows(struct unit_database *database, const struct unit_batch *batch,
+static bool insert_rows(struct unit_database *units, const struct unit_batch *batch,
 			size_t first, size_t count)
 {
 	uint32_t segment = UINT32_MAX;
@@ -294,50 +268,50 @@ static bool insert_rows(struct unit_database *database, const struct unit_batch 
 	for (size_t i = first; i < first + count; i++) {
 		const struct unit_row *row = unit_batch_row(batch, i);
 		if (row->segment != segment)
-			number = segment_number(database, unit_batch_segment(batch, row));
+			number = segment_number(units, unit_batch_segment(batch, row));
 		segment = row->segment;
 		if (number == 0 ||
-		    !insert_row(database, unit_batch_namespace(batch), row, number))
+		    !insert_row(units, unit_batch_namespace(batch), row, number))
 			return false;
 	}
 	return true;
 }
 
-void unit_database_insert(struct unit_database *database, const struct unit_batch *batch,
+void unit_database_insert(struct unit_database *units, const struct unit_batch *batch,
 			  size_t first, size_t count)
 {
-	if (database->fault[0])
+	struct error ignored;
+	if (units->fault[0])
 		return;
-	sqlite3 *connection = database->connection;
-	if (sqlite3_exec(connection, "BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
-	    insert_rows(database, batch, first, count) &&
-	    sqlite3_exec(connection, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (database_execute(units->database, "BEGIN", &ignored) == 0 &&
+	    insert_rows(units, batch, first, count) &&
+	    database_execute(units->database, "COMMIT", &ignored) == 0)
 		return;
-	break_with(database, "cannot be written");
-	(void)sqlite3_exec(connection, "ROLLBACK", NULL, NULL, NULL);
+	break_with(units, "cannot be written");
+	(void)database_execute(units->database, "ROLLBACK", &ignored);
 }
 
-void unit_database_forget(struct unit_database *database, int64_t namespace_id,
+void unit_database_forget(struct unit_database *units, int64_t namespace_id,
 			  const struct unit_name *name)
 {
-	if (database->fault[0])
+	struct error ignored;
+	if (units->fault[0])
 		return;
-	bind_key(database->forget, namespace_id, &name->key);
-	sqlite3_bind_blob(database->forget, 4, name->sha.bytes, SHA256_LEN,
-			  SQLITE_STATIC);
-	if (sqlite3_step(database->forget) != SQLITE_DONE)
-		break_with(database, "cannot be written");
+	struct query query AUTO(query_end) = query_of(units->database, forget_sql);
+	bind_key(&query, namespace_id, &name->key);
+	query_blob(&query, name->sha.bytes, SHA256_LEN);
+	if (query_run(&query, &ignored) < 0)
+		break_with(units, "cannot be written");
 	else
-		database->count -= (uint64_t)sqlite3_changes(database->connection);
-	sqlite3_reset(database->forget);
+		units->count -= (uint64_t)database_changes(units->database);
 }
 
-uint64_t unit_database_count(const struct unit_database *database)
+uint64_t unit_database_count(const struct unit_database *units)
 {
-	return database->count;
+	return units->count;
 }
 
-const char *unit_database_fault(const struct unit_database *database)
+const char *unit_database_fault(const struct unit_database *units)
 {
-	return database->fault[0] ? database->fault : NULL;
+	return units->fault[0] ? units->fault : NULL;
 }
