@@ -9,6 +9,8 @@ stands for it in `exceptions`.
   large    FILE         a file of more than 500 lines
   twice    TAG          a struct's tag with two definitions
   unused   NAME         a public function that no other file of the programs uses
+  library  FILE NAME    a file that names what belongs to a library, by the beginning of its
+                        names, outside of the folders that stand for it (LIBRARIES)
   folder   FOLDER       sources in a folder that `folders` does not list, or a listed one with none
 """
 
@@ -17,6 +19,11 @@ import collections
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
 SHARED = "proto"  # what every program may use
+LIBRARIES = {
+    "msgpack": ["proto/message"],
+    "sqlite3": ["daemon/store/database"],
+    "uv_": ["daemon", "daemon/loop", "daemon/upkeep"],
+}
 FACES = ["client/baton.h"]  # what others may use of a program
 
 
@@ -140,6 +147,14 @@ def check_used(sources, owners):
                 yield f"unused {name}", f"{source.name} has it for nobody else"
 
 
+def check_libraries(sources):
+    for source in sources.values():
+        for library, folders in LIBRARIES.items():
+            if source.folder not in folders and \
+                    any(name.startswith(library) for name in source.names):
+                yield f"library {source.name} {library}", "only " + ", ".join(folders) + " may"
+
+
 def is_face(sources, name):
     """What a program promises to others: its start, and its library's header."""
     return name == "main" or any(name in sources[face].declared for face in FACES if face in sources)
@@ -154,3 +169,4 @@ def findings(sources, folders):
     yield from check_sizes(sources)
     yield from check_tags(sources)
     yield from check_used(sources, owners)
+    yield from check_libraries(sources)

@@ -38,6 +38,7 @@ class Source:
         self.tags = TAG.findall(code)
         self.declared = set(NAME.findall(code))
         self.functions = list(functions(code))
+        self.names = set(WORD.findall(code))
         # A header that declares a function does not use it: only its inline ones and macros do.
         if name.endswith(".h"):
             code = "\n".join([body[0] for body in BODY.finditer(code)] + MACRO.findall(code))

@@ -113,6 +113,16 @@ class MadeUp(unittest.TestCase):
                  "client/a.c": function("one")}
         self.assertEqual(self.check(files, folders="client\n" + FOLDERS), ["unused one"])
 
+    def test_a_library_outside_of_the_folder_that_stands_for_it(self):
+        inside = {"daemon/store/database/a.c": "#include <sqlite3.h>\n"}
+        folders = FOLDERS.replace("proto\n", "daemon/store/database\nproto\n")
+        self.assertEqual(self.check(inside, folders=folders), [])
+        for name, text in (("daemon/store/a.c", "#include <sqlite3.h>\n"),
+                           ("daemon/store/a.h", "struct a {\n\tsqlite3_stmt *all;\n};\n"),
+                           ("daemon/a.c", "static int code = sqlite3_errcode(NULL);\n")):
+            self.assertEqual(self.check({name: text}), [f"library {name} sqlite3"])
+        self.assertEqual(self.check({"daemon/a.c": '/* sqlite3_step */\n'}), [])
+
     def test_a_folder_that_is_not_listed_and_one_that_is_gone(self):
         self.assertEqual(self.check({"daemon/new/a.c": ""}), ["folder daemon/new"])
         self.assertEqual(self.check({}, folders=FOLDERS + "proto/gone\n"), ["folder proto/gone"])
