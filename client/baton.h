@@ -15,6 +15,12 @@
 extern "C" {
 #endif
 
+/* Any option of the command: {"--exclude", "*.o"}, {"--delete", NULL}. */
+struct baton_more {
+	const char *flag;
+	const char *value; /* any bytes, also like an option; NULL: it takes none */
+};
+
 /* What is wanted; baton(1) describes each by the name of its option. NULL: not said. A
  * list ends with NULL. All borrowed for the duration of the call. */
 struct baton_options {
@@ -32,8 +38,7 @@ struct baton_options {
 	const char *const *paths; /* persist: at least one */
 	const char *directory;    /* attach: NULL is "." */
 
-	/* Any further ones, each in a word: "--delete", "--exclude=*.o". */
-	const char *const *more;
+	const struct baton_more *more; /* ends with a NULL flag */
 };
 
 struct baton_error {

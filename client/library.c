@@ -1,4 +1,4 @@
-/* The calls of baton.h: each makes the words of a command line and runs its command. */
+/* The calls of baton.h: each fills what a command line would and runs its command. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,59 +6,52 @@
 
 #include "client/baton.h"
 #include "client/commands/command.h"
-#include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/options/string_list.h"
+#include "proto/options/words.h"
 
-static const struct {
-	const char *flag;
-	size_t at; /* its const char * in struct baton_options */
-} texts[] = {
-	{"--server", offsetof(struct baton_options, server)},
-	{"--namespace", offsetof(struct baton_options, name_space)},
-	{"--workflow", offsetof(struct baton_options, workflow)},
-	{"--run", offsetof(struct baton_options, run)},
-	{"--job", offsetof(struct baton_options, job)},
-	{"--shard", offsetof(struct baton_options, shard)},
-	{"--attempt", offsetof(struct baton_options, attempt)},
-	{"--retry-of", offsetof(struct baton_options, retry_of)},
-	{"--root", offsetof(struct baton_options, root)},
-};
-
-static const char *text_at(const struct baton_options *options, size_t at)
+static int add_uses(struct option_words *words, const struct baton_options *wanted,
+		    struct error *error)
 {
-	const char *text;
-	memcpy(&text, (const char *)options + at, sizeof(text));
-	return text;
+	const struct baton_more given[] = {
+		{"--server", wanted->server},     {"--namespace", wanted->name_space},
+		{"--workflow", wanted->workflow}, {"--run", wanted->run},
+		{"--job", wanted->job},           {"--shard", wanted->shard},
+		{"--attempt", wanted->attempt},   {"--retry-of", wanted->retry_of},
+		{"--root", wanted->root},
+	};
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < sizeof(given) / sizeof(*given); i++) {
+		if (given[i].value)
+			err = option_words_add(&baton, words, given[i].flag,
+					       given[i].value, error);
+	}
+	for (const char *const *job = wanted->needs; err == 0 && job && *job; job++)
+		err = option_words_add(&baton, words, "--needs", *job, error);
+	for (const struct baton_more *more = wanted->more; err == 0 && more && more->flag;
+	     more++)
+		err = option_words_add(&baton, words, more->flag, more->value, error);
+	return err;
 }
 
-static void add_list(struct string_list *words, const char *flag, const char *const *list)
+static void add_arguments(struct option_words *words, const struct baton_options *wanted)
 {
-	for (; list && *list; list++) {
-		if (flag)
-			string_list_add(words, flag);
-		string_list_add(words, *list);
-	}
+	for (const char *const *path = wanted->paths; path && *path; path++)
+		string_list_add(&words->words, *path);
+	if (wanted->directory)
+		string_list_add(&words->words, wanted->directory);
 }
 
-/* The command line that says the same. */
-static void make_words(struct string_list *words, const char *verb,
-		       const struct baton_options *options)
+/* As the program does with its command line, but that no value is ever text to cut. */
+static int read_options(const struct verb *verb, const struct baton_options *wanted,
+			struct options *ret_options, struct error *error)
 {
-	static const char *const always[] = {"--json", "--quiet", "--no-progress", NULL};
-	string_list_add(words, "baton");
-	string_list_add(words, verb);
-	add_list(words, NULL, always);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		const char *const pair[] = {text_at(options, texts[i].at), NULL};
-		add_list(words, texts[i].flag, pair);
-	}
-	add_list(words, "--needs", options->needs);
-	add_list(words, NULL, options->more);
-	string_list_add(words, "--");
-	add_list(words, NULL, options->paths);
-	if (options->directory)
-		string_list_add(words, options->directory);
+	struct option_words words AUTO(option_words_fini) = {0};
+	add_arguments(&words, wanted);
+	int err = add_uses(&words, wanted, error);
+	if (err == 0)
+		err = options_fill(ret_options, verb, &words, error);
+	ret_options->json = ret_options->quiet = ret_options->no_progress = true;
+	return err;
 }
 
 static void give_error(const struct error *error, int code, struct baton_error *ret_error)
@@ -71,14 +64,12 @@ static void give_error(const struct error *error, int code, struct baton_error *
 		       error->text);
 }
 
-static int call(const char *verb, const struct baton_options *wanted, char **ret_json,
+static int call(size_t verb, const struct baton_options *wanted, char **ret_json,
 		struct baton_error *ret_error)
 {
-	struct string_list words AUTO(string_list_fini) = {0};
-	make_words(&words, verb, wanted);
 	struct options options AUTO(options_fini) = {0};
 	struct error error = {0};
-	int err = options_parse(&options, (int)words.count, words.items, &error);
+	int err = read_options(&verbs[verb], wanted, &options, &error);
 	struct report *report = report_new_silent();
 	if (err == 0)
 		err = command_run(&options, report, &error);
@@ -94,13 +85,13 @@ static int call(const char *verb, const struct baton_options *wanted, char **ret
 int baton_persist(const struct baton_options *options, char **ret_json,
 		  struct baton_error *error)
 {
-	return call("persist", options, ret_json, error);
+	return call(VERB_PERSIST, options, ret_json, error);
 }
 
 int baton_attach(const struct baton_options *options, char **ret_json,
 		 struct baton_error *error)
 {
-	return call("attach", options, ret_json, error);
+	return call(VERB_ATTACH, options, ret_json, error);
 }
 
 const char *baton_version(void)

@@ -26,7 +26,7 @@ static void fill_standard_streams(void)
  * not. */
 static void let_summary_go(const struct options *options)
 {
-	if (!options->verb->cleans_up || options->json ||
+	if (!command_cleans_up(options) || options->json ||
 	    (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY)
 		return;
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -43,7 +43,7 @@ static int run(const struct options *options, struct report *report, struct erro
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	/* Who only reads may end anywhere, also where it waits for its own reader. */
-	if (options->verb->cleans_up)
+	if (command_cleans_up(options))
 		interrupts_init(INTERRUPTS_GRACE_MS, INTERRUPTS_SECOND_AFTER_MS);
 	return command_run(options, report, error);
 }

@@ -13,6 +13,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/descriptor_limit.h"
 #include "proto/base/parallel.h"
+#include "proto/options/help.h"
 
 /* From this size on malloc maps a block by itself and unmaps it when it is freed. This is
  * glibc's default, but unless it is set explicitly glibc raises it to the size of the
@@ -149,8 +150,10 @@ static int run(const struct config *config, struct error *error)
 {
 	switch (config->verb) {
 	case CONFIG_HELP:
-		printf("%s", config_help);
-		return 0;
+		return option_help(
+			&batond,
+			config->arguments.count > 0 ? config->arguments.items[0] : NULL,
+			error);
 	case CONFIG_VERSION:
 		printf("batond %s, protocol %u\n", BATON_VERSION, PROTOCOL_VERSION);
 		return 0;

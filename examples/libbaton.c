@@ -34,7 +34,7 @@ static int give(const char *job, const char *file)
 static int take(const char *job, const char *directory, const char *from)
 {
 	const char *const needs[] = {from, NULL};
-	const char *const more[] = {"--verify", NULL};
+	const struct baton_more more[] = {{"--verify", NULL}, {NULL, NULL}};
 	const struct baton_options options = {
 		.job = job,
 		.needs = needs,

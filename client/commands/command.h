@@ -13,6 +13,10 @@
 int command_run(const struct options *options, struct report *report,
 		struct error *error);
 
+/* Whether it has something to clean up when it is interrupted; else a signal ends it at
+ * once. */
+bool command_cleans_up(const struct options *options);
+
 int persist_run(const struct options *, struct report *, struct error *);
 int attach_run(const struct options *, struct report *, struct error *);
 int ls_run(const struct options *, struct report *, struct error *);

@@ -32,7 +32,7 @@ const struct setting *identity_setting(const struct identity_value *value,
 const struct option *identity_option(const struct identity_value *value)
 {
 	const char *name = value->flag + strlen("--");
-	return option_named(name, strlen(name));
+	return option_named(&baton, name, strlen(name));
 }
 
 char *identity_advice(const struct identity_value *value, const struct ci_system *system,

@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 #include "client/options/choices.h"
-#include "client/options/verb.h"
+#include "client/options/option_table.h"
 #include "proto/base/error.h"
 #include "proto/message/message.h"
-#include "proto/options/string_list.h"
+#include "proto/options/words.h"
 
 /* A value and its origin: "--job", "BATON_JOB", "default", a CI system's variable; NULL
  * where nothing was found. */
@@ -22,7 +22,7 @@ struct setting {
 };
 
 struct options {
-	const struct verb_words *verb; /* borrowed */
+	const struct verb *verb; /* of verbs */
 
 	/* identity and the daemon: every command */
 	struct setting server, namespace, workflow, run, job, shard, attempt, execution;
@@ -39,14 +39,13 @@ struct options {
 	struct setting needs_origin; /* value unused */
 	bool has_needs;
 	char *from_workflow; /* owned; NULL: none */
-	int timeout_ms;      /* reaching the daemon, silence on the line; default 60000 */
+	int timeout_ms;      /* reaching the daemon, silence on the line */
 	bool timeout_given;
 	bool json, quiet, no_progress, verbose, dry_run;
 	bool no_stat_record; /* persist, attach */
-	bool help_asked, version_asked;
 
 	/* persist */
-	char *root;       /* owned; default "." */
+	char *root;       /* owned */
 	char *prefix;     /* owned; NULL: none; {job} and {shard} already replaced */
 	char *paths_from; /* owned; NULL: none; "-": standard input */
 	bool literal, follow, exclude_vcs;
@@ -64,13 +63,19 @@ struct options {
 	char *on_conflict; /* owned; "error", "first", "last" */
 	char *expect;      /* owned; NULL: none */
 
-	struct string_list arguments; /* PATH…, GLOB…, LAYER LAYER */
+	struct string_list arguments; /* of the verb: PATH…, GLOB…, LAYER LAYER */
 };
 
 /* Reads argv (argv[0] is the program) and the environment. ERR_USAGE names the option and
- * says what it takes; help requests come back as command "help". */
+ * says what it takes; `json` and `quiet` are known also then. */
 int options_parse(struct options *options, int argc, char *const *argv,
 		  struct error *error);
+
+/* The same, of words that were not cut from a command line; the verb is given, all words
+ * are its arguments, which are taken over. */
+int options_fill(struct options *options, const struct verb *verb,
+		 struct option_words *words, struct error *error);
+
 void options_fini(struct options *options);
 
 /* The identity as the wire wants it; borrowed from options; needs' items live in

@@ -1,4 +1,4 @@
-/* The options as the wire wants them, and their end. */
+/* The options as the wire wants them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,37 +78,4 @@ int options_identity(const struct options *options, bool need_job,
 		.retry_detected = options->retry_detected,
 	};
 	return 0;
-}
-
-static void setting_fini(struct setting *setting)
-{
-	free(setting->value);
-	free(setting->origin);
-}
-
-void options_fini(struct options *options)
-{
-	struct setting *settings[] = {
-		&options->server,       &options->namespace, &options->workflow,
-		&options->run,          &options->job,       &options->shard,
-		&options->attempt,      &options->execution, &options->retry_of,
-		&options->needs_origin,
-	};
-	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
-		setting_fini(settings[i]);
-	char *texts[] = {
-		options->from_workflow,     options->root,      options->prefix,
-		options->paths_from,        options->directory, options->layer,
-		options->on_conflict,       options->expect,    options->identity_problem,
-		options->execution_problem,
-	};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		free(texts[i]);
-	struct string_list *lists[] = {
-		&options->needs, &options->exclude, &options->only,
-		&options->from,  &options->prefer,  &options->arguments,
-	};
-	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
-		string_list_fini(lists[i]);
-	*options = (struct options){0};
 }

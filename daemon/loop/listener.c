@@ -141,8 +141,8 @@ int listeners_open(struct listeners *listeners, struct listen_fds *passed,
 	if (passed->count)
 		return open_passed(listeners, passed, error);
 	int err = 0;
-	for (size_t i = 0; err == 0 && i < config->listen_count; i++)
-		err = listener_open(&listeners->items[i], config->listen[i], -1, error);
+	for (size_t i = 0; err == 0 && i < config->listen.count; i++)
+		err = listener_open(&listeners->items[i], config->listen.items[i], -1, error);
 	return err;
 }
 

@@ -1,398 +1,101 @@
 #include "daemon/service/config.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/service/config_file.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/bounds.h"
 #include "proto/link/address.h"
-#include "proto/options/nearest.h"
+#include "proto/options/apply.h"
+#include "proto/options/kind.h"
+#include "proto/options/verb.h"
 
-const char config_help[] =
-	"batond: keeps the workspaces of CI workflows\n"
-	"\n"
-	"usage: batond [OPTION]...\n"
-	"       batond check [--data DIR] [--read-data] [--mark]\n"
-	"\n"
-	"  --config FILE         read FILE: lines `name = value`, named as the options "
-	"below\n"
-	"  --data DIR            where everything is kept, made with its parents if it "
-	"is\n"
-	"                        not there (default: /var/lib/batond for root, else\n"
-	"                        $XDG_DATA_HOME/batond or ~/.local/share/batond)\n"
-	"  --listen URL          unix:/path or tcp://host:port, repeatable (default:\n"
-	"                        unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that\n"
-	"                        variable in /run/user/UID if it is there; else, and "
-	"for\n"
-	"                        root, unix:/run/batond/batond.sock); TCP only on a\n"
-	"                        loopback address in this version\n"
-	"  --log-level L         error, warning, info (default) or debug\n"
-	"  --log-format F        text (default) or json\n"
-	"  --sessions N          requests worked on at once (default 64)\n"
-	"  --connections N       open at once (default 4096)\n"
-	"  --queue-wait TIME     a request waits so long for its turn (default 30s)\n"
-	"  --silence TIME        a peer in a request may be silent so long (default "
-	"60s)\n"
-	"  --hello TIME          a new connection has so long for its HELLO (default "
-	"10s)\n"
-	"  --idle TIME           a connection without a request stays so long (default "
-	"5m)\n"
-	"  --stop-timeout TIME   SIGTERM lets requests finish for so long (default 30s)\n"
-	"  --retention TIME      workflows expire so long after their last contact\n"
-	"                        (default 15d; 0: never)\n"
-	"  --version, --help\n"
-	"\n"
-	"TIME is a number with ms, s, m, h or d.\n"
-	"\n"
-	"batond check verifies everything that is stored, names what is damaged and "
-	"which\n"
-	"layers that touches; --read-data also decodes and hashes every frame; --mark "
-	"writes\n"
-	"the damaged frames down, so that nothing in them is reused any more. The daemon "
-	"of\n"
-	"that data directory must not be running.\n";
+#define SERVE (1u << CONFIG_SERVE)
+#define CHECK (1u << CONFIG_CHECK)
+#define ALL OPTION_OF_ALL
 
-struct value_reader {
-	struct config *config;
-	const char *origin; /* "--data", "batond.conf:3: data" */
+#define TO(kind_, member) .kind = &option_##kind_, .at = offsetof(struct config, member)
+
+static int set_listen(void *target, const struct option_use *use, struct error *error)
+{
+	if (use->value[0] == '\0')
+		return option_refuse_empty(use, error);
+	return option_add(option_place(target, use), CONFIG_LISTEN_MAX, use, error);
+}
+
+static const struct option_kind option_listen = {set_listen, option_list_fini, true};
+
+/* clang-format off */
+static const struct verb verbs[] = {
+	[CONFIG_SERVE] = {"", "", 0, 0, "serve the clients on this machine"},
+	[CONFIG_CHECK] = {"check", "", 0, 0,
+		"verify everything that is stored, name what is damaged and which layers that touches; the daemon of that data directory must not be running"},
+	[CONFIG_VERSION] = {"version", "", 0, 0, "show the version"},
+	[CONFIG_HELP] = {"help", "[COMMAND]", 0, 1, "explain a command and its options"},
+	{.name = NULL},
 };
 
-static int parse_text(const struct value_reader *reader, const char *value, char **field,
-		      struct error *error)
-{
-	if (!*value)
-		return error_set(error, ERR_USAGE, "%s: needs a value", reader->origin);
-	free(*field);
-	*field = must_strdup(value);
-	return 0;
-}
+static const struct option options[] = {
+	/* whom it serves */
+	{"--listen", 0, "URL", NULL, SERVE, TO(listen, listen),
+		"unix:/path or tcp://host:port, repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); TCP only on a loopback address in this version"},
+	{"--sessions", 0, "N", NULL, SERVE, TO(number, sessions),
+		"requests worked on at once (default)", .initial = "64"},
+	{"--connections", 0, "N", NULL, SERVE, TO(number, connections),
+		"open at once (default)", .initial = "4096"},
+	{"--queue-wait", 0, "TIME", NULL, SERVE, TO(duration, queue_wait_ms),
+		"a request waits so long for its turn (default)", .initial = "30s"},
+	{"--silence", 0, "TIME", NULL, SERVE, TO(duration, silence_ms),
+		"a peer in a request may be silent so long (default)", .initial = "60s"},
+	{"--hello", 0, "TIME", NULL, SERVE, TO(duration, hello_ms),
+		"a new connection has so long for its HELLO (default)", .initial = "10s"},
+	{"--idle", 0, "TIME", NULL, SERVE, TO(duration, idle_ms),
+		"a connection without a request stays so long (default)", .initial = "5m"},
+	{"--stop-timeout", 0, "TIME", NULL, SERVE, TO(duration, stop_timeout_ms),
+		"SIGTERM lets requests finish for so long (default)", .initial = "30s"},
 
-static int parse_number(const struct value_reader *reader, const char *value,
-			uint64_t *field, struct error *error)
-{
-	char *end = NULL;
-	errno = 0;
-	unsigned long long number = strtoull(value, &end, 10);
-	if (!isdigit((unsigned char)*value) || *end || errno || number == 0 ||
-	    number > 1000000)
-		return error_set(error, ERR_USAGE,
-				 "%s: `%s` is not a number from 1 to 1000000",
-				 reader->origin, value);
-	*field = number;
-	return 0;
-}
+	/* what it keeps */
+	{"--retention", 0, "TIME", NULL, SERVE, TO(duration, retention_ms),
+		"workflows expire so long after their last contact (default); 0: never", .initial = "15d"},
+	{"--log-level", 0, "error|warning|info|debug", NULL, SERVE, TO(choice, log.level),
+		"log what is at least as grave (default)", .initial = "info"},
+	{"--log-format", 0, "text|json", NULL, SERVE, TO(choice_bool, log.json),
+		"a line of the log as text or as a JSON object (default)", .initial = "text"},
 
-static const struct {
-	const char *suffix;
-	uint64_t ms;
-} time_units[] = {
-	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
+	/* what it checks */
+	{"--read-data", 0, NULL, NULL, CHECK, TO(flag, read_data),
+		"also decode and hash every frame"},
+	{"--mark", 0, NULL, NULL, CHECK, TO(flag, mark),
+		"write the damaged frames down, so that nothing in them is reused any more"},
+
+	/* where that is said, and lies */
+	{"--config", 0, "FILE", NULL, ALL, TO(text, file),
+		"read FILE: lines `name = value`, named as these options"},
+	{"--data", 0, "DIR", NULL, ALL, TO(text, data),
+		"where everything is kept, made with its parents if it is not there (default: /var/lib/batond for root, else $XDG_DATA_HOME/batond or ~/.local/share/batond)"},
+	{"--help", 'h', NULL, NULL, ALL, .kind = &option_verb, .help = "explain the command"},
+	{"--version", 0, NULL, NULL, ALL, .kind = &option_verb, .help = "show the version"},
+	{.flag = NULL},
+};
+/* clang-format on */
+
+const struct program batond = {
+	.name = "batond",
+	.about = "Keeps the workspaces of CI workflows.",
+	.options = options,
+	.verbs = verbs,
+	.common = "options of every command",
+	.notes = "TIME is a number with ms, s, m, h or d; N is from 1 to 1000000.\n",
 };
 
-static int parse_time(const struct value_reader *reader, const char *value,
-		      uint64_t *field, struct error *error)
-{
-	char *end = NULL;
-	errno = 0;
-	unsigned long long number = strtoull(value, &end, 10);
-	bool is_number = isdigit((unsigned char)*value) && !errno && number <= 1000000000;
-	if (is_number && number == 0 && !*end) {
-		*field = 0;
-		return 0;
-	}
-	for (size_t i = 0; is_number && i < sizeof(time_units) / sizeof(*time_units);
-	     i++) {
-		if (strcmp(end, time_units[i].suffix) == 0) {
-			*field = number * time_units[i].ms;
-			return 0;
-		}
-	}
-	return error_set(error, ERR_USAGE,
-			 "%s: `%s` is not a time such as 500ms, 30s or 15d",
-			 reader->origin, value);
-}
-
-static int set_data(const struct value_reader *reader, const char *value,
-		    struct error *error)
-{
-	return parse_text(reader, value, &reader->config->data, error);
-}
-
-static int set_listen(const struct value_reader *reader, const char *value,
-		      struct error *error)
-{
-	struct config *config = reader->config;
-	if (config->listen_count == CONFIG_LISTEN_MAX)
-		return error_set(error, ERR_USAGE, "%s: at most %u addresses",
-				 reader->origin, CONFIG_LISTEN_MAX);
-	int err = parse_text(reader, value, &config->listen[config->listen_count], error);
-	if (err == 0)
-		config->listen_count++;
-	return err;
-}
-
-static int set_log_level(const struct value_reader *reader, const char *value,
-			 struct error *error)
-{
-	if (log_level_parse(value, &reader->config->log.level))
-		return 0;
-	return error_set(error, ERR_USAGE,
-			 "%s: `%s` is none of error, warning, info, debug",
-			 reader->origin, value);
-}
-
-static int set_log_format(const struct value_reader *reader, const char *value,
-			  struct error *error)
-{
-	bool json = strcmp(value, "json") == 0;
-	if (!json && strcmp(value, "text") != 0)
-		return error_set(error, ERR_USAGE, "%s: `%s` is neither text nor json",
-				 reader->origin, value);
-	reader->config->log.json = json;
-	return 0;
-}
-
-#define SETTER(name_, parse_)                                                            \
-	static int set_##name_(const struct value_reader *reader, const char *value,     \
-			       struct error *error)                                      \
-	{                                                                                \
-		return parse_(reader, value, &reader->config->name_, error);             \
-	}
-SETTER(sessions, parse_number)
-SETTER(connections, parse_number)
-SETTER(queue_wait_ms, parse_time)
-SETTER(silence_ms, parse_time)
-SETTER(hello_ms, parse_time)
-SETTER(idle_ms, parse_time)
-SETTER(stop_timeout_ms, parse_time)
-SETTER(retention_ms, parse_time)
-#undef SETTER
-
-struct config_key {
-	const char *name;
-	int (*set)(const struct value_reader *reader, const char *value,
-		   struct error *error);
-};
-
-static const struct config_key config_keys[] = {
-	{"data", set_data},
-	{"listen", set_listen},
-	{"log-level", set_log_level},
-	{"log-format", set_log_format},
-	{"sessions", set_sessions},
-	{"connections", set_connections},
-	{"queue-wait", set_queue_wait_ms},
-	{"silence", set_silence_ms},
-	{"hello", set_hello_ms},
-	{"idle", set_idle_ms},
-	{"stop-timeout", set_stop_timeout_ms},
-	{"retention", set_retention_ms},
-	{NULL, NULL},
-};
-
-static const struct config_key *key_named(const char *name)
-{
-	for (const struct config_key *key = config_keys; key->name; key++) {
-		if (strcmp(key->name, name) == 0)
-			return key;
-	}
-	return NULL;
-}
-
-static void consider_keys(struct nearest *nearest)
-{
-	for (const struct config_key *key = config_keys; key->name; key++)
-		nearest_consider(nearest, key->name);
-}
-
-/* ---- the file ---- */
-
-static int refuse_key(const char *origin, const char *name, struct error *error)
-{
-	struct nearest nearest;
-	nearest_init(&nearest, name, strlen(name));
-	consider_keys(&nearest);
-	return error_set(error, ERR_USAGE, "%s: there is no such key; %s%s%s", origin,
-			 nearest.name ? "did you mean `" : "batond --help lists them",
-			 nearest.name ? nearest.name : "", nearest.name ? "`?" : "");
-}
-
-static char *trim(char *text)
-{
-	while (isspace((unsigned char)*text))
-		text++;
-	size_t len = strlen(text);
-	while (len && isspace((unsigned char)text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
-static int read_line(struct config *config, const char *file, unsigned number, char *line,
-		     struct error *error)
-{
-	line[strcspn(line, "#")] = '\0';
-	char *name = trim(line);
-	if (!*name)
-		return 0;
-	char *equals = strchr(name, '=');
-	char origin[512];
-	snprintf(origin, sizeof(origin), "%s:%u", file, number);
-	if (!equals)
-		return error_set(error, ERR_USAGE, "%s: expected `name = value`", origin);
-	*equals = '\0';
-	name = trim(name);
-	snprintf(origin, sizeof(origin), "%s:%u: %s", file, number, name);
-	const struct config_key *key = key_named(name);
-	if (!key)
-		return refuse_key(origin, name, error);
-	struct value_reader reader = {.config = config, .origin = origin};
-	return key->set(&reader, trim(equals + 1), error);
-}
-
-static int read_file(struct config *config, const char *file, struct error *error)
-{
-	AUTO_STREAM FILE *stream = fopen(file, "re");
-	if (!stream)
-		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
-	AUTO_FREE char *line = NULL;
-	size_t room = 0;
-	int err = 0;
-	for (unsigned number = 1; err == 0 && getline(&line, &room, stream) >= 0;
-	     number++)
-		err = read_line(config, file, number, line, error);
-	if (err == 0 && ferror(stream))
-		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
-	return err;
-}
-
-/* ---- the flags ---- */
-
-struct arguments {
-	int count;
-	char *const *values;
-	int next;
-};
-
-static bool flag_takes_value(const char *name)
-{
-	return strncmp(name, "--", 2) == 0 &&
-	       (strcmp(name, "--config") == 0 || key_named(name + 2));
-}
-
-/* A flag that take_bare_word() knows only gets here with a value, and it takes none. */
-static int refuse_flag(const char *name, struct error *error)
-{
-	if (strncmp(name, "--", 2) != 0)
-		return error_set(error, ERR_USAGE, "%s: not an option; see batond --help",
-				 name);
-	struct nearest nearest;
-	nearest_init(&nearest, name + 2, strlen(name + 2));
-	consider_keys(&nearest);
-	nearest_consider(&nearest, "config");
-	nearest_consider(&nearest, "read-data");
-	nearest_consider(&nearest, "mark");
-	nearest_consider(&nearest, "version");
-	nearest_consider(&nearest, "help");
-	if (nearest.name && nearest.distance == 0)
-		return error_set(error, ERR_USAGE, "%s: it takes no value", name);
-	return error_set(error, ERR_USAGE, "%s: there is no such option; %s%s%s", name,
-			 nearest.name ? "did you mean --" : "batond --help lists them",
-			 nearest.name ? nearest.name : "", nearest.name ? "?" : "");
-}
-
-/* Splits --name=value or takes the next argument. */
-static int flag_value(struct arguments *arguments, const char **ret_name,
-		      const char **ret_value, char **ret_memory, struct error *error)
-{
-	const char *flag = arguments->values[arguments->next++];
-	*ret_memory = must_strdup(flag);
-	char *equals = strchr(*ret_memory, '=');
-	*ret_name = *ret_memory;
-	if (equals)
-		*equals = '\0';
-	if (!flag_takes_value(*ret_name))
-		return refuse_flag(*ret_name, error);
-	if (equals) {
-		*ret_value = equals + 1;
-		return 0;
-	}
-	if (arguments->next == arguments->count)
-		return error_set(error, ERR_USAGE, "%s: needs a value; see batond --help",
-				 flag);
-	*ret_value = arguments->values[arguments->next++];
-	return 0;
-}
-
-static bool take_bare_word(struct config *config, const char *word)
-{
-	if (strcmp(word, "check") == 0)
-		config->verb = CONFIG_CHECK;
-	else if (strcmp(word, "--read-data") == 0)
-		config->read_data = true;
-	else if (strcmp(word, "--mark") == 0)
-		config->mark = true;
-	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-		config->verb = CONFIG_HELP;
-	else if (strcmp(word, "--version") == 0)
-		config->verb = CONFIG_VERSION;
-	else
-		return false;
-	return true;
-}
-
-static void drop_listen(struct config *config)
-{
-	for (size_t i = 0; i < config->listen_count; i++) {
-		free(config->listen[i]);
-		config->listen[i] = NULL;
-	}
-	config->listen_count = 0;
-}
-
-/* One pass over the flags: either for --config alone (only_config), or for the rest. */
-static int read_flags(struct config *config, int argc, char *const *argv,
-		      bool only_config, struct error *error)
-{
-	struct arguments arguments = {.count = argc, .values = argv, .next = 1};
-	bool listen_seen = false;
-	while (arguments.next < argc) {
-		if (take_bare_word(config, argv[arguments.next])) {
-			arguments.next++;
-			continue;
-		}
-		const char *name = NULL, *value = NULL;
-		AUTO_FREE char *memory = NULL;
-		int err = flag_value(&arguments, &name, &value, &memory, error);
-		if (err)
-			return err;
-		bool is_config = strcmp(name, "--config") == 0;
-		if (is_config && only_config)
-			err = read_file(config, value, error);
-		if (!listen_seen && !only_config && strcmp(name, "--listen") == 0) {
-			listen_seen = true;
-			drop_listen(config);
-		}
-		struct value_reader reader = {.config = config, .origin = name};
-		if (!is_config && !only_config)
-			err = key_named(name + 2)->set(&reader, value, error);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* ---- defaults ---- */
+/* ---- what depends on the user ------------------------------------------------------ */
 
 static char *join(const char *before, const char *after)
 {
-	size_t len = strlen(before) + strlen(after) + 1;
-	char *text = must_alloc(len);
-	snprintf(text, len, "%s%s", before, after);
+	char *text;
+	claim(asprintf(&text, "%s%s", before, after) >= 0);
 	return text;
 }
 
@@ -406,41 +109,60 @@ static char *default_data(void)
 				       : join(home ? home : "", "/.local/share/batond");
 }
 
-static char *default_listen(void)
+static void listen_by_default(struct string_list *listen)
 {
-	char *own = geteuid() == 0 ? NULL : address_of_user(ADDRESS_RUN_USER);
-	return own ? own : must_strdup(ADDRESS_SYSTEM);
+	char *own AUTO_FREE = geteuid() == 0 ? NULL : address_of_user(ADDRESS_RUN_USER);
+	string_list_add(listen, own ? own : ADDRESS_SYSTEM);
+}
+
+/* ---- all of it --------------------------------------------------------------------- */
+
+/* The file is read for every verb: a wrong one is found by `--help` too. */
+static int read_file(struct config *config, const struct option_words *words,
+		     struct error *error)
+{
+	const struct option_use *use = option_words_find(words, "--config");
+	return use ? config_file_read(config, use->value, error) : 0;
+}
+
+static int read_words(struct config *config, struct option_words *words,
+		      struct error *error)
+{
+	const struct verb *verb;
+	int err = option_verb_take(&batond, words, &verb, error);
+	if (err == 0)
+		err = option_apply_words(&batond, verb, words, config, error);
+	if (err == 0)
+		err = option_verb_check(&batond, verb, &words->words, error);
+	if (err < 0)
+		return err;
+	config->verb = (enum config_verb)(verb - verbs);
+	config->arguments = words->words;
+	words->words = (struct string_list){0};
+	return 0;
 }
 
 int config_read(struct config *config, int argc, char *const *argv, struct error *error)
 {
-	*config = (struct config){
-		.verb = CONFIG_SERVE,
-		.log = {.level = LOG_INFO},
-		.sessions = 64,
-		.connections = 4096,
-		.queue_wait_ms = 30000,
-		.stop_timeout_ms = 30000,
-		.silence_ms = 60000,
-		.hello_ms = HELLO_TIMEOUT_MS,
-		.idle_ms = 300000,
-		.retention_ms = 15ull * 86400000,
-	};
-	int err = read_flags(config, argc, argv, true, error);
+	*config = (struct config){0};
+	option_apply_initial(&batond, config);
+	struct option_words words AUTO(option_words_fini) = {0};
+	int err = option_words_split(&batond, argc, argv, &words, error);
 	if (err == 0)
-		err = read_flags(config, argc, argv, false, error);
-	if (err)
+		err = read_file(config, &words, error);
+	if (err == 0)
+		err = read_words(config, &words, error);
+	if (err < 0)
 		return err;
 	if (!config->data)
 		config->data = default_data();
-	if (config->listen_count == 0)
-		config->listen[config->listen_count++] = default_listen();
+	if (config->listen.count == 0)
+		listen_by_default(&config->listen);
 	return 0;
 }
 
 void config_fini(struct config *config)
 {
-	free(config->data);
-	config->data = NULL;
-	drop_listen(config);
+	option_fini(&batond, config);
+	string_list_fini(&config->arguments);
 }

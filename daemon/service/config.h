@@ -1,8 +1,6 @@
 /*
- * What batond is told: defaults, then the configuration file, then flags.
- *
- * The file has lines `key = value`; `#` begins a comment; a key is the flag's name
- * without dashes. `listen` may be repeated; listen flags replace those of the file.
+ * What batond is told: initial values, then the configuration file, then the command
+ * line.
  */
 #ifndef BATON_DAEMON_SERVICE_CONFIG_H
 #define BATON_DAEMON_SERVICE_CONFIG_H
@@ -13,21 +11,25 @@
 
 #include "daemon/service/log.h"
 #include "proto/base/error.h"
+#include "proto/options/option.h"
+#include "proto/options/string_list.h"
 
 #define CONFIG_LISTEN_MAX 16u
 
+/* Places in the table of verbs. */
 enum config_verb {
 	CONFIG_SERVE,
 	CONFIG_CHECK,
-	CONFIG_HELP,
 	CONFIG_VERSION,
+	CONFIG_HELP,
 };
 
 struct config {
 	enum config_verb verb;
-	char *data;                      /* owned */
-	char *listen[CONFIG_LISTEN_MAX]; /* owned; URLs */
-	size_t listen_count;
+	struct string_list arguments; /* of the verb */
+	char *file;                   /* owned; NULL: none was read */
+	char *data;                   /* owned */
+	struct string_list listen;    /* URLs */
 	struct log log;
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */
@@ -42,11 +44,11 @@ struct config {
 	uint64_t retention_ms; /* workflows without contact for longer expire; 0: never */
 };
 
-/* Defaults, file, flags. ERR_USAGE names the flag or the file's line; ERR_LOCAL. */
+/* batond's verbs and options; what they say is kept in struct config. */
+extern const struct program batond;
+
+/* ERR_USAGE names the option or the file's line; ERR_LOCAL: the file cannot be read. */
 int config_read(struct config *config, int argc, char *const *argv, struct error *error);
 void config_fini(struct config *config);
-
-/* The text of --help. */
-extern const char config_help[];
 
 #endif

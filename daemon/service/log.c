@@ -18,17 +18,6 @@ static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
 };
 
-bool log_level_parse(const char *text, enum log_level *ret_level)
-{
-	for (size_t i = 0; i < sizeof(level_names) / sizeof(*level_names); i++) {
-		if (strcmp(text, level_names[i]) == 0) {
-			*ret_level = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 static void time_text(char ret_text[40])
 {
 	struct timespec now;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* In the order of the choices of --log-level. */
 enum log_level {
 	LOG_ERROR,
 	LOG_WARNING,
@@ -40,8 +41,5 @@ void log_event(const struct log *log, enum log_level level, const char *event,
 /* A line without fields. */
 void log_line(const struct log *log, enum log_level level, const char *event,
 	      const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/* "error", "warning", "info", "debug"; false for another word. */
-bool log_level_parse(const char *text, enum log_level *ret_level);
 
 #endif

@@ -2,7 +2,6 @@
 """Makes a shell's completion: usage: complete.py bash|zsh|fish baton|batond PROGRAM"""
 
 import dataclasses
-import pathlib
 import re
 import sys
 
@@ -184,21 +183,16 @@ def fish(program):
     return "\n".join(lines + [fish_option(program, option, "") for option in program.common]) + "\n"
 
 
-def baton(path):
-    return Program("baton", "baton help", *help_text.baton(path))
-
-
-def batond(path):
-    options = help_text.batond(path)
-    common = [option for option in options if option.flag == "--data"]
-    return Program("batond", "batond --help", [help_text.batond_check(path)], common,
-                   [option for option in options if option not in common])
+def read(name, path):
+    commands, common = help_text.read(path, name)
+    bare = [option for command in commands if not command.name for option in command.options]
+    return Program(name, f"{name} help", [command for command in commands if command.name],
+                   common, bare)
 
 
 def main():
     shell, name, path = sys.argv[1:]
-    program = {"baton": baton, "batond": batond}[name](path)
-    print({"bash": bash, "zsh": zsh, "fish": fish}[shell](program), end="")
+    print({"bash": bash, "zsh": zsh, "fish": fish}[shell](read(name, path)), end="")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Fills a man page: usage: page.py TEMPLATE PROGRAM VERSION > PAGE
 
-A line `@commands@`, `@options COMMAND@`, `@common@` (baton), `@options@` or `@keys@`
-(batond) is replaced by what PROGRAM's own help says.
+A line `@commands@`, `@options COMMAND@`, `@options@` (without a command), `@common@` or
+`@keys@` (of a configuration file) is replaced by what PROGRAM's own help says.
 """
 
 import pathlib
@@ -35,32 +35,28 @@ def item(option, name=None, value=" "):
     return "\n".join(lines)
 
 
-def usage(command):
+def usage(program, command):
     arguments = f" \\fI{escape(command.arguments)}\\fR" if command.arguments else ""
-    return (f".TP\n\\fBbaton {command.name}\\fR [\\fIOPTION\\fR...]{arguments}\n"
+    return (f".TP\n\\fB{f'{program} {command.name}'.rstrip()}\\fR [\\fIOPTION\\fR...]{arguments}\n"
             f"{sentence(command.summary)}")
 
 
-def fillings_of_baton(program):
-    commands, common = help_text.baton(program)
-    fillings = {"commands": "\n".join(map(usage, commands)),
+def fill(program, name):
+    commands, common = help_text.read(program, name)
+    fillings = {"commands": "\n".join(usage(name, command) for command in commands),
                 "common": "\n".join(map(item, common))}
     for command in commands:
-        fillings[f"options {command.name}"] = "\n".join(map(item, command.options))
+        fillings[f"options {command.name}".rstrip()] = "\n".join(map(item, command.options))
+        if not command.name:
+            keys = [option for option in command.options + common
+                    if option.argument and option.flag != "--config"]
+            fillings["keys"] = "\n".join(item(option, option.flag[2:], " = ") for option in keys)
     return fillings
-
-
-def fillings_of_batond(program):
-    options = help_text.batond(program)
-    keys = [option for option in options if option.argument and option.flag != "--config"]
-    return {"options": "\n".join(map(item, options)),
-            "keys": "\n".join(item(option, option.flag[2:], " = ") for option in keys)}
 
 
 def main():
     template, program, version = sys.argv[1:]
-    daemon = pathlib.Path(program).name == "batond"
-    fillings = (fillings_of_batond if daemon else fillings_of_baton)(program)
+    fillings = fill(program, pathlib.Path(program).name)
     text = pathlib.Path(template).read_text(encoding="utf-8").replace("@version@", version)
     print(re.sub(r"(?m)^@([a-z ]+)@$", lambda match: fillings[match[1]], text), end="")
 

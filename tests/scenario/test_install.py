@@ -89,7 +89,7 @@ class Installed(Scenario):
         config = self.folder / "batond.conf"
         config.write_text(text)
         self.assertGreater(text.count(" = "), 3)
-        self.assertIn("usage:", run(BUILD / "daemon/batond", "--config", config, "--help"))
+        self.assertIn("commands:", run(BUILD / "daemon/batond", "--config", config, "--help"))
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_service_is_exposed_to_little(self):

@@ -1,4 +1,4 @@
-"""The man pages and the completions say what `baton help` and `batond --help` say."""
+"""The man pages and the completions say what `baton help` and `batond help` say."""
 
 import os
 import pathlib
@@ -11,6 +11,7 @@ from harness import BATON, BATOND, BUILD, clean_environment
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 VERBS = ("persist", "attach", "ls", "log", "diff", "cat", "status", "whereami", "version", "help")
+DAEMON_VERBS = ("", "check", "version", "help")
 MADE = BUILD.resolve() / "proto/manual"
 
 
@@ -59,25 +60,33 @@ class Pages(unittest.TestCase):
             self.assertIn(words(f"{head} {text.rstrip('.')}"), flat)
             self.assertRegex(flat, re.escape(words(text.rstrip("."))) + r"\.?" + re.escape(ends))
 
-    def test_baton_1_has_the_options_of_each_command_and_no_others(self):
-        found = sections(page("baton.1")[0])
-        for verb in VERBS:
-            own = run(BATON, "help", verb).split("\noptions of every command")[0]
-            options = help_options(own.partition(f"options of baton {verb}:")[2] + "\n")
-            heading = f"OPTIONS OF BATON {verb.upper()}"
-            self.assertEqual(bool(options), heading in found, verb)
-            if options:
-                self.assert_described(options, found[heading])
-        common = run(BATON, "help").partition("\noptions of every command")[2]
+    def assert_options_of(self, program, verbs, found):
+        name = pathlib.Path(program).name
+        text = run(program, "help")
+        for verb in verbs:
+            own = run(program, "help", verb) if verb else text
+            title = f"options of {name} {verb}".rstrip()
+            own = own.partition(f"{title}:\n")[2].partition("\n\n")[0]
+            self.assertEqual(bool(own), title.upper() in found, verb)
+            if own:
+                self.assert_described(help_options(own + "\n"), found[title.upper()])
+        common = text.partition("\noptions of every command")[2]
         self.assert_described(help_options(common), found["OPTIONS OF EVERY COMMAND"])
+
+    def assert_commands(self, program, verbs, found):
+        text = run(program, "help")
+        usages = re.findall(r"(?m)^  (\w+(?: \w+)?) (\[OPTION.*)\n +(.*(?:\n {10}.*)*)", text)
+        self.assertEqual([usage.partition(" ")[2] for usage, _, _ in usages], list(verbs))
+        for usage, arguments, summary in usages:
+            self.assertIn(words(f"{usage} {arguments} {summary}"), words(found["COMMANDS"]))
+
+    def test_baton_1_has_the_options_of_each_command_and_no_others(self):
+        self.assert_options_of(BATON, VERBS, sections(page("baton.1")[0]))
 
     def test_baton_1_has_the_commands_and_the_exit_statuses(self):
         found = sections(page("baton.1")[0])
         text = run(BATON, "help")
-        usages = re.findall(r"(?m)^  (baton .*)\n +(.*(?:\n {10}.*)*)", text)
-        self.assertEqual([usage.split()[1] for usage, _ in usages], list(VERBS))
-        for usage, summary in usages:
-            self.assertIn(words(f"{usage} {summary}"), words(found["COMMANDS"]))
+        self.assert_commands(BATON, VERBS, found)
         statuses = re.findall(r"(?m)^  (\d)  (.*)", text.partition("\nexit status:")[2])
         self.assertEqual(len(statuses), 10)
         for status, meaning in statuses:
@@ -85,17 +94,15 @@ class Pages(unittest.TestCase):
                              rf"\b{status} {re.escape(meaning.lower().split(': try')[0])}")
 
     def test_batond_8_and_batond_conf_5_have_the_options_of_batond(self):
-        text = run(BATOND, "--help")
-        rows = re.findall(r"(?m)^  (--[a-z-]+) ([A-Z]+) +(.*(?:\n {24}.*)*)", text)
-        flags = re.findall(r"(?m)^  .*?(--[a-z-]+)", text) + ["--help"]
-        self.assertGreater(len(rows), 10)
         found = sections(page("batond.8")[0])
-        self.assertEqual(page_flags(found["OPTIONS"]), set(flags))
+        self.assert_commands(BATOND, DAEMON_VERBS, found)
+        self.assert_options_of(BATOND, DAEMON_VERBS, found)
         keys = words(sections(page("batond.conf.5")[0])["KEYS"])
-        for flag, argument, meaning in rows:
-            self.assertIn(words(f"{flag} {argument} {meaning}"), words(found["OPTIONS"]))
-            if flag != "--config":
-                self.assertIn(words(f"{flag[2:]} = {argument} {meaning}"), keys)
+        rows = help_options(run(BATOND, "help").partition("\noptions of batond:")[2])
+        self.assertGreater(len(rows), 10)
+        for flag, (_, argument, _, meaning) in rows.items():
+            key = words(f"{flag[2:]} = {argument} {meaning.rstrip('.')}")
+            self.assertEqual(key in keys, bool(argument) and flag != "--config", flag)
         self.assertIn("--read-data", found["CHECK"])
         self.assertIn("--mark", found["CHECK"])
 
@@ -117,20 +124,17 @@ class Pages(unittest.TestCase):
             self.assertEqual(complaints, [], name)
 
 
-def flags_of(verb):
-    """What may be written behind `baton VERB`, letters too."""
+def flags_of(program, verb):
+    """What may be written behind the program and the verb, letters too."""
+    text = run(program, "help", verb) if verb else run(program, "help")
     return set(re.findall(r"(?<= )(--?[A-Za-z-]+)(?=[, \n])",
-                          "\n".join(line for line in run(BATON, "help", verb).splitlines(True)
+                          "\n".join(line for line in text.splitlines(True)
                                     if re.match(r"  -", line))))
 
 
-def daemon_flags():
-    return set(re.findall(r"(?m)^  (--[a-z-]+)", run(BATOND, "--help"))) | {"--help"}
-
-
-# What may be written behind a program and each of its commands; None: behind none of them.
-TAKEN = {"baton": {verb: flags_of(verb) for verb in VERBS},
-         "batond": {None: daemon_flags(), "check": {"--data", "--read-data", "--mark"}}}
+# What may be written behind a program and each of its commands; "": behind none of them.
+TAKEN = {"baton": {verb: flags_of(BATON, verb) for verb in VERBS},
+         "batond": {verb: flags_of(BATOND, verb) for verb in DAEMON_VERBS}}
 
 
 def each_line():
@@ -155,7 +159,7 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.bash("baton", "persist", "--if-empty", ""), {"error", "warn", "ok"})
         self.assertEqual(self.bash("baton", "persist", "--if-empty", "=", "w"), {"warn"})
         self.assertEqual(self.bash("baton", "attach", "--job", ""), set())
-        self.assertEqual(self.bash("batond", ""), {"check"})
+        self.assertEqual(self.bash("batond", ""), {"check", "version", "help"})
         self.assertEqual(self.bash("batond", "--log-level", ""),
                          {"error", "warning", "info", "debug"})
 
@@ -174,7 +178,7 @@ class Completions(unittest.TestCase):
                              {flag for flag in flags if flag.startswith("--")}, (program, line))
         self.assertEqual(self.fish("baton", ""), set(VERBS))
         self.assertEqual(self.fish("baton", "attach", "--stale", ""), {"drop", "keep"})
-        self.assertEqual(self.fish("batond", ""), {"check"})
+        self.assertEqual(self.fish("batond", ""), {"check", "version", "help"})
         self.assertEqual(self.fish("batond", "--log-format", ""), {"text", "json"})
 
     def zsh(self, program, command):
@@ -185,7 +189,7 @@ class Completions(unittest.TestCase):
                   'compdef() { }; command=$2; source "$1"; true')
         text = run("zsh", "-f", "-c", script, "zsh", MADE / f"_{program}", command or "")
         call = text.split("\n----\n")[1 if command else 0]
-        return set(re.findall(r"(?m)^\*?(?:\([^)]*\))?(--?[a-z-]+)", call)) - {"-s", "-"}
+        return set(re.findall(r"(?m)^\*?(?:\([^)]*\))?(--?[A-Za-z-]+)", call)) - {"-s", "-C", "-"}
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_is_given_the_options_of_each_command(self):

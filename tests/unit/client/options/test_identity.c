@@ -119,10 +119,10 @@ static void every_value_has_an_option_that_gives_it(void **state)
 	(void)state;
 	for (const struct identity_value *value = identity_values; value->name; value++) {
 		const struct option *option =
-			option_named(value->flag + 2, strlen(value->flag) - 2);
+			option_named(&baton, value->flag + 2, strlen(value->flag) - 2);
 		assert_non_null(option);
 		assert_non_null(option->variable);
-		assert_true(option->list || option->at == value->at);
+		assert_true(option->kind->is_list || option->at == value->at);
 	}
 }
 

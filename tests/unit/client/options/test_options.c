@@ -15,12 +15,11 @@
 #include "client/commands/command.h"
 #include "client/options/option_table.h"
 #include "client/options/options.h"
-#include "client/options/suggest.h"
-#include "client/options/verb.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
-#include "proto/options/nearest.h"
+#include "proto/options/verb.h"
+#include "tests/harness/option_tables.h"
 
 #define WORDS_MAX 16
 
@@ -57,7 +56,7 @@ static void assert_refused(int ret, const char *sentence_part)
 static int clear_environment(void **state)
 {
 	(void)state;
-	for (const struct option *option = option_table; option->flag; option++) {
+	for (const struct option *option = baton.options; option->flag; option++) {
 		if (option->variable)
 			(void)unsetenv(option->variable);
 	}
@@ -110,7 +109,7 @@ static const struct {
 
 static const struct option *named(const char *flag)
 {
-	const struct option *option = option_named(flag + 2, strlen(flag) - 2);
+	const struct option *option = option_named(&baton, flag + 2, strlen(flag) - 2);
 	if (!option)
 		fail_msg("%s is not in the table", flag);
 	return option;
@@ -120,12 +119,15 @@ static void every_promised_option_is_in_the_table(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(promised) / sizeof(*promised); i++) {
-		const struct verb_words *verb = verb_named(promised[i].command);
-		assert_non_null(verb);
+		const struct verb *verb;
+		assert_int_equal(
+			option_verb_named(&baton, promised[i].command, "", &verb, &error),
+			0);
 		for (size_t j = 0; promised[i].flags[j]; j++)
-			assert_true(option_taken_by(named(promised[i].flags[j]), verb));
+			assert_true(option_taken_by(&baton, named(promised[i].flags[j]),
+						    verb));
 		for (size_t j = 0; j < sizeof(common) / sizeof(*common); j++)
-			assert_true(option_taken_by(named(common[j].flag), verb));
+			assert_true(option_taken_by(&baton, named(common[j].flag), verb));
 	}
 }
 
@@ -144,12 +146,16 @@ static void every_common_option_has_its_promised_variable(void **state)
 static void letters_are_n_v_and_h(void **state)
 {
 	(void)state;
-	assert_string_equal(option_lettered('n')->flag, "--dry-run");
-	assert_string_equal(option_lettered('v')->flag, "--verbose");
-	assert_string_equal(option_lettered('h')->flag, "--help");
-	assert_null(option_lettered('x'));
-	for (const struct option *option = option_table; option->flag; option++)
-		assert_true(!option->letter || !option->argument);
+	assert_string_equal(option_lettered(&baton, 'n')->flag, "--dry-run");
+	assert_string_equal(option_lettered(&baton, 'v')->flag, "--verbose");
+	assert_string_equal(option_lettered(&baton, 'h')->flag, "--help");
+	assert_null(option_lettered(&baton, 'x'));
+}
+
+static void the_tables_are_sound(void **state)
+{
+	(void)state;
+	assert_tables_are_sound(&baton);
 }
 
 /* What help_run() prints; owned by the caller. */
@@ -176,9 +182,10 @@ static char *help_text(const char *command)
 static void help_names_every_option_that_a_command_takes(void **state)
 {
 	(void)state;
-	for (const struct verb_words *verb = verbs; verb->name; verb++) {
+	for (const struct verb *verb = verbs; verb->name; verb++) {
 		char *text AUTO_FREE = help_text(verb->name);
-		for (const struct option *option = option_table; option->flag; option++) {
+		for (const struct option *option = baton.options; option->flag;
+		     option++) {
 			char *line AUTO_FREE = NULL;
 			assert_true(asprintf(&line, "%s%s%s", option->flag,
 					     option->argument   ? " "
@@ -187,7 +194,7 @@ static void help_names_every_option_that_a_command_takes(void **state)
 					     option->argument ? option->argument : "") >
 				    0);
 			assert_int_equal(strstr(text, line) != NULL,
-					 option_taken_by(option, verb));
+					 option_taken_by(&baton, option, verb));
 		}
 	}
 }
@@ -395,10 +402,10 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 /* Every option with a variable, each with a value that it takes. */
 static void the_command_line_beats_the_environment(void **state)
 {
-	for (const struct option *option = option_table; option->flag; option++) {
+	for (const struct option *option = baton.options; option->flag; option++) {
 		if (!option->variable || !option->argument ||
 		    strcmp(option->flag, "--timeout") == 0 ||
-		    strcmp(option->flag, "--token-file") == 0 || option->list)
+		    strcmp(option->flag, "--token-file") == 0 || option->kind->is_list)
 			continue;
 		bool is_server = strcmp(option->flag, "--server") == 0;
 		const char *far = is_server ? "unix:/far" : "far";
@@ -512,32 +519,6 @@ static void r5_who_reads_another_workflow_needs_none_of_its_own(void **state)
 	assert_true(text_is(identity.workflow, "w"));
 }
 
-/* ---- suggestions ---- */
-
-static bool is_near(const char *spelt, const char *known)
-{
-	struct nearest nearest;
-	nearest_init(&nearest, spelt, strlen(spelt));
-	nearest_consider(&nearest, known);
-	return nearest.name;
-}
-
-static void distance_counts_mistakes(void **state)
-{
-	(void)state;
-	char long_name[34] = "";
-	memset(long_name, 'a', 32);
-	assert_true(is_near("acb", "abc"));
-	assert_false(is_near("a", "bcd"));
-	assert_true(is_near("kitten", "sitting"));
-	assert_false(is_near("kitten", "sittings"));
-	assert_true(is_near(long_name, long_name));
-	long_name[32] = 'a';
-	assert_false(is_near(long_name, long_name));
-	assert_null(suggest_command("x"));
-	assert_string_equal(suggest_option("no-prog", 7), "no-progress");
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, clear_environment)
 
 int main(void)
@@ -548,6 +529,7 @@ int main(void)
 		TEST(every_promised_option_is_in_the_table),
 		TEST(every_common_option_has_its_promised_variable),
 		TEST(letters_are_n_v_and_h),
+		TEST(the_tables_are_sound),
 		TEST(help_names_every_option_that_a_command_takes),
 		TEST(values_stand_behind_a_blank_or_an_equals_sign),
 		TEST(options_may_stand_anywhere),
@@ -573,7 +555,6 @@ int main(void)
 		TEST(a_missing_workflow_or_job_says_how_to_give_it),
 		TEST(the_identity_has_what_was_given_and_nothing_else),
 		TEST(r5_who_reads_another_workflow_needs_none_of_its_own),
-		TEST(distance_counts_mistakes),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	options_fini(&options);

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "daemon/service/config.h"
+#include "proto/bounds.h"
+#include "tests/harness/option_tables.h"
 
 static int read_config(struct config *config, struct error *error,
 		       const char *const *flags)
@@ -40,10 +42,10 @@ static void defaults_are_sane(void **state)
 	struct error error = {0};
 	assert_int_equal(read_config(&config, &error, (const char *const[]){NULL}), 0);
 	assert_int_equal(config.verb, CONFIG_SERVE);
-	assert_int_equal(config.listen_count, 1);
-	assert_memory_equal(config.listen[0], "unix:/", 6);
+	assert_int_equal(config.listen.count, 1);
+	assert_memory_equal(config.listen.items[0], "unix:/", 6);
 	assert_int_equal(config.retention_ms, 15ull * 24 * 3600 * 1000);
-	assert_int_equal(config.hello_ms, 10000);
+	assert_int_equal(config.hello_ms, HELLO_TIMEOUT_MS);
 	assert_int_equal(config.log.level, LOG_INFO);
 	assert_false(config.log.json);
 	config_fini(&config);
@@ -62,7 +64,7 @@ static void flags_win_over_the_file(void **state)
 	struct error error = {0};
 	assert_int_equal(READ(&config, &error, "--config", path), 0);
 	assert_string_equal(config.data, "/srv/file");
-	assert_int_equal(config.listen_count, 2);
+	assert_int_equal(config.listen.count, 2);
 	assert_true(config.log.json);
 	assert_int_equal(config.retention_ms, 2 * 3600 * 1000);
 	config_fini(&config);
@@ -70,8 +72,8 @@ static void flags_win_over_the_file(void **state)
 			      "--config", path, "--log-format", "text"),
 			 0);
 	assert_string_equal(config.data, "/srv/flag");
-	assert_int_equal(config.listen_count, 1);
-	assert_string_equal(config.listen[0], "unix:/c");
+	assert_int_equal(config.listen.count, 1);
+	assert_string_equal(config.listen.items[0], "unix:/c");
 	assert_false(config.log.json);
 	config_fini(&config);
 	unlink(path);
@@ -93,21 +95,21 @@ static void expect_refusal(const char *const *flags, const char *part)
 static void wrong_flags_are_named(void **state)
 {
 	(void)state;
-	REFUSED("--frob: there is no such option; batond --help lists them", "--frob",
-		"1");
-	REFUSED("--frob: there is no such option", "--frob=1");
-	REFUSED("--frob: there is no such option", "--frob");
+	REFUSED("--frob: there is no such option; `batond help` lists them", "--frob");
 	REFUSED("did you mean --listen?", "--lisent", "unix:/a");
 	REFUSED("did you mean --read-data?", "check", "--read-dat");
 	REFUSED("--read-data: it takes no value", "check", "--read-data=yes");
-	REFUSED("-d: not an option", "-d");
-	REFUSED("--data: needs a value", "--data");
-	REFUSED("--sessions: `0`", "--sessions", "0");
-	REFUSED("--sessions: `-1`", "--sessions=-1");
-	REFUSED("--retention: `15x`", "--retention", "15x");
-	REFUSED("--log-level: `loud`", "--log-level", "loud");
-	REFUSED("--log-format: `xml`", "--log-format", "xml");
-	REFUSED("serve: not an option", "serve", "now");
+	REFUSED("-d: there is no option -d", "-d");
+	REFUSED("--data: the value is missing: --data DIR", "--data");
+	REFUSED("--data: it is empty", "--data=");
+	REFUSED("--listen: it is empty", "--listen=");
+	REFUSED("--sessions=0: not a number", "--sessions", "0");
+	REFUSED("--retention=15x: not a time", "--retention", "15x");
+	REFUSED("--log-level=loud: choose error, warning, info or debug", "--log-level",
+		"loud");
+	REFUSED("--log-format=xml: choose text or json", "--log-format", "xml");
+	REFUSED("serve: there is no such command", "serve", "now");
+	REFUSED("x: one argument too many", "check", "x");
 	REFUSED("/nonexistent/conf", "--config", "/nonexistent/conf");
 }
 
@@ -122,6 +124,17 @@ static void wrong_lines_are_named_with_their_number(void **state)
 	write_file(path, "colour = red\n");
 	snprintf(expected, sizeof(expected), "%s:1: colour: there is no such key", path);
 	REFUSED(expected, "--config", path);
+	unlink(path);
+	write_file(path, "config = /x\n");
+	REFUSED("config: there is no such key; `batond help` lists them", "--config",
+		path);
+	unlink(path);
+	write_file(path, "mark = yes\n");
+	REFUSED("mark: there is no such key", "--config", path);
+	unlink(path);
+	write_file(path, "\nsessions = 0\n");
+	REFUSED(":2: sessions=0: not a number from 1 to 1000000", "--config", path);
+	REFUSED(":2: sessions=0", "--config", path, "--sessions=1", "--help");
 	unlink(path);
 	write_file(path, "idel = 5m\n");
 	REFUSED("idel: there is no such key; did you mean `idle`?", "--config", path);
@@ -146,6 +159,43 @@ static void times_have_units(void **state)
 	config_fini(&config);
 }
 
+static void check_takes_what_it_uses_and_no_more(void **state)
+{
+	(void)state;
+	REFUSED("--mark: `batond` does not take it; check does", "--mark");
+	REFUSED("--listen: `batond check` does not take it; batond does", "check",
+		"--listen", "unix:/a");
+}
+
+/* Each of N addresses in a file, then on the command line. */
+static void the_number_of_addresses_is_limited(void **state)
+{
+	(void)state;
+	char path[64], text[(CONFIG_LISTEN_MAX + 1) * 20] = "";
+	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
+		strcat(text, "listen = unix:/a\n");
+	write_file(path, text);
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(READ(&config, &error, "--config", path), 0);
+	assert_int_equal(config.listen.count, CONFIG_LISTEN_MAX);
+	config_fini(&config);
+	assert_int_equal(READ(&config, &error, "--config", path, "--listen", "unix:/b"),
+			 0);
+	assert_int_equal(config.listen.count, 1);
+	config_fini(&config);
+	unlink(path);
+	write_file(path, strcat(text, "listen=unix:/b\n"));
+	REFUSED("listen: given more than 16 times", "--config", path);
+	unlink(path);
+}
+
+static void the_tables_are_sound(void **state)
+{
+	(void)state;
+	assert_tables_are_sound(&batond);
+}
+
 static void verbs(void **state)
 {
 	(void)state;
@@ -160,8 +210,12 @@ static void verbs(void **state)
 	assert_int_equal(config.verb, CONFIG_CHECK);
 	assert_true(config.read_data);
 	config_fini(&config);
-	assert_int_equal(READ(&config, &error, "--help"), 0);
+	assert_int_equal(READ(&config, &error, "check", "--mark", "--help"), 0);
 	assert_int_equal(config.verb, CONFIG_HELP);
+	assert_string_equal(config.arguments.items[0], "check");
+	config_fini(&config);
+	assert_int_equal(READ(&config, &error, "--version"), 0);
+	assert_int_equal(config.verb, CONFIG_VERSION);
 	config_fini(&config);
 }
 
@@ -173,6 +227,9 @@ int main(void)
 		cmocka_unit_test(wrong_flags_are_named),
 		cmocka_unit_test(wrong_lines_are_named_with_their_number),
 		cmocka_unit_test(times_have_units),
+		cmocka_unit_test(check_takes_what_it_uses_and_no_more),
+		cmocka_unit_test(the_number_of_addresses_is_limited),
+		cmocka_unit_test(the_tables_are_sound),
 		cmocka_unit_test(verbs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,75 @@
+#include "daemon/service/config_file.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/options/nearest.h"
+
+static bool is_key(const struct option *option)
+{
+	return option->argument && option->at != offsetof(struct config, file);
+}
+
+static int refuse_key(const char *origin, const char *name, struct error *error)
+{
+	struct nearest nearest;
+	nearest_init(&nearest, name, strlen(name));
+	for (const struct option *option = batond.options; option->flag; option++) {
+		if (is_key(option))
+			nearest_consider(&nearest, option->flag + strlen("--"));
+	}
+	return error_set(error, ERR_USAGE, "%s: there is no such key; %s%s%s", origin,
+			 nearest.name ? "did you mean `" : "`batond help` lists them",
+			 nearest.name ? nearest.name : "", nearest.name ? "`?" : "");
+}
+
+static char *trim(char *text)
+{
+	while (isspace((unsigned char)*text))
+		text++;
+	size_t len = strlen(text);
+	while (len && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+static int read_line(struct config *config, const char *file, unsigned number, char *line,
+		     struct error *error)
+{
+	line[strcspn(line, "#")] = '\0';
+	char *name = trim(line);
+	if (!*name)
+		return 0;
+	char *equals = strchr(name, '=');
+	if (!equals)
+		return error_set(error, ERR_USAGE, "%s:%u: expected `name = value`", file,
+				 number);
+	*equals = '\0';
+	name = trim(name);
+	char origin[512];
+	snprintf(origin, sizeof(origin), "%s:%u: %s", file, number, name);
+	const struct option *option = option_named(&batond, name, strlen(name));
+	if (!option || !is_key(option))
+		return refuse_key(origin, name, error);
+	struct option_use use = {option, trim(equals + 1), origin};
+	return option->kind->set(config, &use, error);
+}
+
+int config_file_read(struct config *config, const char *file, struct error *error)
+{
+	AUTO_STREAM FILE *stream = fopen(file, "re");
+	if (!stream)
+		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
+	AUTO_FREE char *line = NULL;
+	size_t room = 0;
+	int err = 0;
+	for (unsigned number = 1; err == 0 && getline(&line, &room, stream) >= 0;
+	     number++)
+		err = read_line(config, file, number, line, error);
+	if (err == 0 && ferror(stream))
+		return error_set_errno(error, ERR_LOCAL, errno, "%s", file);
+	return err;
+}

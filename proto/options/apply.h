@@ -1,0 +1,33 @@
+/*
+ * Sets the program's struct, `target`, to what was said: the initial values first, then
+ * from the least to the most explicit source. Each returns the first error of a kind's
+ * set(), and what came before it is set also then.
+ */
+#ifndef BATON_PROTO_OPTIONS_APPLY_H
+#define BATON_PROTO_OPTIONS_APPLY_H
+
+#include "proto/options/words.h"
+
+/* target is all zero before. */
+void option_apply_initial(const struct program *program, void *target);
+
+/* The mentions of a command line. One of a list replaces what an earlier source said of
+ * it. ERR_USAGE also for an option that the verb does not take. */
+int option_apply_words(const struct program *program, const struct verb *verb,
+		       const struct option_words *words, void *target,
+		       struct error *error);
+
+/* The environment, for options that the words do not mention: whose variable is set, and
+ * not empty. */
+int option_apply_variables(const struct program *program,
+			   const struct option_words *words, void *target,
+			   struct error *error);
+
+/* One text: the value, or for a list those in it, separated by commas, or one a line if
+ * it holds a newline; empty ones are left out. */
+int option_apply_text(const struct option_use *use, void *target, struct error *error);
+
+/* Frees all that options keep in target, which is not usable then. */
+void option_fini(const struct program *program, void *target);
+
+#endif
