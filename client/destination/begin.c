@@ -63,18 +63,27 @@ static int make_stages(struct destination *dest, struct error *error)
 	return err;
 }
 
-/* ---- what the file system makes of modes ---- */
+/* ---- what the file system makes of modes, and its clock ---- */
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
 
 /* Access control lists that are inherited, and some file systems, give another mode than
- * the one asked for. */
-static void probe_modes(struct destination *dest, int fd)
+ * the one asked for. And a file system's clock need not be ours: only it knows an instant
+ * that is no earlier than what was made before, and no later than what will be. */
+static void probe_one(struct destination *dest, int fd)
 {
 	static const char name[] = "probe";
 	int file AUTO_FD =
 		openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0777);
 	struct stat stat;
-	dest->must_chmod = file < 0 || fstat(file, &stat) != 0 ||
-			   (stat.st_mode & 07777) != 0777;
+	bool known = file >= 0 && fstat(file, &stat) == 0;
+	if (!known || (stat.st_mode & 07777) != 0777)
+		dest->must_chmod = true;
+	if (known && is_later(&stat.st_mtim, &dest->now))
+		dest->now = stat.st_mtim;
 	if (file >= 0)
 		(void)unlinkat(fd, name, 0);
 }
@@ -82,10 +91,12 @@ static void probe_modes(struct destination *dest, int fd)
 static void probe(struct destination *dest)
 {
 	if (dest->missing)
-		probe_modes(dest, dest->places.root_fd);
-	for (size_t i = 0; i < dest->places.mount_count && !dest->must_chmod; i++)
+		probe_one(dest, dest->places.root_fd);
+	for (size_t i = 0; i < dest->places.mount_count; i++)
 		if (dest->places.mounts[i].stage.fd >= 0)
-			probe_modes(dest, dest->places.mounts[i].stage.fd);
+			probe_one(dest, dest->places.mounts[i].stage.fd);
+	if (dest->now.tv_sec == 0)
+		(void)clock_gettime(CLOCK_REALTIME, &dest->now);
 }
 
 /* ---- entries ---- */
@@ -111,10 +122,9 @@ static int make_link(struct destination *dest, unsigned worker, uint32_t entry,
 	    symlinkat(view_table_target(dest->places.table, entry), spot.fd, spot.name) !=
 		    0)
 		return places_error(&dest->places, entry, errno, "cannot be made", error);
-	struct timespec time = entry_time(&dest->places.table->entries[entry]);
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time};
-	if (!dest->options.times_now &&
-	    utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0)
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+				    destination_time(dest, entry)};
+	if (utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0)
 		return places_error(&dest->places, entry, errno, "its time cannot be set",
 				    error);
 	struct stat stat;

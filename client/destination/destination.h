@@ -39,7 +39,7 @@ struct destination_options {
 	bool delete_extra;     /* remove what the view does not have */
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
 	const struct glob_filter *filter;
-	bool times_now;    /* leave modification times as they come */
+	bool times_now;    /* all that is made gets one instant, and not the row's time */
 	bool keeps_record; /* leave a stat record of DIR */
 	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
 	const struct record *record;

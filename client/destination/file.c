@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "client/destination/holes.h"
 #include "client/terminal/human.h"
 #include "proto/base/cleanup.h"
 
@@ -43,19 +44,11 @@ static int open_file(struct destination *dest, unsigned worker, uint32_t entry, 
 		      mode);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
+static int write_unit(const struct destination *dest, int fd,
+		      const struct view_unit *unit, const uint8_t *bytes)
 {
-	while (len > 0) {
-		ssize_t wrote = pwrite(fd, bytes, len, (off_t)offset);
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote < 0)
-			return -1;
-		bytes += wrote;
-		len -= (size_t)wrote;
-		offset += (uint64_t)wrote;
-	}
-	return 0;
+	return holes_write(fd, bytes, unit->name.key.len, unit->offset,
+			   view_table_size(dest->places.table, unit->entry));
 }
 
 /* Takes fd: mode (where it was not made with it), time, close, which may be the first to
@@ -65,9 +58,9 @@ static int dress_file(struct destination *dest, uint32_t entry, int fd, bool chm
 {
 	int owned AUTO_FD = fd;
 	const struct view_entry *row = &dest->places.table->entries[entry];
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
-	if ((chmod_it && fchmod(fd, row->mode) != 0) ||
-	    (!dest->options.times_now && futimens(fd, times) != 0))
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+				    destination_time(dest, entry)};
+	if ((chmod_it && fchmod(fd, row->mode) != 0) || futimens(fd, times) != 0)
 		return cannot_write(dest, entry, error);
 	known_note_fd(&dest->known, entry, fd);
 	return close(take_fd(&owned)) != 0 ? cannot_write(dest, entry, error) : 0;
@@ -124,7 +117,7 @@ static int write_part(struct destination *dest, unsigned worker,
 		bsearch(&key, dest->large, dest->large_count, sizeof key, compare_large);
 	claim(large);
 	int fd AUTO_FD = open_file(dest, worker, unit->entry, 0, 0);
-	if (fd < 0 || write_all(fd, bytes, unit->name.key.len, unit->offset) != 0)
+	if (fd < 0 || write_unit(dest, fd, unit, bytes) != 0)
 		return cannot_write(dest, unit->entry, error);
 	if (__atomic_sub_fetch(&large->left, 1, __ATOMIC_ACQ_REL) > 0)
 		return close(take_fd(&fd)) != 0 ? cannot_write(dest, unit->entry, error)
@@ -143,7 +136,7 @@ static int write_whole(struct destination *dest, unsigned worker,
 {
 	mode_t mode = dest->places.table->entries[unit->entry].mode;
 	int fd AUTO_FD = open_file(dest, worker, unit->entry, O_CREAT | O_EXCL, mode);
-	if (fd < 0 || write_all(fd, bytes, unit->name.key.len, 0) != 0)
+	if (fd < 0 || write_unit(dest, fd, unit, bytes) != 0)
 		return cannot_write(dest, unit->entry, error);
 	int err = dress_file(dest, unit->entry, take_fd(&fd), dest->must_chmod, error);
 	return err ? err : file_complete(dest, worker, unit->entry, error);

@@ -37,10 +37,10 @@ static int dress_directory(struct destination *dest, unsigned worker, uint32_t e
 	const struct view_entry *row = &dest->places.table->entries[entry];
 	mode_t mode = directory_mode(dest, entry);
 	bool staged = place_of(&dest->places, entry) == PLACE_STAGED;
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry_time(row)};
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+				    destination_time(dest, entry)};
 	int fd = places_fd(&dest->places, worker, entry);
-	if (fd < 0 ||
-	    (!row->implied && !dest->options.times_now && futimens(fd, times) != 0) ||
+	if (fd < 0 || (!row->implied && futimens(fd, times) != 0) ||
 	    ((dest->must_chmod || lacks_owner_mode(mode)) &&
 	     set_mode(fd, staged ? mode | 0700 : mode) != 0))
 		return places_error(&dest->places, entry, errno,
@@ -112,7 +112,7 @@ static int publish_all(struct destination *dest, struct error *error)
 static int retime(struct destination *dest, uint32_t entry, struct error *error)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-				    entry_time(&dest->places.table->entries[entry])};
+				    destination_time(dest, entry)};
 	struct spot home;
 	if (places_home(&dest->places, 0, entry, &home) != 0)
 		return places_error(&dest->places, entry, errno, "its time cannot be set",

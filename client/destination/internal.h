@@ -34,6 +34,7 @@ struct destination {
 	struct stage root_stage; /* what becomes it */
 	bool missing;
 	bool was_empty;
+	struct timespec now; /* once begun: the instant that times_now gives to all */
 	bool has_umask;
 	mode_t umask_before;
 	bool must_chmod;  /* this file system does not give the modes asked for */
@@ -43,9 +44,19 @@ struct destination {
 	struct large_file *large; /* owned; by entry */
 	size_t large_count;
 	uint64_t trash_count;
-	uint64_t written;            /* files; atomic */
-	uint32_t next_compare;       /* atomic */
+	uint64_t written;      /* files; atomic */
+	uint32_t next_compare; /* atomic */
 };
+
+/* The modification time that an entry gets. */
+static inline struct timespec destination_time(const struct destination *dest,
+					       uint32_t entry)
+{
+	const struct view_entry *row = &dest->places.table->entries[entry];
+	return dest->options.times_now ? dest->now
+				       : (struct timespec){.tv_sec = row->seconds,
+							   .tv_nsec = row->nanoseconds};
+}
 
 /* ---- the steps ---- */
 int plan_directory(struct destination *dest, struct error *error); /* plan.c */

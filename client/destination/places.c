@@ -177,8 +177,3 @@ int places_spot(struct places *places, unsigned worker, uint32_t entry, struct s
 	spot->fd = places_mount(places, places->table->entries[entry].parent)->stage.fd;
 	return 0;
 }
-
-struct timespec entry_time(const struct view_entry *entry)
-{
-	return (struct timespec){.tv_sec = entry->seconds, .tv_nsec = entry->nanoseconds};
-}

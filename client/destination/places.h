@@ -110,6 +110,4 @@ int places_home(struct places *places, unsigned worker, uint32_t entry,
 struct mount *places_mount(struct places *places, uint32_t directory);
 void places_add_mount(struct places *places, uint32_t entry, uint64_t id);
 
-struct timespec entry_time(const struct view_entry *entry);
-
 #endif

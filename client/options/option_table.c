@@ -89,7 +89,7 @@ static const struct option options[] = {
 	{"--delete", 0, NULL, NULL, ATTACH, TO(flag, delete_extra),
 		"remove from DIR what the view does not have; what --only or --exclude leave out stays"},
 	{"--times", 0, "keep|now", NULL, ATTACH, TO(choice_bool, times_now),
-		"modification times as they were stored, or the present (default)", .initial = "keep"},
+		"modification times as they were stored, or one for all, the present (default)", .initial = "keep"},
 	{"--verify", 0, NULL, NULL, ATTACH | TAKES(CAT), TO(flag, verify),
 		"check everything by SHA-256 too"},
 	{"--if-empty", 0, "error|warn|ok", NULL, FILLING, TO(choice, if_empty),

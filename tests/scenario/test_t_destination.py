@@ -236,6 +236,20 @@ class Times(Scenario):
             self.assertGreaterEqual((now / name).stat().st_mtime_ns,
                                     (root / "d").stat().st_ctime_ns)
 
+    def test_t4_times_now_is_one_instant_that_no_earlier_file_is_later_than(self):
+        self.persist("a", {f"d{i % 7}/{i}": str(i) for i in range(600)} | {
+            "big": BIG, "empty": "", "link": Link("empty")})
+        for into in (self.missing(), self.tree({"d1/mine": "", "mine": ""})):
+            earlier = self.tree({"checkout": ""}) / "checkout"
+            self.attach(None, "--times=now", into=into)
+            later = self.tree({"edit": ""}) / "edit"
+            made = {path: entry[-1] for path, entry in read_tree(into, times=True).items()
+                    if path not in (b"mine", b"d1/mine", b"d1") or not (into / "mine").exists()}
+            self.assertEqual(len(set(made.values())), 1, made)
+            instant = made[b"big"]
+            self.assertLessEqual(earlier.stat().st_mtime_ns, instant)
+            self.assertLessEqual(instant, later.stat().st_mtime_ns)
+
     def test_t4_directory_times_are_set_on_directories_that_this_attach_made(self):
         root = self.tree({"old/x": "1", "new/x": "1"})
         for name in ("old", "new"):
@@ -271,6 +285,23 @@ class Failing(Scenario):
                                           b"big": (3_000_000,), b"e": (500_000,)}[name])
         self.attach(into=into)
         self.assertEqual(set(read_tree(into)), {b"a", b"d", b"d/b", b"big", b"e", b"mine"})
+
+
+class Sparse(Scenario):
+    def test_t2_holes_stay_holes(self):
+        root = self.tree({"small": bytes(100_000), "full": BIG})
+        with open(root / "sparse", "wb") as file:
+            file.truncate(300_000_000)
+            for at in (0, 77_777_777, 299_000_000):
+                os.pwrite(file.fileno(), b"data", at)
+        self.baton("persist", "--root", root, ".", job="a")
+        stored = read_tree(root)
+        for into in (self.missing(), self.tree({"sparse": "old", "full": bytes(3_000_000)})):
+            self.attach(into=into)
+            self.assertTrue(read_tree(into) == stored)
+            self.assertLessEqual((into / "sparse").stat().st_blocks * 512, 1_000_000)
+            self.assertGreaterEqual((into / "full").stat().st_blocks * 512, 3_000_000)
+            self.assertEqual(self.attach(into=into)[0]["unchanged_files"], 3)
 
 
 class Outside(Scenario):
