@@ -73,6 +73,14 @@ const char *ci_hint(const struct ci_system *system, const char *flag);
 /* The variable's value; NULL: not set or empty. */
 const char *ci_variable(const char *name);
 
+/* Where the value, or one of its list, has more bytes than a name can have: shortened
+ * (short_name.h), which the origin then says. */
+void ci_finding_shorten(struct ci_finding *finding, bool is_list);
+
+/* What BATON_MATRIX says of this leg, in which a workflow hands on a whole matrix, by
+ * toJSON(matrix) on GitHub: on one line; nothing where that is null. Of any length. */
+void ci_matrix_shard(struct ci_finding *ret_finding);
+
 /* ---- rows that take more than a form ---- */
 
 /* A random id, kept in a file of $RUNNER_TEMP that later steps of the job find. */

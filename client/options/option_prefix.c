@@ -5,6 +5,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/message/short_name.h"
 #include "proto/path/path.h"
 
 /* What may stand in a prefix. */
@@ -38,8 +39,7 @@ static int put_name(const struct options *options, const struct placeholder *pla
 				 "--prefix=%s: nothing is known that %s could stand for; "
 				 "give %s",
 				 options->prefix, placeholder->text, placeholder->flag);
-	char *component AUTO_FREE =
-		path_component_of(setting->value, strlen(setting->value));
+	char *component AUTO_FREE = short_component_of(setting->value);
 	buffer_put(text, component, strlen(component));
 	return 0;
 }

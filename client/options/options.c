@@ -28,14 +28,19 @@ static int take_detected(struct options *options, const struct identity_value *v
 			 const struct ci_system *system, struct error *error)
 {
 	struct ci_finding finding AUTO(ci_finding_fini) = {0};
-	ci_find(system, value->flag, &finding);
+	if (value->at == offsetof(struct options, shard))
+		ci_matrix_shard(&finding);
+	if (!finding.value)
+		ci_find(system, value->flag, &finding);
 	char **problem = value->for_persist ? &options->execution_problem
 					    : &options->identity_problem;
 	if (finding.problem && !*problem)
 		*problem = identity_advice(value, system, finding.problem);
 	if (!finding.value)
 		return 0;
-	struct option_use use = {identity_option(value), finding.value, finding.origin};
+	const struct option *option = identity_option(value);
+	ci_finding_shorten(&finding, option->kind->is_list);
+	struct option_use use = {option, finding.value, finding.origin};
 	int err = option_apply_text(&use, options, error);
 	if (err == 0 && value->at == offsetof(struct options, retry_of))
 		options->retry_detected = true;

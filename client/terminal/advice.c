@@ -26,7 +26,6 @@ static const char *const texts[ADVICE_COUNT] = {
 	[ADVICE_AT_STALE_BACK] = " (--stale=keep brings them back)",
 	[ADVICE_AT_FILTERS] = " --only and --exclude; `baton ls` shows what it holds",
 	[ADVICE_AT_NARROW] = "; narrow it with --only, --exclude or --from",
-	[ADVICE_AT_BY_JOB] = " by --by-job",
 	[ADVICE_AT_CHOOSE_JOB] =
 		"; choose with --prefer JOB, --on-conflict first|last or "
 		"--from JOB, or keep all with --by-job",

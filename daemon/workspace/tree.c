@@ -7,9 +7,9 @@
 #include "daemon/merge/sources.h"
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/workspace/leading.h"
-#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/message/short_name.h"
 #include "proto/path/path.h"
 
 struct tree_source {
@@ -152,30 +152,15 @@ static bool has_shards(const struct view_tree *tree, const struct layer_record *
 					 sizeof(*tree->sharded), compare_jobs);
 }
 
-static int make_prefix(struct tree_source *source, const struct layer_record *record,
-		       struct error *error)
+static void make_prefix(struct tree_source *source, const struct layer_record *record)
 {
-	char *job = path_component_of(record->job, strlen(record->job));
+	char *job AUTO_FREE = short_component_of(record->job);
 	bool has_shard = has_shards(source->tree, record);
-	char *shard = has_shard ? path_component_of(record->shard, strlen(record->shard))
-				: must_strdup("");
-	bool fits = strlen(job) <= COMPONENT_LEN_MAX &&
-		    strlen(shard) <= COMPONENT_LEN_MAX;
-	if (fits) {
-		source->path = must_alloc(PATH_LEN_MAX + 2 * (COMPONENT_LEN_MAX + 1) + 1);
-		source->prefix_len = (size_t)sprintf(source->path, "%s/%s%s", job, shard,
-						     has_shard ? "/" : "");
-	}
-	free(job);
-	free(shard);
-	if (fits)
-		return 0;
-	(void)error_set(
-		error, ERR_LIMIT,
-		"`%.200s`: with %%2F for each `/` the name of this job or its shard "
-		"has more than %u bytes, too many for the directory that is made of it",
-		record->job, COMPONENT_LEN_MAX);
-	return error_advise(error, ADVICE_BY_JOB);
+	char *shard AUTO_FREE = has_shard ? short_component_of(record->shard)
+					  : must_strdup("");
+	source->path = must_alloc(PATH_LEN_MAX + 2 * (COMPONENT_LEN_MAX + 1) + 1);
+	source->prefix_len = (size_t)sprintf(source->path, "%s/%s%s", job, shard,
+					     has_shard ? "/" : "");
 }
 
 /* ---- opening ---- */
@@ -187,9 +172,8 @@ static int open_source(struct view_tree *tree, struct store *store, size_t at,
 	uint32_t layer = tree->merge_sources.layers[at];
 	const struct layer_record *record = &tree->history->records[layer];
 	source->tree = tree;
-	int err = tree->options->by_job ? make_prefix(source, record, error) : 0;
-	if (err)
-		return err;
+	if (tree->options->by_job)
+		make_prefix(source, record);
 	tree->merge_sources.sources[at].cursor =
 		(struct merge_cursor){.next = next_row, .context = source};
 	return layer_reader_open(store, record->id, tree->scratch, &source->reader,

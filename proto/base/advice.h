@@ -25,7 +25,6 @@
 	X(STALE_BACK, "stale-back")           /* the layers left out can be had */       \
 	X(FILTERS, "filters")                 /* it was the filters */                   \
 	X(NARROW, "narrow")                   /* ask for less */                         \
-	X(BY_JOB, "by-job")             /* it was to be a directory for each job */      \
 	X(CHOOSE_JOB, "choose-job")     /* say which job's content to take */            \
 	X(CHOOSE_SHARD, "choose-shard") /* say which shard's content to take */          \
 	X(CHOOSE_LATER, "choose-later") /* an attach will have to choose */              \

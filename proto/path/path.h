@@ -29,8 +29,8 @@ size_t path_shared(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* A component that is safe as a directory name: '/' becomes %2F, '%' %25, a NUL %00, a
  * name that is "." or ".." gets its dots as %2E, an empty one becomes a lone %. Different
- * names give different components, at most three times as long: COMPONENT_LEN_MAX is for
- * the caller to check. Owned by the caller. (Rule W7, --by-job.) */
+ * names give different components, at most three times as long, which may be more than
+ * COMPONENT_LEN_MAX (short_component_of). Owned by the caller. (Rule W7, --by-job.) */
 char *path_component_of(const char *name, size_t len);
 
 #endif

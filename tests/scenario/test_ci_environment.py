@@ -2,6 +2,7 @@
 attaches as, what a half-set environment gets. The variables are those of the systems'
 documentation; the processes are real."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -241,6 +242,73 @@ class LocalRunners(InCI):
         self.assertEqual(found, {"git.example/me/it/500", "git.example/me/that/500"})
 
 
+def shortened(name):
+    """As the manual says it; for names of which each character is a byte."""
+    return f"{name[:222]}~{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+class LongNames(InCI):
+    """M7: names that the product makes are shortened, those that are given are refused."""
+
+    def test_what_a_system_sets_may_have_any_length(self):
+        long, build = "x" * 300, PAIRS["Woodpecker"][0]
+        for value, variables, whole in (
+                ("workflow", {"CI_REPO": long}, long + "/8"),
+                ("run", {"CI_PIPELINE_RERUNS": long}, long),
+                ("job", {"CI_WORKFLOW_NAME": long}, long),
+                ("shard", {"CI_STEP_NAME": long}, long),
+                ("execution", {"CI_WORKFLOW_NUMBER": long}, long + ".1"),
+                ("parent", {"CI_REPO": long, "CI_PIPELINE_PARENT": "7"}, long + "/7")):
+            with self.subTest(value=value):
+                found = self.whereami({**build, **variables})[value]
+                self.assertEqual(found["value"], shortened(whole))
+                self.assertTrue(found["origin"].endswith(", shortened"), found)
+                self.persist_as({**build, **variables}, {"a": ""})
+
+    def test_255_bytes_are_not_shortened_and_256_are(self):
+        build = PAIRS["GitLab"][0]
+        for length in (255, 256):
+            name = "é" * 127 + "x" * (length - 254)
+            job = self.whereami({**build, "CI_JOB_GROUP_NAME": name, "CI_JOB_NAME": name})["job"]
+            self.assertEqual(job["value"] == name, length == 255)
+            self.assertLessEqual(len(job["value"].encode()), 255)
+
+    def test_jobs_whose_long_names_differ_at_the_end_are_two_and_are_needed_by_name(self):
+        names = ["x" * 300 + end for end in "ab"]
+        for name in names:
+            self.persist_as({**DRONE, "DRONE_STAGE_NAME": name}, {name[-1]: ""})
+        test = {**PAIRS["Drone"][1], "DRONE_STAGE_DEPENDS_ON": names[1]}
+        self.assertEqual(self.whereami(test)["needs"]["value"], [shortened(names[1])])
+        self.assertEqual(self.attach_as(test)[1], {"b": ""})
+
+    def test_a_retry_finds_the_parent_whose_long_name_was_shortened(self):
+        repo = {"CI_REPO": "me/" + "x" * 300}
+        build, test = PAIRS["Woodpecker"]
+        self.persist_as({**build, **repo}, {"app": "1"})
+        child = {**test, **repo, "CI_PIPELINE_NUMBER": "9", "CI_PIPELINE_PARENT": "8"}
+        self.assertEqual(self.attach_as(child)[1], {"app": "1"})
+
+    def test_a_matrix_is_handed_on_whole(self):
+        leg = {**GITHUB, "GITHUB_JOB": "build"}
+        for matrix, shard in (('{\n  "os": "debian"\n}', '{ "os": "debian" }'),
+                              (" null\n", None), ("", None),
+                              ('{"a": "%s"}' % ("x" * 300), shortened('{"a": "%s"}' % ("x" * 300)))):
+            with self.subTest(matrix=matrix):
+                found = self.whereami({**leg, "BATON_MATRIX": matrix})["shard"]
+                self.assertEqual(found["value"], shard)
+        given = {**leg, "BATON_MATRIX": '{"os": "debian"}', "BATON_SHARD": "mine"}
+        self.assertEqual(self.whereami(given)["shard"]["value"], "mine")
+
+    def test_a_name_that_is_given_has_at_most_255_bytes(self):
+        root = self.tree({"a": ""})
+        for name in ("WORKFLOW", "RUN", "JOB", "SHARD", "ATTEMPT", "EXECUTION"):
+            job = {"BATON_JOB": "j", "BATON_WORKFLOW": "w", "BATON_" + name: "x" * 255}
+            self.persist_as(job, {"a": ""})
+            self.refused("persist", "--root", root, ".", workflow=None, status=2,
+                         says=("BATON_" + name, "256 bytes"),
+                         variables={**job, "BATON_" + name: "x" * 256})
+
+
 class GitHubExecution(InCI):
     def job(self, name, temp):
         folder = self.folder / temp
@@ -331,9 +399,8 @@ class BadEnvironments(InCI):
 
     def test_a_value_that_is_no_name_is_refused_with_its_variable(self):
         root = self.tree({"a": ""})
-        for job in ("a\nb", "j" * 256):
-            self.refused("persist", "--root", root, ".", workflow=None, status=2, says="CIRCLE_JOB",
-                         variables={**CIRCLECI, "CIRCLE_JOB": job})
+        self.refused("persist", "--root", root, ".", workflow=None, status=2, says="CIRCLE_JOB",
+                     variables={**CIRCLECI, "CIRCLE_JOB": "a\nb"})
 
     def test_of_two_systems_the_innermost_is_used(self):
         """A job of the outer system starts a shell; in it the inner one's runner starts the

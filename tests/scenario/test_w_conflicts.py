@@ -1,5 +1,6 @@
 """Rule W7: where concurrent layers disagree, and what decides."""
 
+import hashlib
 import os
 
 from harness import Link, Scenario, contents, read_tree
@@ -111,9 +112,17 @@ class WhatDecides(Conflicts):
         self.assert_seen({"s/1/x": "shard 1", "s/%25/x": "shard %", "s/%/x": "shard ",
                           "s/%/1/x": "job", "s/%/%/x": "job", "t/1/x": "alone"}, "--by-job")
 
-    def test_w7_by_job_refuses_a_name_too_long_for_a_directory(self):
-        self.persist("a/" * 100, {"x": ""})
-        self.refused("attach", "--by-job", self.missing(), status=8, says="--by-job")
+    def test_w7_by_job_shortens_a_name_too_long_for_a_directory(self):
+        """255 bytes fit, one more does not; names that differ only at their end stay two."""
+        fitting, long = "/" * 64 + "a" * 63, "/" * 64 + "a" * 64
+        for name in (fitting, long, long[:-1] + "b"):
+            self.persist(name, {"x": name})
+        names = {name: name.replace("/", "%2F") for name in (fitting, long, long[:-1] + "b")}
+        self.assertEqual([len(text) for text in names.values()], [255, 256, 256])
+        shortened = {name: text if len(text) < 256 else
+                     f"{text[:222]}~{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+                     for name, text in names.items()}
+        self.assert_seen({f"{text}/x": name for name, text in shortened.items()}, "--by-job")
 
     def test_w7_only_paths_inside_the_filters_count(self):
         self.disagree(["in/x", "out/x"])
