@@ -24,6 +24,7 @@ static const char *const texts[ADVICE_COUNT] = {
 				      "--prefer once for each)",
 	[ADVICE_AT_STALE_TOO] = ", or use --stale=keep",
 	[ADVICE_AT_STALE_BACK] = " (--stale=keep brings them back)",
+	[ADVICE_AT_UNTRUSTED_TOO] = " (--tier=untrusted shows them)",
 	[ADVICE_AT_FILTERS] = " --only and --exclude; `baton ls` shows what it holds",
 	[ADVICE_AT_NARROW] = "; narrow it with --only, --exclude or --from",
 	[ADVICE_AT_CHOOSE_JOB] =

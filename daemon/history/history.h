@@ -13,9 +13,16 @@
 
 #define VIEW_NONE UINT32_MAX
 
+/* How far a writer is trusted (rule A10). */
+enum tier {
+	TIER_TRUSTED = 0,
+	TIER_UNTRUSTED = 1, /* a forked pull request, say */
+};
+
 struct history_execution {
 	/* borrowed, NUL-terminated; shard may be "" */
 	const char *run, *job, *shard, *attempt;
+	enum tier tier;
 	bool inherited;
 	/* Of another workflow: known here only as the maker of shadows
 	 * (history_layer). */
@@ -36,6 +43,7 @@ struct history_layer {
 	uint32_t sequence;  /* 1 … within the execution */
 	uint64_t commit; /* numbers ascend in the order of commits, over all workflows */
 	struct digest content;
+	enum tier tier;
 	bool inherited;
 	/* Only here to be compared with: a base from another workflow that was not
 	 * inherited. Never visible. */

@@ -8,8 +8,14 @@
 
 /* Keys and values of a layer map without `after`, and what they take at most besides
  * the texts. */
-#define LAYER_OBJECTS 36u
+#define LAYER_OBJECTS 38u
 #define LAYER_FIXED_LEN 512u
+
+/* What is trusted, as most is, says nothing. */
+static struct text layer_message_tier(const struct layer_record *record)
+{
+	return text_of(record->tier == TIER_UNTRUSTED ? "untrusted" : NULL);
+}
 
 struct text layer_message_id(struct arena *arena, const struct layer_record *record)
 {
@@ -19,12 +25,12 @@ struct text layer_message_id(struct arena *arena, const struct layer_record *rec
 }
 
 struct contact_request contact_of(const struct msg_identity *identity,
-				  enum contact_kind kind)
+				  const struct scope *scope, enum contact_kind kind)
 {
 	return (struct contact_request){
 		.identity =
 			{
-				.namespace = identity->namespace,
+				.scope = *scope,
 				.workflow = identity->workflow,
 				.run = identity->run,
 				.job = identity->job,
@@ -61,6 +67,7 @@ void layer_message(struct arena *arena, const struct catalogue_history *history,
 		.bytes = record->totals.bytes,
 		.created_ms = (uint64_t)record->created_ms,
 		.inherited = record->inherited,
+		.tier = layer_message_tier(record),
 	};
 }
 
@@ -83,6 +90,7 @@ void layer_message_new(struct arena *arena, const struct msg_identity *identity,
 		.symlinks = record->totals.symlinks,
 		.bytes = record->totals.bytes,
 		.created_ms = (uint64_t)record->created_ms,
+		.tier = layer_message_tier(record),
 	};
 }
 

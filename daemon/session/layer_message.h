@@ -15,7 +15,7 @@
 /* A message's identity as the catalogue takes it, with the rule of what a retry inherits.
  * Borrows the texts. */
 struct contact_request contact_of(const struct msg_identity *identity,
-				  enum contact_kind kind);
+				  const struct scope *scope, enum contact_kind kind);
 
 /* Describes the layer at a position of a history. The texts live in the arena or are
  * borrowed from the history. */

@@ -3,24 +3,47 @@
 
 #include "daemon/history/names.h"
 #include "daemon/session/layer_message.h"
+#include "daemon/session/left_out.h"
 #include "daemon/session/session.h"
 #include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
 
 #define REASON_SIZE 1000u
 
-static int load_history(struct session *session, struct catalogue_history *history,
+/* What a log is made of. */
+struct logged {
+	struct scope scope;
+	struct contact contact;
+	struct catalogue_history history; /* owned */
+	struct view view;                 /* owned */
+	struct left_out left_out;
+};
+
+static void logged_fini(struct logged *logged)
+{
+	view_fini(&logged->view);
+	catalogue_history_fini(&logged->history);
+}
+
+static int load_history(struct session *session, struct logged *logged,
 			struct error *error)
 {
 	const struct msg_log *log = &session->request->log;
 	struct catalogue *catalogue = store_catalogue(session->services->store);
+	int err = session_scope(session, log->identity.namespace, log->tier,
+				&logged->scope, error);
+	if (err)
+		return err;
 	if (log->from_workflow.len)
-		return catalogue_workflow_history(catalogue, log->identity.namespace,
-						  log->from_workflow, history, error);
-	struct contact contact;
-	const struct contact_request look = contact_of(&log->identity, CONTACT_LOOK);
-	int err = catalogue_contact(catalogue, &look, &contact, history, error);
-	if (err == 0 && contact.workflow_id == 0)
+		return catalogue_workflow_history(catalogue, &logged->scope,
+						  log->from_workflow, &logged->history,
+						  error);
+	const struct contact_request look =
+		contact_of(&log->identity, &logged->scope, CONTACT_LOOK);
+	err = catalogue_contact(catalogue, &look, &logged->contact, &logged->history,
+				error);
+	bool is_shown = logged->contact.both && logged->contact.other_workflow_id;
+	if (err == 0 && logged->contact.workflow_id == 0 && !is_shown)
 		return error_set(error, ERR_NOT_FOUND,
 				 "workflow `%s` is unknown here: nothing was persisted "
 				 "under that name",
@@ -108,16 +131,19 @@ static struct text_list warnings_of(const struct session *session, struct text *
 
 int session_log(struct session *session, struct error *error)
 {
-	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
-	int err = load_history(session, &history, error);
+	struct logged logged AUTO(logged_fini) = {0};
+	int err = load_history(session, &logged, error);
+	const struct view_request request = {.execution = VIEW_NONE, .layer = VIEW_NONE};
+	if (err == 0)
+		err = view_make(&logged.history.history, &request, &logged.view, error);
+	if (err == 0)
+		err = left_out_find(session, &logged.scope, &logged.contact,
+				    session->request->log.from_workflow, &request,
+				    &logged.left_out, error);
 	if (err)
 		return err;
-	struct view_request request = {.execution = VIEW_NONE, .layer = VIEW_NONE};
-	AUTO(view_fini) struct view view = {0};
-	err = view_make(&history.history, &request, &view, error);
-	if (err)
-		return err;
-	struct msg_layer_list layers = list_layers(session, &history, &view);
+	struct msg_layer_list layers =
+		list_layers(session, &logged.history, &logged.view);
 	err = arena_check(session->arena, error);
 	if (err)
 		return err;
@@ -129,10 +155,14 @@ int session_log(struct session *session, struct error *error)
 		size_t count = layer_message_batch(&layers, first);
 		struct msg_log_reply reply = {
 			.layers = {.items = layers.items + first, .count = count},
-			.parent = text_of(history.parent),
-			.warnings = first == 0 ? warnings : (struct text_list){0},
+			.parent = text_of(logged.history.parent),
 			.more = first + count < layers.count,
 		};
+		if (first == 0) {
+			reply.warnings = warnings;
+			reply.left_out = logged.left_out.layers;
+			reply.left_out_count = logged.left_out.count;
+		}
 		err = link_send_control(&session->link, MSG_LOG_REPLY, &reply, error);
 		first += count;
 	} while (err == 0 && first < layers.count);

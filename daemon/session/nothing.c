@@ -1,5 +1,6 @@
 #include "daemon/session/nothing.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,11 @@ int nothing_error(struct session *session, const struct session_view *view,
 	if (view->view.stale_count) {
 		say(&sentence, "; %zu stale ones were left out", view->view.stale_count);
 		advice |= ADVICE_STALE_BACK;
+	}
+	if (view->left_out.count) {
+		say(&sentence, "; %" PRIu64 " of untrusted jobs were left out",
+		    view->left_out.count);
+		advice |= ADVICE_UNTRUSTED_TOO;
 	}
 	(void)error_set(error, ERR_NOT_FOUND, "%s", sentence.text);
 	return error_advise(error, advice);

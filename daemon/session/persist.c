@@ -481,11 +481,11 @@ static int enter_key(struct persisting *persist, struct error *error)
 int session_persist(struct session *session, struct error *error)
 {
 	AUTO(persist_fini) struct persisting persist = {.session = session};
-	struct catalogue *catalogue = store_catalogue(session->services->store);
-	const struct contact_request request =
-		contact_of(&session->request->persist.identity, CONTACT_PERSIST);
-	int err = catalogue_contact(catalogue, &request, &persist.contact,
-				    &persist.history, error);
+	const struct msg_identity *who = &session->request->persist.identity;
+	const struct scope scope = {who->namespace, session->tier, false};
+	const struct contact_request request = contact_of(who, &scope, CONTACT_PERSIST);
+	int err = catalogue_contact(store_catalogue(session->services->store), &request,
+				    &persist.contact, &persist.history, error);
 	if (err == 0)
 		err = enter_key(&persist, error);
 	if (err)

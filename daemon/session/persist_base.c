@@ -16,7 +16,8 @@ static int64_t find_in_history(const struct catalogue_history *history, struct t
 	return 0;
 }
 
-/* A layer of another workflow: every job of the namespace may read it. */
+/* A layer of another workflow: every job of the namespace may read it. Of the asker's
+ * tier alone: what may be cited is stored there. */
 static int64_t find_in_namespace(const struct session *session, struct text base)
 {
 	const struct msg_persist *request = &session->request->persist;
@@ -24,9 +25,9 @@ static int64_t find_in_namespace(const struct session *session, struct text base
 	AUTO(catalogue_history_fini) struct catalogue_history history = {0};
 	uint32_t position;
 	struct error ignored;
+	const struct scope scope = {request->identity.namespace, session->tier, false};
 	if (base.len != LAYER_ID_TEXT_SIZE - 1 ||
-	    catalogue_find_layer(catalogue, request->identity.namespace, base, &history,
-				 &position, &ignored))
+	    catalogue_find_layer(catalogue, &scope, base, &history, &position, &ignored))
 		return 0;
 	return history.records[position].id;
 }

@@ -28,8 +28,8 @@ static int load_own(struct session *session, struct session_view *view,
 {
 	const struct msg_attach *attach = &session->request->attach;
 	bool look = text_is(attach->purpose, "look");
-	const struct contact_request request =
-		contact_of(&attach->identity, look ? CONTACT_LOOK : CONTACT_ATTACH);
+	const struct contact_request request = contact_of(
+		&attach->identity, &view->scope, look ? CONTACT_LOOK : CONTACT_ATTACH);
 	return catalogue_contact(store_catalogue(session->services->store), &request,
 				 &view->contact, &view->history, error);
 }
@@ -46,8 +46,8 @@ static int load_layer(struct session *session, struct session_view *view,
 	view->history = (struct catalogue_history){0};
 	view->contact.execution_id = 0;
 	return catalogue_find_layer(store_catalogue(session->services->store),
-				    attach->identity.namespace, attach->layer,
-				    &view->history, ret_layer, error);
+				    &view->scope, attach->layer, &view->history,
+				    ret_layer, error);
 }
 
 /* Rule W8: with if_empty a missing workflow is accepted, too, but not a missing parent of
@@ -66,9 +66,8 @@ static int load(struct session *session, struct session_view *view, uint32_t *re
 	int err = 0;
 	if (attach->from_workflow.len)
 		err = catalogue_workflow_history(
-			store_catalogue(session->services->store),
-			attach->identity.namespace, attach->from_workflow, &view->history,
-			error);
+			store_catalogue(session->services->store), &view->scope,
+			attach->from_workflow, &view->history, error);
 	else
 		err = load_own(session, view, error);
 	if (err)
@@ -170,7 +169,11 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 {
 	uint32_t layer = VIEW_NONE;
 	ret_view->history.own_execution = VIEW_NONE;
-	int err = load(session, ret_view, &layer, error);
+	const struct msg_attach *attach = &session->request->attach;
+	int err = session_scope(session, attach->identity.namespace, attach->tier,
+				&ret_view->scope, error);
+	if (err == 0)
+		err = load(session, ret_view, &layer, error);
 	if (err)
 		return err;
 	struct view_request request;
@@ -179,6 +182,10 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 	if (err == 0)
 		err = view_make(&ret_view->history.history, &request, &ret_view->view,
 				error);
+	if (err == 0)
+		err = left_out_find(session, &ret_view->scope, &ret_view->contact,
+				    attach->from_workflow, &request, &ret_view->left_out,
+				    error);
 	bool empty = err == 0 && ret_view->view.layer_count == 0;
 	bool may_be_empty = session->request->attach.if_empty &&
 			    store_refusal(session->services->store)->code != ERR_DAMAGED;

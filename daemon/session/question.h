@@ -7,14 +7,17 @@
 
 #include <stdbool.h>
 
+#include "daemon/session/left_out.h"
 #include "daemon/session/session.h"
 #include "daemon/view/view.h"
 #include "daemon/workspace/tree.h"
 
 struct session_view {
+	struct scope scope; /* whose layers */
 	struct contact contact;           /* execution_id 0: nothing is to be recorded */
 	struct catalogue_history history; /* owned */
 	struct view view;                 /* owned */
+	struct left_out left_out;
 	struct tree_options options;      /* owned content */
 	bool filtered; /* only, exclude, from or layer narrow what is given */
 };

@@ -147,6 +147,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 		.voice = call->voice,
 		.wake_fd = wake_fd,
 		.local = call->local,
+		.tier = call->tier,
 		.arena = &arena,
 	};
 	uint64_t begin = clock_now_ms();

@@ -19,6 +19,7 @@ struct session_call {
 	struct transport transport; /* greeted */
 	const char *label;          /* of the other side, for the log */
 	bool local;                 /* a Unix socket */
+	enum tier tier;             /* of who asks */
 	int silence_ms;             /* as in struct link */
 };
 

@@ -23,6 +23,7 @@ struct session {
 	struct link link;
 	int wake_fd; /* borrowed; readable: the session must end */
 	bool local;  /* a Unix socket: compressing for it does not pay */
+	enum tier tier; /* of who asks (rule A10) */
 	/* What an ERROR carries besides its sentence: conflicts, borrowed until the
 	 * session ends. */
 	struct msg_error details;

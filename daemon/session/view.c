@@ -75,7 +75,11 @@ int session_view_send(struct session *session, const struct session_view *view,
 {
 	struct msg_layer_list layers = describe_layers(session, view);
 	struct msg_layer_list stale = describe_stale(session, view);
-	struct msg_view message = {.held = held};
+	struct msg_view message = {
+		.held = held,
+		.left_out = view->left_out.layers,
+		.left_out_count = view->left_out.count,
+	};
 	if (tag)
 		message.tag = (struct text){(const char *)tag->bytes, SHA256_LEN};
 	add_warnings(session, view, &message);
@@ -97,6 +101,7 @@ int session_view_send(struct session *session, const struct session_view *view,
 		err = link_send_control(&session->link, MSG_VIEW, &message, error);
 		message.warnings.count = message.unknown_needs.count = 0;
 		message.unknown_from.count = message.unknown_prefer.count = 0;
+		message.left_out.count = message.left_out_count = 0;
 		message.tag.len = 0;
 		message.held = false;
 	} while (err == 0 && message.more);

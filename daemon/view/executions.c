@@ -101,6 +101,12 @@ static int compare_runs(const struct view_facts *facts, const struct history_exe
 	return order ? order : strcmp(a->run, b->run);
 }
 
+static int compare_tiers(const struct view_facts *facts, uint32_t a, uint32_t b)
+{
+	return (int)facts->history->executions[a].tier -
+	       (int)facts->history->executions[b].tier;
+}
+
 /* By job, then what may replace each other, then inherited and run. */
 static int compare_to_run(const struct view_facts *facts, uint32_t a, uint32_t b)
 {
@@ -108,6 +114,8 @@ static int compare_to_run(const struct view_facts *facts, uint32_t a, uint32_t b
 	const struct facts_execution *other = &facts->executions[b];
 	if (one->job != other->job)
 		return one->job < other->job ? -1 : 1;
+	if (compare_tiers(facts, a, b) != 0)
+		return compare_tiers(facts, a, b);
 	if (!(one->shard_total && other->shard_total)) {
 		int order = facts_shard_compare(facts, a, b);
 		if (order)
@@ -178,7 +186,7 @@ static bool same_group(const struct view_facts *facts, uint32_t a, uint32_t b)
 {
 	const struct facts_execution *one = &facts->executions[a];
 	const struct facts_execution *other = &facts->executions[b];
-	if (one->job != other->job)
+	if (one->job != other->job || compare_tiers(facts, a, b) != 0)
 		return false;
 	return (one->shard_total && other->shard_total) ||
 	       facts_shard_compare(facts, a, b) == 0;

@@ -20,7 +20,7 @@
 struct facts_execution {
 	uint32_t job;   /* number of its job, by name */
 	uint32_t group; /* executions that may replace each other: all I/N shards of a
-			   job, or those that share a label */
+			   job in one tier, or those there that share a label */
 	uint64_t shard_index, shard_total; /* 0 and 0 for a label */
 	/* ascends in the group by inherited, run, attempt; ties are equal */
 	uint32_t place;

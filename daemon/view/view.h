@@ -9,7 +9,7 @@
  *
  *  1. Run limit (W5). Layers and executions of runs later than the request's are not
  *     there. Inherited ones always are.
- *  2. Replacing (W4, R2). Executions of one (job, shard) are ordered: inherited before
+ *  2. Replacing (W4, R2, A10). Executions of one (job, shard, tier) are ordered: inherited before
  *     own, then by run, then by attempt. Among those that have layers the last one's
  *     layers are `visible`; an earlier one's are `replaced`, or `late` where they were
  *     committed after a layer of a later execution. With shards I/N (both numbers), an

@@ -54,7 +54,8 @@ int outcome_make(struct catalogue *catalogue, const struct contact *contact,
 	struct outcome outcome AUTO(outcome_fini) = {0};
 	const struct view_request everything = {
 		.run = run, .execution = VIEW_NONE, .layer = VIEW_NONE};
-	int err = catalogue_history_load(catalogue, contact, &outcome.now, error);
+	int err = catalogue_history_load(catalogue, contact, contact->both, &outcome.now,
+					 error);
 	if (err == 0)
 		err = view_make(&outcome.now.history, &everything, &outcome.view, error);
 	if (err)

@@ -23,6 +23,7 @@
 	X(ONE_PREFER_EACH, "one-prefer-each") /* the same of `prefer` */                 \
 	X(STALE_TOO, "stale-too")             /* or take the stale layer */              \
 	X(STALE_BACK, "stale-back")           /* the layers left out can be had */       \
+	X(UNTRUSTED_TOO, "untrusted-too")     /* the untrusted layers can be had */    \
 	X(FILTERS, "filters")                 /* it was the filters */                   \
 	X(NARROW, "narrow")                   /* ask for less */                         \
 	X(CHOOSE_JOB, "choose-job")     /* say which job's content to take */            \

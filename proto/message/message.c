@@ -55,6 +55,7 @@ static const struct message_field layer_fields[] = {
 	FIELD(msg_layer, bytes, UINT),
 	FIELD(msg_layer, created_ms, UINT),
 	FIELD(msg_layer, inherited, BOOL),
+	FIELD(msg_layer, tier, STR),
 	FIELD(msg_layer, state, STR),
 	FIELD(msg_layer, reason, SENTENCE),
 	FIELD(msg_layer, after, STR, .list = true),
@@ -152,12 +153,15 @@ static const struct message_field attach_fields[] = {
 	FIELD(msg_attach, if_empty, BOOL),
 	FIELD(msg_attach, holds, BIN, .list = true, .entries_max = HELD_TAGS_MAX,
 	      .len_exact = DIGEST_LEN),
+	FIELD(msg_attach, tier, STR),
 };
 TABLE(attach, msg_attach, "");
 
 static const struct message_field view_fields[] = {
 	FIELD(msg_view, layers, MAP, .list = true, .map = &layer_table),
 	FIELD(msg_view, stale, MAP, .list = true, .map = &layer_table),
+	FIELD(msg_view, left_out, MAP, .list = true, .map = &layer_table),
+	FIELD(msg_view, left_out_count, UINT),
 	FIELD(msg_view, unknown_needs, STR, .list = true),
 	FIELD(msg_view, unknown_from, STR, .list = true),
 	FIELD(msg_view, unknown_prefer, STR, .list = true),
@@ -184,12 +188,15 @@ static const struct message_field log_fields[] = {
 	IDENTITY_FIELDS(msg_log, false),
 	FIELD(msg_log, from_workflow, STR),
 	FIELD(msg_log, all, BOOL),
+	FIELD(msg_log, tier, STR),
 };
 TABLE(log, msg_log, "");
 
 static const struct message_field log_reply_fields[] = {
 	FIELD(msg_log_reply, layers, MAP, .list = true, .map = &layer_table),
 	FIELD(msg_log_reply, parent, STR),
+	FIELD(msg_log_reply, left_out, MAP, .list = true, .map = &layer_table),
+	FIELD(msg_log_reply, left_out_count, UINT),
 	FIELD(msg_log_reply, warnings, SENTENCE, .list = true),
 	FIELD(msg_log_reply, more, BOOL),
 };

@@ -106,6 +106,7 @@ struct msg_layer {
 	struct text digest; /* 32 bytes */
 	uint64_t files, directories, symlinks, bytes, created_ms;
 	bool inherited;
+	struct text tier;
 	struct text state, reason;
 	struct text_list after;
 };
@@ -157,10 +158,12 @@ struct msg_attach {
 	struct text stale;
 	bool if_empty;
 	struct text_list holds; /* 32 bytes each */
+	struct text tier;
 };
 
 struct msg_view {
-	struct msg_layer_list layers, stale;
+	struct msg_layer_list layers, stale, left_out;
+	uint64_t left_out_count;
 	struct text_list unknown_needs, unknown_from, unknown_prefer, warnings;
 	struct text tag; /* 32 bytes */
 	bool held;
@@ -183,11 +186,14 @@ struct msg_log {
 	struct msg_identity identity;
 	struct text from_workflow;
 	bool all;
+	struct text tier;
 };
 
 struct msg_log_reply {
 	struct msg_layer_list layers;
 	struct text parent;
+	struct msg_layer_list left_out;
+	uint64_t left_out_count;
 	struct text_list warnings;
 	bool more;
 };

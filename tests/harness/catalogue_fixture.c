@@ -1,5 +1,5 @@
-#include "tests/harness/advised.h"
 #include "tests/harness/catalogue_fixture.h"
+#include "tests/harness/advised.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,7 +96,8 @@ void fixture_reload(struct catalogue_fixture *fixture, struct visit *visit)
 {
 	catalogue_history_fini(&visit->history);
 	assert_int_equal(catalogue_history_load(fixture->catalogue, &visit->contact,
-						&visit->history, &fixture->error),
+						visit->contact.both, &visit->history,
+						&fixture->error),
 			 0);
 }
 

@@ -18,7 +18,9 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 	for (size_t i = 0; i < WHO_NEEDS_MAX && who->needs[i]; i++)
 		needs[need_count++] = text_of(who->needs[i]);
 	const struct identity identity = {
-		.namespace = text_of(who->namespace),
+		.scope = {.namespace = text_of(who->namespace),
+			  .tier = who->tier,
+			  .both = who->both},
 		.workflow = text_of(who->workflow),
 		.run = text_of(who->run),
 		.job = text_of(who->job),

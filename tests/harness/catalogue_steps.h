@@ -13,6 +13,8 @@ struct who {
 	const char *namespace, *workflow, *run, *job, *shard, *attempt, *execution;
 	const char *retry_of;
 	bool retry_none, retry_detected;
+	enum tier tier;
+	bool both;
 	bool has_needs;
 	const char *needs[WHO_NEEDS_MAX];
 };

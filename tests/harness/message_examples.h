@@ -46,7 +46,7 @@ static struct text some_globs[] = {T("dist/**"), T("\xff\x01*.o")};
 		.job = T("test"), .shard = T("3/10"), .attempt = T("1"), .sequence = 1,  \
 		.digest = T(DIGEST_TEXT), .files = 127, .directories = 128,              \
 		.symlinks = 255, .bytes = 4294967296, .created_ms = 1793000000000,       \
-		.inherited = true, .state = T("stale"),                                  \
+		.inherited = true, .tier = T("untrusted"), .state = T("stale"),          \
 		.reason = T("its base 00000000000000a1 was replaced"),                   \
 		.after = LIST(some_layers),                                              \
 	}
@@ -139,11 +139,14 @@ static const struct msg_attach full_attach = {
 	.stale = T("keep"),
 	.if_empty = true,
 	.holds = LIST(some_digests),
+	.tier = T("untrusted"),
 };
 static const struct msg_attach minimal_attach = {.identity = {.workflow = T("w")}};
 static const struct msg_view full_view = {
 	.layers = LIST(two_layers),
 	.stale = LIST(two_layers),
+	.left_out = LIST(two_layers),
+	.left_out_count = 21,
 	.unknown_needs = LIST(some_jobs),
 	.unknown_from = LIST(some_jobs),
 	.unknown_prefer = LIST(some_jobs),
@@ -167,11 +170,14 @@ static const struct msg_log full_log = {
 	.identity = FULL_IDENTITY,
 	.from_workflow = T("4600"),
 	.all = true,
+	.tier = T("untrusted"),
 };
 static const struct msg_log minimal_log = {.identity = {.workflow = T("w")}};
 static const struct msg_log_reply full_log_reply = {
 	.layers = LIST(two_layers),
 	.parent = T("4700"),
+	.left_out = LIST(two_layers),
+	.left_out_count = 21,
 	.warnings = LIST(some_warnings),
 	.more = true,
 };

@@ -150,7 +150,8 @@ int catalogue_figures(struct catalogue *catalogue, struct catalogue_figures *ret
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
-			 "SELECT (SELECT count(*) FROM namespaces),"
+			 "SELECT (SELECT count(*) FROM namespaces"
+			 "  WHERE instr(name, char(31)) = 0),"
 			 " (SELECT count(*) FROM workflows WHERE expired_ms IS NULL),"
 			 " (SELECT count(*) FROM layers), count(*),"
 			 " CAST(total(vouched) AS INTEGER)"

@@ -97,9 +97,21 @@ enum contact_kind {
 	CONTACT_LOOK,    /* the same answer as an attach would get, but nothing is kept */
 };
 
+/*
+ * Whose history it is (rule A10). Each tier of a namespace has workflows, executions,
+ * layers, segments and units of its own, so that nothing of one tier changes, replaces or
+ * gives away anything of the other. Only a history may show both.
+ */
+struct scope {
+	struct text namespace; /* borrowed; empty: "default" */
+	enum tier tier;
+	bool both; /* the other tier's layers, too; an untrusted asker sees both anyway */
+};
+
 /* Who asks, as it says itself. Borrowed texts; what is not said is empty. */
 struct identity {
-	struct text namespace, workflow, run, job, shard, attempt, execution;
+	struct scope scope;
+	struct text workflow, run, job, shard, attempt, execution;
 	struct text_list needs;
 	bool has_needs;
 	struct text retry_of;
@@ -119,9 +131,14 @@ struct contact_request {
 
 /* The ids of a look may be of rows that are undone by now: they only tell 0 from not. */
 struct contact {
+	enum tier tier;
 	int64_t namespace_id; /* 0: unknown (looks, attaches to unknown workflows) */
 	int64_t workflow_id;  /* 0: unknown workflow: there is nothing to see */
 	int64_t execution_id; /* 0: anonymous */
+	/* The workflow of that name in the other tier, also where the history does not
+	 * show it; 0: there is none. */
+	int64_t other_workflow_id;
+	bool both; /* the history shows it */
 	int64_t now_ms;
 	char warning[1024]; /* "" or a note: a detected parent that is not used */
 };
@@ -138,6 +155,7 @@ struct layer_record {
 	struct totals totals;
 	uint64_t new_bytes, stored_bytes;
 	int64_t created_ms;
+	enum tier tier;
 	bool inherited;
 };
 
@@ -177,27 +195,31 @@ void catalogue_history_fini(struct catalogue_history *history);
  *  - empty namespace, run and attempt stand for "default", "1" and "1".
  *  - ERR_USAGE without a workflow, and for a persist without a job.
  *  - the time of a contact alone is written only where the last is over a minute ago.
- * An unknown workflow without a parent: an attach or look gets workflow_id 0 and an empty
- * history, and nothing is created.
+ * An unknown workflow without a parent: an attach or look gets workflow_id 0 and, unless
+ * the other tier shows something, an empty history, and nothing is created.
+ *
+ * All of this is said of the asker's tier. A history of both tiers has the other tier's
+ * layers as a look from there would see them, with what a retry would inherit there.
  */
 int catalogue_contact(struct catalogue *catalogue, const struct contact_request *request,
 		      struct contact *ret_contact, struct catalogue_history *ret_history,
 		      struct error *error);
 
-/* The history of another workflow: read only. ERR_NOT_FOUND for an
- * unknown or expired one, with its sentence. `namespace` as in identities. */
-int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
+/* The history of another workflow: read only. ERR_NOT_FOUND for an unknown or expired
+ * one, with its sentence. */
+int catalogue_workflow_history(struct catalogue *catalogue, const struct scope *scope,
 			       struct text workflow,
 			       struct catalogue_history *ret_history,
 			       struct error *error);
 
-/* The history again, after a commit. */
+/* The history again, after a commit; `both` tiers as they are stored. */
 int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
-			   struct catalogue_history *ret_history, struct error *error);
+			   bool both, struct catalogue_history *ret_history,
+			   struct error *error);
 
-/* Finds a layer of the namespace by its id or a prefix of at least 4 digits that is
+/* Finds a layer of the scope by its id or a prefix of at least 4 digits that is
  * unique: its history is that of its workflow. ERR_NOT_FOUND, ERR_USAGE (ambiguous). */
-int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
+int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
 			 struct text id, struct catalogue_history *ret_history,
 			 uint32_t *ret_position, struct error *error);
 

@@ -125,6 +125,24 @@ int catalogue_sync_locked(struct catalogue *catalogue, struct error *error)
 	return 0;
 }
 
+int change_begin_aside(const struct change *change, int64_t *ret_mark,
+		       struct error *error)
+{
+	*ret_mark = database_total_changes(change->catalogue->database);
+	return run(change->catalogue, "SAVEPOINT aside", error);
+}
+
+/* SQLite counts rows that were changed and changed back as well. */
+int change_undo_aside(struct change *change, int64_t mark, struct error *error)
+{
+	struct database *database = change->catalogue->database;
+	int result = run(change->catalogue, "ROLLBACK TO aside", error);
+	if (result == 0)
+		result = run(change->catalogue, "RELEASE aside", error);
+	change->rows_before += database_total_changes(database) - mark;
+	return result;
+}
+
 /* A failed statement may have undone the transaction already. */
 void change_end(struct change *change)
 {

@@ -27,7 +27,8 @@ static int check_histories(struct catalogue *catalogue, struct error *error)
 	const int64_t *id = (const int64_t *)(const void *)ids.at;
 	for (size_t i = 0; result == 0 && i < ids.len / sizeof *id; i++) {
 		struct catalogue_history history AUTO(catalogue_history_fini) = {0};
-		result = catalogue_load(catalogue, id[i], 0, &history, error);
+		const struct sight sight = {.workflow_id = id[i]};
+		result = catalogue_load(catalogue, &sight, &history, error);
 	}
 	return result;
 }

@@ -13,6 +13,7 @@ struct committing_workflow {
 	int64_t workflow_id;
 	int64_t expired_ms; /* 0: it lives */
 	int64_t layers;     /* of the workflow, its inherited ones included */
+	enum tier tier;
 	char name[NAME_LEN_MAX + 1];
 };
 
@@ -21,11 +22,13 @@ static int find_workflow(struct catalogue *catalogue, int64_t execution_id,
 {
 	struct query query AUTO(query_end) = query_of(
 		catalogue->database,
-		"SELECT workflows.id, expired_ms, name, (SELECT count(*)"
+		"SELECT workflows.id, expired_ms, workflows.name, (SELECT count(*)"
 		"  FROM executions AS other JOIN layers ON layers.execution = other.id"
 		"  WHERE other.workflow = workflows.id) + (SELECT count(*)"
-		"  FROM inherited_layers WHERE inherited_layers.workflow = workflows.id)"
+		"  FROM inherited_layers WHERE inherited_layers.workflow = workflows.id),"
+		" namespaces.name"
 		" FROM executions JOIN workflows ON workflows.id = executions.workflow"
+		" JOIN namespaces ON namespaces.id = workflows.namespace"
 		" WHERE executions.id = ? AND origin IS NULL");
 	query_number(&query, execution_id);
 	int result = query_next(&query, error);
@@ -37,6 +40,7 @@ static int find_workflow(struct catalogue *catalogue, int64_t execution_id,
 		.workflow_id = row_id(&query, 0),
 		.expired_ms = row_is_null(&query, 1) ? 0 : row_time(&query, 1),
 		.layers = row_number(&query, 3),
+		.tier = catalogue_namespace_tier(row_text(&query, 4)),
 	};
 	(void)snprintf(ret_workflow->name, sizeof ret_workflow->name, "%s",
 		       row_name(&query, 2));
@@ -114,7 +118,8 @@ static void bind_layer(struct query *query, const struct layer_commit *commit,
 
 /* What its execution has attached by now is what it was built on. */
 static int insert_layer(struct catalogue *catalogue, const struct layer_commit *commit,
-			int64_t now_ms, int64_t *ret_id, struct error *error)
+			enum tier tier, int64_t now_ms, int64_t *ret_id,
+			struct error *error)
 {
 	uint8_t name[LAYER_ID_LEN];
 	database_random(name, LAYER_ID_LEN);
@@ -124,13 +129,14 @@ static int insert_layer(struct catalogue *catalogue, const struct layer_commit *
 		" directories, symlinks, bytes, units, new_bytes, stored_bytes, "
 		"created_ms,"
 		" root_segment, root_offset, placement_segment, placement_offset, "
-		"sequence, bases)"
+		"tier, sequence, bases)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
 		"?15,"
-		" ?16, ?17, (SELECT coalesce(max(sequence), 0) + 1 FROM layers"
+		" ?16, ?17, ?18, (SELECT coalesce(max(sequence), 0) + 1 FROM layers"
 		"  WHERE execution = ?2),"
 		" (SELECT attached FROM executions WHERE id = ?2))");
 	bind_layer(&query, commit, name, now_ms);
+	query_number(&query, tier);
 	int result = query_run(&query, error);
 	if (result == 0)
 		*ret_id = database_last_id(catalogue->database);
@@ -149,7 +155,8 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 	for (size_t i = 0; result == 0 && i < commit->written_count; i++)
 		result = write_segment(catalogue, &commit->written[i], error);
 	if (result == 0)
-		result = insert_layer(catalogue, commit, now_ms, &layer_id, error);
+		result = insert_layer(catalogue, commit, workflow.tier, now_ms, &layer_id,
+				      error);
 	for (size_t i = 0; result == 0 && i < commit->segment_count; i++)
 		result = cite_segment(catalogue, layer_id, &commit->segments[i], error);
 	if (result == 0)

@@ -2,14 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
-
-/* A contact is written down for itself only where the last one is older than this. */
-#define CONTACT_GRAIN_MS 60000
 
 /* One contact being made. */
 struct caller {
@@ -26,50 +22,19 @@ static struct text or_else(struct text text, const char *otherwise)
 
 /* ---- namespaces and workflows ---------------------------------------------------- */
 
-int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
-			     int64_t *ret_id, struct error *error)
-{
-	struct query query AUTO(query_end) =
-		query_of(catalogue->database, "SELECT id FROM namespaces WHERE name = ?");
-	query_text(&query, or_else(name, "default"));
-	return query_one(&query, ret_id, error);
-}
-
 static int make_namespace(struct caller *caller, struct error *error)
 {
 	struct catalogue *catalogue = caller->catalogue;
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
 			 "INSERT INTO namespaces (name, created_ms) VALUES (?, ?)");
-	query_text(&query, caller->identity.namespace);
+	char key[NAMESPACE_KEY_SIZE];
+	query_text(&query, catalogue_namespace_key(caller->identity.scope.namespace,
+						   caller->contact.tier, key));
 	query_number(&query, caller->contact.now_ms);
 	int result = query_run(&query, error);
 	if (result == 0)
 		caller->contact.namespace_id = database_last_id(catalogue->database);
-	return result;
-}
-
-int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
-			    struct text name, struct workflow_row *ret_row,
-			    struct error *error)
-{
-	struct query query AUTO(query_end) = query_of(
-		catalogue->database, "SELECT id, parent, expired_ms FROM workflows"
-				     " WHERE namespace = ? AND name = ?");
-	query_number(&query, namespace_id);
-	query_text(&query, name);
-	int result = query_next(&query, error);
-	if (result < 0)
-		return result;
-	*ret_row = (struct workflow_row){.namespace_id = namespace_id};
-	if (result == 0)
-		return 0;
-	ret_row->id = row_id(&query, 0);
-	ret_row->parent = row_id_or_none(&query, 1);
-	ret_row->expired_ms = row_is_null(&query, 2) ? 0 : row_time(&query, 2);
-	result = row_check(&query, error);
-	if (result == 0 && ret_row->parent >= ret_row->id)
-		return database_contradiction(catalogue->database, error);
 	return result;
 }
 
@@ -90,37 +55,6 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 	if (result == 0)
 		caller->contact.workflow_id = database_last_id(catalogue->database);
 	return result;
-}
-
-static void date_text(int64_t ms, char ret_text[16])
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm parts = {0};
-	(void)gmtime_r(&seconds, &parts);
-	(void)strftime(ret_text, 16, "%Y-%m-%d", &parts);
-}
-
-int catalogue_expired(struct text name, int64_t expired_ms, struct error *error)
-{
-	char date[16];
-	date_text(expired_ms, date);
-	return error_set(
-		error, ERR_NOT_FOUND,
-		"workflow `%.*s` expired on %s (UTC); its name is not used again: "
-		"begin a workflow with another",
-		WORDS(name), date);
-}
-
-int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t now_ms,
-		    bool always, struct error *error)
-{
-	struct query query AUTO(query_end) =
-		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1"
-					      " WHERE id = ?2 AND contact_ms < ?3");
-	query_number(&query, now_ms);
-	query_number(&query, workflow_id);
-	query_number(&query, always ? now_ms : now_ms - CONTACT_GRAIN_MS);
-	return query_run(&query, error);
 }
 
 /* ---- parents --------------------------------------------------------------------- */
@@ -207,7 +141,7 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 	char why[64] = "is unknown";
 	if (parent->id) {
 		char date[16];
-		date_text(parent->expired_ms, date);
+		catalogue_date_text(parent->expired_ms, date);
 		(void)snprintf(why, sizeof why, "expired on %s (UTC)", date);
 	}
 	if (!identity->retry_detected) {
@@ -224,11 +158,30 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 	return 0;
 }
 
-/* *ret_id = 0: it has no parent. */
-static int find_parent(struct caller *caller, int64_t *ret_id, struct error *error)
+/* Where it lives in the asker's tier, or in the other where that is shown. */
+static int find_parent_row(struct caller *caller, struct workflow_row *ret_parent,
+			   struct error *error)
+{
+	struct text name = caller->identity.retry_of;
+	struct workflow_row other;
+	int result = catalogue_find_workflow(
+		caller->catalogue, caller->contact.namespace_id, name, ret_parent, error);
+	if (result < 0 || (ret_parent->id && !ret_parent->expired_ms) ||
+	    !caller->contact.both)
+		return result;
+	result = catalogue_find_other(caller->catalogue, &caller->identity.scope, name,
+				      &other, error);
+	if (result == 0 && other.id)
+		*ret_parent = other;
+	return result;
+}
+
+/* id 0: it has no parent. */
+static int find_parent(struct caller *caller, struct workflow_row *ret_parent,
+		       struct error *error)
 {
 	const struct identity *identity = &caller->identity;
-	*ret_id = 0;
+	*ret_parent = (struct workflow_row){0};
 	if (!names_parent(identity))
 		return 0;
 	if (text_equal(identity->retry_of, identity->workflow))
@@ -236,29 +189,40 @@ static int find_parent(struct caller *caller, int64_t *ret_id, struct error *err
 				 "workflow `%.*s` cannot be a retry of itself",
 				 WORDS(identity->workflow));
 	struct workflow_row parent;
-	int result = catalogue_find_workflow(caller->catalogue,
-					     caller->contact.namespace_id,
-					     identity->retry_of, &parent, error);
+	int result = find_parent_row(caller, &parent, error);
 	if (result < 0)
 		return result;
 	if (!parent.id || parent.expired_ms)
 		return no_parent(caller, &parent, error);
-	*ret_id = parent.id;
+	*ret_parent = parent;
 	return 0;
 }
 
-/* The first contact of a workflow: leaves workflow_id 0 where nothing is to be made. */
+/* Whether there is something that an attach could build on, or a persist that makes
+ * it. */
+static bool is_worth_making(const struct caller *caller,
+			    const struct workflow_row *parent)
+{
+	bool is_shown = caller->contact.both && caller->contact.other_workflow_id;
+	return parent->id || is_shown || caller->request->kind == CONTACT_PERSIST;
+}
+
+/* The first contact of a workflow: leaves workflow_id 0 where nothing is to be made. What
+ * lives only in the other tier is not copied from there: it is shown when it is looked
+ * at, as long as it is there. */
 static int begin_workflow(struct caller *caller, struct error *error)
 {
-	int64_t parent_id;
-	int result = find_parent(caller, &parent_id, error);
-	if (result < 0 || (!parent_id && caller->request->kind != CONTACT_PERSIST))
+	struct workflow_row parent;
+	int result = find_parent(caller, &parent, error);
+	if (result < 0 || !is_worth_making(caller, &parent))
 		return result;
+	int64_t parent_id = parent.id;
+	bool inherits = parent_id && parent.namespace_id == caller->contact.namespace_id;
 	if (!caller->contact.namespace_id)
 		result = make_namespace(caller, error);
 	if (result == 0)
 		result = make_workflow(caller, parent_id, error);
-	if (result == 0 && parent_id)
+	if (result == 0 && inherits)
 		result = catalogue_inherit(caller->catalogue, caller->request,
 					   caller->contact.workflow_id, parent_id, error);
 	return result;
@@ -290,7 +254,7 @@ static int find_or_begin_workflow(struct caller *caller, struct error *error)
 static struct identity with_defaults(const struct identity *identity)
 {
 	struct identity full = *identity;
-	full.namespace = or_else(full.namespace, "default");
+	full.scope.namespace = or_else(full.scope.namespace, "default");
 	full.run = or_else(full.run, "1");
 	full.attempt = or_else(full.attempt, "1");
 	return full;
@@ -298,9 +262,17 @@ static struct identity with_defaults(const struct identity *identity)
 
 static int make_contact(struct caller *caller, struct error *error)
 {
-	int result = catalogue_find_namespace(caller->catalogue,
-					      caller->identity.namespace,
-					      &caller->contact.namespace_id, error);
+	const struct scope *scope = &caller->identity.scope;
+	int result = catalogue_find_namespace(caller->catalogue, scope->namespace,
+					      scope->tier, &caller->contact.namespace_id,
+					      error);
+	struct workflow_row other = {0};
+	/* A persist has nobody to tell of it. */
+	if (result == 0 &&
+	    (caller->contact.both || caller->request->kind != CONTACT_PERSIST))
+		result = catalogue_find_other(caller->catalogue, scope,
+					      caller->identity.workflow, &other, error);
+	caller->contact.other_workflow_id = other.id;
 	if (result == 0)
 		result = find_or_begin_workflow(caller, error);
 	if (result < 0 || !caller->contact.workflow_id || caller->identity.job.len == 0)
@@ -331,6 +303,87 @@ static int begin_contact(struct caller *caller, struct change *change,
 		       : change_begin(change, caller->catalogue, error);
 }
 
+/* ---- the other tier --------------------------------------------------------------- */
+
+/* What this workflow retries: as it was fixed, else as it is said. *ret_name: owned; NULL
+ * for none. */
+static int parent_name(struct caller *caller, char **ret_name, struct error *error)
+{
+	struct workflow_row row = {0};
+	if (caller->contact.workflow_id) {
+		int result = catalogue_find_workflow(
+			caller->catalogue, caller->contact.namespace_id,
+			caller->identity.workflow, &row, error);
+		if (result < 0 || !row.parent)
+			return result;
+		return fixed_parent_name(caller, &row, ret_name, error);
+	}
+	if (names_parent(&caller->identity))
+		*ret_name = must_memdup(caller->identity.retry_of.at,
+					caller->identity.retry_of.len);
+	return 0;
+}
+
+/* The workflow as its first contact in the other tier would begin it. Nobody has, and
+ * this must not: it would fix the parent there. So the caller undoes it. */
+static int begin_other(struct caller *caller, const char *parent, int64_t *ret_id,
+		       struct error *error)
+{
+	const struct contact_request look = {
+		.kind = CONTACT_LOOK,
+		.inherited = caller->request->inherited,
+	};
+	struct caller other = *caller;
+	other.request = &look;
+	other.identity.scope.tier = tier_other(caller->contact.tier);
+	other.identity.job = (struct text){0};
+	other.identity.retry_of = text_of(parent);
+	other.identity.retry_detected = true;
+	other.contact = (struct contact){.tier = other.identity.scope.tier,
+					 .now_ms = caller->contact.now_ms};
+	int result = catalogue_find_namespace(
+		other.catalogue, other.identity.scope.namespace,
+		other.identity.scope.tier, &other.contact.namespace_id, error);
+	if (result == 0 && other.contact.namespace_id)
+		result = begin_workflow(&other, error);
+	*ret_id = other.contact.workflow_id;
+	return result;
+}
+
+static int load_with_look(struct caller *caller, struct change *change,
+			  struct sight *sight, const char *parent,
+			  struct catalogue_history *ret_history, struct error *error)
+{
+	int64_t mark;
+	int result = change_begin_aside(change, &mark, error);
+	if (result == 0)
+		result = begin_other(caller, parent, &sight->other_id, error);
+	if (result == 0)
+		result = catalogue_load(caller->catalogue, sight, ret_history, error);
+	return result == 0 ? change_undo_aside(change, mark, error) : result;
+}
+
+static int load(struct caller *caller, struct change *change,
+		struct catalogue_history *ret_history, struct error *error)
+{
+	const struct contact *contact = &caller->contact;
+	struct sight sight = {
+		.workflow_id = contact->workflow_id,
+		.tier = contact->tier,
+		.other_id = contact->both ? contact->other_workflow_id : 0,
+		.execution_id = contact->execution_id,
+	};
+	char *parent AUTO_FREE = NULL;
+	int result = 0;
+	if (contact->both && !sight.other_id)
+		result = parent_name(caller, &parent, error);
+	if (result < 0)
+		return result;
+	if (parent)
+		return load_with_look(caller, change, &sight, parent, ret_history, error);
+	return catalogue_load(caller->catalogue, &sight, ret_history, error);
+}
+
 static int contact_and_load(struct caller *caller, struct catalogue_history *ret_history,
 			    struct error *error)
 {
@@ -341,8 +394,7 @@ static int contact_and_load(struct caller *caller, struct catalogue_history *ret
 		result = make_contact(caller, error);
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
 	if (result == 0)
-		result = catalogue_load(caller->catalogue, caller->contact.workflow_id,
-					caller->contact.execution_id, &history, error);
+		result = load(caller, &change, &history, error);
 	if (result == 0 && !looks)
 		result = change_commit(&change, error);
 	/* What an attach builds on, and may itself change nothing of, has to stay. */
@@ -371,7 +423,12 @@ int catalogue_contact(struct catalogue *catalogue, const struct contact_request 
 		.catalogue = catalogue,
 		.request = request,
 		.identity = with_defaults(&request->identity),
-		.contact.now_ms = clock_wall_ms(),
+		.contact =
+			{
+				.tier = request->identity.scope.tier,
+				.both = scope_shows_both(&request->identity.scope),
+				.now_ms = clock_wall_ms(),
+			},
 	};
 	CATALOGUE_LOCKED(catalogue);
 	int result = contact_and_load(&caller, ret_history, error);

@@ -7,33 +7,47 @@
 #define PREFIX_DIGITS_MIN 4u
 #define NAME_DIGITS (2 * LAYER_ID_LEN)
 
-int catalogue_workflow_history(struct catalogue *catalogue, struct text namespace,
+int catalogue_workflow_history(struct catalogue *catalogue, const struct scope *scope,
 			       struct text workflow,
 			       struct catalogue_history *ret_history, struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
 	int64_t namespace_id;
-	struct workflow_row row;
-	int result = catalogue_find_namespace(catalogue, namespace, &namespace_id, error);
+	struct workflow_row row = {0}, other = {0};
+	int result = catalogue_find_namespace(catalogue, scope->namespace, scope->tier,
+					      &namespace_id, error);
 	if (result == 0)
 		result = catalogue_find_workflow(catalogue, namespace_id, workflow, &row,
 						 error);
+	if (result == 0 && scope_shows_both(scope))
+		result = catalogue_find_other(catalogue, scope, workflow, &other, error);
 	if (result < 0)
 		return result;
-	if (!row.id)
+	if (!row.id && !other.id)
 		return error_set(error, ERR_NOT_FOUND, "workflow `%.*s`: unknown",
 				 WORDS(workflow));
-	if (row.expired_ms)
+	if (row.expired_ms && !other.id)
 		return catalogue_expired(workflow, row.expired_ms, error);
-	return catalogue_load(catalogue, row.id, 0, ret_history, error);
+	const struct sight sight = {
+		.workflow_id = row.expired_ms ? 0 : row.id,
+		.tier = scope->tier,
+		.other_id = other.id,
+	};
+	return catalogue_load(catalogue, &sight, ret_history, error);
 }
 
 int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
-			   struct catalogue_history *ret_history, struct error *error)
+			   bool both, struct catalogue_history *ret_history,
+			   struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	return catalogue_load(catalogue, contact->workflow_id, contact->execution_id,
-			      ret_history, error);
+	const struct sight sight = {
+		.workflow_id = contact->workflow_id,
+		.tier = contact->tier,
+		.other_id = both ? contact->other_workflow_id : 0,
+		.execution_id = contact->execution_id,
+	};
+	return catalogue_load(catalogue, &sight, ret_history, error);
 }
 
 /* ---- a layer by its id ----------------------------------------------------------- */
@@ -62,7 +76,7 @@ static bool parse_prefix(struct text prefix, struct name_range *ret_range)
 /* Rows: the layer, the workflow to see it in (NULL: none is left), its maker's name and
  * expiry. Those that can be seen come first. */
 static struct query search(struct catalogue *catalogue, const struct name_range *range,
-			   int64_t namespace_id)
+			   const int64_t namespace_ids[2])
 {
 	struct query query = query_of(
 		catalogue->database,
@@ -70,17 +84,19 @@ static struct query search(struct catalogue *catalogue, const struct name_range 
 		" (SELECT min(retry.id) FROM inherited_layers"
 		"  JOIN workflows AS retry ON retry.id = workflow"
 		"  WHERE layer = layers.id AND retry.expired_ms IS NULL) END AS seen_in,"
-		" workflows.name, expired_ms FROM layers" LAYER_JOIN
-		" WHERE layers.name BETWEEN ? AND ? AND namespace = ?"
+		" workflows.name, expired_ms, tier FROM layers" LAYER_JOIN
+		" WHERE layers.name BETWEEN ? AND ? AND namespace IN (?, ?)"
 		" ORDER BY seen_in IS NULL LIMIT 2");
 	query_blob(&query, range->first, LAYER_ID_LEN);
 	query_blob(&query, range->last, LAYER_ID_LEN);
-	query_number(&query, namespace_id);
+	query_number(&query, namespace_ids[0]);
+	query_number(&query, namespace_ids[1]);
 	return query;
 }
 
-static int find_one(struct catalogue *catalogue, int64_t namespace_id, struct text id,
-		    int64_t *ret_layer, int64_t *ret_workflow, struct error *error)
+static int find_one(struct catalogue *catalogue, const int64_t namespace_ids[2],
+		    struct text id, int64_t *ret_layer, struct sight *ret_sight,
+		    struct error *error)
 {
 	struct name_range range;
 	if (!parse_prefix(id, &range))
@@ -89,7 +105,7 @@ static int find_one(struct catalogue *catalogue, int64_t namespace_id, struct te
 			"layer `%.*s`: an id is %u hexadecimal digits, of which the "
 			"first %u may do",
 			WORDS(id), NAME_DIGITS, PREFIX_DIGITS_MIN);
-	struct query query AUTO(query_end) = search(catalogue, &range, namespace_id);
+	struct query query AUTO(query_end) = search(catalogue, &range, namespace_ids);
 	int result = query_next(&query, error);
 	if (result < 0)
 		return result;
@@ -101,7 +117,10 @@ static int find_one(struct catalogue *catalogue, int64_t namespace_id, struct te
 	int64_t expired_ms = is_expired ? row_time(&query, 3) : 0;
 	int64_t workflow_id = is_expired ? 0 : row_id(&query, 1);
 	*ret_layer = row_id(&query, 0);
-	*ret_workflow = workflow_id;
+	*ret_sight = (struct sight){
+		.workflow_id = workflow_id,
+		.tier = row_flag(&query, 4) ? TIER_UNTRUSTED : TIER_TRUSTED,
+	};
 	result = row_check(&query, error);
 	if (result < 0)
 		return result;
@@ -125,20 +144,32 @@ static uint32_t record_position(const struct catalogue_history *history, int64_t
 	return VIEW_NONE;
 }
 
-int catalogue_find_layer(struct catalogue *catalogue, struct text namespace,
+/* Of the tiers that the scope shows. */
+static int find_namespaces(struct catalogue *catalogue, const struct scope *scope,
+			   int64_t ret_ids[2], struct error *error)
+{
+	int result = catalogue_find_namespace(catalogue, scope->namespace, scope->tier,
+					      &ret_ids[0], error);
+	ret_ids[1] = ret_ids[0];
+	if (result < 0 || !scope_shows_both(scope))
+		return result;
+	return catalogue_find_namespace(catalogue, scope->namespace,
+					tier_other(scope->tier), &ret_ids[1], error);
+}
+
+int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
 			 struct text id, struct catalogue_history *ret_history,
 			 uint32_t *ret_position, struct error *error)
 {
 	CATALOGUE_LOCKED(catalogue);
-	int64_t namespace_id;
+	int64_t namespace_ids[2];
 	int64_t layer_id = 0;
-	int64_t workflow_id = 0;
-	int result = catalogue_find_namespace(catalogue, namespace, &namespace_id, error);
+	struct sight sight = {0};
+	int result = find_namespaces(catalogue, scope, namespace_ids, error);
 	if (result == 0)
-		result = find_one(catalogue, namespace_id, id, &layer_id, &workflow_id,
-				  error);
+		result = find_one(catalogue, namespace_ids, id, &layer_id, &sight, error);
 	if (result == 0)
-		result = catalogue_load(catalogue, workflow_id, 0, ret_history, error);
+		result = catalogue_load(catalogue, &sight, ret_history, error);
 	if (result < 0)
 		return result;
 	*ret_position = record_position(ret_history, layer_id);

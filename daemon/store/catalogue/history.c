@@ -6,8 +6,18 @@
 /* ---- executions ------------------------------------------------------------------ */
 
 #define EXECUTION_COLUMNS                                                                \
-	"SELECT id, origin, run, run_heard, job, shard, attempt, has_needs, attached"    \
-	" FROM executions "
+	"SELECT id, origin, run, run_heard, job, shard, attempt, has_needs, attached,"   \
+	" workflow FROM executions "
+#define IN_SIGHT "workflow IN (?1, ?2)"
+
+static void bind_sight(const struct loader *loader, struct query *query)
+{
+	query_number(query, loader->sight->workflow_id);
+	if (loader->sight->other_id)
+		query_number(query, loader->sight->other_id);
+	else
+		query_null(query);
+}
 
 static void add_maker(struct loader *loader, int64_t id)
 {
@@ -35,13 +45,19 @@ static void add_execution(struct loader *loader, struct query *query, bool is_ow
 	};
 }
 
+static struct history_execution *last_execution(struct loader *loader)
+{
+	struct history_execution *executions = loader->executions.items;
+	return &executions[loader->executions.count - 1];
+}
+
 /* The workflow's own and copied ones. A copy stands for what it is a copy of. */
 static int load_executions(struct loader *loader, struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(loader->catalogue->database,
-						      EXECUTION_COLUMNS
-						      "WHERE workflow = ? ORDER BY id");
-	query_number(&query, loader->workflow_id);
+						      EXECUTION_COLUMNS "WHERE " IN_SIGHT
+									" ORDER BY id");
+	bind_sight(loader, &query);
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
 		bool is_own = row_is_null(&query, 1);
@@ -50,8 +66,10 @@ static int load_executions(struct loader *loader, struct error *error)
 			return database_contradiction(loader->catalogue->database, error);
 		add_maker(loader, made_by);
 		add_execution(loader, &query, is_own);
-		struct history_execution *executions = loader->executions.items;
-		executions[loader->executions.count - 1].has_needs = row_flag(&query, 7);
+		bool is_others = row_number(&query, 9) != loader->sight->workflow_id;
+		last_execution(loader)->has_needs = row_flag(&query, 7);
+		last_execution(loader)->tier = is_others ? tier_other(loader->sight->tier)
+							 : loader->sight->tier;
 		loader_keep_set(loader, &loader->attached, row_bytes(&query, 8));
 		if (arena_check(&loader->memory, error))
 			return ERR_NO_MEMORY;
@@ -67,38 +85,46 @@ static int load_executions(struct loader *loader, struct error *error)
 
 /* An execution of another workflow that made a layer which is known, and was not copied:
  * of it no more is known than that. */
-static int add_foreign_maker(struct loader *loader, int64_t id, struct error *error)
+static int add_foreign_maker(struct loader *loader, const struct layer_record *record,
+			     struct error *error)
 {
 	struct query query AUTO(query_end) =
 		query_of(loader->catalogue->database, EXECUTION_COLUMNS "WHERE id = ?");
-	query_number(&query, id);
+	query_number(&query, record->execution_id);
 	int result = query_next(&query, error);
 	if (result == 0)
 		return database_contradiction(loader->catalogue->database, error);
 	if (result < 0)
 		return result;
-	add_maker(loader, id);
+	add_maker(loader, record->execution_id);
 	add_execution(loader, &query, false);
-	struct history_execution *executions = loader->executions.items;
-	executions[loader->executions.count - 1].fact = true;
+	last_execution(loader)->fact = true;
+	last_execution(loader)->tier = record->tier;
 	return row_check(&query, error);
+}
+
+static int compare_makers(const void *a, const void *b)
+{
+	const struct layer_record *const *left = a, *const *right = b;
+	return loader_compare_ids(&(*left)->execution_id, &(*right)->execution_id);
 }
 
 static int load_foreign_makers(struct loader *loader, struct error *error)
 {
 	const struct layer_record *records = loader->records.items;
 	size_t count = 0;
-	int64_t *ids = arena_take(&loader->memory, loader->records.count * sizeof *ids);
+	const struct layer_record **made =
+		arena_take(&loader->memory, loader->records.count * sizeof(*made));
 	for (size_t i = 0; i < loader->records.count; i++)
 		if (loader_maker(loader, records[i].execution_id) == VIEW_NONE)
-			ids[count++] = records[i].execution_id;
+			made[count++] = &records[i];
 	if (count == 0)
 		return 0;
-	qsort(ids, count, sizeof *ids, loader_compare_ids);
+	qsort(made, count, sizeof(*made), compare_makers);
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < count; i++)
-		if (i == 0 || ids[i] != ids[i - 1])
-			result = add_foreign_maker(loader, ids[i], error);
+		if (i == 0 || made[i]->execution_id != made[i - 1]->execution_id)
+			result = add_foreign_maker(loader, made[i], error);
 	qsort(loader->makers.items, loader->makers.count, sizeof(struct maker),
 	      loader_compare_ids);
 	return result;
@@ -130,12 +156,12 @@ static int load_seen(struct loader *loader, struct error *error)
 		loader->catalogue->database,
 		"WITH seen (id, inherited) AS ("
 		" SELECT layers.id, 0 FROM executions"
-		"  JOIN layers ON layers.execution = executions.id WHERE workflow = ?1"
-		" UNION ALL SELECT layer, 1 FROM inherited_layers WHERE workflow = ?1)"
+		"  JOIN layers ON layers.execution = executions.id WHERE " IN_SIGHT
+		" UNION ALL SELECT layer, 1 FROM inherited_layers WHERE " IN_SIGHT ")"
 		" SELECT " LAYER_COLUMNS ", inherited, bases"
 		" FROM seen LEFT JOIN layers ON layers.id = seen.id" LAYER_JOIN
 		" ORDER BY layers.id");
-	query_number(&query, loader->workflow_id);
+	bind_sight(loader, &query);
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
 		bool inherited = row_number(&query, LAYER_COLUMN_COUNT) != 0;
@@ -173,8 +199,8 @@ static int load_needs(struct loader *loader, struct error *error)
 		loader->catalogue->database,
 		"SELECT executions.id, execution_needs.job FROM executions"
 		" JOIN execution_needs ON execution_needs.execution = executions.id"
-		" WHERE workflow = ? ORDER BY executions.id, position");
-	query_number(&query, loader->workflow_id);
+		" WHERE " IN_SIGHT " ORDER BY executions.id, position");
+	bind_sight(loader, &query);
 	struct history_execution *executions = loader->executions.items;
 	struct arena_list items = {0};
 	int result;
@@ -200,7 +226,7 @@ static int load_parent(struct loader *loader, char **ret_parent, struct error *e
 			 "SELECT parent.name FROM workflows"
 			 " LEFT JOIN workflows AS parent ON parent.id = workflows.parent"
 			 " WHERE workflows.id = ? AND workflows.parent NOT NULL");
-	query_number(&query, loader->workflow_id);
+	query_number(&query, loader->sight->workflow_id);
 	int result = query_next(&query, error);
 	*ret_parent = result == 1 ? arena_string(&loader->memory, row_name(&query, 0))
 				  : NULL;
@@ -227,12 +253,12 @@ void catalogue_history_fini(struct catalogue_history *history)
 	*history = (struct catalogue_history){.own_execution = VIEW_NONE};
 }
 
-int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t execution_id,
+int catalogue_load(struct catalogue *catalogue, const struct sight *sight,
 		   struct catalogue_history *ret_history, struct error *error)
 {
 	struct loader loader AUTO(loader_fini) = {
 		.catalogue = catalogue,
-		.workflow_id = workflow_id,
+		.sight = sight,
 	};
 	char *parent = NULL;
 	int result = load(&loader, error);
@@ -247,7 +273,7 @@ int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t exe
 			    .layer_count = loader.layers.count},
 		.records = loader.records.items,
 		.execution_ids = loader.ids.items,
-		.own_execution = execution_position(&loader, execution_id),
+		.own_execution = execution_position(&loader, sight->execution_id),
 		.parent = parent,
 		.memory = loader.memory,
 	};

@@ -23,7 +23,9 @@ static int inherit_layers(struct catalogue *catalogue,
 			  int64_t parent_id, struct error *error)
 {
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
-	int result = catalogue_load(catalogue, parent_id, 0, &history, error);
+	const struct sight sight = {.workflow_id = parent_id,
+				    .tier = request->identity.scope.tier};
+	int result = catalogue_load(catalogue, &sight, &history, error);
 	uint32_t *layers AUTO_FREE = NULL;
 	size_t count = 0;
 	if (result == 0)

@@ -75,6 +75,11 @@ int change_try(struct change *change, struct catalogue *catalogue, struct error 
  * stamp. */
 int change_commit(struct change *change, struct error *error);
 void change_end(struct change *change);
+/* Within a change: what is done between these two is undone and leaves no trace, whatever
+ * becomes of the change; where undoing fails the change must not be committed. */
+int change_begin_aside(const struct change *change, int64_t *ret_mark,
+		       struct error *error);
+int change_undo_aside(struct change *change, int64_t mark, struct error *error);
 
 /* ---- shared between the files ---------------------------------------------------- */
 
@@ -85,12 +90,35 @@ struct workflow_row {
 	int64_t expired_ms; /* 0: it lives */
 };
 
-/* The namespace's id, *ret_id = 0 where there is none. Empty stands for "default". */
+/* A tier of a namespace as the catalogue calls it: a namespace of its own (workflow.c). */
+#define NAMESPACE_KEY_SIZE (NAME_LEN_MAX + 16u)
+struct text catalogue_namespace_key(struct text name, enum tier tier,
+				    char ret_key[NAMESPACE_KEY_SIZE]);
+/* Whether that is what the untrusted tier of a namespace is called. */
+enum tier catalogue_namespace_tier(const char *key);
+
+/* The id of a tier of the namespace, *ret_id = 0 where there is none. Empty stands for
+ * "default". */
 int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
-			     int64_t *ret_id, struct error *error);
+			     enum tier tier, int64_t *ret_id, struct error *error);
+static inline enum tier tier_other(enum tier tier)
+{
+	return tier == TIER_TRUSTED ? TIER_UNTRUSTED : TIER_TRUSTED;
+}
+/* Whether a history of the scope shows both tiers. */
+static inline bool scope_shows_both(const struct scope *scope)
+{
+	return scope->both || scope->tier == TIER_UNTRUSTED;
+}
 int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 			    struct text name, struct workflow_row *ret_row,
 			    struct error *error);
+/* The living workflow of that name in the tier that is not the scope's; id 0: none. */
+int catalogue_find_other(struct catalogue *catalogue, const struct scope *scope,
+			 struct text name, struct workflow_row *ret_row,
+			 struct error *error);
+/* The day, UTC. */
+void catalogue_date_text(int64_t ms, char ret_text[16]);
 /* Writes ERR_NOT_FOUND "workflow `W` expired on DATE (UTC); …". */
 int catalogue_expired(struct text name, int64_t expired_ms, struct error *error);
 
@@ -105,8 +133,14 @@ int catalogue_execution(struct catalogue *catalogue, int64_t workflow_id,
 int catalogue_inherit(struct catalogue *catalogue, const struct contact_request *request,
 		      int64_t workflow_id, int64_t parent_id, struct error *error);
 
-/* Loads a workflow's history; execution_id 0: nobody's own. */
-int catalogue_load(struct catalogue *catalogue, int64_t workflow_id, int64_t execution_id,
+/* Which workflow's history. */
+struct sight {
+	int64_t workflow_id;
+	enum tier tier;
+	int64_t other_id;     /* the same workflow in the other tier; 0: not shown */
+	int64_t execution_id; /* the asker's; 0: nobody's own */
+};
+int catalogue_load(struct catalogue *catalogue, const struct sight *sight,
 		   struct catalogue_history *ret_history, struct error *error);
 
 /* Sets contact_ms where it is older than a minute, or anyway (`always`), which costs
@@ -120,7 +154,7 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t no
 #define LAYER_COLUMNS                                                                    \
 	"layers.id, layers.name, layers.execution, sequence, digest, content, files,"    \
 	" directories, symlinks, bytes, units, new_bytes, stored_bytes,"                 \
-	" layers.created_ms, workflows.name, run, job, shard, attempt"
+	" layers.created_ms, tier, workflows.name, run, job, shard, attempt"
 #define LAYER_JOIN                                                                       \
 	" LEFT JOIN executions ON executions.id = layers.execution"                      \
 	" LEFT JOIN workflows ON workflows.id = executions.workflow"
@@ -139,6 +173,7 @@ enum layer_column {
 	COLUMN_NEW_BYTES,
 	COLUMN_STORED_BYTES,
 	COLUMN_CREATED_MS,
+	COLUMN_TIER,
 	COLUMN_WORKFLOW,
 	COLUMN_RUN,
 	COLUMN_JOB,

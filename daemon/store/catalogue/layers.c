@@ -47,6 +47,7 @@ int layer_record_of(struct query *query, struct layer_record *ret_record,
 		.new_bytes = row_amount(query, COLUMN_NEW_BYTES),
 		.stored_bytes = row_amount(query, COLUMN_STORED_BYTES),
 		.created_ms = row_time(query, COLUMN_CREATED_MS),
+		.tier = row_flag(query, COLUMN_TIER) ? TIER_UNTRUSTED : TIER_TRUSTED,
 	};
 	row_blob(query, COLUMN_NAME, record.name, LAYER_ID_LEN);
 	row_blob(query, COLUMN_DIGEST, record.digest.bytes, SHA256_LEN);

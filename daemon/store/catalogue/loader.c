@@ -66,6 +66,7 @@ int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 		.sequence = record.sequence,
 		.commit = (uint64_t)record.id,
 		.content = record.content,
+		.tier = record.tier,
 		.inherited = inherited,
 		.shadow = shadow,
 	};

@@ -23,7 +23,7 @@ struct stored_set {
 
 struct loader {
 	struct catalogue *catalogue; /* borrowed */
-	int64_t workflow_id;
+	const struct sight *sight;   /* borrowed */
 	struct arena memory;
 	struct arena_list executions; /* struct history_execution */
 	struct arena_list ids;        /* int64_t */
@@ -34,7 +34,7 @@ struct loader {
 	struct arena_list bases;      /* struct stored_set, as layers */
 	struct arena_list layer_ids;  /* int64_t, as layers */
 	struct arena_list facts;      /* int64_t: named by a set, and not loaded yet */
-	size_t own_count; /* executions of this workflow; facts of others follow */
+	size_t own_count; /* executions of the workflow; facts of others follow */
 };
 
 void loader_fini(struct loader *loader);

@@ -7,7 +7,7 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT RO
 
 CREATE TABLE namespaces (
 	id INTEGER PRIMARY KEY,
-	name TEXT NOT NULL UNIQUE,
+	name TEXT NOT NULL UNIQUE,         -- with its tier: see FORMAT.md
 	created_ms INTEGER NOT NULL
 );
 
@@ -81,7 +81,7 @@ CREATE TABLE layers (
 	                                   -- persisted this layer (rule W6): a set
 	kind INTEGER NOT NULL DEFAULT 1,   -- 1 workspace; 2 artifact, 3 cache reserved
 	labels TEXT,                       -- reserved
-	tier INTEGER NOT NULL DEFAULT 0,   -- reserved
+	tier INTEGER NOT NULL DEFAULT 0,   -- 1: of an untrusted job
 	expires_ms INTEGER,                -- reserved
 	UNIQUE (execution, key),
 	UNIQUE (execution, sequence)

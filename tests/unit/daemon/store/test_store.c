@@ -310,6 +310,37 @@ static void dedup_stays_inside_the_namespace(void **state)
 		ERR_DENIED);
 }
 
+/* Nor does it learn anything by naming a layer of the other tier. */
+static void a10_dedup_stays_inside_the_tier(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
+	struct tree_persist persists[] = {
+		{.who = {.workflow = "w", .job = "j"}, .key = 1, .tree = &tree},
+		{.who = {.workflow = "w", .job = "j", .tier = TIER_UNTRUSTED},
+		 .key = 2,
+		 .tree = &tree},
+	};
+	struct tree_figures figures;
+	int64_t layers[2];
+	for (size_t i = 0; i < 2; i++) {
+		layers[i] = persist(fixture, &persists[i], &figures).id;
+		assert_int_equal(figures.offered, 0);
+		verify(fixture, layers[i], &tree);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		persists[i].key += 10;
+		(void)persist(fixture, &persists[i], &figures);
+		assert_int_equal(figures.sent, 0);
+		persists[i].key += 10;
+		persists[i].base = layers[1 - i];
+		struct layer_record ignored;
+		assert_int_equal(tree_persist(fixture->store, &persists[i], &ignored,
+					      NULL, &fixture->error),
+				 ERR_DENIED);
+	}
+}
+
 /* A root whose pieces were never offered here. Contents: see below. */
 static void citing_what_was_not_offered_is_denied(void **state)
 {
@@ -872,6 +903,7 @@ int main(void)
 		TEST(w1_units_are_offered_only_after_the_commit),
 		TEST(w1_an_aborted_persist_leaves_nothing),
 		TEST(dedup_stays_inside_the_namespace),
+		TEST(a10_dedup_stays_inside_the_tier),
 		TEST(citing_what_was_not_offered_is_denied),
 		TEST(a_commit_cites_only_what_it_may),
 		TEST(a_root_must_not_lie_about_its_pieces),

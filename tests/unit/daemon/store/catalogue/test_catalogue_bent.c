@@ -237,12 +237,12 @@ static void find(struct bent *bent, struct catalogue *catalogue)
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
 	uint32_t position;
 	answered(bent,
-		 catalogue_find_layer(catalogue, text_of("default"), text_of(bent->layer),
+		 catalogue_find_layer(catalogue, &(struct scope){0}, text_of(bent->layer),
 				      &history, &position, &error),
 		 &error);
 	struct catalogue_history whole AUTO(catalogue_history_fini) = {0};
 	answered(bent,
-		 catalogue_workflow_history(catalogue, text_of("default"), text_of("w"),
+		 catalogue_workflow_history(catalogue, &(struct scope){0}, text_of("w"),
 					    &whole, &error),
 		 &error);
 }

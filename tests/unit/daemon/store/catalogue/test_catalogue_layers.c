@@ -186,7 +186,8 @@ static int find_layer(struct catalogue_fixture *fixture, const char *namespace,
 		      struct text id, uint32_t *ret_position)
 {
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
-	return catalogue_find_layer(fixture->catalogue, text_of(namespace), id, &history,
+	const struct scope scope = {.namespace = text_of(namespace)};
+	return catalogue_find_layer(fixture->catalogue, &scope, id, &history,
 				    ret_position, &fixture->error);
 }
 

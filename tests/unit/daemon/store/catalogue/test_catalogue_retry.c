@@ -298,14 +298,14 @@ static void w8_expired_workflow_is_not_found_with_its_date(void **state)
 		assert_non_null(strstr(fixture->error.text, " (UTC); "));
 	}
 	struct catalogue_history history;
-	assert_int_equal(catalogue_workflow_history(fixture->catalogue, text_of(NULL),
+	assert_int_equal(catalogue_workflow_history(fixture->catalogue, &(struct scope){0},
 						    text_of("W1"), &history,
 						    &fixture->error),
 			 ERR_NOT_FOUND);
 	char id[LAYER_ID_TEXT_SIZE];
 	uint32_t position;
 	layer_id_text(built.name, id);
-	assert_int_equal(catalogue_find_layer(fixture->catalogue, text_of(NULL),
+	assert_int_equal(catalogue_find_layer(fixture->catalogue, &(struct scope){0},
 					      text_of(id), &history, &position,
 					      &fixture->error),
 			 ERR_NOT_FOUND);
@@ -373,7 +373,7 @@ static void r4_inherited_layers_outlive_the_parent(void **state)
 	layer_id_text(built.name, id);
 	uint32_t position;
 	struct catalogue_history found AUTO(catalogue_history_fini) = {0};
-	assert_int_equal(catalogue_find_layer(fixture->catalogue, text_of(NULL),
+	assert_int_equal(catalogue_find_layer(fixture->catalogue, &(struct scope){0},
 					      text_of(id), &found, &position,
 					      &fixture->error),
 			 0);
