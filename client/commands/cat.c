@@ -71,25 +71,6 @@ static int refuse_ambiguous(const struct cat *cat, struct error *error)
 			 cat->path);
 }
 
-/* "./a//b" is a/b. */
-static char *clean_path(const char *path)
-{
-	char *clean = must_strdup(path);
-	char *end = clean;
-	bool start = true;
-	for (const char *at = path; *at; at++) {
-		bool dot = start && *at == '.' && (at[1] == '/' || !at[1]);
-		bool slash = *at == '/';
-		if (!dot && !(slash && start))
-			*end++ = *at;
-		start = slash || (start && dot);
-	}
-	if (end > clean && end[-1] == '/')
-		end--;
-	*end = '\0';
-	return clean;
-}
-
 /* What ls prints of a name that is not UTF-8, or has a backslash. */
 static char *unescaped_path(const char *path)
 {
@@ -244,7 +225,7 @@ int cat_run(const struct options *options, struct report *report, struct error *
 	struct cat cat AUTO(cat_fini) = {.options = options,
 					 .session = {.report = report}};
 	view_table_init(&cat.table);
-	char *path AUTO_FREE = clean_path(options->arguments.items[0]);
+	char *path AUTO_FREE = path_clean_name(options->arguments.items[0]);
 	if (!path_valid(path, strlen(path)))
 		return error_set(
 			error, ERR_USAGE,
@@ -256,8 +237,8 @@ int cat_run(const struct options *options, struct report *report, struct error *
 		return err;
 	cat.path = path;
 	cat.unescaped = unescaped_path(path);
-	char *given AUTO_FREE = question_pattern(path);
-	char *meant AUTO_FREE = cat.unescaped ? question_pattern(cat.unescaped) : NULL;
+	char *given AUTO_FREE = glob_escape(path);
+	char *meant AUTO_FREE = cat.unescaped ? glob_escape(cat.unescaped) : NULL;
 	struct text only[] = {text_of(given), text_of(meant ? meant : "")};
 	request.message.only = (struct text_list){only, meant ? 2 : 1};
 	request.message.exclude = (struct text_list){0};

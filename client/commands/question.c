@@ -67,16 +67,3 @@ int question_filter(const struct options *options, struct glob_filter *ret_filte
 	int err = add_patterns(&ret_filter->only, &options->only, error);
 	return err ? err : add_patterns(&ret_filter->exclude, &options->exclude, error);
 }
-
-char *question_pattern(const char *path)
-{
-	char *pattern = must_alloc(2 * strlen(path) + 1);
-	char *end = pattern;
-	for (const char *at = path; *at; at++) {
-		if (strchr("*?[]{},\\!", *at))
-			*end++ = '\\';
-		*end++ = *at;
-	}
-	*end = '\0';
-	return pattern;
-}

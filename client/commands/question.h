@@ -25,7 +25,4 @@ void question_fini(struct question *request);
 int question_filter(const struct options *options, struct glob_filter *ret_filter,
 		    struct error *error);
 
-/* The pattern (proto/path/glob.h) that matches this path alone. Owned by the caller. */
-char *question_pattern(const char *path);
-
 #endif

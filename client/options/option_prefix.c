@@ -59,21 +59,6 @@ static int replace(const struct options *options, struct buffer *text,
 	return 0;
 }
 
-/* "./a/" is "a". */
-static struct text trimmed(const struct buffer *text)
-{
-	struct text path = {(const char *)text->at, text->len};
-	while (path.len > 1 && path.at[0] == '.' && path.at[1] == '/') {
-		path.at += 2;
-		path.len -= 2;
-	}
-	while (path.len > 0 && path.at[path.len - 1] == '/')
-		path.len--;
-	if (path.len == 1 && path.at[0] == '.')
-		path.len = 0;
-	return path;
-}
-
 int option_prefix_fill(struct options *options, struct error *error)
 {
 	if (!options->prefix)
@@ -82,14 +67,15 @@ int option_prefix_fill(struct options *options, struct error *error)
 	int err = replace(options, &text, error);
 	if (err < 0)
 		return err;
-	struct text path = trimmed(&text);
-	bool is_root = path.len == 0 && options->prefix[0] != '/';
-	if (!is_root && !path_valid(path.at, path.len))
+	buffer_put_u8(&text, '\0');
+	char *path AUTO_FREE = path_clean_name((const char *)text.at);
+	bool is_root = !*path;
+	if (!is_root && !path_valid(path, strlen(path)))
 		return error_set(error, ERR_USAGE,
 				 "--prefix=%s: not a path below the workspace: relative, "
-				 "without empty, . or .. components",
+				 "without `..`",
 				 options->prefix);
 	free(options->prefix);
-	options->prefix = is_root ? NULL : must_memdup(path.at, path.len);
+	options->prefix = is_root ? NULL : take_ptr(&path);
 	return 0;
 }

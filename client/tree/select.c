@@ -44,8 +44,8 @@ static int add_path(struct selection *selection, const char *text, bool literal,
 	if (err < 0)
 		return err;
 	size_t len = strlen(selector->path);
-	if (presence == PATH_ABSENT && !literal &&
-	    select_path_has_special(selector->path)) {
+	bool is_special = selector->path[glob_plain_len(selector->path)];
+	if (presence == PATH_ABSENT && !literal && is_special) {
 		selector->plain_len = select_path_plain_len(selector->path);
 		return glob_new(selector->path, len, &selector->glob, error);
 	}

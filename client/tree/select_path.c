@@ -13,44 +13,11 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
+#include "proto/path/glob.h"
+#include "proto/path/path.h"
 
 /* A list of paths is read whole: so many bytes are some ten million paths. */
 #define LIST_LEN_MAX (1u << 30)
-
-/* Nothing but "/" and "." components, the former first. */
-static bool asks_for_directory(const char *rest)
-{
-	if (*rest != '/')
-		return false;
-	while (*rest == '/' || (*rest == '.' && (rest[1] == '/' || !rest[1])))
-		rest++;
-	return !*rest;
-}
-
-/* Without "." components and doubled "/"; a leading and a trailing "/" stay. Owned by the
- * caller. */
-static char *clean(const char *text)
-{
-	char *path = must_alloc(strlen(text) + 2);
-	size_t len = 0;
-	if (*text == '/')
-		path[len++] = '/';
-	while (*text) {
-		size_t component = strcspn(text, "/");
-		if (component > 0 && !(component == 1 && *text == '.')) {
-			if (len > 0 && path[len - 1] != '/')
-				path[len++] = '/';
-			memcpy(path + len, text, component);
-			len += component;
-		}
-		text += component;
-		if (asks_for_directory(text) && len > 0 && path[len - 1] != '/')
-			path[len++] = '/';
-		text += strspn(text, "/");
-	}
-	path[len] = '\0';
-	return path;
-}
 
 static bool climbs(const char *path)
 {
@@ -98,7 +65,7 @@ int select_path_below(int root_fd, const char *text, char **ret_path, struct err
 	if (!*text)
 		return error_set(error, ERR_USAGE,
 				 "a PATH is empty: write `.` for the whole root");
-	char *path AUTO_FREE = clean(text);
+	char *path AUTO_FREE = path_clean(text);
 	if (climbs(path))
 		return error_set(error, ERR_USAGE,
 				 "`%s`: a PATH cannot have `..` in it; name it from "
@@ -117,14 +84,9 @@ int select_path_below(int root_fd, const char *text, char **ret_path, struct err
 	return 0;
 }
 
-bool select_path_has_special(const char *path)
-{
-	return strpbrk(path, "*?[{\\") != NULL;
-}
-
 size_t select_path_plain_len(const char *path)
 {
-	size_t len = strcspn(path, "*?[{\\");
+	size_t len = glob_plain_len(path);
 	if (!path[len])
 		return len;
 	while (len > 0 && path[len] != '/')

@@ -35,7 +35,6 @@ int select_path_presence(const struct select_place *place, const char *text,
 			 const char *path, enum path_presence *ret_presence,
 			 struct error *error);
 
-bool select_path_has_special(const char *path);
 /* How much of it are directories before the first special byte. */
 size_t select_path_plain_len(const char *path);
 

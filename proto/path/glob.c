@@ -82,6 +82,29 @@ void glob_free(struct glob *glob)
 	free(glob);
 }
 
+/* ---- paths as patterns ---------------------------------------------------------------
+ */
+
+static const char special[] = "*?[{\\";
+
+size_t glob_plain_len(const char *pattern)
+{
+	return strcspn(pattern, special);
+}
+
+char *glob_escape(const char *path)
+{
+	char *pattern = must_alloc(2 * strlen(path) + 1);
+	char *end = pattern;
+	for (const char *at = path; *at; at++) {
+		if (strchr(special, *at))
+			*end++ = '\\';
+		*end++ = *at;
+	}
+	*end = '\0';
+	return pattern;
+}
+
 /* ---- matching -------------------------------------------------------------------- */
 
 static bool any_alternative_matches(const struct glob *glob, bool anywhere,

@@ -39,6 +39,12 @@ int glob_new(const char *pattern, size_t len, struct glob **ret_glob,
 
 void glob_free(struct glob *glob); /* NULL is fine */
 
+/* Bytes before the first that is not itself in a pattern: `*`, `?`, `[`, `{` or `\`; the
+ * length where there is none, and the pattern matches itself alone. */
+size_t glob_plain_len(const char *pattern);
+/* The pattern that matches this path alone. Owned by the caller. */
+char *glob_escape(const char *path);
+
 /* Whether the pattern matches this whole path (not merely a directory above it). */
 bool glob_matches(const struct glob *glob, const char *path, size_t len, bool is_dir);
 

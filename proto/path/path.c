@@ -77,6 +77,40 @@ size_t path_parent_len(const char *path, size_t len)
 	return slash ? (size_t)(slash - path) : 0;
 }
 
+char *path_clean(const char *text)
+{
+	char *path = must_alloc(strlen(text) + 2);
+	size_t len = 0;
+	bool is_dir = false;
+	if (*text == '/')
+		path[len++] = '/';
+	while (*text) {
+		size_t component = strcspn(text, "/");
+		bool is_named = component > 0 && !(component == 1 && *text == '.');
+		if (is_named && len > 0 && path[len - 1] != '/')
+			path[len++] = '/';
+		if (is_named)
+			memcpy(path + len, text, component);
+		len += is_named ? component : 0;
+		text += component;
+		is_dir = !is_named || *text == '/';
+		text += strspn(text, "/");
+	}
+	if (is_dir && len > 0 && path[len - 1] != '/')
+		path[len++] = '/';
+	path[len] = '\0';
+	return path;
+}
+
+char *path_clean_name(const char *text)
+{
+	char *path = path_clean(text);
+	size_t len = strlen(path);
+	if (len > 1 && path[len - 1] == '/')
+		path[len - 1] = '\0';
+	return path;
+}
+
 /* ---- component --------------------------------------------------------------------- */
 
 static void put_component_byte(struct buffer *out, char byte, bool escape_dot)

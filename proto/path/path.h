@@ -11,6 +11,13 @@
 /* Whether the bytes are a stored path: PROTOCOL.md §7, limits included. */
 bool path_valid(const char *path, size_t len);
 
+/* What a user wrote, without "." components and doubled "/"; "" for ".". A "/" at the
+ * beginning stays, and one at the end where the text asks for a directory ("a/", "a/."),
+ * so this need not be a stored path. ".." stays. Owned by the caller. */
+char *path_clean(const char *text);
+/* The same, without a "/" at the end. */
+char *path_clean_name(const char *text);
+
 /* Whether a component is "." or "..", which lead elsewhere and are no names. */
 bool path_is_dots(const char *name, size_t len);
 

@@ -388,6 +388,8 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 	assert_string_equal(options.prefix, "a b/x/3%2F10");
 	assert_int_equal(PARSE("persist", "--prefix=./a/{other}", "p"), 0);
 	assert_string_equal(options.prefix, "a/{other}");
+	assert_int_equal(PARSE("persist", "--prefix=.//a/./b//", "p"), 0);
+	assert_string_equal(options.prefix, "a/b");
 	assert_int_equal(PARSE("persist", "--prefix=./", "p"), 0);
 	assert_null(options.prefix);
 	assert_refused(PARSE("persist", "--prefix={job}", "p"), "give --job");

@@ -243,6 +243,39 @@ static void t1_spelling_is_cleaned(void **state)
 	assert_false(matches(".", "a"));
 }
 
+/* ---- paths as patterns ------------------------------------------------------------- */
+
+static void plain_ends_at_the_first_special_byte(void **state)
+{
+	(void)state;
+	assert_int_equal(glob_plain_len("a/b],}!-c"), 9);
+	assert_int_equal(glob_plain_len(""), 0);
+	static const char *const special[] = {"ab*", "ab?", "ab[c]", "ab{c,d}", "ab\\c"};
+	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++)
+		assert_int_equal(glob_plain_len(special[i]), 2);
+}
+
+/* Each path of three bytes that mean something to someone, against all of them. */
+static void an_escaped_path_matches_itself_alone(void **state)
+{
+	(void)state;
+	static const char bytes[] = "*?[]{},\\!-x4\xff";
+	char paths[(sizeof(bytes) - 1) * (sizeof(bytes) - 1) * (sizeof(bytes) - 1)][4];
+	size_t count = 0;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++, count++) {
+		size_t base = sizeof(bytes) - 1;
+		char path[4] = {bytes[i % base], bytes[i / base % base],
+				bytes[i / base / base], '\0'};
+		memcpy(paths[i], path, sizeof(path));
+	}
+	for (size_t i = 0; i < count; i++) {
+		char *pattern AUTO_FREE = glob_escape(paths[i]);
+		struct glob *glob AUTO(glob_cleanup) = must_glob(pattern);
+		for (size_t j = 0; j < count; j++)
+			assert_int_equal(glob_matches(glob, paths[j], 3, false), i == j);
+	}
+}
+
 /* ---- what is refused ------------------------------------------------------------- */
 
 static void wrong_patterns_are_named_with_a_reason(void **state)
@@ -374,6 +407,8 @@ int main(void)
 		cmocka_unit_test(t1_backslash_takes_the_next_byte),
 		cmocka_unit_test(t1_trailing_slash_wants_a_directory),
 		cmocka_unit_test(t1_spelling_is_cleaned),
+		cmocka_unit_test(plain_ends_at_the_first_special_byte),
+		cmocka_unit_test(an_escaped_path_matches_itself_alone),
 		cmocka_unit_test(wrong_patterns_are_named_with_a_reason),
 		cmocka_unit_test(long_patterns_are_beyond_a_limit),
 		cmocka_unit_test(braces_end_at_1024_alternatives),

@@ -108,6 +108,63 @@ static void path_length_and_depth_end_at_their_limits(void **state)
 	assert_false(path_valid(path, 2 * PATH_DEPTH_MAX + 1));
 }
 
+static void path_clean_leaves_what_was_meant(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *path, *name;
+	} cases[] = {
+		{"a", "a", "a"},
+		{"./a//b", "a/b", "a/b"},
+		{"a/./b", "a/b", "a/b"},
+		{"a/", "a/", "a"},
+		{"a/.", "a/", "a"},
+		{"a//./", "a/", "a"},
+		{"a/.b", "a/.b", "a/.b"},
+		{".", "", ""},
+		{"", "", ""},
+		{".//.", "", ""},
+		{"/", "/", "/"},
+		{"//", "/", "/"},
+		{"/.", "/", "/"},
+		{"//a/.//b/", "/a/b/", "/a/b"},
+		{"../a/..", "../a/..", "../a/.."},
+		{"...", "...", "..."},
+		{"a/..", "a/..", "a/.."},
+		{".a/..b/", ".a/..b/", ".a/..b"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *path AUTO_FREE = path_clean(cases[i].text);
+		char *name AUTO_FREE = path_clean_name(cases[i].text);
+		assert_string_equal(path, cases[i].path);
+		assert_string_equal(name, cases[i].name);
+	}
+}
+
+/* What is cleaned is a stored path, unless it climbs, is rooted, is the root or too long.
+ */
+static void path_clean_makes_stored_paths(void **state)
+{
+	(void)state;
+	static const char bytes[] = "a./";
+	for (int round = 0; round < 5000; round++) {
+		char text[12];
+		size_t len = random_below(sizeof(text));
+		for (size_t i = 0; i < len; i++)
+			text[i] = bytes[random_below(sizeof(bytes) - 1)];
+		text[len] = '\0';
+		char *name AUTO_FREE = path_clean_name(text);
+		char *again AUTO_FREE = path_clean_name(name);
+		assert_string_equal(again, name);
+		bool climbs =
+			strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 ||
+			strstr(name, "/../") ||
+			(strlen(name) > 2 && strcmp(name + strlen(name) - 3, "/..") == 0);
+		if (*name && *name != '/')
+			assert_int_equal(valid(name), !climbs);
+	}
+}
+
 /* ---- order and structure --------------------------------------------------------- */
 
 static void path_order_has_slash_below_every_byte(void **state)
@@ -346,6 +403,8 @@ int main(void)
 		cmocka_unit_test(path_refuses_empty_and_dot_components),
 		cmocka_unit_test(path_component_ends_at_its_limit),
 		cmocka_unit_test(path_length_and_depth_end_at_their_limits),
+		cmocka_unit_test(path_clean_leaves_what_was_meant),
+		cmocka_unit_test(path_clean_makes_stored_paths),
 		cmocka_unit_test(path_order_has_slash_below_every_byte),
 		cmocka_unit_test(path_below_wants_a_whole_component),
 		cmocka_unit_test(path_parent_is_all_but_the_last_component),
