@@ -18,7 +18,8 @@ test_it() {
 	baton attach .
 	status=0
 	make test || status=$?
-	baton persist reports # the results are kept although the tests failed
+	# The results are kept although the tests failed, whose status stays.
+	baton persist reports || { kept=$?; [ $status -ne 0 ] || return $kept; }
 	return $status
 }
 
