@@ -7,6 +7,7 @@
 #include "client/commands/command.h"
 #include "client/commands/how.h"
 #include "client/terminal/terminal.h"
+#include "client/view/left_out.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/digest.h"
@@ -64,6 +65,7 @@ static void write_counts(struct json_writer *writer, const struct msg_layer *lay
 	json_writer_unsigned(writer, "created_ms", layer->created_ms);
 	json_writer_text(writer, "created", iso_time(layer->created_ms, created));
 	json_writer_boolean(writer, "inherited", layer->inherited);
+	json_writer_text(writer, "tier", layer->tier.len ? "untrusted" : "trusted");
 }
 
 static void write_layer(struct json_writer *writer, const struct msg_layer *layer)
@@ -108,6 +110,7 @@ static void put_execution(struct buffer *line, const struct msg_layer *layer)
 	put(line, layer->shard.len > 0 ? " " : "", layer->shard);
 	put_which(line, " run ", layer->run);
 	put_which(line, " attempt ", layer->attempt);
+	put(line, layer->tier.len > 0 ? " " : "", layer->tier);
 	buffer_put_u8(line, '\0');
 }
 
@@ -179,6 +182,7 @@ static void begin(struct layer_listing *listing, const struct msg_log_reply *fir
 	for (size_t i = 0; i < first->warnings.count; i++)
 		report_warning(listing->report, "%.*s", (int)first->warnings.items[i].len,
 			       first->warnings.items[i].at);
+	left_out_warn(listing->report, &first->left_out, first->left_out_count);
 }
 
 static void end(struct layer_listing *listing)
@@ -243,6 +247,7 @@ int log_run(const struct options *options, struct report *report, struct error *
 	struct msg_log message = {
 		.from_workflow = text_of(options->from_workflow),
 		.all = options->all,
+		.tier = text_of(options->untrusted ? "untrusted" : NULL),
 	};
 	int err = options_identity(options, false, &message.identity, &needs, error);
 	if (err < 0)

@@ -32,6 +32,7 @@ int question_make(const struct options *options, const char *purpose,
 	message->on_conflict = text_of(options->on_conflict);
 	message->by_job = options->by_job;
 	message->stale = text_of(options->stale_keep ? "keep" : NULL);
+	message->tier = text_of(options->untrusted ? "untrusted" : NULL);
 	message->if_empty = options->if_empty != IF_EMPTY_ERROR;
 	message->from = put_list(&options->from, &ret_request->from);
 	message->prefer = put_list(&options->prefer, &ret_request->prefer);

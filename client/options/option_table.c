@@ -80,6 +80,8 @@ static const struct option options[] = {
 		"each job's files in a directory of their own, JOB or JOB/SHARD (JOB/% for what a job with shards made without one)"},
 	{"--stale", 0, "drop|keep", NULL, COMPARING, TO(choice_bool, stale_keep),
 		"what to do with layers built on something that was replaced (default)", .initial = "drop"},
+	{"--tier", 0, "trusted|untrusted", NULL, COMPARING | TAKES(LOG), TO(choice_bool, untrusted),
+		"untrusted: the layers of untrusted jobs too, a forked pull request's say, which a trusted job does not see otherwise (default)", .initial = "trusted"},
 	{"--all", 0, NULL, NULL, TAKES(LOG), TO(flag, all),
 		"list replaced, late, stale and inherited layers too, each with the reason"},
 

@@ -63,6 +63,8 @@ static int take_part(struct view_rows *view, bool *ret_more, struct error *error
 		return err;
 	append_layers(&view->layers, &part.layers);
 	append_layers(&view->stale, &part.stale);
+	append_layers(&view->left_out, &part.left_out);
+	view->left_out_count += part.left_out_count;
 	append_texts(&view->unknown_needs, &part.unknown_needs);
 	append_texts(&view->unknown_from, &part.unknown_from);
 	append_texts(&view->unknown_prefer, &part.unknown_prefer);
@@ -73,6 +75,7 @@ static int take_part(struct view_rows *view, bool *ret_more, struct error *error
 	*ret_more = part.more;
 	if (view->layers.count > WORKSPACE_LAYERS_MAX ||
 	    view->stale.count > WORKSPACE_LAYERS_MAX ||
+	    view->left_out.count > WORKSPACE_LAYERS_MAX ||
 	    view->payload_count >= VIEW_PARTS_MAX)
 		return malformed(error, "more layers than a workspace can have");
 	return 0;
@@ -103,6 +106,7 @@ void view_rows_fini(struct view_rows *view)
 {
 	free(view->layers.items);
 	free(view->stale.items);
+	free(view->left_out.items);
 	free(view->unknown_needs.items);
 	free(view->unknown_from.items);
 	free(view->unknown_prefer.items);

@@ -30,7 +30,8 @@ struct view_row {
 
 struct view_rows {
 	struct link *link; /* borrowed */
-	struct msg_layer_list layers, stale;
+	struct msg_layer_list layers, stale, left_out;
+	uint64_t left_out_count; /* of which left_out has the first */
 	struct text_list unknown_needs, unknown_from, unknown_prefer, warnings;
 	struct message_memory memory; /* owned; what the lists borrow from, with … */
 	uint8_t **payloads;           /* owned; … the VIEW messages */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/terminal/advice.h"
+#include "client/view/left_out.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -162,6 +163,7 @@ void view_session_warn(struct view_session *session)
 			       layer_label(layer, label, sizeof label),
 			       (int)layer->reason.len, layer->reason.at);
 	}
+	left_out_warn(session->report, &view->left_out, view->left_out_count);
 }
 
 static void put_text(struct json_writer *writer, const char *name, struct text text)
@@ -181,6 +183,8 @@ static void put_layer(struct json_writer *writer, const struct msg_layer *layer)
 	json_writer_unsigned(writer, "sequence", layer->sequence);
 	if (layer->reason.len)
 		put_text(writer, "reason", layer->reason);
+	if (layer->tier.len)
+		put_text(writer, "tier", layer->tier);
 	json_writer_object_end(writer);
 }
 
@@ -197,6 +201,7 @@ void view_session_json(const struct view_session *session, struct json_writer *w
 {
 	put_layers(writer, "layers", &session->view.layers);
 	put_layers(writer, "stale", &session->view.stale);
+	put_layers(writer, "left_out", &session->view.left_out);
 	json_writer_array_begin(writer, "unknown_needs");
 	for (size_t i = 0; i < session->view.unknown_needs.count; i++)
 		put_text(writer, NULL, session->view.unknown_needs.items[i]);
