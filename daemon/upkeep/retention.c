@@ -2,23 +2,40 @@
 
 #include <inttypes.h>
 
-#include "proto/base/clock.h"
-
 #define EVERY_MS 3600000u
+
+static const char *workflows(uint64_t count)
+{
+	return count == 1 ? "workflow" : "workflows";
+}
+
+static void tell(const struct log *log, const struct catalogue_expiry *expiry)
+{
+	if (expiry->begun)
+		log_line(log, LOG_INFO, "retention",
+			 "the time of %" PRIu64 " %s begins now: from now on it goes on "
+			 "with this machine, not with its wall clock",
+			 expiry->begun, workflows(expiry->begun));
+	if (expiry->off_ms)
+		log_line(log, LOG_INFO, "retention",
+			 "this machine was off for %" PRIu64 " minutes, which count",
+			 expiry->off_ms / 60000);
+	if (expiry->count)
+		log_line(log, LOG_INFO, "retention", "%" PRIu64 " %s expired",
+			 expiry->count, workflows(expiry->count));
+}
 
 void retention_run(const struct retention *retention)
 {
-	if (retention->time_ms == 0 || store_refusal(retention->store)->code)
+	if (store_refusal(retention->store)->code)
 		return;
-	uint64_t count = 0;
+	struct catalogue_expiry expiry;
 	struct error error = {0};
 	if (catalogue_expire(store_catalogue(retention->store),
-			     clock_wall_ms() - (int64_t)retention->time_ms, &count,
-			     &error))
+			     (int64_t)retention->time_ms, &expiry, &error))
 		log_line(retention->log, LOG_WARNING, "retention", "%s", error.text);
-	else if (count)
-		log_line(retention->log, LOG_INFO, "retention", "%" PRIu64 " %s expired",
-			 count, count == 1 ? "workflow" : "workflows");
+	else
+		tell(retention->log, &expiry);
 }
 
 static void work(void *context)
@@ -44,7 +61,7 @@ void retention_tick(struct retention *retention, uv_loop_t *loop)
 	bool due = retention->due_ms > 0 && now_ms >= retention->due_ms;
 	if (retention->due_ms == 0 || due)
 		retention->due_ms = now_ms + EVERY_MS;
-	if (!due || retention->time_ms == 0 || retention->running)
+	if (!due || retention->running)
 		return;
 	atomic_store(&retention->worked, false);
 	int number = uv_thread_create(&retention->thread, work, retention);

@@ -267,6 +267,7 @@ struct io_fault *io_fault_new(uint64_t seed)
 		.unlink = fault_unlink,
 		.rename = fault_rename,
 		.size = fault_size,
+		.clocks = io_system.clocks,
 	};
 	return fault;
 }

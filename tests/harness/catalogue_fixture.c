@@ -13,9 +13,29 @@
 #include "proto/base/bytes.h"
 #include "tests/harness/scratch.h"
 
+static void tell_clocks(void *context, struct clocks *ret_clocks)
+{
+	const struct clocks *clocks = context;
+	*ret_clocks = *clocks;
+}
+
+static void set_clocks(struct catalogue_fixture *fixture)
+{
+	fixture->clocks = (struct clocks){
+		.boot = 1,
+		.uptime_ms = 3600000,
+		.wall_ms = 1795000000000, /* in November 2026 */
+	};
+	fixture->io = io_system;
+	fixture->io.context = &fixture->clocks;
+	fixture->io.clocks = tell_clocks;
+}
+
 void fixture_open(struct catalogue_fixture *fixture)
 {
-	assert_int_equal(catalogue_open(&io_system, fixture->directory,
+	if (!fixture->io.clocks)
+		set_clocks(fixture);
+	assert_int_equal(catalogue_open(&fixture->io, fixture->directory,
 					&fixture->catalogue, &fixture->error),
 			 0);
 }
@@ -25,6 +45,9 @@ int fixture_setup(void **state)
 	struct catalogue_fixture *fixture = must_calloc(1, sizeof *fixture);
 	fixture->directory = scratch_new();
 	fixture_open(fixture);
+	struct catalogue_expiry expiry; /* as the daemon begins */
+	assert_int_equal(
+		catalogue_expire(fixture->catalogue, 0, &expiry, &fixture->error), 0);
 	*state = fixture;
 	return 0;
 }

@@ -1,14 +1,18 @@
 /*
- * A catalogue of its own for each unit test, and steps that must succeed.
+ * A catalogue of its own for each unit test, and steps that must succeed. Its clocks
+ * stand still until the test sets them.
  */
 #ifndef BATON_TESTS_CATALOGUE_FIXTURE_H
 #define BATON_TESTS_CATALOGUE_FIXTURE_H
 
+#include "daemon/store/disk/io.h"
 #include "tests/harness/catalogue_steps.h"
 
 struct catalogue_fixture {
 	char *directory;             /* owned */
 	struct catalogue *catalogue; /* owned */
+	struct io io;                /* the operating system's, but for the clocks */
+	struct clocks clocks;
 	struct error error;
 };
 

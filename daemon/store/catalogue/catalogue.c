@@ -5,7 +5,6 @@
 #include "daemon/store/catalogue/internal.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
-#include "proto/base/clock.h"
 
 /* ---- settings -------------------------------------------------------------------- */
 
@@ -116,30 +115,6 @@ int catalogue_update_segment(struct catalogue *catalogue, const struct segment_r
 		return error_set(error, ERR_NOT_FOUND, "`%s`: no such segment",
 				 row->location);
 	return change_commit(&change, error);
-}
-
-/* ---- retention ------------------------------------------------------------------- */
-
-int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *ret_count,
-		     struct error *error)
-{
-	CATALOGUE_LOCKED(catalogue);
-	struct change change AUTO(change_end) = {0};
-	int result = change_begin(&change, catalogue, error);
-	if (result < 0)
-		return result;
-	struct query query AUTO(query_end) = query_of(
-		catalogue->database, "UPDATE workflows SET expired_ms = ?"
-				     " WHERE expired_ms IS NULL AND contact_ms < ?");
-	query_number(&query, clock_wall_ms());
-	query_number(&query, before_ms);
-	result = query_run(&query, error);
-	uint64_t count = (uint64_t)database_changes(catalogue->database);
-	if (result == 0)
-		result = change_commit(&change, error);
-	if (result == 0)
-		*ret_count = count;
-	return result;
 }
 
 /* ---- figures ---------------------------------------------------------------------- */

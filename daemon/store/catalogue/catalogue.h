@@ -139,7 +139,6 @@ struct contact {
 	 * show it; 0: there is none. */
 	int64_t other_workflow_id;
 	bool both; /* the history shows it */
-	int64_t now_ms;
 	char warning[1024]; /* "" or a note: a detected parent that is not used */
 };
 
@@ -286,10 +285,18 @@ int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
 void layer_record_fini(struct layer_record *record);
 
 /* ---- retention, figures ------------------------------------------------------- */
-/* Marks workflows without contact since before_ms as expired; their layers leave sight,
- * those that a living retry inherited stay in its. *ret_count: how many. */
-int catalogue_expire(struct catalogue *catalogue, int64_t before_ms, uint64_t *ret_count,
-		     struct error *error);
+struct catalogue_expiry {
+	uint64_t count;  /* of workflows that have expired */
+	uint64_t begun;  /* of those whose life began anew: a batond before this one went
+			  * by the wall's clock */
+	uint64_t off_ms; /* how long the machine was off, as it has turned out */
+};
+
+/* Looks at the clocks, keeps where the store's time stands (FORMAT.md §9), and marks
+ * workflows whose last contact is longer ago by it as expired; their layers leave sight,
+ * those that a living retry inherited stay in its. retention_ms: 0, nothing expires. */
+int catalogue_expire(struct catalogue *catalogue, int64_t retention_ms,
+		     struct catalogue_expiry *ret_expiry, struct error *error);
 
 struct catalogue_figures {
 	uint64_t namespaces, workflows, layers, segments, vouched_bytes;

@@ -4,7 +4,6 @@
 
 #include "daemon/store/database/id_set.h"
 #include "proto/base/bytes.h"
-#include "proto/base/clock.h"
 #include "proto/bounds.h"
 
 /* ---- what may be committed ------------------------------------------------------- */
@@ -148,7 +147,7 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 {
 	struct committing_workflow workflow;
 	int64_t layer_id = 0;
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = lifetime_wall(catalogue);
 	int result = find_workflow(catalogue, commit->execution_id, &workflow, error);
 	if (result == 0)
 		result = check_workflow(&workflow, error);
@@ -160,8 +159,7 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 	for (size_t i = 0; result == 0 && i < commit->segment_count; i++)
 		result = cite_segment(catalogue, layer_id, &commit->segments[i], error);
 	if (result == 0)
-		result = catalogue_touch(catalogue, workflow.workflow_id, now_ms, true,
-					 error);
+		result = catalogue_touch(catalogue, workflow.workflow_id, true, error);
 	return result;
 }
 
@@ -277,7 +275,7 @@ int catalogue_record_attach(struct catalogue *catalogue, const struct contact *c
 		result = add_attached(catalogue, contact->execution_id, layer_ids, count,
 				      &added, error);
 	if (result == 0)
-		result = catalogue_touch(catalogue, contact->workflow_id, clock_wall_ms(),
-					 added > 0, error);
+		result = catalogue_touch(catalogue, contact->workflow_id, added > 0,
+					 error);
 	return result == 0 ? change_commit(&change, error) : result;
 }

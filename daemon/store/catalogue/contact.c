@@ -5,7 +5,6 @@
 
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
-#include "proto/base/clock.h"
 
 /* One contact being made. */
 struct caller {
@@ -31,7 +30,7 @@ static int make_namespace(struct caller *caller, struct error *error)
 	char key[NAMESPACE_KEY_SIZE];
 	query_text(&query, catalogue_namespace_key(caller->identity.scope.namespace,
 						   caller->contact.tier, key));
-	query_number(&query, caller->contact.now_ms);
+	query_number(&query, lifetime_wall(catalogue));
 	int result = query_run(&query, error);
 	if (result == 0)
 		caller->contact.namespace_id = database_last_id(catalogue->database);
@@ -43,14 +42,15 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 	struct catalogue *catalogue = caller->catalogue;
 	struct query query AUTO(query_end) = query_of(
 		catalogue->database, "INSERT INTO workflows (namespace, name, parent,"
-				     " created_ms, contact_ms) VALUES (?, ?, ?, ?4, ?4)");
+				     " created_ms, contact_ms) VALUES (?, ?, ?, ?, ?)");
 	query_number(&query, caller->contact.namespace_id);
 	query_text(&query, caller->identity.workflow);
 	if (parent_id)
 		query_number(&query, parent_id);
 	else
 		query_null(&query);
-	query_number(&query, caller->contact.now_ms);
+	query_number(&query, lifetime_wall(catalogue));
+	query_number(&query, lifetime_now(catalogue));
 	int result = query_run(&query, error);
 	if (result == 0)
 		caller->contact.workflow_id = database_last_id(catalogue->database);
@@ -245,8 +245,7 @@ static int find_or_begin_workflow(struct caller *caller, struct error *error)
 	result = check_parent(caller, &workflow, error);
 	if (result < 0)
 		return result;
-	return catalogue_touch(caller->catalogue, workflow.id, caller->contact.now_ms,
-			       false, error);
+	return catalogue_touch(caller->catalogue, workflow.id, false, error);
 }
 
 /* ---- the contact itself ---------------------------------------------------------- */
@@ -339,8 +338,7 @@ static int begin_other(struct caller *caller, const char *parent, int64_t *ret_i
 	other.identity.job = (struct text){0};
 	other.identity.retry_of = text_of(parent);
 	other.identity.retry_detected = true;
-	other.contact = (struct contact){.tier = other.identity.scope.tier,
-					 .now_ms = caller->contact.now_ms};
+	other.contact = (struct contact){.tier = other.identity.scope.tier};
 	int result = catalogue_find_namespace(
 		other.catalogue, other.identity.scope.namespace,
 		other.identity.scope.tier, &other.contact.namespace_id, error);
@@ -427,7 +425,6 @@ int catalogue_contact(struct catalogue *catalogue, const struct contact_request 
 			{
 				.tier = request->identity.scope.tier,
 				.both = scope_shows_both(&request->identity.scope),
-				.now_ms = clock_wall_ms(),
 			},
 	};
 	CATALOGUE_LOCKED(catalogue);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/catalogue/lifetime.h"
 #include "daemon/store/database/database.h"
 #include "daemon/store/database/query.h"
 #include "daemon/store/database/row.h"
@@ -18,13 +19,15 @@
 
 struct catalogue {
 	pthread_mutex_t mutex;
+	const struct io *io;       /* borrowed */
 	struct database *database; /* owned */
 	struct vfs *vfs;           /* borrowed: the database's */
-	bool syncs_commits;        /* as SQLite was told last */
-	bool has_unsynced;         /* a change was committed that no sync has followed */
-	struct error unfinished;   /* what opening could not do; code 0: nothing */
-	bool frozen;               /* opened to read: the files stay as they are */
-	struct error refusal;      /* of every change; code 0: they are taken */
+	struct lifetime lifetime;
+	bool syncs_commits;      /* as SQLite was told last */
+	bool has_unsynced;       /* a change was committed that no sync has followed */
+	struct error unfinished; /* what opening could not do; code 0: nothing */
+	bool frozen;             /* opened to read: the files stay as they are */
+	struct error refusal;    /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
 	uint64_t store;           /* which catalogue; constant once it is open */
 	_Atomic uint64_t commits; /* durable changes that were counted */
@@ -90,7 +93,8 @@ struct workflow_row {
 	int64_t expired_ms; /* 0: it lives */
 };
 
-/* A tier of a namespace as the catalogue calls it: a namespace of its own (workflow.c). */
+/* A tier of a namespace as the catalogue calls it: a namespace of its own (workflow.c).
+ */
 #define NAMESPACE_KEY_SIZE (NAME_LEN_MAX + 16u)
 struct text catalogue_namespace_key(struct text name, enum tier tier,
 				    char ret_key[NAMESPACE_KEY_SIZE]);
@@ -143,10 +147,10 @@ struct sight {
 int catalogue_load(struct catalogue *catalogue, const struct sight *sight,
 		   struct catalogue_history *ret_history, struct error *error);
 
-/* Sets contact_ms where it is older than a minute, or anyway (`always`), which costs
- * nothing in a change that changes something else. */
-int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t now_ms,
-		    bool always, struct error *error);
+/* Sets contact_ms to the store's time now where it is older than a minute, or anyway
+ * (`always`), which costs nothing in a change that changes something else. */
+int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, bool always,
+		    struct error *error);
 
 /* The columns of a layer's record in a SELECT that names layers, its maker's executions
  * row, and that one's workflows row; read by layer_record_of. A row that is not there is

@@ -204,6 +204,7 @@ static int open_any(const struct io *io, const char *directory, bool frozen,
 {
 	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof *catalogue);
 	claim(pthread_mutex_init(&catalogue->mutex, NULL) == 0);
+	catalogue->io = io;
 	catalogue->frozen = frozen;
 	catalogue->stamp.fd = -1;
 	int result = make_database(catalogue, io, directory, error);
@@ -211,6 +212,8 @@ static int open_any(const struct io *io, const char *directory, bool frozen,
 		result = open_database(catalogue, error);
 	if (result == 0)
 		result = read_mark(catalogue, error);
+	if (result == 0)
+		lifetime_open(catalogue);
 	if (result == 0)
 		*ret_catalogue = take_ptr(&catalogue);
 	return result;

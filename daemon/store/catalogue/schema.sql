@@ -1,7 +1,9 @@
--- The catalogue's schema, version 3. Times are Unix milliseconds.
+-- The catalogue's schema, version 3. Times are Unix milliseconds, but for the store's time
+-- (FORMAT.md §9).
 -- A set of layers: ascending ids, for each the varint of what it is more than the one
 -- before, from 0. Each is known here, or the catalogue is damaged.
 -- commits: changes that were made durable; store: the name of this catalogue; see FORMAT.md §1.
+-- seen_…, synced_…: where the store's time stood beside two clocks; see FORMAT.md §9.
 -- clean_stop: the number that the file `clean` must hold; see FORMAT.md §1.
 CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -25,7 +27,7 @@ CREATE TABLE workflows (
 	name TEXT NOT NULL,
 	parent INTEGER REFERENCES workflows, -- what it retries; fixed at the first contact
 	created_ms INTEGER NOT NULL,
-	contact_ms INTEGER NOT NULL,       -- the latest attach or persist
+	contact_ms INTEGER NOT NULL,       -- the latest attach or persist, in the store's time
 	expired_ms INTEGER,                -- set when retention removed its layers from sight
 	UNIQUE (namespace, name)
 );

@@ -106,9 +106,10 @@ int catalogue_expired(struct text name, int64_t expired_ms, struct error *error)
 		WORDS(name), date);
 }
 
-int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, int64_t now_ms,
-		    bool always, struct error *error)
+int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, bool always,
+		    struct error *error)
 {
+	int64_t now_ms = lifetime_now(catalogue);
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1"
 					      " WHERE id = ?2 AND contact_ms < ?3");

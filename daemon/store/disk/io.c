@@ -69,6 +69,12 @@ static int64_t system_size(void *context, int fd)
 	return fstat(fd, &status) < 0 ? -1 : (int64_t)status.st_size;
 }
 
+static void system_clocks(void *context, struct clocks *ret_clocks)
+{
+	(void)context;
+	clocks_read(ret_clocks);
+}
+
 const struct io io_system = {
 	.open = system_open,
 	.close = system_close,
@@ -80,6 +86,7 @@ const struct io io_system = {
 	.unlink = system_unlink,
 	.rename = system_rename,
 	.size = system_size,
+	.clocks = system_clocks,
 };
 
 int io_open(const struct io *io, int dir_fd, const char *path, int flags, mode_t mode)

@@ -1,7 +1,7 @@
 /*
  * Where the operating system begins: every file call of the store, SQLite's included
  * (vfs.h), goes through one small table of functions, so that tests can fail the n-th
- * call, tear writes and cut the power.
+ * call, tear writes and cut the power. The clocks go through it too.
  *
  * The functions behave as their namesakes of POSIX: -1 and errno on failure. `context` is
  * the table's own. Any thread.
@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "daemon/store/disk/clocks.h"
 
 struct io {
 	void *context;
@@ -27,6 +29,7 @@ struct io {
 	int (*unlink)(void *context, int dir_fd, const char *path);
 	int (*rename)(void *context, int dir_fd, const char *from, const char *to);
 	int64_t (*size)(void *context, int fd);
+	void (*clocks)(void *context, struct clocks *ret_clocks); /* cannot fail */
 };
 
 /* The table that calls the operating system. */

@@ -196,6 +196,7 @@ static const struct io *reading_only(void)
 		.close = io_system.close,
 		.pread = io_system.pread,
 		.size = io_system.size,
+		.clocks = io_system.clocks,
 	};
 	return &table;
 }

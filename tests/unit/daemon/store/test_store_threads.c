@@ -274,10 +274,10 @@ static void *expire_workflows(void *context)
 	struct scene *scene = actor->scene;
 	for (size_t i = EXPIRE_EVERY; actor->code == 0 && wait_for_layers(scene, i);
 	     i += EXPIRE_EVERY) {
-		uint64_t expired = 0;
-		actor->code = catalogue_expire(store_catalogue(scene->store), INT64_MAX,
-					       &expired, &actor->error);
-		count(scene, &scene->expired, expired);
+		struct catalogue_expiry expiry = {0};
+		actor->code = catalogue_expire(store_catalogue(scene->store), -1, &expiry,
+					       &actor->error);
+		count(scene, &scene->expired, expiry.count);
 	}
 	return NULL;
 }

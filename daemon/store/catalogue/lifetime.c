@@ -1,0 +1,233 @@
+#include "daemon/store/catalogue/lifetime.h"
+
+#include "daemon/store/catalogue/internal.h"
+
+/* The store's time begins where a catalogue is made, by the wall's clock: only so that
+ * its numbers look familiar. From later ones it could leave the years that rows hold. */
+#define BEGIN_MS_MAX (ROW_TIME_MAX / 2)
+/* How old a mark may be: less than retention's hour. */
+#define MARK_EVERY_MS ((int64_t)30 * 60 * 1000)
+
+static struct clocks read_clocks(const struct catalogue *catalogue)
+{
+	struct clocks clocks;
+	catalogue->io->clocks(catalogue->io->context, &clocks);
+	if (clocks.wall_ms < 0)
+		clocks.wall_ms = 0;
+	if (clocks.wall_ms > ROW_TIME_MAX)
+		clocks.wall_ms = ROW_TIME_MAX;
+	return clocks;
+}
+
+int64_t lifetime_now(const struct catalogue *catalogue)
+{
+	return catalogue->lifetime.ahead_ms + read_clocks(catalogue).uptime_ms;
+}
+
+int64_t lifetime_wall(const struct catalogue *catalogue)
+{
+	return read_clocks(catalogue).wall_ms;
+}
+
+/* ---- what is kept ---------------------------------------------------------------- */
+
+/* The names of a mark's three settings. */
+struct mark_names {
+	const char *boot, *time, *clock;
+};
+
+static const struct mark_names seen_names = {"seen_boot", "seen_ms", "seen_uptime_ms"};
+static const struct mark_names synced_names = {"synced_boot", "synced_ms",
+					       "synced_wall_ms"};
+
+/* One whose numbers cannot be is none. */
+static struct time_mark load_mark(struct catalogue *catalogue,
+				  const struct mark_names *names)
+{
+	struct time_mark mark = {
+		.boot = (uint64_t)catalogue_setting(catalogue, names->boot),
+		.time_ms = catalogue_setting(catalogue, names->time),
+		.clock_ms = catalogue_setting(catalogue, names->clock),
+	};
+	bool sound = mark.time_ms > 0 && mark.time_ms <= ROW_TIME_MAX &&
+		     mark.clock_ms >= 0 && mark.clock_ms <= ROW_TIME_MAX;
+	return sound ? mark : (struct time_mark){0};
+}
+
+static int put_setting(struct catalogue *catalogue, const char *name, int64_t value,
+		       struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue->database,
+			 "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)");
+	query_text(&query, text_of(name));
+	query_number(&query, value);
+	return query_run(&query, error);
+}
+
+static int save_mark(struct catalogue *catalogue, const struct mark_names *names,
+		     const struct time_mark *mark, struct error *error)
+{
+	int result = put_setting(catalogue, names->boot, (int64_t)mark->boot, error);
+	if (result == 0)
+		result = put_setting(catalogue, names->time, mark->time_ms, error);
+	if (result == 0)
+		result = put_setting(catalogue, names->clock, mark->clock_ms, error);
+	return result;
+}
+
+/* ---- going on -------------------------------------------------------------------- */
+
+/* Within one boot all of its time is known, whether a daemon ran or not. The uptime may
+ * have gone back where a machine was put back to an earlier state. */
+static int64_t time_after(const struct time_mark *seen, const struct clocks *clocks)
+{
+	bool same_boot = seen->boot && seen->boot == clocks->boot &&
+			 seen->clock_ms <= clocks->uptime_ms;
+	return seen->time_ms + (same_boot ? clocks->uptime_ms - seen->clock_ms : 0);
+}
+
+static int64_t beginning(const struct clocks *clocks)
+{
+	if (clocks->wall_ms > BEGIN_MS_MAX)
+		return BEGIN_MS_MAX;
+	return clocks->wall_ms > 0 ? clocks->wall_ms : 1;
+}
+
+void lifetime_open(struct catalogue *catalogue)
+{
+	struct clocks clocks = read_clocks(catalogue);
+	struct time_mark seen = load_mark(catalogue, &seen_names);
+	int64_t now_ms = seen.time_ms ? time_after(&seen, &clocks) : beginning(&clocks);
+	catalogue->lifetime = (struct lifetime){
+		.ahead_ms = now_ms - clocks.uptime_ms,
+		.seen = seen,
+		.synced = load_mark(catalogue, &synced_names),
+	};
+}
+
+/* ---- what a look at the clocks changes ------------------------------------------- */
+
+/* No contact is later than now: what says so was written by a batond that went by the
+ * wall's clock, or since the last mark of a boot that is over. Where there is no mark,
+ * nothing is known of any. */
+static int begin_lives(struct catalogue *catalogue, uint64_t *ret_begun,
+		       struct error *error)
+{
+	bool all = !catalogue->lifetime.seen.time_ms;
+	struct query query AUTO(query_end) =
+		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1"
+					      " WHERE expired_ms IS NULL AND (?2 OR"
+					      " contact_ms > ?1)");
+	query_number(&query, lifetime_now(catalogue));
+	query_number(&query, all);
+	int result = query_run(&query, error);
+	if (result == 0 && all)
+		*ret_begun = (uint64_t)database_changes(catalogue->database);
+	return result;
+}
+
+/* How long the machine was off since the mark, by a wall clock that is as right now as it
+ * was then. */
+static int64_t time_off(const struct time_mark *synced, const struct clocks *clocks,
+			int64_t now_ms)
+{
+	if (!synced->time_ms || synced->boot == clocks->boot)
+		return 0;
+	int64_t off_ms =
+		(clocks->wall_ms - synced->clock_ms) - (now_ms - synced->time_ms);
+	return off_ms > 0 && now_ms + off_ms <= ROW_TIME_MAX ? off_ms : 0;
+}
+
+/* Somewhere after the mark it was off. Who had contact since may have had it after that,
+ * and does not grow older by it. */
+static int spare_since(struct catalogue *catalogue, int64_t since_ms, int64_t off_ms,
+		       struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		catalogue->database, "UPDATE workflows SET contact_ms = contact_ms + ?"
+				     " WHERE expired_ms IS NULL AND contact_ms >= ?");
+	query_number(&query, off_ms);
+	query_number(&query, since_ms);
+	return query_run(&query, error);
+}
+
+static int save_marks(struct catalogue *catalogue, struct error *error)
+{
+	const struct lifetime *lifetime = &catalogue->lifetime;
+	int result = save_mark(catalogue, &seen_names, &lifetime->seen, error);
+	return result == 0 && lifetime->synced.time_ms
+		       ? save_mark(catalogue, &synced_names, &lifetime->synced, error)
+		       : result;
+}
+
+/* Writes down where the store's time stands, where it has to be: a daemon that is only
+ * started again writes nothing. Before that it adds what the machine was off. */
+static int look_at_clocks(struct catalogue *catalogue, uint64_t *ret_off_ms,
+			  struct error *error)
+{
+	struct clocks clocks = read_clocks(catalogue);
+	struct lifetime *lifetime = &catalogue->lifetime;
+	int64_t now_ms = lifetime->ahead_ms + clocks.uptime_ms;
+	bool believed = clocks.synchronised && clocks.boot;
+	if (lifetime->seen.time_ms && lifetime->seen.boot == clocks.boot &&
+	    now_ms - lifetime->seen.time_ms < MARK_EVERY_MS &&
+	    (!believed || lifetime->synced.boot == clocks.boot))
+		return 0;
+	int64_t off_ms = believed ? time_off(&lifetime->synced, &clocks, now_ms) : 0;
+	int result =
+		off_ms ? spare_since(catalogue, lifetime->synced.time_ms, off_ms, error)
+		       : 0;
+	now_ms += off_ms;
+	lifetime->ahead_ms += off_ms;
+	lifetime->seen = (struct time_mark){clocks.boot, now_ms, clocks.uptime_ms};
+	if (believed)
+		lifetime->synced =
+			(struct time_mark){clocks.boot, now_ms, clocks.wall_ms};
+	*ret_off_ms = (uint64_t)off_ms;
+	return result == 0 ? save_marks(catalogue, error) : result;
+}
+
+/* ---- retention ------------------------------------------------------------------- */
+
+static int mark_expired(struct catalogue *catalogue, int64_t retention_ms,
+			uint64_t *ret_count, struct error *error)
+{
+	struct query query AUTO(query_end) = query_of(
+		catalogue->database, "UPDATE workflows SET expired_ms = ?"
+				     " WHERE expired_ms IS NULL AND contact_ms < ?");
+	query_number(&query, lifetime_wall(catalogue));
+	query_number(&query, lifetime_now(catalogue) - retention_ms);
+	int result = query_run(&query, error);
+	*ret_count = (uint64_t)database_changes(catalogue->database);
+	return result;
+}
+
+static int expire(struct catalogue *catalogue, int64_t retention_ms,
+		  struct catalogue_expiry *expiry, struct error *error)
+{
+	struct change change AUTO(change_end) = {0};
+	int result = change_begin(&change, catalogue, error);
+	if (result == 0 && !catalogue->lifetime.settled)
+		result = begin_lives(catalogue, &expiry->begun, error);
+	if (result == 0)
+		result = look_at_clocks(catalogue, &expiry->off_ms, error);
+	if (result == 0 && retention_ms)
+		result = mark_expired(catalogue, retention_ms, &expiry->count, error);
+	catalogue->lifetime.settled = true;
+	return result == 0 ? change_commit(&change, error) : result;
+}
+
+int catalogue_expire(struct catalogue *catalogue, int64_t retention_ms,
+		     struct catalogue_expiry *ret_expiry, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	const struct lifetime before = catalogue->lifetime;
+	struct catalogue_expiry expiry = {0};
+	int result = expire(catalogue, retention_ms, &expiry, error);
+	if (result < 0)
+		catalogue->lifetime = before;
+	else
+		*ret_expiry = expiry;
+	return result;
+}
