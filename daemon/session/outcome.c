@@ -6,11 +6,12 @@
 #include "daemon/history/names.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/workspace/outcome.h"
+#include "daemon/workspace/rival.h"
 #include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
 
 #define WARNING_SIZE 1000u
-#define WARNINGS_MAX 3u
+#define WARNINGS_MAX 4u
 #define LABEL_SIZE 600u
 #define PATH_SHOWN_MAX 200u /* bytes */
 
@@ -103,8 +104,52 @@ static int warn_if_conflicting(struct session *session, struct outcome *outcome,
 	return err;
 }
 
-int session_outcome(struct session *session, const struct contact *contact,
-		    int64_t layer_id, struct msg_committed *message, struct error *error)
+static void warn_of_rival(struct session *session, const struct outcome *outcome,
+			  const struct overlap_path *path, struct msg_committed *message)
+{
+	char label[LABEL_SIZE];
+	warn(session, message, advice_name(ADVICE_AT_NAME_SHARD),
+	     "another persist as `%s` was there at the same time, with other content at "
+	     "`%.*s`: the one that ended later counts, which is chance",
+	     label_of(outcome, outcome->layer, label),
+	     (int)(path->len > PATH_SHOWN_MAX ? PATH_SHOWN_MAX : path->len), path->path);
+}
+
+/* The sequence of the last layer that the execution had. */
+static uint32_t last_sequence(const struct catalogue_history *history)
+{
+	uint32_t last = 0;
+	for (size_t i = 0; i < history->history.layer_count; i++) {
+		const struct history_layer *layer = &history->history.layers[i];
+		if (!layer->shadow && layer->execution == history->own_execution &&
+		    layer->sequence > last)
+			last = layer->sequence;
+	}
+	return last;
+}
+
+/* What belongs to one execution, for all that is known, may be of two jobs. */
+static int warn_if_rivalled(struct session *session, const struct outcome *outcome,
+			    const struct catalogue_history *before,
+			    struct msg_committed *message, struct error *error)
+{
+	const struct services *services = session->services;
+	const struct rivalry rivalry = {&outcome->now, outcome->layer,
+					last_sequence(before)};
+	if (!rival_exists(&rivalry))
+		return 0;
+	struct overlap overlap AUTO(overlap_fini) = {0};
+	crew_enter(services->crew);
+	int err =
+		rival_find(services->store, &rivalry, session->wake_fd, &overlap, error);
+	crew_leave(services->crew);
+	if (err == 0 && overlap.count > 0)
+		warn_of_rival(session, outcome, &overlap.paths[0], message);
+	return err;
+}
+
+int session_outcome(struct session *session, const struct persisted *persisted,
+		    struct msg_committed *message, struct error *error)
 {
 	struct outcome outcome AUTO(outcome_fini) = {0};
 	struct text run = session->request->persist.identity.run;
@@ -112,13 +157,15 @@ int session_outcome(struct session *session, const struct contact *contact,
 		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
 	message->warning_advice.items =
 		arena_take(session->arena, WARNINGS_MAX * sizeof(struct text));
-	int err = outcome_make(store_catalogue(session->services->store), contact,
+	int err = outcome_make(store_catalogue(session->services->store),
+			       persisted->contact,
 			       arena_text(session->arena, run.len ? run : text_of("1")),
-			       layer_id, &outcome, error);
+			       persisted->layer_id, &outcome, error);
 	if (err)
 		return err;
 	warn_if_late(session, &outcome, message);
 	warn_if_stale(session, &outcome, message);
 	list_replaced(session, &outcome, message);
-	return warn_if_conflicting(session, &outcome, message, error);
+	err = warn_if_rivalled(session, &outcome, persisted->before, message, error);
+	return err ? err : warn_if_conflicting(session, &outcome, message, error);
 }

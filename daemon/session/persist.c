@@ -248,9 +248,7 @@ static int on_units(struct persisting *persist, struct link_message *message,
 		    struct error *error)
 {
 	struct unit_job *job = NULL;
-	int err = 0;
-	if (persist->job_count == JOBS_MAX)
-		err = finish_job(persist, error);
+	int err = persist->job_count == JOBS_MAX ? finish_job(persist, error) : 0;
 	if (err == 0)
 		err = unit_job_new(take_ptr(&message->payload), message->len, &job,
 				   error);
@@ -321,7 +319,8 @@ static void add_outcome(struct persisting *persist, int64_t layer_id,
 	struct error ignored = {0};
 	if (session_begin_silence(session, &ignored))
 		return;
-	if (session_outcome(session, &persist->contact, layer_id, reply, &ignored))
+	const struct persisted it = {&persist->contact, &persist->history, layer_id};
+	if (session_outcome(session, &it, reply, &ignored))
 		log_line(session->services->log, LOG_WARNING, "persist",
 			 "after layer %s: %s", session->layer, ignored.text);
 	session_end_silence(session);

@@ -1,5 +1,6 @@
 """The same persist again, and sessions beside each other: W1, W2 and §5."""
 
+import dataclasses
 import os
 import threading
 import unittest
@@ -102,6 +103,49 @@ class Again(WireScenario):
         self.assertEqual(len(layers), 1, outcomes)
         self.assertLessEqual(set(outcomes), {layers[0]["layer"], Code.SUPERSEDED})
         self.assertIn(layers[0]["layer"], outcomes)
+
+
+class Rivals(WireScenario):
+    """H2: persists that call themselves one execution, at the same time, with other content
+    at one path: which of them counts is chance, and is not passed over in silence."""
+
+    def beside(self, one, other, before=None, **who):
+        """The warnings of a persist of `one`, during which `other` begins and ends."""
+        if before:
+            self.put(identity("a", **who), before)
+        upload = self.upload(identity("a", **who))
+        self.assertEqual(self.put(identity("a", **who), other).warnings, [])
+        client.send_content(upload, one)
+        built = manifest.build(client.rows_of(one))
+        client.send_pieces(upload, built)
+        return upload.commit(built.root).get("warnings", [])
+
+    def test_w3_other_content_at_the_same_time_is_a_warning_with_the_path(self):
+        for number, who in enumerate(({}, {"execution": "e"}, {"shard": "1/2"})):
+            [said] = self.beside(small("1"), small("2"), workflow=f"w{number}", **who)
+            for part in ("`a", "`marker`", "at the same time", "chance"):
+                self.assertIn(part, said)
+
+    def test_w3_equal_content_other_paths_and_other_times_are_none(self):
+        later = {path: dataclasses.replace(entry, time_ns=entry.time_ns + 1)
+                 for path, entry in SMALL.items()}
+        for number, other in enumerate((SMALL, later, {b"x": client.file("1")},
+                                        {b"d": client.directory(0o700)})):
+            self.assertEqual(self.beside(SMALL, other, workflow=f"w{number}"), [])
+
+    def test_w3_one_after_the_other_is_none(self):
+        for tree in (small("1"), small("2"), small("3")):
+            self.assertEqual(self.put(identity("a"), tree).warnings, [])
+        self.assertEqual(self.beside(small("4"), {b"x": client.file("")}, small("5")), [])
+
+    def test_w3_another_execution_at_the_same_time_is_none_of_these(self):
+        upload = self.upload(identity("a", shard="1"))
+        self.put(identity("a", shard="2"), {b"y": client.file("2")})
+        tree = {b"x": client.file("1")}
+        client.send_content(upload, tree)
+        built = manifest.build(client.rows_of(tree))
+        client.send_pieces(upload, built)
+        self.assertEqual(upload.commit(built.root).get("warnings", []), [])
 
 
 class Beside(WireScenario):
