@@ -214,7 +214,7 @@ static void leave_record(struct attach *attach)
 	char id[2 * RECORD_LAYER_ID_LEN + 1] = "";
 	if (layers->count > 0) {
 		const struct msg_layer *layer = &layers->items[attach->base];
-		if (layer->layer.len < sizeof id)
+		if (layer->layer.len < sizeof(id))
 			memcpy(id, layer->layer.at, layer->layer.len);
 		base.known = layer->digest.len == SHA256_LEN &&
 			     hex_decode(id, RECORD_LAYER_ID_LEN, base.layer);

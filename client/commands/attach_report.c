@@ -24,7 +24,7 @@ static void say_layers(const struct view_session *session)
 		char size[HUMAN_TEXT_SIZE];
 		report_line(session->report, "  layer %.*s  %s  %s, %s",
 			    (int)layer->layer.len, layer->layer.at,
-			    layer_label(layer, label, sizeof label),
+			    layer_label(layer, label, sizeof(label)),
 			    human_things(layer->files, "file", files),
 			    human_size(layer->bytes, size));
 	}

@@ -105,7 +105,7 @@ static const char *differences(unsigned how, char ret_text[64])
 		     {DIFFERS_MODE, "mode"},
 		     {DIFFERS_TARGET, "target"}};
 	ret_text[0] = '\0';
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!(how & words[i].bit))
 			continue;
 		if (ret_text[0])

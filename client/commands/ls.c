@@ -27,7 +27,7 @@ static void listing_fini(struct row_listing *listing)
 {
 	for (size_t i = 0; i < listing->conflict_count; i++) {
 		char *path AUTO_FREE = NULL;
-		memcpy(&path, &listing->conflicts[i].path.at, sizeof path);
+		memcpy(&path, &listing->conflicts[i].path.at, sizeof(path));
 		free(listing->conflicts[i].layers.items);
 	}
 	view_session_close(&listing->session);
@@ -48,7 +48,7 @@ static void keep_conflict(struct row_listing *listing, const struct view_row *ro
 	conflict->path.at = must_memdup(row->row.path, row->row.path_len);
 	conflict->path.len = row->row.path_len;
 	conflict->layers.items =
-		must_calloc(row->conflict_count + 1, sizeof *conflict->layers.items);
+		must_calloc(row->conflict_count + 1, sizeof(*conflict->layers.items));
 	conflict->layers.count = row->conflict_count;
 	for (size_t i = 0; i < row->conflict_count; i++)
 		conflict->layers.items[i] =
@@ -75,7 +75,7 @@ static void put_text(struct json_writer *writer, const char *name, struct text t
 static void put_time(struct json_writer *writer, const struct row *row)
 {
 	char text[48];
-	(void)snprintf(text, sizeof text, "%" PRId64 ".%09" PRIu32, row->time.seconds,
+	(void)snprintf(text, sizeof(text), "%" PRId64 ".%09" PRIu32, row->time.seconds,
 		       row->time.nanoseconds);
 	json_writer_text(writer, "mtime", text);
 }
@@ -86,7 +86,7 @@ static void put_row(const struct row_listing *listing, const struct view_row *en
 	const struct row *row = &entry->row;
 	const struct msg_layer *layer = layer_at(listing, entry->layer);
 	char mode[8];
-	(void)snprintf(mode, sizeof mode, "%04o", row->mode);
+	(void)snprintf(mode, sizeof(mode), "%04o", row->mode);
 	json_writer_object_begin(writer, NULL);
 	json_writer_path(writer, "path", row->path, row->path_len);
 	json_writer_text(writer, "type", type_name(row->type));
@@ -146,7 +146,7 @@ static void say_row(const struct row_listing *listing, const struct view_row *en
 	mode_text(row, mode);
 	if (row->type == ROW_FILE)
 		(void)human_size(row->size, size);
-	(void)layer_label(layer, label, sizeof label);
+	(void)layer_label(layer, label, sizeof(label));
 	char *path AUTO_FREE = escape_encode(row->path, row->path_len);
 	char *target AUTO_FREE =
 		escape_encode(row->target_len ? row->target : "", row->target_len);
@@ -166,7 +166,7 @@ static void say_row(const struct row_listing *listing, const struct view_row *en
 			layer_at(listing, entry->conflict_layers[i]);
 		report_answer(listing->session.report,
 			      "           in conflict: `%s`, layer %.*s",
-			      layer_label(other, label, sizeof label),
+			      layer_label(other, label, sizeof(label)),
 			      (int)other->layer.len, other->layer.at);
 	}
 }
@@ -260,7 +260,7 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 	if (err)
 		return err;
 	struct text *globs AUTO_FREE =
-		must_calloc(options->arguments.count + 1, sizeof *globs);
+		must_calloc(options->arguments.count + 1, sizeof(*globs));
 	for (size_t i = 0; i < options->arguments.count; i++)
 		globs[i] = text_of(options->arguments.items[i]);
 	if (options->arguments.count > PATTERNS_MAX)

@@ -29,7 +29,7 @@ static void persist_fini(struct persist *persist)
 
 static int make_key(struct persist *persist, struct error *error)
 {
-	if (getrandom(persist->key, sizeof persist->key, 0) == sizeof persist->key)
+	if (getrandom(persist->key, sizeof(persist->key), 0) == sizeof(persist->key))
 		return 0;
 	return error_set_errno(error, ERR_INTERNAL, errno, "random bytes for a key");
 }

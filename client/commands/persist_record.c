@@ -139,7 +139,7 @@ void persist_record_end(struct persist *persist, const struct persist_outcome *o
 				   .aligned = !persist->prefix || !*persist->prefix};
 	struct text layer = outcome->committed.layer.layer;
 	char text[2 * RECORD_LAYER_ID_LEN + 1] = "";
-	if (layer.len < sizeof text)
+	if (layer.len < sizeof(text))
 		memcpy(text, layer.at, layer.len);
 	base.known = hex_decode(text, RECORD_LAYER_ID_LEN, base.layer);
 	if (record_writer_commit(persist->record_writer, &base) != 0)

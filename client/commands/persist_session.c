@@ -21,7 +21,7 @@ static void warn_each(const struct persist *persist, const struct text_list *war
 		char text[ERROR_TEXT_SIZE];
 		char words[ADVICE_TEXT_SIZE];
 		struct text name = i < advice->count ? advice->items[i] : text_of("");
-		(void)text_clean(warnings->items[i], text, sizeof text);
+		(void)text_clean(warnings->items[i], text, sizeof(text));
 		report_warning(persist->report, "%s%s", text,
 			       advice_text(advice_named(name.at, name.len), words));
 	}

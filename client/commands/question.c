@@ -10,7 +10,7 @@
 /* *ret_items is owned by the caller; the texts borrow. */
 static struct text_list put_list(const struct string_list *list, struct text **ret_items)
 {
-	struct text *items = must_calloc(list->count + 1, sizeof *items);
+	struct text *items = must_calloc(list->count + 1, sizeof(*items));
 	for (size_t i = 0; i < list->count; i++)
 		items[i] = text_of(list->items[i]);
 	*ret_items = items;

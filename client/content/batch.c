@@ -7,10 +7,10 @@
 
 struct batch *batch_new(void)
 {
-	struct batch *batch = must_calloc(1, sizeof *batch);
+	struct batch *batch = must_calloc(1, sizeof(*batch));
 	batch->kind = FRAME_CONTENT;
 	batch->data = must_alloc(BATCH_LEN);
-	batch->units = must_alloc(FRAME_UNITS_MAX * sizeof *batch->units);
+	batch->units = must_alloc(FRAME_UNITS_MAX * sizeof(*batch->units));
 	return batch;
 }
 

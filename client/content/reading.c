@@ -57,7 +57,7 @@ void reading_warn(struct reading *reading, const char *format, ...)
 	char text[ERROR_TEXT_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	flow_lock(reading->flow);
 	string_list_add(reading->warnings, text);

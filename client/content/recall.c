@@ -24,7 +24,7 @@ static void take_units(struct reading *reading, uint32_t number,
 	bool is_held = known->in_base && reading->has_base;
 	uint32_t one;
 	uint32_t *many AUTO_FREE = known->unit_count > 1
-					   ? must_calloc(known->unit_count, sizeof *many)
+					   ? must_calloc(known->unit_count, sizeof(*many))
 					   : NULL;
 	uint32_t *units = many ? many : &one;
 	for (uint32_t i = 0; i < known->unit_count; i++) {

@@ -25,7 +25,7 @@ struct units {
 
 struct units *units_new(void)
 {
-	struct units *table = must_calloc(1, sizeof *table);
+	struct units *table = must_calloc(1, sizeof(*table));
 	(void)pthread_mutex_init(&table->lock, NULL);
 	return table;
 }
@@ -63,8 +63,8 @@ static uint32_t append(struct units *table, const struct unit *unit)
 	uint32_t block = table->count / BLOCK_UNITS;
 	if (table->count % BLOCK_UNITS == 0) {
 		table->blocks =
-			must_realloc(table->blocks, (block + 1) * sizeof *table->blocks);
-		table->blocks[block] = must_alloc(BLOCK_UNITS * sizeof **table->blocks);
+			must_realloc(table->blocks, (block + 1) * sizeof(*table->blocks));
+		table->blocks[block] = must_alloc(BLOCK_UNITS * sizeof(**table->blocks));
 	}
 	*unit_at(table, table->count) = *unit;
 	return table->count++;

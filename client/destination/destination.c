@@ -43,7 +43,7 @@ int destination_open(const struct view_table *table,
 		     const struct destination_options *options,
 		     struct destination **ret_destination, struct error *error)
 {
-	struct destination *dest = must_calloc(1, sizeof *dest);
+	struct destination *dest = must_calloc(1, sizeof(*dest));
 	*ret_destination = dest;
 	dest->options = *options;
 	dest->parent_fd = dest->root_stage.fd = -1;

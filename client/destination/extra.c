@@ -45,7 +45,7 @@ static int compare_names(const void *key, const void *item)
 static bool has_name(const struct names *names, const char *name)
 {
 	return names->count > 0 && bsearch(name, names->items, names->count,
-					   sizeof *names->items, compare_names);
+					   sizeof(*names->items), compare_names);
 }
 
 /* What cannot be looked at may be one, and is no file to be removed. */

@@ -16,7 +16,7 @@ static int too_large(const struct destination *dest, uint32_t entry, rlim_t limi
 {
 	char size[HUMAN_TEXT_SIZE];
 	char what[128];
-	(void)snprintf(what, sizeof what,
+	(void)snprintf(what, sizeof(what),
 		       "is larger than a file may be that this process writes, %s "
 		       "(ulimit -f)",
 		       human_size(limit, size));
@@ -95,7 +95,7 @@ int file_make_large(struct destination *dest, uint32_t entry, struct error *erro
 		return cannot_write(dest, entry, error);
 	if (dest->large_count % 64 == 0)
 		dest->large = must_realloc(dest->large, (dest->large_count + 64) *
-								sizeof *dest->large);
+								sizeof(*dest->large));
 	dest->large[dest->large_count++] =
 		(struct large_file){.entry = entry, .left = row->unit_count};
 	return 0;
@@ -114,7 +114,7 @@ static int write_part(struct destination *dest, unsigned worker,
 {
 	struct large_file key = {.entry = unit->entry};
 	struct large_file *large =
-		bsearch(&key, dest->large, dest->large_count, sizeof key, compare_large);
+		bsearch(&key, dest->large, dest->large_count, sizeof(key), compare_large);
 	claim(large);
 	int fd AUTO_FD = open_file(dest, worker, unit->entry, 0, 0);
 	if (fd < 0 || write_unit(dest, fd, unit, bytes) != 0)

@@ -21,8 +21,8 @@
 static void match_entries(struct known_record *known)
 {
 	const struct view_table *table = known->table;
-	uint32_t *next AUTO_FREE = must_calloc(table->entry_count, sizeof *next);
-	known->recorded = must_alloc(table->entry_count * sizeof *known->recorded);
+	uint32_t *next AUTO_FREE = must_calloc(table->entry_count, sizeof(*next));
+	known->recorded = must_alloc(table->entry_count * sizeof(*known->recorded));
 	known->recorded[VIEW_ROOT] = 0;
 	next[VIEW_ROOT] = 1;
 	for (uint32_t entry = 1; entry < table->entry_count; entry++) {
@@ -100,7 +100,7 @@ void known_open(struct known_record *known, struct places *places,
 	};
 	if (!options->keeps_record)
 		return;
-	known->notes = must_calloc(known->table->entry_count, sizeof *known->notes);
+	known->notes = must_calloc(known->table->entry_count, sizeof(*known->notes));
 	known_note_device(known);
 	const struct record *record = options->record;
 	if (places->root_fd < 0 || !record || !record_is_of(record, places->root_fd))

@@ -21,7 +21,7 @@ int modes_chmod_path(int fd, mode_t mode)
 	/* The link in /proc leads to what the descriptor holds, whatever has its name by
 	 * now; fchmod() does not take O_PATH descriptors. */
 	char self[64];
-	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	return chmod(self, mode);
 }
 
@@ -72,7 +72,7 @@ static int compare_restores(const void *a, const void *b)
 static void sort(struct modes *modes)
 {
 	if (modes->count > 0)
-		qsort(modes->restores, modes->count, sizeof *modes->restores,
+		qsort(modes->restores, modes->count, sizeof(*modes->restores),
 		      compare_restores);
 }
 
@@ -99,7 +99,7 @@ static int add_row_mode(struct modes *modes, uint32_t entry, size_t sorted,
 	struct restore key = {.entry = entry};
 	struct restore *known = NULL;
 	if (sorted > 0)
-		known = bsearch(&key, modes->restores, sorted, sizeof key,
+		known = bsearch(&key, modes->restores, sorted, sizeof(key),
 				compare_restores);
 	if (known) {
 		known->mode = (known->mode & 07000) | mode;

@@ -73,8 +73,8 @@ struct mount *places_mount(struct places *places, uint32_t directory)
 
 void places_add_mount(struct places *places, uint32_t entry, uint64_t id)
 {
-	places->mounts = must_realloc(places->mounts,
-				      (places->mount_count + 1) * sizeof *places->mounts);
+	places->mounts = must_realloc(places->mounts, (places->mount_count + 1) *
+							      sizeof(*places->mounts));
 	places->mounts[places->mount_count++] =
 		(struct mount){.entry = entry, .id = id, .stage = {.fd = -1}};
 }
@@ -133,7 +133,7 @@ int places_fd(struct places *places, unsigned worker, uint32_t entry)
 {
 	struct directory_cache *cache = &places->caches[worker];
 	if (!cache->chain) {
-		cache->chain = must_alloc(PATH_DEPTH_MAX * sizeof *cache->chain);
+		cache->chain = must_alloc(PATH_DEPTH_MAX * sizeof(*cache->chain));
 		for (size_t i = 0; i < DIRECTORIES_OPEN; i++)
 			cache->fd[i] = -1;
 	}

@@ -73,7 +73,7 @@ static bool same_link(const struct destination *dest, uint32_t entry,
 {
 	char there[LINK_TARGET_LEN_MAX + 1];
 	const char *target = view_table_target(dest->places.table, entry);
-	ssize_t len = readlinkat(home->fd, home->name, there, sizeof there);
+	ssize_t len = readlinkat(home->fd, home->name, there, sizeof(there));
 	return len >= 0 && (size_t)len == strlen(target) &&
 	       memcmp(there, target, (size_t)len) == 0;
 }

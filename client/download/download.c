@@ -224,7 +224,7 @@ static int decode_frames(void *context, unsigned worker, struct error *error)
 		.download = download,
 		.worker = worker,
 		.codec = codec_new(1),
-		.units = must_alloc(FRAME_UNITS_MAX * sizeof *decoder.units),
+		.units = must_alloc(FRAME_UNITS_MAX * sizeof(*decoder.units)),
 		.raw = must_alloc(FRAME_RAW_MAX),
 	};
 	struct slot *slot;

@@ -13,7 +13,7 @@ void want_init(struct want *want, const struct view_table *table, uint32_t first
 	claim(first % 8 == 0);
 	*want = (struct want){.table = table, .first = first, .count = count};
 	slots_reserve(&want->heads, needed);
-	want->next = must_alloc((count + (size_t)1) * sizeof *want->next);
+	want->next = must_alloc((count + (size_t)1) * sizeof(*want->next));
 	want->bits = must_calloc(count / 8 + (size_t)1, 1);
 }
 

@@ -36,7 +36,7 @@ static int call_openat2(int fd, const char *path, int flags, mode_t mode)
 	};
 	long opened;
 	do
-		opened = syscall(SYS_openat2, fd, path, &how, sizeof how);
+		opened = syscall(SYS_openat2, fd, path, &how, sizeof(how));
 	while (opened < 0 && errno == EINTR);
 	return (int)opened;
 }
@@ -119,9 +119,9 @@ int beneath_open(int root_fd, const char *path, size_t len, int flags, mode_t mo
 	int directory AUTO_FD = -1;
 	char segment[PATH_MAX];
 	while (true) {
-		size_t step = modern ? segment_len(path, len, sizeof segment - 1)
+		size_t step = modern ? segment_len(path, len, sizeof(segment) - 1)
 				     : component_len(path, len);
-		claim(step < sizeof segment);
+		claim(step < sizeof(segment));
 		memcpy(segment, path, step);
 		segment[step] = '\0';
 		int from = directory >= 0 ? directory : root_fd;

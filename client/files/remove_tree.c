@@ -30,7 +30,7 @@ static int move_up(struct removal *removal, int parent_fd, const char *name)
 	char fresh[32];
 	int err;
 	do {
-		(void)snprintf(fresh, sizeof fresh, "deep-%lu", removal->moved++);
+		(void)snprintf(fresh, sizeof(fresh), "deep-%lu", removal->moved++);
 		err = renameat2(parent_fd, name, removal->base_fd, fresh,
 				RENAME_NOREPLACE);
 	} while (err && errno == EEXIST);
@@ -51,7 +51,7 @@ static void remove_directory(struct removal *removal, int parent_fd, const char 
 		/* The link in /proc leads to what the descriptor holds, whatever has its
 		 * name by now; fchmod() does not take such descriptors. */
 		char self[64];
-		(void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 		(void)chmod(self, 0700);
 	}
 	if (depth >= DEPTH_MAX) {

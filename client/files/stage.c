@@ -48,10 +48,10 @@ static int is_there(int directory_fd, const char *name, int fd)
 static int try_make(struct stage *stage, int directory_fd, const char *prefix)
 {
 	uint8_t random[RANDOM_LEN];
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -1;
 	size_t len = name_start(stage->name, prefix);
-	hex_encode(random, sizeof random, stage->name + len);
+	hex_encode(random, sizeof(random), stage->name + len);
 	if (mkdirat(directory_fd, stage->name, STAGE_MODE) != 0)
 		return errno == EEXIST ? 1 : -1;
 	int fd AUTO_FD = open_directory(directory_fd, stage->name);
@@ -102,7 +102,7 @@ static bool has_form(const char *name)
 		return false;
 	const char *own = name + len - own_len;
 	return strncmp(own, STAGE_MARK, strlen(STAGE_MARK)) == 0 &&
-	       hex_decode(own + strlen(STAGE_MARK), sizeof random, random);
+	       hex_decode(own + strlen(STAGE_MARK), sizeof(random), random);
 }
 
 /* An inherited setgid bit does not matter. */
@@ -128,7 +128,7 @@ static void sweep_one(int directory_fd, const char *name)
 	if (fd < 0 || fstat(fd, &stat) != 0 || !has_mark(&stat) ||
 	    flock(fd, LOCK_EX | LOCK_NB) != 0)
 		return;
-	(void)snprintf(stage.name, sizeof stage.name, "%s", name);
+	(void)snprintf(stage.name, sizeof(stage.name), "%s", name);
 	stage.fd = take_fd(&fd);
 	(void)stage_remove(&stage, directory_fd);
 }

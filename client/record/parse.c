@@ -30,7 +30,7 @@ static bool read_header(struct record *record)
 	reader_copy(&in, header->base.layer, RECORD_LAYER_ID_LEN);
 	reader_copy(&in, header->base.digest.bytes, SHA256_LEN);
 	static const uint8_t none[RECORD_LAYER_ID_LEN];
-	header->base.known = memcmp(header->base.layer, none, sizeof none) != 0;
+	header->base.known = memcmp(header->base.layer, none, sizeof(none)) != 0;
 	uint32_t flags = reader_u32(&in);
 	header->base.aligned = flags == RECORD_ALIGNED;
 	record_view_read(&in, &header->view);
@@ -209,7 +209,7 @@ static bool parse_entries(struct record *record)
 	/* an entry takes at least 5 bytes */
 	if (record->header.count > parse.in.left / 5)
 		return false;
-	record->nodes = must_alloc(record->header.count * sizeof *record->nodes);
+	record->nodes = must_alloc(record->header.count * sizeof(*record->nodes));
 	for (uint32_t i = 0; i < record->header.count; i++)
 		if (!parse_next(&parse, i))
 			return false;

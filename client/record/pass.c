@@ -9,7 +9,7 @@ void record_pass_init(struct record_pass *pass, struct record_writer *writer,
 {
 	*pass = (struct record_pass){
 		.writer = writer,
-		.depths = must_calloc(count, sizeof *pass->depths),
+		.depths = must_calloc(count, sizeof(*pass->depths)),
 	};
 }
 
@@ -22,7 +22,7 @@ void record_pass_fini(struct record_pass *pass)
 
 void record_pass_add_unit(struct record_pass *pass, const struct unit_name *unit)
 {
-	buffer_put(&pass->units, unit, sizeof *unit);
+	buffer_put(&pass->units, unit, sizeof(*unit));
 }
 
 void record_pass_add(struct record_pass *pass, uint32_t number, uint32_t parent,
@@ -31,7 +31,7 @@ void record_pass_add(struct record_pass *pass, uint32_t number, uint32_t parent,
 	struct record_addition addition = {
 		.entry = *entry,
 		.units = (const struct unit_name *)(const void *)pass->units.at,
-		.unit_count = (uint32_t)(pass->units.len / sizeof *addition.units),
+		.unit_count = (uint32_t)(pass->units.len / sizeof(*addition.units)),
 	};
 	if (number != parent)
 		pass->depths[number] = pass->depths[parent] + 1;

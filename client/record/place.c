@@ -33,7 +33,7 @@ static bool is_stamped_here(int fd)
 	struct statfs status;
 	if (fstatfs(fd, &status) != 0)
 		return false;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if ((uint32_t)status.f_type == kinds[i])
 			return true;
 	return false;
@@ -78,12 +78,12 @@ int record_place_find(int root_fd, struct record_place *place)
 	struct stat status;
 	char self[64];
 	char path[PATH_ROOM];
-	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", root_fd);
-	ssize_t len = readlink(self, path, sizeof path);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", root_fd);
+	ssize_t len = readlink(self, path, sizeof(path));
 	if (len < 0 || fstat(root_fd, &status) != 0)
 		return -1;
 	place->folder = folder_of_records();
-	if (len == 0 || (size_t)len == sizeof path || !place->folder) {
+	if (len == 0 || (size_t)len == sizeof(path) || !place->folder) {
 		errno = ENOENT;
 		return -1;
 	}
@@ -147,12 +147,12 @@ int record_place_create(struct record_place *place)
 {
 	uint64_t number;
 	if (make_folder(place->folder) != 0 ||
-	    getrandom(&number, sizeof number, 0) != sizeof number)
+	    getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return -1;
 	int folder AUTO_FD = folder_fd(place);
 	if (folder < 0)
 		return -1;
-	(void)snprintf(place->temporary, sizeof place->temporary, TEMPORARY "%016llx",
+	(void)snprintf(place->temporary, sizeof(place->temporary), TEMPORARY "%016llx",
 		       (unsigned long long)number);
 	int fd = openat(folder, place->temporary,
 			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -199,7 +199,7 @@ static void note_file(int folder, const char *name, struct kept_files *files)
 	bool temporary = strncmp(name, TEMPORARY, strlen(TEMPORARY)) == 0;
 	struct stat status;
 	if ((!temporary && !ends_with(name, SUFFIX)) ||
-	    strlen(name) >= sizeof files->items->name ||
+	    strlen(name) >= sizeof(files->items->name) ||
 	    fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    !S_ISREG(status.st_mode))
 		return;
@@ -208,7 +208,7 @@ static void note_file(int folder, const char *name, struct kept_files *files)
 	if (temporary)
 		return;
 	files->items =
-		must_realloc(files->items, (files->count + 1) * sizeof *files->items);
+		must_realloc(files->items, (files->count + 1) * sizeof(*files->items));
 	struct kept_file *file = &files->items[files->count++];
 	(void)strcpy(file->name, name);
 	file->len = (uint64_t)status.st_size;
@@ -241,7 +241,7 @@ void record_place_make_room(const struct record_place *place, uint64_t len)
 			note_file(folder, found->d_name, &files);
 	if (files.len <= RECORD_CACHE_LEN_MAX)
 		return;
-	qsort(files.items, files.count, sizeof *files.items, compare_used);
+	qsort(files.items, files.count, sizeof(*files.items), compare_used);
 	for (size_t i = 0; i < files.count && files.len > RECORD_CACHE_LEN_MAX; i++) {
 		(void)unlinkat(folder, files.items[i].name, 0);
 		files.len -= files.items[i].len;

@@ -32,7 +32,7 @@ struct record *record_open(int root_fd)
 	void *mapping = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (mapping == MAP_FAILED)
 		return NULL;
-	struct record *record = must_calloc(1, sizeof *record);
+	struct record *record = must_calloc(1, sizeof(*record));
 	record->bytes = record->mapping = mapping;
 	record->len = len;
 	if (record_parse(record) && is_of(record, &place))

@@ -246,7 +246,7 @@ void record_writer_add(struct record_writer *writer, size_t depth,
 struct record_writer *record_writer_new(int root_fd, const struct record *earlier,
 					const struct record_view *view)
 {
-	struct record_writer *writer = must_calloc(1, sizeof *writer);
+	struct record_writer *writer = must_calloc(1, sizeof(*writer));
 	writer->fd = -1;
 	writer->earlier = earlier;
 	writer->view = view;
@@ -259,7 +259,7 @@ struct record_writer *record_writer_new(int root_fd, const struct record *earlie
 		return NULL;
 	}
 	static const uint8_t header[RECORD_HEADER_LEN];
-	buffer_put(&writer->out, header, sizeof header);
+	buffer_put(&writer->out, header, sizeof(header));
 	buffer_put(&writer->out, writer->place.path, strlen(writer->place.path));
 	return writer;
 }

@@ -102,7 +102,7 @@ char *links_left_out_text(const struct links_left_out *links)
 	char more[64] = "";
 	char *text = NULL;
 	if (links->count > 1)
-		(void)snprintf(more, sizeof more, " (and %" PRIu64 " more)",
+		(void)snprintf(more, sizeof(more), " (and %" PRIu64 " more)",
 			       links->count - 1);
 	if (links->count > 0 &&
 	    asprintf(&text,

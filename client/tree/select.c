@@ -25,7 +25,7 @@ static const char *const vcs_names[] = {
 static struct selector *append(struct selection *selection, const char *text)
 {
 	selection->items = must_realloc(
-		selection->items, (selection->count + 1) * sizeof *selection->items);
+		selection->items, (selection->count + 1) * sizeof(*selection->items));
 	struct selector *selector = &selection->items[selection->count++];
 	*selector = (struct selector){.text = must_strdup(text)};
 	return selector;
@@ -76,7 +76,7 @@ static int add_excludes(struct selection *selection, const struct selection_how 
 	for (size_t i = 0; err == 0 && i < how->excludes->count; i++)
 		err = glob_set_add(set, how->excludes->items[i],
 				   strlen(how->excludes->items[i]), error);
-	size_t vcs_count = how->excludes_vcs ? sizeof vcs_names / sizeof *vcs_names : 0;
+	size_t vcs_count = how->excludes_vcs ? sizeof(vcs_names) / sizeof(*vcs_names) : 0;
 	for (size_t i = 0; err == 0 && i < vcs_count; i++)
 		err = glob_set_add(set, vcs_names[i], strlen(vcs_names[i]), error);
 	return err;

@@ -18,7 +18,7 @@ _Static_assert(LAYER_ROWS_MAX <= PARENT_MAX, "each entry can be a parent");
 void tree_init(struct tree *tree)
 {
 	*tree = (struct tree){
-		.blocks = must_calloc(BLOCKS_MAX, sizeof *tree->blocks),
+		.blocks = must_calloc(BLOCKS_MAX, sizeof(*tree->blocks)),
 		.strings.block_len = STRINGS_BLOCK_LEN,
 	};
 	struct error unused;
@@ -57,7 +57,7 @@ int tree_add(struct tree *tree, uint32_t parent, const char *name, size_t name_l
 	claim(name_len <= COMPONENT_LEN_MAX);
 	struct entry **block = &tree->blocks[tree->count / BLOCK_ENTRIES];
 	if (!*block)
-		*block = must_calloc(BLOCK_ENTRIES, sizeof **block);
+		*block = must_calloc(BLOCK_ENTRIES, sizeof(**block));
 	char *copy = arena_bytes(&tree->strings, name_len);
 	memcpy(copy, name, name_len);
 	(*block)[tree->count % BLOCK_ENTRIES] = (struct entry){
@@ -88,8 +88,8 @@ void entry_set_units(struct entry *entry, const uint32_t *units, uint32_t count)
 	if (count == 1)
 		entry->unit = units[0];
 	if (count > 1) {
-		entry->units = must_alloc(count * sizeof *units);
-		memcpy(entry->units, units, count * sizeof *units);
+		entry->units = must_alloc(count * sizeof(*units));
+		memcpy(entry->units, units, count * sizeof(*units));
 	}
 }
 

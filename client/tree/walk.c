@@ -371,12 +371,12 @@ static int append_link(struct walk *walk, struct found *found, struct error *err
 	ssize_t len = -1;
 	if (fstatat(fd, found->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
 		walk_recorded_note(entry, &status, walk->device);
-		len = readlinkat(fd, found->name, target, sizeof target);
+		len = readlinkat(fd, found->name, target, sizeof(target));
 	}
 	if (len < 0)
 		return fail(walk, found->path_len, error);
 	entry->mode = 0777;
-	if (len == 0 || (size_t)len == sizeof target) {
+	if (len == 0 || (size_t)len == sizeof(target)) {
 		errno = EINVAL;
 		return fail(walk, found->path_len, error);
 	}

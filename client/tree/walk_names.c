@@ -63,7 +63,7 @@ static int compare(const void *a, const void *b)
 
 void walk_names_sort(struct walk_names *names)
 {
-	names->sorted = must_calloc(names->count + 1, sizeof *names->sorted);
+	names->sorted = must_calloc(names->count + 1, sizeof(*names->sorted));
 	const char *at = (const char *)names->text.at;
 	for (size_t i = 0; i < names->count; i++) {
 		names->sorted[i] = at + 1;
@@ -74,7 +74,7 @@ void walk_names_sort(struct walk_names *names)
 	       strcmp(names->sorted[ascending - 1], names->sorted[ascending]) <= 0)
 		ascending++;
 	if (ascending < names->count)
-		qsort(names->sorted, names->count, sizeof *names->sorted, compare);
+		qsort(names->sorted, names->count, sizeof(*names->sorted), compare);
 }
 
 unsigned char walk_names_type(const char *name)

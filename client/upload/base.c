@@ -15,24 +15,24 @@ static int compare_digests(const void *a, const void *b)
 
 static struct digest *sorted_pieces(const struct root *root)
 {
-	struct digest *pieces = must_calloc(root->piece_count + 1, sizeof *pieces);
+	struct digest *pieces = must_calloc(root->piece_count + 1, sizeof(*pieces));
 	for (size_t i = 0; i < root->piece_count; i++)
 		pieces[i] = root->pieces[i].name.sha;
-	qsort(pieces, root->piece_count, sizeof *pieces, compare_digests);
+	qsort(pieces, root->piece_count, sizeof(*pieces), compare_digests);
 	return pieces;
 }
 
 bool base_has(const struct base *base, const struct unit_name *piece)
 {
 	return base->root && bsearch(&piece->sha, base->pieces, base->root->piece_count,
-				     sizeof *base->pieces, compare_digests);
+				     sizeof(*base->pieces), compare_digests);
 }
 
 /* ---- which rows it has ---- */
 
 static uint32_t *first_rows(const struct root *root)
 {
-	uint32_t *firsts = must_calloc(root->piece_count + 1, sizeof *firsts);
+	uint32_t *firsts = must_calloc(root->piece_count + 1, sizeof(*firsts));
 	for (size_t i = 0; i < root->piece_count; i++)
 		firsts[i + 1] =
 			firsts[i] + (uint32_t)totals_rows(&root->pieces[i].totals);
@@ -50,7 +50,7 @@ static uint32_t number_rows(const struct record *record, uint32_t *numbers)
 static void number_all(struct base *base, const struct record *record)
 {
 	base->firsts = first_rows(base->root);
-	base->numbers = must_calloc(record_count(record), sizeof *base->numbers);
+	base->numbers = must_calloc(record_count(record), sizeof(*base->numbers));
 	if (number_rows(record, base->numbers) == base->firsts[base->root->piece_count])
 		return;
 	free(take_ptr(&base->numbers));

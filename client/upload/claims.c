@@ -67,7 +67,7 @@ int claims_settle(struct source *source, struct exchange *exchange, struct error
 	if (units_settle(exchange->units) == 0)
 		return 0;
 	source->settles = true;
-	bool *sent AUTO_FREE = must_calloc(units_count(exchange->units), sizeof *sent);
+	bool *sent AUTO_FREE = must_calloc(units_count(exchange->units), sizeof(*sent));
 	const struct claims claims = {source, exchange, sent};
 	int err = 0;
 	for (uint32_t i = 0; err == 0 && i < tree->count; i++) {

@@ -223,7 +223,7 @@ int upload_crew_start(struct upload_crew *crew, struct error *error)
 	int err = exchange_begin(crew->exchange, error);
 	if (err < 0)
 		return err;
-	struct upload_threads *threads = must_calloc(1, sizeof *threads);
+	struct upload_threads *threads = must_calloc(1, sizeof(*threads));
 	err = start(&threads->receiver, receive, crew->exchange, error);
 	if (err < 0) {
 		free(threads);

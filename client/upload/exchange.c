@@ -158,7 +158,7 @@ int exchange_ask(struct exchange *exchange, struct batch *batch, struct error *e
 static struct parcel *parcel_of(const struct batch_unit *units, uint32_t count)
 {
 	struct parcel *parcel =
-		must_alloc(sizeof *parcel + count * sizeof parcel->units[0]);
+		must_alloc(sizeof(*parcel) + count * sizeof(parcel->units[0]));
 	*parcel = (struct parcel){.count = count};
 	for (uint32_t i = 0; i < count; i++)
 		parcel->units[i] = units[i].unit;

@@ -89,7 +89,7 @@ static int send_slice(struct frames *frames, struct packer *packer,
 	int err = pack(frames, packer, slice, &packed, error);
 	if (err < 0)
 		return err;
-	struct unit_key *keys AUTO_FREE = must_alloc(slice->count * sizeof *keys);
+	struct unit_key *keys AUTO_FREE = must_alloc(slice->count * sizeof(*keys));
 	for (uint32_t i = 0; i < slice->count; i++)
 		keys[i] = slice->units[i].key;
 	buffer_clear(&packer->head);
@@ -212,7 +212,7 @@ static int send_full(struct frames *frames, struct packer *packer, struct batch 
 	}
 	batch->count -= first;
 	batch->len -= start;
-	memmove(batch->units, batch->units + first, batch->count * sizeof *batch->units);
+	memmove(batch->units, batch->units + first, batch->count * sizeof(*batch->units));
 	memmove(batch->data, batch->data + start, batch->len);
 	return 0;
 }

@@ -81,7 +81,7 @@ static bool set_names(struct manifest *manifest, const struct entry *entry)
 		if (!units_final(manifest->frames->exchange->units, entry_units(entry)[i],
 				 &name))
 			all_final = false;
-		buffer_put(&manifest->names, &name, sizeof name);
+		buffer_put(&manifest->names, &name, sizeof(name));
 	}
 	return all_final;
 }

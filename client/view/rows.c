@@ -34,14 +34,14 @@ static void *append(void *items, size_t count, const void *more, size_t more_cou
 static void append_layers(struct msg_layer_list *list, const struct msg_layer_list *more)
 {
 	list->items = append(list->items, list->count, more->items, more->count,
-			     sizeof *more->items);
+			     sizeof(*more->items));
 	list->count += more->count;
 }
 
 static void append_texts(struct text_list *list, const struct text_list *more)
 {
 	list->items = append(list->items, list->count, more->items, more->count,
-			     sizeof *more->items);
+			     sizeof(*more->items));
 	list->count += more->count;
 }
 
@@ -53,8 +53,8 @@ static int take_part(struct view_rows *view, bool *ret_more, struct error *error
 		free(message.payload);
 		return err;
 	}
-	view->payloads = must_realloc(view->payloads,
-				      (view->payload_count + 1) * sizeof *view->payloads);
+	view->payloads = must_realloc(view->payloads, (view->payload_count + 1) *
+							      sizeof(*view->payloads));
 	view->payloads[view->payload_count++] = message.payload;
 	struct msg_view part;
 	err = message_decode(&view->memory, MSG_VIEW, message.payload, message.len, &part,
@@ -217,7 +217,7 @@ static int take_conflict_layers(struct view_rows *view, struct view_row *row,
 		return malformed(error, "a conflict between more layers than it has");
 	if (!view->conflict_layers)
 		view->conflict_layers = must_calloc(view->layers.count + 1,
-						    sizeof *view->conflict_layers);
+						    sizeof(*view->conflict_layers));
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t position = reader_varint(in);
 		if (in->failed || position >= view->layers.count)

@@ -34,7 +34,7 @@ static void note_jobs(const struct view_session *session,
 		if (mentions(conflict, layer->layer))
 			report_note(session->report, "layer %.*s is of `%s`",
 				    (int)layer->layer.len, layer->layer.at,
-				    layer_label(layer, label, sizeof label));
+				    layer_label(layer, label, sizeof(label)));
 	}
 }
 
@@ -160,7 +160,7 @@ void view_session_warn(struct view_session *session)
 		report_warning(session->report,
 			       "layer %.*s of `%s` is stale and left out: %.*s",
 			       (int)layer->layer.len, layer->layer.at,
-			       layer_label(layer, label, sizeof label),
+			       layer_label(layer, label, sizeof(label)),
 			       (int)layer->reason.len, layer->reason.at);
 	}
 	left_out_warn(session->report, &view->left_out, view->left_out_count);

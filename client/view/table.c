@@ -19,7 +19,7 @@ struct open_directory {
 void view_table_init(struct view_table *table)
 {
 	*table = (struct view_table){.entry_count = 1, .entry_room = 64};
-	table->entries = must_calloc(table->entry_room, sizeof *table->entries);
+	table->entries = must_calloc(table->entry_room, sizeof(*table->entries));
 	table->entries[VIEW_ROOT] = (struct view_entry){
 		.type = ROW_DIRECTORY, .implied = true, .mode = 0777, .end = 1};
 	buffer_put_u8(&table->names, 0);
@@ -58,8 +58,8 @@ static struct view_entry *put_entry(struct view_table *table, const char *name,
 {
 	if (table->entry_count == table->entry_room) {
 		table->entry_room += table->entry_room / 2;
-		table->entries = must_realloc(table->entries,
-					      table->entry_room * sizeof *table->entries);
+		table->entries = must_realloc(
+			table->entries, table->entry_room * sizeof(*table->entries));
 	}
 	struct view_entry *entry = &table->entries[table->entry_count++];
 	*entry = (struct view_entry){
@@ -118,7 +118,7 @@ static void put_units(struct view_table *table, const struct row *row)
 		size_t room = table->unit_room + table->unit_room / 2 + row->unit_count;
 		table->unit_room = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
 		table->units = must_realloc(table->units,
-					    table->unit_room * sizeof *table->units);
+					    table->unit_room * sizeof(*table->units));
 	}
 	uint64_t offset = 0;
 	for (size_t i = 0; i < row->unit_count; i++) {

@@ -67,10 +67,10 @@ static bool send_now(struct peer *peer, uint16_t type, const void *message)
 {
 	AUTO(buffer_fini) struct buffer out = {0};
 	struct header_bytes header = {{0}};
-	buffer_put(&out, &header, sizeof header);
+	buffer_put(&out, &header, sizeof(header));
 	message_encode(&out, type, message);
-	header = header_encode(type, out.len - sizeof header);
-	memcpy(out.at, &header, sizeof header);
+	header = header_encode(type, out.len - sizeof(header));
+	memcpy(out.at, &header, sizeof(header));
 	return send_whole(peer, out.at, out.len);
 }
 

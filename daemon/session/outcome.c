@@ -36,7 +36,7 @@ static void warn(struct session *session, struct msg_committed *message,
 	char sentence[WARNING_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
-	(void)vsnprintf(sentence, sizeof sentence, format, arguments);
+	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
 	message->warning_advice.items[message->warning_advice.count++] = text_of(advice);
 	message->warnings.items[message->warnings.count++] =
@@ -71,7 +71,7 @@ static void warn_if_stale(struct session *session, const struct outcome *outcome
 	if (outcome->view.states[outcome->layer] != LAYER_STALE)
 		return;
 	view_stale_sentence(&outcome->now.history, &outcome->view, outcome->layer,
-			    sentence, sizeof sentence);
+			    sentence, sizeof(sentence));
 	warn(session, message, "", "%s", sentence);
 }
 

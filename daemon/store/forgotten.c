@@ -45,7 +45,7 @@ static void weigh_foreign(struct look *look, uint64_t name, const char *witness)
 	if (look->unknown || look->foreign)
 		return;
 	look->foreign = name;
-	(void)snprintf(look->witness, sizeof look->witness, "%s", witness);
+	(void)snprintf(look->witness, sizeof(look->witness), "%s", witness);
 }
 
 /* `at_its_place`: not found by a search, which may find a frame in somebody's file. */
@@ -60,7 +60,7 @@ static void weigh(struct look *look, const struct stamp_mark *mark, bool at_its_
 	    mark->commits <= look->furthest)
 		return;
 	look->furthest = mark->commits;
-	(void)snprintf(look->witness, sizeof look->witness, "%s", witness);
+	(void)snprintf(look->witness, sizeof(look->witness), "%s", witness);
 }
 
 /* ---- frames ---------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ static void read_commit(struct look *look, const struct segment *segment, uint64
 	bool is_somebodys = err == ERR_VERSION && !at_its_place;
 	look->unsure = look->unsure || (is_unsure(err) && !is_somebodys);
 	char witness[WITNESS_SIZE];
-	(void)snprintf(witness, sizeof witness, "segment `%s` at %" PRIu64,
+	(void)snprintf(witness, sizeof(witness), "segment `%s` at %" PRIu64,
 		       segment->location, offset);
 	if (!err)
 		weigh(look, &mark, at_its_place, witness);
@@ -154,7 +154,7 @@ static bool open_file(struct look *look, const char *name, struct segment *ret_s
 	*ret_segment = (struct segment){
 		.fd = io_open(store->io, store->segments_fd, name,
 			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0)};
-	(void)snprintf(ret_segment->location, sizeof ret_segment->location, "%s", name);
+	(void)snprintf(ret_segment->location, sizeof(ret_segment->location), "%s", name);
 	if (ret_segment->fd >= 0)
 		return true;
 	look->unsure = true;

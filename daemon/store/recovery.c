@@ -62,7 +62,7 @@ static int write_text(const struct store *store, const char *name, const char *t
 {
 	const struct io *io = store->io;
 	char temporary[32];
-	(void)snprintf(temporary, sizeof temporary, "%s.new", name);
+	(void)snprintf(temporary, sizeof(temporary), "%s.new", name);
 	int fd = io_open(io, store->directory_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC,
 			 0600);
 	if (fd < 0)
@@ -87,7 +87,7 @@ static int busy(const struct store *store, struct error *error)
 {
 	char text[FORMAT_ROOM] = "";
 	struct error ignored;
-	(void)read_text(store, "lock", text, sizeof text, &ignored);
+	(void)read_text(store, "lock", text, sizeof(text), &ignored);
 	long pid = strtol(text, NULL, 10);
 	/* A process that reads holds the lock without its id in it. */
 	if (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH))
@@ -102,7 +102,7 @@ static int write_id(struct store *store, struct error *error)
 {
 	const struct io *io = store->io;
 	char text[FORMAT_ROOM];
-	int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (io_write_at(io, store->lock_fd, text, (size_t)len, 0) == 0 &&
 	    io->ftruncate(io->context, store->lock_fd, len) == 0)
 		return 0;
@@ -195,7 +195,7 @@ static int check_catalogue(const struct store *store, struct error *error)
 int recovery_check_format(struct store *store, struct error *error)
 {
 	char text[FORMAT_ROOM] = "";
-	int found = read_text(store, "format", text, sizeof text, error);
+	int found = read_text(store, "format", text, sizeof(text), error);
 	if (found < 0)
 		return found;
 	store->format_is_older = found > 0 && strcmp(text, FORMAT_TEXT_BEFORE) == 0;
@@ -244,7 +244,7 @@ static bool is_clean(const struct store *store, const char *text)
 int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error)
 {
 	char text[FORMAT_ROOM] = "";
-	int found = read_text(store, "clean", text, sizeof text, error);
+	int found = read_text(store, "clean", text, sizeof(text), error);
 	if (found < 0)
 		return found;
 	*ret_clean = found > 0 && is_clean(store, text);
@@ -260,14 +260,14 @@ int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error 
 int recovery_put_clean_mark(struct store *store, struct error *error)
 {
 	int64_t number;
-	if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
 		return local_error(store, "clean", "given a random number", error);
 	number = (number & INT64_MAX) | 1;
 	int err = catalogue_set_setting(store->catalogue, CLEAN_SETTING, number, error);
 	if (err)
 		return err;
 	char text[FORMAT_ROOM];
-	(void)snprintf(text, sizeof text, "%" PRId64 " %zu\n", number,
+	(void)snprintf(text, sizeof(text), "%" PRId64 " %zu\n", number,
 		       damage_count(store->damage));
 	return write_text(store, "clean", text, error);
 }

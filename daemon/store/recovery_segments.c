@@ -18,7 +18,7 @@ static enum segment_state state_of_file(struct store *store,
 {
 	struct segment segment = {.fd = io_open(store->io, store->segments_fd,
 						row->location, O_RDONLY | O_NOFOLLOW, 0)};
-	(void)snprintf(segment.location, sizeof segment.location, "%s", row->location);
+	(void)snprintf(segment.location, sizeof(segment.location), "%s", row->location);
 	struct buffer index AUTO(buffer_fini) = {0};
 	struct segment_footer footer;
 	struct error ignored;

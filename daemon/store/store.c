@@ -145,7 +145,7 @@ static int open_index(struct store *store, struct error *error)
 		err = unit_index_open(store->io, store->directory, clean, &store->units,
 				      &empty, error);
 	char fault[ERROR_TEXT_SIZE];
-	if (!err && unit_index_is_broken(store->units, fault, sizeof fault))
+	if (!err && unit_index_is_broken(store->units, fault, sizeof(fault)))
 		health_note(&store->health, "%s; nothing is reused until the next start",
 			    fault);
 	if (err || !empty)
@@ -338,7 +338,7 @@ static struct health health_of(struct store *store, const struct store_options *
 int store_open(const struct store_options *options, struct store **ret_store,
 	       struct error *error)
 {
-	struct store *store = must_calloc(1, sizeof *store);
+	struct store *store = must_calloc(1, sizeof(*store));
 	store->io = options->io ? options->io : &io_system;
 	store->directory = must_strdup(options->directory);
 	store->segment_len = options->segment_len ? options->segment_len : SEGMENT_LEN;

@@ -60,7 +60,7 @@ static int64_t file_len(const struct store *store, const char *location,
 
 static int measure(const struct store *store, struct survey *survey, struct error *error)
 {
-	survey->lens = must_calloc(survey->count + 1, sizeof *survey->lens);
+	survey->lens = must_calloc(survey->count + 1, sizeof(*survey->lens));
 	for (size_t i = 0; i < survey->count; i++) {
 		survey->lens[i] = file_len(store, survey->rows[i].location, error);
 		if (survey->lens[i] == -2)
@@ -90,17 +90,17 @@ static int compare_names(const void *a, const void *b)
 static struct known_files list_known(const struct survey *survey)
 {
 	struct known_files known = {
-		.names = must_calloc(survey->count + 1, sizeof *known.names),
+		.names = must_calloc(survey->count + 1, sizeof(*known.names)),
 		.count = survey->count};
 	for (size_t i = 0; i < survey->count; i++)
 		known.names[i] = survey->rows[i].location;
-	qsort(known.names, known.count, sizeof *known.names, compare_names);
+	qsort(known.names, known.count, sizeof(*known.names), compare_names);
 	return known;
 }
 
 static bool is_known(const struct known_files *known, const char *name)
 {
-	return bsearch(&name, known->names, known->count, sizeof *known->names,
+	return bsearch(&name, known->names, known->count, sizeof(*known->names),
 		       compare_names) != NULL;
 }
 

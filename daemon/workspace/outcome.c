@@ -40,7 +40,7 @@ static void find_replaced(struct outcome *outcome)
 {
 	const struct view *view = &outcome->view;
 	size_t count = outcome->now.history.layer_count;
-	outcome->replaced = must_calloc(count + 1, sizeof *outcome->replaced);
+	outcome->replaced = must_calloc(count + 1, sizeof(*outcome->replaced));
 	for (uint32_t i = 0; i < count; i++)
 		if (view->states[i] == LAYER_REPLACED &&
 		    view->reasons[i] == outcome->layer)

@@ -388,7 +388,7 @@ struct digest tree_tag(const struct view_tree *tree, const struct text_list *onl
 	if (tree->merge_sources.count == 1 && whole)
 		return record_of(tree, 0)->digest;
 	struct tag tag = {.sha = sha256_new()};
-	buffer_put(&tag.parts, tree_rules, sizeof tree_rules);
+	buffer_put(&tag.parts, tree_rules, sizeof(tree_rules));
 	put_options(&tag.parts, tree->options);
 	put_texts(&tag, only);
 	put_texts(&tag, exclude);

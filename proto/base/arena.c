@@ -52,7 +52,7 @@ static uint8_t *take(struct arena *arena, size_t len, size_t align)
 	if (!block || at > block->room || block->room - at < len) {
 		size_t room = arena->block_len ? arena->block_len : BLOCK_LEN;
 		room = len > room ? len : room;
-		block = new_block(arena, sizeof *block + room);
+		block = new_block(arena, sizeof(*block) + room);
 		block->next = arena->blocks;
 		block->room = room;
 		arena->blocks = block;
@@ -88,7 +88,7 @@ char *arena_string(struct arena *arena, const char *string)
 
 const char *const *arena_strings(struct arena *arena, const struct text_list *list)
 {
-	const char **strings = arena_take(arena, (list->count + 1) * sizeof *strings);
+	const char **strings = arena_take(arena, (list->count + 1) * sizeof(*strings));
 	for (size_t i = 0; i < list->count; i++)
 		strings[i] = arena_text(arena, list->items[i]);
 	return strings;

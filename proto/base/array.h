@@ -38,9 +38,9 @@ static inline size_t array_next_room_(size_t needed, size_t room, size_t item_si
 	do {                                                                             \
 		if ((needed) > (room)) {                                                 \
 			size_t more_ =                                                   \
-				array_next_room_((needed), (room), sizeof *(items));     \
+				array_next_room_((needed), (room), sizeof(*(items)));    \
 			claim((__typeof__(room))more_ == more_);                         \
-			(items) = must_realloc((items), more_ * sizeof *(items));        \
+			(items) = must_realloc((items), more_ * sizeof(*(items)));       \
 			(room) = (__typeof__(room))more_;                                \
 		}                                                                        \
 	} while (0)
@@ -55,9 +55,9 @@ static inline size_t array_next_room_(size_t needed, size_t room, size_t item_si
 		int err_ = 0;                                                            \
 		if ((needed) > (room)) {                                                 \
 			size_t more_ =                                                   \
-				array_next_room_((needed), (room), sizeof *(items));     \
+				array_next_room_((needed), (room), sizeof(*(items)));    \
 			claim((__typeof__(room))more_ == more_);                         \
-			void *moved_ = may_realloc((items), more_ * sizeof *(items),     \
+			void *moved_ = may_realloc((items), more_ * sizeof(*(items)),    \
 						   (error));                             \
 			if (moved_) {                                                    \
 				(items) = moved_;                                        \

@@ -23,7 +23,7 @@ static const struct code_meaning meanings[] = {
 #undef ERR_MEANING
 };
 
-#define MEANING_COUNT (sizeof meanings / sizeof *meanings)
+#define MEANING_COUNT (sizeof(meanings) / sizeof(*meanings))
 
 /* NULL for 0 and for a code that is not in the list. */
 static const struct code_meaning *meaning_of(int code)
@@ -57,12 +57,12 @@ static void copy_sentence(char ret_text[ERROR_TEXT_SIZE], const char *sentence)
 		memcpy(ret_text, sentence, len + 1);
 		return;
 	}
-	size_t half = (ERROR_TEXT_SIZE - sizeof gap) / 2;
+	size_t half = (ERROR_TEXT_SIZE - sizeof(gap)) / 2;
 	size_t head = back_to_character(sentence, half);
 	size_t tail = on_to_character(sentence, len - half);
 	memcpy(ret_text, sentence, head);
-	memcpy(ret_text + head, gap, sizeof gap - 1);
-	memcpy(ret_text + head + sizeof gap - 1, sentence + tail, len - tail + 1);
+	memcpy(ret_text + head, gap, sizeof(gap) - 1);
+	memcpy(ret_text + head + sizeof(gap) - 1, sentence + tail, len - tail + 1);
 }
 
 /* sentence may be NULL: there was no memory to write it. */
@@ -104,7 +104,7 @@ int error_set_errno(struct error *error, int code, int error_number, const char 
 		    ...)
 {
 	char reason_room[128];
-	const char *reason = strerror_r(error_number, reason_room, sizeof reason_room);
+	const char *reason = strerror_r(error_number, reason_room, sizeof(reason_room));
 	va_list arguments;
 	va_start(arguments, format);
 	char *what AUTO_FREE = NULL;

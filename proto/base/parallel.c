@@ -83,7 +83,7 @@ static void start_threads(struct parallel *threads)
 int parallel_start(const struct parallel_job *job, struct parallel **ret_threads,
 		   struct error *error)
 {
-	struct parallel *threads = must_calloc(1, sizeof *threads);
+	struct parallel *threads = must_calloc(1, sizeof(*threads));
 	threads->job = *job;
 	pthread_mutex_init(&threads->mutex, NULL);
 	start_threads(threads);

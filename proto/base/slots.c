@@ -18,7 +18,7 @@ void slots_fini(struct slots *slots)
 void slots_clear(struct slots *slots)
 {
 	if (slots->at)
-		memset(slots->at, 0xff, ((size_t)slots->mask + 1) * sizeof *slots->at);
+		memset(slots->at, 0xff, ((size_t)slots->mask + 1) * sizeof(*slots->at));
 	slots->used = 0;
 }
 
@@ -74,7 +74,7 @@ void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash
 	claim(position != SLOTS_FREE);
 	if (has_to_grow(slots)) {
 		uint32_t size = next_size(slots);
-		move_to(slots, must_alloc(size * sizeof *slots->at), size, hash_of,
+		move_to(slots, must_alloc(size * sizeof(*slots->at)), size, hash_of,
 			context);
 	}
 	put(slots, hash, position);
@@ -86,7 +86,7 @@ int slots_may_make_room(struct slots *slots, slots_hash *hash_of, const void *co
 	if (!has_to_grow(slots))
 		return 0;
 	uint32_t size = next_size(slots);
-	uint32_t *at = may_alloc(size * sizeof *at, error);
+	uint32_t *at = may_alloc(size * sizeof(*at), error);
 	if (!at)
 		return ERR_NO_MEMORY;
 	move_to(slots, at, size, hash_of, context);
@@ -107,7 +107,7 @@ static uint32_t size_for(const struct slots *slots, uint32_t count)
 void slots_reserve(struct slots *slots, uint32_t count)
 {
 	uint32_t size = size_for(slots, count);
-	uint32_t *at = must_alloc(size * sizeof *at);
+	uint32_t *at = must_alloc(size * sizeof(*at));
 	free(slots->at);
 	*slots = slots_of_size(at, size);
 }
@@ -115,7 +115,7 @@ void slots_reserve(struct slots *slots, uint32_t count)
 int slots_may_reserve(struct slots *slots, uint32_t count, struct error *error)
 {
 	uint32_t size = size_for(slots, count);
-	uint32_t *at = may_alloc(size * sizeof *at, error);
+	uint32_t *at = may_alloc(size * sizeof(*at), error);
 	if (!at)
 		return ERR_NO_MEMORY;
 	free(slots->at);

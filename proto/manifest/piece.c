@@ -79,7 +79,7 @@ static void empty_piece(struct piece_writer *writer)
 {
 	static const uint8_t head[HEAD_ROOM] = {0};
 	buffer_clear(&writer->rows);
-	buffer_put(&writer->rows, head, sizeof head);
+	buffer_put(&writer->rows, head, sizeof(head));
 	buffer_clear(&writer->time_at);
 	writer->row_count = 0;
 	writer->totals = (struct totals){0};
@@ -123,7 +123,7 @@ static struct digest content_digest(struct piece_writer *writer, size_t start)
 	buffer_put(content, writer->rows.at, writer->rows.len);
 	for (size_t at = 0; at < writer->time_at.len; at += sizeof(size_t)) {
 		size_t time_at;
-		memcpy(&time_at, writer->time_at.at + at, sizeof time_at);
+		memcpy(&time_at, writer->time_at.at + at, sizeof(time_at));
 		memset(content->at + time_at, 0, TIME_LEN);
 	}
 	return sha256_of(content->at + start, content->len - start);
@@ -218,7 +218,7 @@ static size_t append(struct piece_writer *writer, const struct row *row)
 	bool first = writer->row_count == 0;
 	row_encode(&writer->rows, writer->previous, first ? 0 : writer->previous_len, row,
 		   &time_at);
-	buffer_put(&writer->time_at, &time_at, sizeof time_at);
+	buffer_put(&writer->time_at, &time_at, sizeof(time_at));
 	return writer->rows.len - HEAD_ROOM;
 }
 

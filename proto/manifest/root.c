@@ -48,21 +48,21 @@ size_t root_piece_len(const struct root_piece *piece)
 
 static void encode_piece(struct buffer *out, const struct root_piece *piece)
 {
-	buffer_put(out, piece->name.key.xxh.bytes, sizeof piece->name.key.xxh.bytes);
+	buffer_put(out, piece->name.key.xxh.bytes, sizeof(piece->name.key.xxh.bytes));
 	buffer_put_u32(out, piece->name.key.len);
-	buffer_put(out, piece->name.sha.bytes, sizeof piece->name.sha.bytes);
+	buffer_put(out, piece->name.sha.bytes, sizeof(piece->name.sha.bytes));
 	buffer_put_varint(out, piece->totals.files);
 	buffer_put_varint(out, piece->totals.directories);
 	buffer_put_varint(out, piece->totals.symlinks);
 	buffer_put_varint(out, piece->totals.bytes);
 	buffer_put_varint(out, piece->totals.units);
-	buffer_put(out, piece->content.bytes, sizeof piece->content.bytes);
+	buffer_put(out, piece->content.bytes, sizeof(piece->content.bytes));
 }
 
 void root_encode(struct buffer *out, const struct root *root)
 {
 	claim(root->piece_count <= PIECES_MAX);
-	buffer_put(out, root_magic, sizeof root_magic);
+	buffer_put(out, root_magic, sizeof(root_magic));
 	buffer_put_u8(out, ROOT_VERSION);
 	buffer_put_u8(out, ROOT_HASHES);
 	buffer_put_u16(out, 0);
@@ -81,11 +81,11 @@ static int damaged(struct error *error, const char *why)
 static int read_head(struct reader *in, struct error *error)
 {
 	uint8_t magic[4];
-	reader_copy(in, magic, sizeof magic);
+	reader_copy(in, magic, sizeof(magic));
 	uint8_t version = reader_u8(in);
 	uint8_t hashes = reader_u8(in);
 	uint16_t zero = reader_u16(in);
-	if (in->failed || memcmp(magic, root_magic, sizeof magic) != 0)
+	if (in->failed || memcmp(magic, root_magic, sizeof(magic)) != 0)
 		return damaged(error, "does not begin as one");
 	if (version > ROOT_VERSION)
 		return error_set(
@@ -100,15 +100,15 @@ static int read_head(struct reader *in, struct error *error)
 static struct root_piece read_piece(struct reader *in)
 {
 	struct root_piece piece = {0};
-	reader_copy(in, piece.name.key.xxh.bytes, sizeof piece.name.key.xxh.bytes);
+	reader_copy(in, piece.name.key.xxh.bytes, sizeof(piece.name.key.xxh.bytes));
 	piece.name.key.len = reader_u32(in);
-	reader_copy(in, piece.name.sha.bytes, sizeof piece.name.sha.bytes);
+	reader_copy(in, piece.name.sha.bytes, sizeof(piece.name.sha.bytes));
 	piece.totals.files = reader_varint(in);
 	piece.totals.directories = reader_varint(in);
 	piece.totals.symlinks = reader_varint(in);
 	piece.totals.bytes = reader_varint(in);
 	piece.totals.units = reader_varint(in);
-	reader_copy(in, piece.content.bytes, sizeof piece.content.bytes);
+	reader_copy(in, piece.content.bytes, sizeof(piece.content.bytes));
 	return piece;
 }
 
@@ -178,7 +178,7 @@ int root_decode(const void *bytes, size_t len, struct root *ret_root, struct err
 	if (in.failed || count > in.left / PIECE_ENTRY_LEN_MIN)
 		return damaged(error, "cut short, or its count is malformed");
 	struct root root AUTO(root_fini) = {
-		.pieces = may_calloc(count, sizeof *root.pieces, error),
+		.pieces = may_calloc(count, sizeof(*root.pieces), error),
 		.piece_count = count,
 	};
 	if (!root.pieces)

@@ -59,8 +59,8 @@ static void encode_units(struct buffer *out, const struct row *row)
 	buffer_put_varint(out, row->unit_count);
 	for (size_t i = 0; i < row->unit_count; i++) {
 		const struct unit_name *unit = &row->units[i];
-		buffer_put(out, unit->key.xxh.bytes, sizeof unit->key.xxh.bytes);
-		buffer_put(out, unit->sha.bytes, sizeof unit->sha.bytes);
+		buffer_put(out, unit->key.xxh.bytes, sizeof(unit->key.xxh.bytes));
+		buffer_put(out, unit->sha.bytes, sizeof(unit->sha.bytes));
 		buffer_put_varint(out, unit->key.len);
 	}
 }
@@ -224,8 +224,8 @@ static int read_attributes(struct row_decoder *decoder, struct row *row,
 static int read_unit(struct row_decoder *decoder, struct unit_name *unit,
 		     struct error *error)
 {
-	reader_copy(&decoder->in, unit->key.xxh.bytes, sizeof unit->key.xxh.bytes);
-	reader_copy(&decoder->in, unit->sha.bytes, sizeof unit->sha.bytes);
+	reader_copy(&decoder->in, unit->key.xxh.bytes, sizeof(unit->key.xxh.bytes));
+	reader_copy(&decoder->in, unit->sha.bytes, sizeof(unit->sha.bytes));
 	uint64_t len = reader_varint(&decoder->in);
 	if (decoder->in.failed)
 		return refuse(decoder, error, "its units are cut short or malformed");

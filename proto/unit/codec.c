@@ -22,7 +22,7 @@ struct codec {
 
 struct codec *codec_new(int level)
 {
-	struct codec *codec = must_alloc(sizeof *codec);
+	struct codec *codec = must_alloc(sizeof(*codec));
 	*codec = (struct codec){.level = level};
 	return codec;
 }
@@ -110,7 +110,7 @@ static int damaged(struct error *error, const char *why)
 static bool frame_begins_well(const uint8_t *payload, size_t len)
 {
 	static const uint8_t magic[] = {0x28, 0xb5, 0x2f, 0xfd};
-	if (len < sizeof magic + 2 || memcmp(payload, magic, sizeof magic) != 0)
+	if (len < sizeof(magic) + 2 || memcmp(payload, magic, sizeof(magic)) != 0)
 		return false;
 	bool single_segment = payload[4] & 0x20;
 	unsigned exponent = payload[5] >> 3;

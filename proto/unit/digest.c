@@ -44,7 +44,7 @@ struct xxh128 xxh128_of(const void *data, size_t len)
 	XXH128_canonical_t canonical;
 	XXH128_canonicalFromHash(&canonical, xxh3_of(data, len));
 	struct xxh128 hash;
-	memcpy(hash.bytes, canonical.digest, sizeof hash.bytes);
+	memcpy(hash.bytes, canonical.digest, sizeof(hash.bytes));
 	return hash;
 }
 
@@ -69,12 +69,12 @@ uint64_t xxh64_of_two(const void *first, size_t first_len, const void *second,
 
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
-	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b)
 {
-	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 bool unit_key_equal(const struct unit_key *a, const struct unit_key *b)
@@ -94,12 +94,12 @@ static uint64_t table_seed[2];
  * start (getauxval(3)): their hash, because glibc uses them for secrets of its own. */
 static void start(void)
 {
-	if (getrandom(table_seed, sizeof table_seed, GRND_NONBLOCK) ==
-	    (ssize_t)sizeof table_seed)
+	if (getrandom(table_seed, sizeof(table_seed), GRND_NONBLOCK) ==
+	    (ssize_t)sizeof(table_seed))
 		return;
 	const void *given = (const void *)getauxval(AT_RANDOM);
-	struct xxh128 hash = xxh128_of(given, given ? sizeof table_seed : 0);
-	memcpy(table_seed, hash.bytes, sizeof table_seed);
+	struct xxh128 hash = xxh128_of(given, given ? sizeof(table_seed) : 0);
+	memcpy(table_seed, hash.bytes, sizeof(table_seed));
 }
 
 /* One folded multiplication (as in wyhash) with a seed of this process: keys are claims
@@ -108,7 +108,7 @@ uint64_t unit_key_hash(const struct unit_key *key)
 {
 	(void)pthread_once(&once, start);
 	uint64_t halves[2];
-	memcpy(halves, key->xxh.bytes, sizeof halves);
+	memcpy(halves, key->xxh.bytes, sizeof(halves));
 	unsigned __int128 product = (unsigned __int128)(halves[0] ^ table_seed[0]) *
 				    (halves[1] ^ table_seed[1] ^ key->len);
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
@@ -118,18 +118,18 @@ uint64_t unit_key_hash(const struct unit_key *key)
 
 const char *digest_text(const struct digest *digest, char ret_text[DIGEST_TEXT_SIZE])
 {
-	size_t prefix_len = sizeof digest_prefix - 1;
+	size_t prefix_len = sizeof(digest_prefix) - 1;
 	memcpy(ret_text, digest_prefix, prefix_len);
-	hex_encode(digest->bytes, sizeof digest->bytes, ret_text + prefix_len);
+	hex_encode(digest->bytes, sizeof(digest->bytes), ret_text + prefix_len);
 	return ret_text;
 }
 
 bool digest_parse(const char *text, struct digest *ret_digest)
 {
-	size_t prefix_len = sizeof digest_prefix - 1;
+	size_t prefix_len = sizeof(digest_prefix) - 1;
 	if (strncmp(text, digest_prefix, prefix_len) == 0)
 		text += prefix_len;
-	return hex_decode(text, sizeof ret_digest->bytes, ret_digest->bytes);
+	return hex_decode(text, sizeof(ret_digest->bytes), ret_digest->bytes);
 }
 
 void hex_encode(const void *data, size_t len, char *ret_text)

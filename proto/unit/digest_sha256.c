@@ -26,7 +26,7 @@ struct digest sha256_of(const void *data, size_t len)
 
 struct sha256 *sha256_new(void)
 {
-	struct sha256 *sha = must_alloc(sizeof *sha);
+	struct sha256 *sha = must_alloc(sizeof(*sha));
 	claim(SHA256_Init(&sha->context) == 1);
 	return sha;
 }

@@ -48,7 +48,7 @@ static const char *header_fault(const struct frame_header *header)
 static int check_fixed(const uint8_t bytes[FRAME_HEADER_LEN], struct error *error)
 {
 	static const uint8_t zeros[24] = {0};
-	if (memcmp(bytes, frame_magic, sizeof frame_magic) != 0)
+	if (memcmp(bytes, frame_magic, sizeof(frame_magic)) != 0)
 		return damaged(error, "does not begin as one");
 	if (bytes[4] > FRAME_VERSION)
 		return error_set(error, ERR_VERSION,
@@ -59,7 +59,7 @@ static int check_fixed(const uint8_t bytes[FRAME_HEADER_LEN], struct error *erro
 		return damaged(error, "its hashes are not known");
 	if (memcmp(bytes + 8, zeros, 4) != 0)
 		return damaged(error, "it has a flag that is not known");
-	if (memcmp(bytes + 24, zeros, sizeof zeros) != 0)
+	if (memcmp(bytes + 24, zeros, sizeof(zeros)) != 0)
 		return damaged(error, "it has a key or a tag, which are not known");
 	return 0;
 }
@@ -79,7 +79,7 @@ int frame_header_decode(const uint8_t bytes[FRAME_HEADER_LEN],
 	header.raw_len = reader_u32(&in);
 	header.stored_len = reader_u32(&in);
 	(void)reader_bytes(&in, 24);
-	reader_copy(&in, header.payload_xxh.bytes, sizeof header.payload_xxh.bytes);
+	reader_copy(&in, header.payload_xxh.bytes, sizeof(header.payload_xxh.bytes));
 	header.checksum = reader_u64(&in);
 	const char *fault = header_fault(&header);
 	if (fault)
@@ -109,8 +109,8 @@ static bool lengths_add_up(const uint8_t *table, uint32_t count, size_t entry_le
 struct unit_name frame_entry_decode(struct reader *in)
 {
 	struct unit_name name = {.key.len = reader_u32(in)};
-	reader_copy(in, name.key.xxh.bytes, sizeof name.key.xxh.bytes);
-	reader_copy(in, name.sha.bytes, sizeof name.sha.bytes);
+	reader_copy(in, name.key.xxh.bytes, sizeof(name.key.xxh.bytes));
+	reader_copy(in, name.sha.bytes, sizeof(name.sha.bytes));
 	return name;
 }
 
@@ -134,7 +134,7 @@ int frame_table_decode(const struct frame_header *header, const uint8_t *bytes,
 static void put_checked(struct buffer *out, const struct frame_header *header)
 {
 	static const uint8_t key_and_tag[24] = {0};
-	buffer_put(out, frame_magic, sizeof frame_magic);
+	buffer_put(out, frame_magic, sizeof(frame_magic));
 	buffer_put_u8(out, FRAME_VERSION);
 	buffer_put_u8(out, header->kind);
 	buffer_put_u8(out, header->codec);
@@ -143,8 +143,8 @@ static void put_checked(struct buffer *out, const struct frame_header *header)
 	buffer_put_u32(out, header->unit_count);
 	buffer_put_u32(out, header->raw_len);
 	buffer_put_u32(out, header->stored_len);
-	buffer_put(out, key_and_tag, sizeof key_and_tag);
-	buffer_put(out, header->payload_xxh.bytes, sizeof header->payload_xxh.bytes);
+	buffer_put(out, key_and_tag, sizeof(key_and_tag));
+	buffer_put(out, header->payload_xxh.bytes, sizeof(header->payload_xxh.bytes));
 }
 
 void frame_head_encode(struct buffer *out, const struct frame_header *header,
@@ -160,8 +160,8 @@ void frame_head_encode(struct buffer *out, const struct frame_header *header,
 	for (uint32_t i = 0; i < header->unit_count; i++) {
 		sum += units[i].key.len;
 		buffer_put_u32(out, units[i].key.len);
-		buffer_put(out, units[i].key.xxh.bytes, sizeof units[i].key.xxh.bytes);
-		buffer_put(out, units[i].sha.bytes, sizeof units[i].sha.bytes);
+		buffer_put(out, units[i].key.xxh.bytes, sizeof(units[i].key.xxh.bytes));
+		buffer_put(out, units[i].sha.bytes, sizeof(units[i].sha.bytes));
 	}
 	claim(sum == header->raw_len);
 	size_t end = out->len;
@@ -209,7 +209,7 @@ void units_head_encode(struct buffer *out, uint8_t kind, uint8_t codec, uint32_t
 	buffer_put_u32(out, count);
 	buffer_put_u32(out, raw_len);
 	for (uint32_t i = 0; i < count; i++) {
-		buffer_put(out, keys[i].xxh.bytes, sizeof keys[i].xxh.bytes);
+		buffer_put(out, keys[i].xxh.bytes, sizeof(keys[i].xxh.bytes));
 		buffer_put_u32(out, keys[i].len);
 	}
 }
@@ -275,7 +275,7 @@ struct unit_key units_key_at(const struct units_message *message, uint32_t posit
 	struct reader in = reader_of(message->table + (size_t)position * UNITS_ENTRY_LEN,
 				     UNITS_ENTRY_LEN);
 	struct unit_key key = {0};
-	reader_copy(&in, key.xxh.bytes, sizeof key.xxh.bytes);
+	reader_copy(&in, key.xxh.bytes, sizeof(key.xxh.bytes));
 	key.len = reader_u32(&in);
 	return key;
 }

@@ -20,12 +20,13 @@ struct fill {
 static int add_layer(const struct fill *fill, uint32_t number, struct error *error)
 {
 	char workflow[32], job[32];
-	(void)snprintf(workflow, sizeof workflow, "filled%u",
+	(void)snprintf(workflow, sizeof(workflow), "filled%u",
 		       number / fill->per_workflow);
-	(void)snprintf(job, sizeof job, "job%u", number % fill->per_workflow);
+	(void)snprintf(job, sizeof(job), "job%u", number % fill->per_workflow);
 	struct store_tree tree AUTO(tree_fini) = tree_new(1, number, FILE_LEN_MAX);
 	/* Of another name in each layer: those of a workflow do not conflict. */
-	(void)snprintf(tree.files[0].path, sizeof tree.files[0].path, "file%07u", number);
+	(void)snprintf(tree.files[0].path, sizeof(tree.files[0].path), "file%07u",
+		       number);
 	struct tree_persist persist = {
 		.who = {.workflow = workflow, .job = job},
 		.key = number,

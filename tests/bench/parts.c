@@ -101,7 +101,7 @@ static void add_piece(struct work *work, const struct piece *piece)
 	if (work->piece_count == work->piece_room) {
 		work->piece_room = work->piece_room ? work->piece_room * 2 : 1024;
 		work->pieces = must_realloc(work->pieces,
-					    work->piece_room * sizeof *work->pieces);
+					    work->piece_room * sizeof(*work->pieces));
 	}
 	work->pieces[work->piece_count] = *piece;
 	work->pieces[work->piece_count++].path = must_strdup(piece->path);
@@ -149,7 +149,7 @@ static void add_frame(struct work *work, size_t first, size_t end)
 	if (work->frame_count == work->frame_room) {
 		work->frame_room = work->frame_room ? work->frame_room * 2 : 1024;
 		work->frames = must_realloc(work->frames,
-					    work->frame_room * sizeof *work->frames);
+					    work->frame_room * sizeof(*work->frames));
 	}
 	work->frames[work->frame_count++] = (struct frame){first, end};
 }
@@ -223,7 +223,7 @@ static bool see(struct work *work, const struct digest *digest)
 {
 	static const struct digest none;
 	uint64_t slot;
-	memcpy(&slot, digest->bytes, sizeof slot);
+	memcpy(&slot, digest->bytes, sizeof(slot));
 	(void)pthread_mutex_lock(&work->lock);
 	struct digest *at = &work->seen[slot % work->seen_size];
 	while (!digest_equal(at, &none) && !digest_equal(at, digest))
@@ -313,7 +313,7 @@ static void make_piece(const struct thread *thread, const struct piece *piece,
 		       const uint8_t *bytes)
 {
 	char path[4096];
-	(void)snprintf(path, sizeof path, "%s/%u/%u", thread->work->scratch,
+	(void)snprintf(path, sizeof(path), "%s/%u/%u", thread->work->scratch,
 		       piece->directory, piece->number);
 	static const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 						 {.tv_sec = 1000000000}};
@@ -358,7 +358,7 @@ static void *run_thread(void *argument)
 static void start_thread(struct thread *thread, struct work *work, unsigned number)
 {
 	char path[4096];
-	(void)snprintf(path, sizeof path, "%s/kept%u", work->scratch, number);
+	(void)snprintf(path, sizeof(path), "%s/kept%u", work->scratch, number);
 	*thread = (struct thread){
 		.work = work,
 		.raw = must_alloc(FRAME_ROOM),
@@ -389,10 +389,10 @@ static void join_thread(struct thread *thread)
 static void prepare(struct work *work)
 {
 	work->seen_size = 2 * work->piece_count + 1;
-	work->seen = must_calloc(work->seen_size, sizeof *work->seen);
+	work->seen = must_calloc(work->seen_size, sizeof(*work->seen));
 	for (uint32_t i = 0; i <= work->directories; i++) {
 		char path[4096];
-		(void)snprintf(path, sizeof path, "%s/%u", work->scratch, i);
+		(void)snprintf(path, sizeof(path), "%s/%u", work->scratch, i);
 		if (mkdir(path, 0755) != 0)
 			err(1, "%s", path);
 	}

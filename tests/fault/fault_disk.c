@@ -82,7 +82,7 @@ static bool coin(struct fault_disk *disk)
 
 struct fault_disk *fault_disk_new(uint64_t seed)
 {
-	struct fault_disk *disk = must_calloc(1, sizeof *disk);
+	struct fault_disk *disk = must_calloc(1, sizeof(*disk));
 	disk->random = seed * 0x9e3779b97f4a7c15u + 1;
 	return disk;
 }
@@ -91,7 +91,7 @@ struct fault_disk *fault_disk_new(uint64_t seed)
 
 static struct fault_file *file_new(struct fault_disk *disk)
 {
-	struct fault_file *file = must_calloc(1, sizeof *file);
+	struct fault_file *file = must_calloc(1, sizeof(*file));
 	file->disk = disk;
 	file->next = disk->files;
 	disk->files = file;
@@ -110,7 +110,7 @@ static void file_forget_changes(struct fault_file *file)
 static void file_add_change(struct fault_file *file, struct change change)
 {
 	file->changes = must_realloc(file->changes,
-				     (file->change_count + 1) * sizeof *file->changes);
+				     (file->change_count + 1) * sizeof(*file->changes));
 	file->changes[file->change_count++] = change;
 }
 
@@ -200,7 +200,7 @@ void fault_file_sync(struct fault_file *file, bool failed)
 static struct fault_dir *dir_new(struct fault_disk *disk, int dir_fd,
 				 const struct stat *status)
 {
-	struct fault_dir *dir = must_calloc(1, sizeof *dir);
+	struct fault_dir *dir = must_calloc(1, sizeof(*dir));
 	dir->fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	claim(dir->fd >= 0);
 	dir->disk = disk;
@@ -243,8 +243,8 @@ static size_t dir_entry(struct fault_dir *dir, const char *name)
 		if (strcmp(dir->entries[i].name, name) == 0)
 			return i;
 	struct fault_file *file = file_from_disk(dir, name);
-	dir->entries =
-		must_realloc(dir->entries, (dir->entry_count + 1) * sizeof *dir->entries);
+	dir->entries = must_realloc(dir->entries,
+				    (dir->entry_count + 1) * sizeof(*dir->entries));
 	dir->entries[dir->entry_count] = (struct entry){
 		.name = must_strdup(name),
 		.live = file,
@@ -256,7 +256,7 @@ static size_t dir_entry(struct fault_dir *dir, const char *name)
 static void dir_add_change(struct fault_dir *dir, struct name_change change)
 {
 	dir->changes = must_realloc(dir->changes,
-				    (dir->change_count + 1) * sizeof *dir->changes);
+				    (dir->change_count + 1) * sizeof(*dir->changes));
 	dir->changes[dir->change_count++] = change;
 }
 

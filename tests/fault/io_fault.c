@@ -67,9 +67,9 @@ static void remember(struct io_fault *fault, int fd, struct fault_file *file)
 	if (position >= fault->descriptor_room) {
 		size_t room = position + 64;
 		fault->descriptors = must_realloc(fault->descriptors,
-						  room * sizeof *fault->descriptors);
+						  room * sizeof(*fault->descriptors));
 		memset(fault->descriptors + fault->descriptor_room, 0,
-		       (room - fault->descriptor_room) * sizeof *fault->descriptors);
+		       (room - fault->descriptor_room) * sizeof(*fault->descriptors));
 		fault->descriptor_room = room;
 	}
 	claim(!fault->descriptors[position].open);
@@ -252,7 +252,7 @@ static int64_t fault_size(void *context, int fd)
 
 struct io_fault *io_fault_new(uint64_t seed)
 {
-	struct io_fault *fault = must_calloc(1, sizeof *fault);
+	struct io_fault *fault = must_calloc(1, sizeof(*fault));
 	claim(pthread_mutex_init(&fault->mutex, NULL) == 0);
 	fault->disk = fault_disk_new(seed);
 	fault->table = (struct io){

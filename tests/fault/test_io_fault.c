@@ -94,7 +94,7 @@ static void cut_keeps_what_was_synced(void **state)
 		sync_dir(&machine);
 		cut(&machine);
 		char data[4096];
-		assert_int_equal(read_file(&machine, "a", data, sizeof data), 2000);
+		assert_int_equal(read_file(&machine, "a", data, sizeof(data)), 2000);
 		for (size_t i = 0; i < 2000; i++)
 			assert_int_equal(data[i], 'x');
 	}
@@ -109,7 +109,7 @@ static void cut_may_lose_a_name_that_was_not_synced(void **state)
 		sync_and_close(&machine, write_file(&machine, "a", 'x', 100));
 		cut(&machine);
 		char data[4096];
-		ssize_t len = read_file(&machine, "a", data, sizeof data);
+		ssize_t len = read_file(&machine, "a", data, sizeof(data));
 		assert_true(len == -1 || len == 100);
 		kept += len == 100;
 	}
@@ -128,7 +128,7 @@ static void cut_tears_writes_at_sectors(void **state)
 			io_close(machine.io, write_file(&machine, "a", 'y', 2048)), 0);
 		cut(&machine);
 		char data[4096];
-		assert_int_equal(read_file(&machine, "a", data, sizeof data), 2048);
+		assert_int_equal(read_file(&machine, "a", data, sizeof(data)), 2048);
 		unsigned changed = 0;
 		for (size_t sector = 0; sector < 4; sector++) {
 			for (size_t i = 1; i < 512; i++)
@@ -155,9 +155,9 @@ static void cut_undoes_unlink_and_rename_that_were_not_synced(void **state)
 		assert_int_equal(io->rename(io->context, machine.dir_fd, "b", "c"), 0);
 		cut(&machine);
 		char data[16];
-		there[0] += read_file(&machine, "a", data, sizeof data) == 10;
-		bool old = read_file(&machine, "b", data, sizeof data) == 10;
-		bool new = read_file(&machine, "c", data, sizeof data) == 10;
+		there[0] += read_file(&machine, "a", data, sizeof(data)) == 10;
+		bool old = read_file(&machine, "b", data, sizeof(data)) == 10;
+		bool new = read_file(&machine, "c", data, sizeof(data)) == 10;
 		assert_int_not_equal(old, new);
 		there[1] += old;
 	}
@@ -179,7 +179,7 @@ static void failed_sync_is_forgotten_by_the_next(void **state)
 		sync_and_close(&machine, fd);
 		cut(&machine);
 		char data[16];
-		lost += read_file(&machine, "a", data, sizeof data) == 0;
+		lost += read_file(&machine, "a", data, sizeof(data)) == 0;
 	}
 	assert_in_range(lost, 1, SEEDS - 1);
 }
@@ -201,7 +201,7 @@ static void nth_call_of_a_kind_fails_once_or_forever(void **state)
 	io_fault_fail(machine.fault, IO_CALL_ANY, 0, false, 0);
 	io_fault_write_short(machine.fault, true);
 	char data[1000] = "whole";
-	assert_int_equal(io_write_at(machine.io, fd, data, sizeof data, 0), 0);
+	assert_int_equal(io_write_at(machine.io, fd, data, sizeof(data), 0), 0);
 	sync_and_close(&machine, fd);
 	cut(&machine);
 }

@@ -143,7 +143,7 @@ static void check_afterwards(struct story *story, const char *directory, const c
 	check_layers(story, store, what);
 	uint64_t damaged;
 	char text[4096];
-	assert_ok(tree_check(store, &damaged, text, sizeof text, &error));
+	assert_ok(tree_check(store, &damaged, text, sizeof(text), &error));
 	if (damaged)
 		fail_msg("%s: %s", what, text);
 	/* It goes on: the same persists, with the same keys, give the same layers. */
@@ -157,7 +157,7 @@ static void check_afterwards(struct story *story, const char *directory, const c
 			assert_int_equal(record.id, story->acknowledged[i]);
 		assert_ok(tree_verify(store, record.id, &story->trees[i], &error));
 	}
-	assert_ok(tree_check(store, &damaged, text, sizeof text, &error));
+	assert_ok(tree_check(store, &damaged, text, sizeof(text), &error));
 	if (damaged)
 		fail_msg("%s: afterwards: %s", what, text);
 	assert_ok(store_close(store, &error));
@@ -188,7 +188,7 @@ static bool run_once(const struct plan *plan, uint64_t nth, uint64_t seed)
 	assert_int_equal(io_fault_open_count(fault), 0);
 	io_fault_free(fault);
 	char what[128];
-	(void)snprintf(what, sizeof what, "call %llu of kinds %x%s%s, seed %llu",
+	(void)snprintf(what, sizeof(what), "call %llu of kinds %x%s%s, seed %llu",
 		       (unsigned long long)nth, plan->kinds,
 		       plan->forever ? ", forever" : "", plan->cut ? ", cut" : "",
 		       (unsigned long long)seed);

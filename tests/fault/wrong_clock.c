@@ -20,7 +20,7 @@ __attribute__((constructor)) static void begin(void)
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return;
-	void *at = mmap(NULL, sizeof *ahead_s, PROT_READ, MAP_SHARED, fd, 0);
+	void *at = mmap(NULL, sizeof(*ahead_s), PROT_READ, MAP_SHARED, fd, 0);
 	(void)close(fd);
 	if (at != MAP_FAILED)
 		ahead_s = at;

@@ -42,7 +42,7 @@ void fixture_open(struct catalogue_fixture *fixture)
 
 int fixture_setup(void **state)
 {
-	struct catalogue_fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct catalogue_fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	fixture_open(fixture);
 	struct catalogue_expiry expiry; /* as the daemon begins */

@@ -41,12 +41,12 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 void numbered_key(uint32_t number, uint8_t ret_key[KEY_LEN])
 {
 	memset(ret_key, 0, KEY_LEN);
-	memcpy(ret_key, &number, sizeof number);
+	memcpy(ret_key, &number, sizeof(number));
 }
 
 struct digest numbered_digest(uint32_t number)
 {
-	return sha256_of(&number, sizeof number);
+	return sha256_of(&number, sizeof(number));
 }
 
 int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
@@ -59,7 +59,7 @@ int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
 		.location = "numbered.seg",
 		.state = SEGMENT_OPEN,
 	};
-	memcpy(segment.id.bytes, &key, sizeof key);
+	memcpy(segment.id.bytes, &key, sizeof(key));
 	struct layer_commit commit = {
 		.execution_id = contact->execution_id,
 		.digest = numbered_digest(key),

@@ -75,7 +75,7 @@ static inline struct digest fake_keep(struct fake *fake, const void *bytes, size
 	if (fake->unit_count == fake->unit_room) {
 		fake->unit_room = fake->unit_room ? fake->unit_room * 2 : 64;
 		fake->units =
-			must_realloc(fake->units, fake->unit_room * sizeof *fake->units);
+			must_realloc(fake->units, fake->unit_room * sizeof(*fake->units));
 	}
 	struct unit_name name = {
 		.key = {.xxh = xxh128_of(bytes, len), .len = (uint32_t)len},
@@ -192,7 +192,7 @@ static inline void fake_send_layer(struct fake *fake, uint16_t type)
 		layer.digest = (struct text){0};
 	struct msg_committed committed = {.layer = layer};
 	static const char session[16];
-	struct msg_ready ready = {.session = {session, sizeof session}};
+	struct msg_ready ready = {.session = {session, sizeof(session)}};
 	ready.has_committed = fake->committed;
 	if (fake->committed)
 		ready.committed = layer;
@@ -227,7 +227,7 @@ static inline void fake_persist(struct fake *fake, const struct link_message *me
 	struct error error;
 	claim(message_decode(&memory, MSG_PERSIST, message->payload, message->len,
 			     &persist, &error) == 0);
-	memcpy(fake->key, persist.key.at, sizeof fake->key);
+	memcpy(fake->key, persist.key.at, sizeof(fake->key));
 	fake->again = persist.again;
 	fake_send_layer(fake, MSG_READY);
 }

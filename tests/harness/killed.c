@@ -58,7 +58,7 @@ static int name_of_file(const struct dirent *entry)
 
 void killed_each_file(const char *directory, killed_on_file *call, void *context)
 {
-	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
 		char *path AUTO_FREE = killed_path(directory, folders[i], "");
 		struct dirent **entries = NULL;
 		int count = scandir(path, &entries, name_of_file, alphasort);
@@ -107,7 +107,8 @@ static void persist(struct store *store, struct killed *killed, uint32_t number)
 	struct error error;
 	struct layer_record record;
 	char workflow[NAME_LEN_MAX + 1];
-	(void)snprintf(workflow, sizeof workflow, "w%0*u", (int)NAME_LEN_MAX - 1, number);
+	(void)snprintf(workflow, sizeof(workflow), "w%0*u", (int)NAME_LEN_MAX - 1,
+		       number);
 	struct tree_persist input = {.who = {.workflow = workflow, .job = "build"},
 				     .key = number + 1,
 				     .tree = &killed->trees[number]};
@@ -129,7 +130,7 @@ static void persist_and_die(struct killed *killed, const char *directory, char *
 			killed_each_file(directory, killed_copy_file, halfway);
 		persist(store, killed, i);
 	}
-	(void)!write(report, killed->layers, sizeof killed->layers);
+	(void)!write(report, killed->layers, sizeof(killed->layers));
 	_exit(0);
 }
 
@@ -142,8 +143,8 @@ static void run_and_kill(struct killed *killed, const char *directory, char *hal
 	if (child == 0)
 		persist_and_die(killed, directory, halfway, pipes[1]);
 	(void)close(pipes[1]);
-	assert_int_equal(read(pipes[0], killed->layers, sizeof killed->layers),
-			 sizeof killed->layers);
+	assert_int_equal(read(pipes[0], killed->layers, sizeof(killed->layers)),
+			 sizeof(killed->layers));
 	(void)close(pipes[0]);
 	int status;
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -152,7 +153,7 @@ static void run_and_kill(struct killed *killed, const char *directory, char *hal
 
 struct killed *killed_new(void)
 {
-	struct killed *killed = must_calloc(1, sizeof *killed);
+	struct killed *killed = must_calloc(1, sizeof(*killed));
 	for (uint32_t i = 0; i < KILLED_PERSISTS; i++)
 		killed->trees[i] = tree_new(20, 1000 * i, 400);
 	killed->directory = scratch_new();

@@ -24,7 +24,7 @@ struct scratch {
 static inline void scratch_init(struct scratch *scratch)
 {
 	const char *parent = getenv("TMPDIR");
-	(void)snprintf(scratch->path, sizeof scratch->path, "%.200s/baton-test-XXXXXX",
+	(void)snprintf(scratch->path, sizeof(scratch->path), "%.200s/baton-test-XXXXXX",
 		       parent ? parent : "/tmp");
 	claim(mkdtemp(scratch->path) != NULL);
 	scratch->fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

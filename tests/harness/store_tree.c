@@ -28,11 +28,11 @@ static uint32_t scrambled(uint32_t number)
 
 struct store_tree tree_new(size_t count, uint32_t content, uint32_t len_max)
 {
-	struct store_tree tree = {.files = must_calloc(count + 1, sizeof *tree.files),
+	struct store_tree tree = {.files = must_calloc(count + 1, sizeof(*tree.files)),
 				  .count = count};
 	for (size_t i = 0; i < count; i++) {
 		struct tree_file *file = &tree.files[i];
-		(void)snprintf(file->path, sizeof file->path, "dir%05zu/file%07zu",
+		(void)snprintf(file->path, sizeof(file->path), "dir%05zu/file%07zu",
 			       i / 50, i);
 		file->content = content + (uint32_t)i;
 		file->len = 8 + scrambled(file->content) % len_max;
@@ -300,7 +300,7 @@ static int receive(struct received *received, const struct io *io,
 	if (frame_len(&received->header) != place->len)
 		return error_set(error, ERR_UNEXPECTED, "frame: another length");
 	received->units =
-		must_alloc(received->header.unit_count * sizeof *received->units);
+		must_alloc(received->header.unit_count * sizeof(*received->units));
 	received->raw = must_alloc(received->header.raw_len);
 	err = frame_table_decode(&received->header, received->bytes, received->units,
 				 error);

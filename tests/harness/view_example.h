@@ -31,10 +31,10 @@ struct script {
 static inline int script_setup(void **state)
 {
 	int ends[2];
-	struct script *script = must_calloc(1, sizeof *script);
+	struct script *script = must_calloc(1, sizeof(*script));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	int room = 4 * 1024 * 1024;
-	(void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	(void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	script->far = ends[1];
 	link_init(&script->link, transport_of_socket(ends[0]), -1, "the daemon");
 	link_greeted(&script->link);

@@ -45,6 +45,11 @@ class Lint(unittest.TestCase):
         for path in sources():
             self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)
 
+    def test_sizeof_has_its_parentheses(self):
+        for path in sources():
+            if path.suffix in (".c", ".h"):
+                self.assertFalse(re.search(r"\bsizeof [^(]", path.read_text()), path)
+
     def test_lines_are_short(self):
         for path in sources():
             if "clang-format off" in path.read_text():

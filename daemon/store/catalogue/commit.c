@@ -41,7 +41,7 @@ static int find_workflow(struct catalogue *catalogue, int64_t execution_id,
 		.layers = row_number(&query, 3),
 		.tier = catalogue_namespace_tier(row_text(&query, 4)),
 	};
-	(void)snprintf(ret_workflow->name, sizeof ret_workflow->name, "%s",
+	(void)snprintf(ret_workflow->name, sizeof(ret_workflow->name), "%s",
 		       row_name(&query, 2));
 	return row_check(&query, error);
 }

@@ -97,7 +97,7 @@ static int contradiction(struct caller *caller, enum advice advice, const char *
 					WORDS(identity->retry_of));
 		return error_advise(error, advice);
 	}
-	(void)snprintf(caller->contact.warning, sizeof caller->contact.warning,
+	(void)snprintf(caller->contact.warning, sizeof(caller->contact.warning),
 		       "%s; that it retries `%.*s` was only detected and is not used",
 		       sentence, WORDS(identity->retry_of));
 	return 0;
@@ -142,7 +142,7 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 	if (parent->id) {
 		char date[16];
 		catalogue_date_text(parent->expired_ms, date);
-		(void)snprintf(why, sizeof why, "expired on %s (UTC)", date);
+		(void)snprintf(why, sizeof(why), "expired on %s (UTC)", date);
 	}
 	if (!identity->retry_detected) {
 		(void)error_set(error, ERR_NOT_FOUND,
@@ -151,7 +151,7 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 				why);
 		return error_advise(error, ADVICE_RETRY_NONE);
 	}
-	(void)snprintf(caller->contact.warning, sizeof caller->contact.warning,
+	(void)snprintf(caller->contact.warning, sizeof(caller->contact.warning),
 		       "workflow `%.*s`, which `%.*s` seems to retry, %s: "
 		       "nothing is inherited",
 		       WORDS(identity->retry_of), WORDS(identity->workflow), why);

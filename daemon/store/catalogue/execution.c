@@ -78,7 +78,7 @@ static int two_executions(const struct identity *identity, struct error *error)
 	};
 	char label[512];
 	(void)error_set(error, ERR_IDENTITY, "two executions call themselves `%s`",
-			label_text(&name, label, sizeof label));
+			label_text(&name, label, sizeof(label)));
 	return error_advise(error, ADVICE_NAME_SHARD);
 }
 

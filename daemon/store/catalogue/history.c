@@ -22,7 +22,7 @@ static void bind_sight(const struct loader *loader, struct query *query)
 static void add_maker(struct loader *loader, int64_t id)
 {
 	struct maker *maker =
-		arena_list_add(&loader->memory, &loader->makers, sizeof *maker);
+		arena_list_add(&loader->memory, &loader->makers, sizeof(*maker));
 	maker->id = id;
 	maker->position = (uint32_t)loader->executions.count;
 }
@@ -33,7 +33,7 @@ static void add_execution(struct loader *loader, struct query *query, bool is_ow
 	int64_t id = row_id(query, 0);
 	*(int64_t *)arena_list_add(memory, &loader->ids, sizeof(int64_t)) = id;
 	struct history_execution *execution =
-		arena_list_add(memory, &loader->executions, sizeof *execution);
+		arena_list_add(memory, &loader->executions, sizeof(*execution));
 	*execution = (struct history_execution){
 		.run = arena_string(memory, row_name(query, 2)),
 		.run_heard = row_amount(query, 3),
@@ -210,7 +210,7 @@ static int load_needs(struct loader *loader, struct error *error)
 			return database_contradiction(loader->catalogue->database, error);
 		struct history_execution *execution = &executions[owner];
 		const char **need =
-			add_item(loader, &items, execution->need_count++, sizeof *need);
+			add_item(loader, &items, execution->need_count++, sizeof(*need));
 		*need = arena_string(&loader->memory, row_name(&query, 1));
 		execution->needs = items.items;
 		if (arena_check(&loader->memory, error))

@@ -130,7 +130,7 @@ int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
 		int64_t id = row_id(&query, 0);
-		buffer_put(&ids, &id, sizeof id);
+		buffer_put(&ids, &id, sizeof(id));
 	}
 	if (result < 0)
 		return result;

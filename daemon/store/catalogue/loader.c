@@ -36,7 +36,7 @@ uint32_t loader_maker(const struct loader *loader, int64_t id)
 
 void loader_keep_set(struct loader *loader, struct arena_list *list, struct reader bytes)
 {
-	struct stored_set *set = arena_list_add(&loader->memory, list, sizeof *set);
+	struct stored_set *set = arena_list_add(&loader->memory, list, sizeof(*set));
 	set->bytes =
 		memcpy(arena_take(&loader->memory, bytes.left), bytes.at, bytes.left);
 	set->len = bytes.left;
@@ -56,12 +56,12 @@ int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 	record.shard = arena_string(memory, record.shard);
 	record.attempt = arena_string(memory, record.attempt);
 	record.inherited = inherited;
-	*(struct layer_record *)arena_list_add(memory, &loader->records, sizeof record) =
+	*(struct layer_record *)arena_list_add(memory, &loader->records, sizeof(record)) =
 		record;
 	*(int64_t *)arena_list_add(memory, &loader->layer_ids, sizeof(int64_t)) =
 		record.id;
 	struct history_layer *layer =
-		arena_list_add(memory, &loader->layers, sizeof *layer);
+		arena_list_add(memory, &loader->layers, sizeof(*layer));
 	*layer = (struct history_layer){
 		.sequence = record.sequence,
 		.commit = (uint64_t)record.id,

@@ -151,7 +151,7 @@ static int name_store(struct catalogue *catalogue, struct error *error)
 	if (catalogue->store != 0)
 		return 0;
 	int64_t name = 0;
-	database_random(&name, sizeof name);
+	database_random(&name, sizeof(name));
 	name = (name & INT64_MAX) | 1;
 	int result = catalogue_set_setting(catalogue, "store", name, error);
 	if (result == 0)
@@ -202,7 +202,7 @@ static int make_database(struct catalogue *catalogue, const struct io *io,
 static int open_any(const struct io *io, const char *directory, bool frozen,
 		    struct catalogue **ret_catalogue, struct error *error)
 {
-	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof *catalogue);
+	struct catalogue *catalogue AUTO(discard) = must_calloc(1, sizeof(*catalogue));
 	claim(pthread_mutex_init(&catalogue->mutex, NULL) == 0);
 	catalogue->io = io;
 	catalogue->frozen = frozen;

@@ -51,7 +51,7 @@ static int check_statement(struct catalogue *catalogue, struct text statement,
 	if (result < 0 || there > 0)
 		return result;
 	char what[256];
-	(void)snprintf(what, sizeof what, "its catalogue was not made with `%.*s…)`",
+	(void)snprintf(what, sizeof(what), "its catalogue was not made with `%.*s…)`",
 		       (int)strcspn(statement.at, "(") + 1, statement.at);
 	return refuse(catalogue, what, "another batond", error);
 }
@@ -100,7 +100,7 @@ static int refuse_version(const struct catalogue *catalogue, int64_t version,
 			  struct error *error)
 {
 	char what[128];
-	(void)snprintf(what, sizeof what,
+	(void)snprintf(what, sizeof(what),
 		       "its catalogue has schema %lld, this batond knows %d",
 		       (long long)version, SCHEMA_VERSION);
 	return refuse(catalogue, what,

@@ -30,7 +30,7 @@ static int by_commit(const void *a, const void *b)
 static int load_facts(struct loader *loader, struct error *error)
 {
 	int64_t *facts = loader->facts.items;
-	qsort(facts, loader->facts.count, sizeof *facts, loader_compare_ids);
+	qsort(facts, loader->facts.count, sizeof(*facts), loader_compare_ids);
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < loader->facts.count; i++)
 		if (i == 0 || facts[i] != facts[i - 1])
@@ -38,10 +38,10 @@ static int load_facts(struct loader *loader, struct error *error)
 	if (result < 0)
 		return result;
 	size_t count = loader->layers.count;
-	struct stored_set *sets = arena_take(&loader->memory, count * sizeof *sets);
+	struct stored_set *sets = arena_take(&loader->memory, count * sizeof(*sets));
 	const struct stored_set *seen = loader->bases.items;
 	struct history_layer *layers = loader->layers.items;
-	qsort(layers, count, sizeof *layers, by_commit);
+	qsort(layers, count, sizeof(*layers), by_commit);
 	qsort(loader->records.items, count, sizeof(struct layer_record),
 	      loader_compare_ids);
 	qsort(loader->layer_ids.items, count, sizeof(int64_t), loader_compare_ids);
@@ -69,7 +69,7 @@ static uint32_t layer_position(const struct loader *loader, uint32_t expected, i
 static int resolve(struct loader *loader, const struct stored_set *set,
 		   const uint32_t **ret_list, size_t *ret_count, struct error *error)
 {
-	uint32_t *list = arena_take(&loader->memory, set->len * sizeof *list);
+	uint32_t *list = arena_take(&loader->memory, set->len * sizeof(*list));
 	struct id_set_reader in = {.bytes = reader_of(set->bytes, set->len)};
 	size_t count = 0;
 	uint32_t position = 0;
@@ -79,7 +79,7 @@ static int resolve(struct loader *loader, const struct stored_set *set,
 			list[count++] = position;
 		else
 			*(int64_t *)arena_list_add(&loader->memory, &loader->facts,
-						   sizeof id) = id;
+						   sizeof(id)) = id;
 	}
 	*ret_list = list;
 	*ret_count = count;

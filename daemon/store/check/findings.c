@@ -98,11 +98,11 @@ static void tell(const struct finding *finding, const struct check_options *opti
 		buffer_put(&text, finding->layers.at, finding->layers.len);
 	} else if (finding->has_place) {
 		static const char none[] = "; touches no layer";
-		buffer_put(&text, none, sizeof none - 1);
+		buffer_put(&text, none, sizeof(none) - 1);
 	}
 	if (finding->layer_count > LAYERS_NAMED) {
 		char more[48];
-		int len = snprintf(more, sizeof more, " and %zu more",
+		int len = snprintf(more, sizeof(more), " and %zu more",
 				   finding->layer_count - LAYERS_NAMED);
 		buffer_put(&text, more, (size_t)len);
 	}

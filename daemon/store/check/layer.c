@@ -66,7 +66,7 @@ static void unreadable(struct layer_check *layer, bool known, const struct error
 static void displaced(struct layer_check *layer, bool known, const char *what)
 {
 	char text[128];
-	(void)snprintf(text, sizeof text, "layer %s: its %s is not where it should be",
+	(void)snprintf(text, sizeof(text), "layer %s: its %s is not where it should be",
 		       layer->map.name, what);
 	if (!known)
 		found(layer, text, true);
@@ -114,8 +114,8 @@ static int load_table(struct layer_check *layer, const struct segment *segment,
 	if (err)
 		return err;
 	layer->table_count = heads->header.unit_count;
-	memcpy(layer->table, heads->units, layer->table_count * sizeof *layer->table);
-	qsort(layer->table, layer->table_count, sizeof *layer->table, compare_names);
+	memcpy(layer->table, heads->units, layer->table_count * sizeof(*layer->table));
+	qsort(layer->table, layer->table_count, sizeof(*layer->table), compare_names);
 	layer->table_segment = segment;
 	layer->table_offset = frame->offset;
 	return 0;
@@ -126,7 +126,7 @@ static bool all_there(const struct layer_check *layer, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++)
 		if (!bsearch(&layer->mentions[i].name, layer->table, layer->table_count,
-			     sizeof *layer->table, compare_names))
+			     sizeof(*layer->table), compare_names))
 			return false;
 	return true;
 }
@@ -163,7 +163,7 @@ static void check_block(struct layer_check *layer, size_t piece)
 	for (size_t i = 0; i < layer->mention_count; i++)
 		layer->mentions[i].frame = layer->block.mentions[i];
 	if (layer->mention_count > 0) /* a piece of directories alone has no array */
-		qsort(layer->mentions, layer->mention_count, sizeof *layer->mentions,
+		qsort(layer->mentions, layer->mention_count, sizeof(*layer->mentions),
 		      compare_mentions);
 	for (size_t first = 0; first < layer->mention_count;) {
 		size_t end = first + 1;
@@ -282,7 +282,7 @@ static int label_of(struct check *check, int64_t layer_id, struct check_label *l
 	char name[LAYER_ID_TEXT_SIZE];
 	layer_id_text(record.name, name);
 	label->layer_id = layer_id;
-	(void)snprintf(label->text, sizeof label->text, "%s (workflow `%s`, job `%s`)",
+	(void)snprintf(label->text, sizeof(label->text), "%s (workflow `%s`, job `%s`)",
 		       name, record.workflow, record.job);
 	return 0;
 }
@@ -313,7 +313,7 @@ void check_layer(struct check *check, int64_t layer_id)
 		lost(&layer, layer_id, &error);
 		return;
 	}
-	layer.table = must_alloc(FRAME_UNITS_MAX * sizeof *layer.table);
+	layer.table = must_alloc(FRAME_UNITS_MAX * sizeof(*layer.table));
 	const struct layer_place *place = &layer.map.place;
 	bool known = findings_touch(&check->findings, &layer.label, &place->root.segment,
 				    place->root.offset, true);

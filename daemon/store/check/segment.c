@@ -25,7 +25,7 @@ static void index_differs(struct check *check, const struct segment *segment,
 			  struct index_walk *walk)
 {
 	char text[256];
-	(void)snprintf(text, sizeof text,
+	(void)snprintf(text, sizeof(text),
 		       "segment `%s`: its index is not that of its frames (only the unit "
 		       "index uses it)",
 		       segment->location);
@@ -61,7 +61,7 @@ static uint64_t open_index(struct check *check, const struct segment *segment,
 		return vouched;
 	}
 	walk->in = reader_of(walk->bytes.at, walk->bytes.len);
-	walk->units = must_alloc(FRAME_UNITS_MAX * sizeof *walk->units);
+	walk->units = must_alloc(FRAME_UNITS_MAX * sizeof(*walk->units));
 	walk->frames_left = footer.frame_count;
 	walk->present = true;
 	return footer.index_offset;
@@ -78,7 +78,7 @@ static void check_units(struct check *check, const struct segment *segment)
 		if (digest_equal(&sha, &reader->units[i].sha))
 			continue;
 		char text[256];
-		(void)snprintf(text, sizeof text,
+		(void)snprintf(text, sizeof(text),
 			       "segment `%s` at %" PRIu64
 			       ": frame: the SHA-256 of its unit %u does not match",
 			       segment->location, reader->offset, i);

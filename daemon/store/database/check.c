@@ -42,7 +42,7 @@ static int find_files(struct database *database, struct page_survey *survey)
 	if (code == SQLITE_OK)
 		code = survey->database->pMethods->xFileSize(survey->database, &size);
 	survey->count = (uint32_t)(size / PAGE_LEN);
-	survey->in_log = must_calloc(survey->count + 1, sizeof *survey->in_log);
+	survey->in_log = must_calloc(survey->count + 1, sizeof(*survey->in_log));
 	return code;
 }
 
@@ -57,7 +57,7 @@ static int list_log(struct page_survey *survey)
 	for (sqlite3_int64 at = LOG_HEADER_LEN;
 	     code == SQLITE_OK && at + LOG_FRAME_LEN <= size; at += LOG_FRAME_LEN) {
 		uint8_t header[LOG_FRAME_HEADER_LEN];
-		code = read_at(survey->log, header, sizeof header, (uint64_t)at);
+		code = read_at(survey->log, header, sizeof(header), (uint64_t)at);
 		uint32_t number = log_frame_page(header);
 		if (code == SQLITE_OK && number > 0 && number <= survey->count)
 			survey->in_log[number - 1] = true;
@@ -78,7 +78,7 @@ static int read_pages(struct page_survey *survey)
 	for (uint32_t number = 1; number <= survey->count; number++) {
 		if (survey->in_log[number - 1])
 			continue;
-		int code = read_at(survey->database, page, sizeof page,
+		int code = read_at(survey->database, page, sizeof(page),
 				   (uint64_t)(number - 1) * PAGE_LEN);
 		if (code == SQLITE_OK || (code == SQLITE_IOERR_DATA && is_hole(page)))
 			continue;

@@ -84,7 +84,7 @@ int database_contradiction(const struct database *database, struct error *error)
 
 struct database *database_new(struct vfs *vfs, const char *path)
 {
-	struct database *database = must_calloc(1, sizeof *database);
+	struct database *database = must_calloc(1, sizeof(*database));
 	database->vfs = vfs;
 	database->path = must_strdup(path);
 	return database;

@@ -15,7 +15,7 @@
 bool page_has_sums(const uint8_t *head)
 {
 	uint16_t page_len;
-	memcpy(&page_len, head + PAGE_LEN_AT, sizeof page_len);
+	memcpy(&page_len, head + PAGE_LEN_AT, sizeof(page_len));
 	return be16toh(page_len) == PAGE_LEN && head[RESERVED_LEN_AT] == PAGE_SUM_LEN;
 }
 
@@ -27,20 +27,20 @@ static uint64_t sum_of(const uint8_t page[PAGE_LEN], uint32_t number)
 bool page_sums_are_kept(const uint8_t *head)
 {
 	uint32_t version;
-	memcpy(&version, head + USER_VERSION_AT, sizeof version);
+	memcpy(&version, head + USER_VERSION_AT, sizeof(version));
 	return page_has_sums(head) && be32toh(version) != VERSION_WITHOUT_SUMS;
 }
 
 void page_sum_put(uint8_t page[PAGE_LEN], uint32_t number)
 {
 	uint64_t sum = sum_of(page, number);
-	memcpy(page + PAGE_SUM_AT, &sum, sizeof sum);
+	memcpy(page + PAGE_SUM_AT, &sum, sizeof(sum));
 }
 
 bool page_sum_is_right(const uint8_t page[PAGE_LEN], uint32_t number)
 {
 	uint64_t sum = sum_of(page, number);
-	return memcmp(page + PAGE_SUM_AT, &sum, sizeof sum) == 0;
+	return memcmp(page + PAGE_SUM_AT, &sum, sizeof(sum)) == 0;
 }
 
 /* ---- the log --------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ struct running_sum {
 static uint32_t word_at(const uint8_t *at, bool big_endian)
 {
 	uint32_t word;
-	memcpy(&word, at, sizeof word);
+	memcpy(&word, at, sizeof(word));
 	return big_endian ? be32toh(word) : le32toh(word);
 }
 

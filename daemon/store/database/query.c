@@ -12,7 +12,7 @@ static int find_statement(struct database *database, const char *sql,
 	while (statement && statement->sql != sql)
 		statement = statement->next;
 	if (!statement) {
-		statement = must_calloc(1, sizeof *statement);
+		statement = must_calloc(1, sizeof(*statement));
 		*statement = (struct statement){.sql = sql, .next = database->statements};
 		database->statements = statement;
 	}

@@ -291,7 +291,7 @@ static int vfs_last_error(sqlite3_vfs *base, int room, char *ret_text)
 static void describe(struct vfs *vfs)
 {
 	static atomic_uint last;
-	(void)snprintf(vfs->name, sizeof vfs->name, "baton-%u",
+	(void)snprintf(vfs->name, sizeof(vfs->name), "baton-%u",
 		       atomic_fetch_add(&last, 1) + 1);
 	vfs->base = (sqlite3_vfs){
 		.iVersion = 2,
@@ -321,7 +321,7 @@ int vfs_register(const struct io *io, const char *directory, struct vfs **ret_vf
 	 * threads take for each allocation. Refused, without harm, once SQLite is in use.
 	 */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	struct vfs *vfs = must_calloc(1, sizeof *vfs);
+	struct vfs *vfs = must_calloc(1, sizeof(*vfs));
 	vfs->io = io;
 	vfs->dir_fd = dir_fd;
 	describe(vfs);

@@ -56,9 +56,9 @@ static int read_log_page(const struct vfs_file *file, uint8_t ret_page[PAGE_LEN]
 				    : frame_at - LOG_FRAME_LEN + LOG_FRAME_SUM_AT;
 	uint8_t before[LOG_SUM_LEN];
 	uint8_t header[LOG_FRAME_HEADER_LEN];
-	int code = vfs_read_bytes(file, before, sizeof before, before_at);
+	int code = vfs_read_bytes(file, before, sizeof(before), before_at);
 	if (code == SQLITE_OK)
-		code = vfs_read_bytes(file, header, sizeof header, frame_at);
+		code = vfs_read_bytes(file, header, sizeof(header), frame_at);
 	if (code == SQLITE_OK)
 		code = vfs_read_bytes(file, ret_page, PAGE_LEN, offset);
 	if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)

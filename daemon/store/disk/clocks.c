@@ -21,10 +21,10 @@ static void read_boot(void)
 {
 	char text[BOOT_ID_LEN];
 	int fd AUTO_FD = open(BOOT_ID_FILE, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof text) != (ssize_t)sizeof text)
+	if (fd < 0 || read(fd, text, sizeof(text)) != (ssize_t)sizeof(text))
 		return;
 	uint64_t number = 0;
-	for (size_t i = 0; i < sizeof text; i++) {
+	for (size_t i = 0; i < sizeof(text); i++) {
 		int letter = tolower((unsigned char)text[i]);
 		if (isxdigit(letter))
 			number = number << 4 |

@@ -49,7 +49,7 @@ void health_note(const struct health *health, const char *format, ...)
 	char text[ERROR_TEXT_SIZE + 128];
 	va_list arguments;
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	health->on_note(health->context, text);
 }

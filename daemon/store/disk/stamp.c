@@ -24,7 +24,7 @@ static int local_error(const char *what, struct error *error)
 static void slot_encode(const struct stamp_mark *mark, uint8_t ret[STAMP_SLOT_LEN])
 {
 	struct buffer out AUTO(buffer_fini) = {0};
-	buffer_put(&out, slot_magic, sizeof slot_magic);
+	buffer_put(&out, slot_magic, sizeof(slot_magic));
 	buffer_put_u32(&out, SLOT_VERSION);
 	buffer_put_u32(&out, 0);
 	buffer_put_u64(&out, mark->store);
@@ -37,12 +37,12 @@ static void slot_encode(const struct stamp_mark *mark, uint8_t ret[STAMP_SLOT_LE
 static bool slot_decode(const uint8_t bytes[STAMP_SLOT_LEN], struct stamp_mark *ret_mark)
 {
 	struct reader in = reader_of(bytes, STAMP_SLOT_LEN);
-	const uint8_t *magic = reader_bytes(&in, sizeof slot_magic);
+	const uint8_t *magic = reader_bytes(&in, sizeof(slot_magic));
 	uint32_t version = reader_u32(&in);
 	(void)reader_u32(&in);
 	struct stamp_mark mark = {.store = reader_u64(&in)};
 	mark.commits = reader_u64(&in);
-	if (memcmp(magic, slot_magic, sizeof slot_magic) != 0 ||
+	if (memcmp(magic, slot_magic, sizeof(slot_magic)) != 0 ||
 	    version != SLOT_VERSION ||
 	    reader_u64(&in) != xxh64_of(bytes, STAMP_SLOT_LEN - 8))
 		return false;
@@ -57,7 +57,7 @@ static int read_slot(const struct io *io, int fd, unsigned number,
 		     struct stamp_mark *ret_mark)
 {
 	uint8_t bytes[STAMP_SLOT_LEN];
-	if (io_read_at(io, fd, bytes, sizeof bytes, number * STAMP_SLOT_DISTANCE) < 0)
+	if (io_read_at(io, fd, bytes, sizeof(bytes), number * STAMP_SLOT_DISTANCE) < 0)
 		return errno == 0 ? 0 : -1; /* 0: shorter than that */
 	return slot_decode(bytes, ret_mark);
 }
@@ -94,7 +94,7 @@ static bool write_slot(const struct stamp_file *stamp, unsigned number,
 {
 	uint8_t bytes[STAMP_SLOT_LEN];
 	slot_encode(mark, bytes);
-	return io_write_at(stamp->io, stamp->fd, bytes, sizeof bytes,
+	return io_write_at(stamp->io, stamp->fd, bytes, sizeof(bytes),
 			   number * STAMP_SLOT_DISTANCE) == 0;
 }
 

@@ -22,7 +22,7 @@ struct unit_batch {
 
 struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count)
 {
-	struct unit_batch *batch = must_calloc(1, sizeof *batch);
+	struct unit_batch *batch = must_calloc(1, sizeof(*batch));
 	batch->namespace_id = namespace_id;
 	struct error ignored;
 	if (array_may_reserve(batch->rows, count, batch->room, &ignored)) {
@@ -119,7 +119,7 @@ static uint32_t bucket_of(const struct unit_row *row)
 static uint32_t *bucket_starts(const struct unit_batch *batch)
 {
 	struct error ignored;
-	uint32_t *starts = may_calloc(BUCKETS + 1, sizeof *starts, &ignored);
+	uint32_t *starts = may_calloc(BUCKETS + 1, sizeof(*starts), &ignored);
 	for (size_t i = 0; starts && i < batch->count; i++)
 		starts[bucket_of(&batch->rows[i]) + 1]++;
 	for (uint32_t i = 0; starts && i < BUCKETS; i++)
@@ -133,7 +133,7 @@ static bool sort_buckets(struct unit_batch *batch)
 {
 	struct error ignored;
 	uint32_t *ends AUTO_FREE = bucket_starts(batch);
-	struct unit_row *sorted = may_calloc(batch->room, sizeof *sorted, &ignored);
+	struct unit_row *sorted = may_calloc(batch->room, sizeof(*sorted), &ignored);
 	if (!ends || !sorted) {
 		free(sorted);
 		return false;
@@ -143,7 +143,7 @@ static bool sort_buckets(struct unit_batch *batch)
 	/* each start has moved to the end of its bucket */
 	for (uint32_t i = 0, start = 0; i < BUCKETS; start = ends[i++])
 		if (ends[i] - start > 1)
-			qsort(sorted + start, ends[i] - start, sizeof *sorted,
+			qsort(sorted + start, ends[i] - start, sizeof(*sorted),
 			      compare_rows);
 	free(batch->rows);
 	batch->rows = sorted;
@@ -155,7 +155,7 @@ void unit_batch_sort(struct unit_batch *batch)
 	if (batch->count >= BUCKETS_FROM && sort_buckets(batch))
 		return;
 	if (batch->count > 1)
-		qsort(batch->rows, batch->count, sizeof *batch->rows, compare_rows);
+		qsort(batch->rows, batch->count, sizeof(*batch->rows), compare_rows);
 }
 
 size_t unit_batch_find(const struct unit_batch *batch, const struct unit_key *key)

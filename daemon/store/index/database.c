@@ -52,7 +52,7 @@ static void break_with(struct unit_database *units, const char *what)
 {
 	if (units->fault[0])
 		return;
-	(void)snprintf(units->fault, sizeof units->fault, "unit index: %s: %s", what,
+	(void)snprintf(units->fault, sizeof(units->fault), "unit index: %s: %s", what,
 		       database_message(units->database));
 }
 
@@ -79,7 +79,7 @@ static bool open_file(struct unit_database *units)
 			  &ignored) ||
 	    database_execute(units->database, SETTINGS SCHEMA, &ignored))
 		return false;
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (query_prepare(units->database, all[i], &ignored))
 			return false;
 	return true;
@@ -121,7 +121,7 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 		       struct unit_database **ret_units, bool *ret_empty,
 		       struct error *error)
 {
-	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof *units);
+	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof(*units));
 	units->io = io;
 	units->directory_fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
 	if (units->directory_fd < 0)
@@ -145,7 +145,7 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 
 int unit_database_open_scratch(struct unit_database **ret_units, struct error *error)
 {
-	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof *units);
+	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof(*units));
 	units->database = database_new(NULL, "unit index");
 	if (!open_file(units))
 		return error_set(error, ERR_LOCAL, "unit index: cannot be opened: %s",
@@ -170,7 +170,7 @@ static int close_and_sync(struct unit_database *units, struct error *error)
 {
 	char remember[64];
 	struct error ignored;
-	(void)snprintf(remember, sizeof remember, "PRAGMA user_version=%d",
+	(void)snprintf(remember, sizeof(remember), "PRAGMA user_version=%d",
 		       units->count < INT32_MAX ? (int)units->count + 1 : INT32_MAX);
 	if (!units->fault[0] && database_execute(units->database, remember, &ignored))
 		break_with(units, "cannot be closed");

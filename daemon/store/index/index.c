@@ -101,7 +101,7 @@ static void *run(void *context)
 static int open_with(struct unit_database *database, struct unit_index **ret_index,
 		     struct error *error)
 {
-	struct unit_index *index = must_calloc(1, sizeof *index);
+	struct unit_index *index = must_calloc(1, sizeof(*index));
 	index->database = database;
 	index->last = &index->first;
 	pthread_mutex_init(&index->queue, NULL);
@@ -163,7 +163,7 @@ void unit_index_add(struct unit_index *index, struct unit_batch *batch)
 		unit_batch_free(batch);
 		return;
 	}
-	struct waiting *waiting = must_calloc(1, sizeof *waiting);
+	struct waiting *waiting = must_calloc(1, sizeof(*waiting));
 	waiting->batch = batch;
 	HOLD(&index->queue);
 	if (index->waiting_rows > UNIT_INDEX_WAITING_MAX)

@@ -122,7 +122,7 @@ static void scan_all(struct index_rebuild *rebuild)
 	struct error error = {0};
 	segment_reader_init(&rebuild->reader, rebuild->store->io);
 	rebuild->batch = unit_batch_new(0, BATCH_ROWS);
-	rebuild->units = may_alloc(FRAME_UNITS_MAX * sizeof *rebuild->units, &error);
+	rebuild->units = may_alloc(FRAME_UNITS_MAX * sizeof(*rebuild->units), &error);
 	size_t count;
 	struct segment_row *rows AUTO_FREE =
 		segment_table_rows(rebuild->store->segments, &count);
@@ -159,7 +159,7 @@ static void *run(void *context)
 int index_rebuild_start(struct store *store, struct index_rebuild **ret_rebuild,
 			struct error *error)
 {
-	struct index_rebuild *rebuild = must_calloc(1, sizeof *rebuild);
+	struct index_rebuild *rebuild = must_calloc(1, sizeof(*rebuild));
 	rebuild->store = store;
 	pthread_mutex_init(&rebuild->mutex, NULL);
 	pthread_cond_init(&rebuild->ended, NULL);

@@ -40,7 +40,7 @@ static int decode_segments(struct reader *in, struct segment_list *list,
 		in->failed = true;
 		return 0;
 	}
-	list->ids = may_calloc(count + 1, sizeof *list->ids, error);
+	list->ids = may_calloc(count + 1, sizeof(*list->ids), error);
 	if (!list->ids)
 		return ERR_NO_MEMORY;
 	list->count = list->room = count;
@@ -130,7 +130,7 @@ int placement_decode(const void *bytes, size_t len, size_t piece_count,
 	if (in.failed || count != piece_count)
 		return error_set(error, ERR_DAMAGED,
 				 "placement: not of as many pieces as the root");
-	placement.pieces = may_calloc(count + 1, sizeof *placement.pieces, error);
+	placement.pieces = may_calloc(count + 1, sizeof(*placement.pieces), error);
 	if (!placement.pieces)
 		return ERR_NO_MEMORY;
 	placement.piece_count = count;
@@ -220,7 +220,7 @@ int block_encode(struct buffer *out, const struct block *block, struct error *er
 static int decode_frames(struct reader *in, struct block *block, struct error *error)
 {
 	size_t count = plausible_count(in, BLOCK_FRAME_LEN_MIN);
-	block->frames = may_calloc(count + 1, sizeof *block->frames, error);
+	block->frames = may_calloc(count + 1, sizeof(*block->frames), error);
 	if (!block->frames)
 		return ERR_NO_MEMORY;
 	block->frame_count = block->frame_room = count;
@@ -238,7 +238,7 @@ static int decode_frames(struct reader *in, struct block *block, struct error *e
 static int decode_mentions(struct reader *in, struct block *block, struct error *error)
 {
 	size_t count = plausible_count(in, 1);
-	block->mentions = may_calloc(count + 1, sizeof *block->mentions, error);
+	block->mentions = may_calloc(count + 1, sizeof(*block->mentions), error);
 	if (!block->mentions)
 		return ERR_NO_MEMORY;
 	block->mention_count = block->mention_room = count;

@@ -36,7 +36,7 @@ struct layer_reader {
 
 struct layer_scratch *layer_scratch_new(struct store *store)
 {
-	struct layer_scratch *scratch = must_calloc(1, sizeof *scratch);
+	struct layer_scratch *scratch = must_calloc(1, sizeof(*scratch));
 	scratch->codec = codec_new(1);
 	segment_reader_init_shared(&scratch->blocks, store->io, scratch->codec);
 	healing_watch(store, &scratch->blocks);
@@ -56,7 +56,7 @@ int layer_reader_open(struct store *store, int64_t layer_id,
 		      struct layer_scratch *scratch, struct layer_reader **ret_reader,
 		      struct error *error)
 {
-	struct layer_reader *reader = must_calloc(1, sizeof *reader);
+	struct layer_reader *reader = must_calloc(1, sizeof(*reader));
 	reader->store = store;
 	reader->scratch = scratch;
 	segment_reader_init_shared(&reader->pieces, store->io, scratch->codec);

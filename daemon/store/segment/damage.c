@@ -69,7 +69,7 @@ static bool add_locked(struct damage *damage, const struct mark *mark)
 		return false;
 	array_make_room(damage->marks, count, damage->room);
 	struct mark *at = damage->marks + position;
-	memmove(at + 1, at, (count - position) * sizeof *at);
+	memmove(at + 1, at, (count - position) * sizeof(*at));
 	*at = *mark;
 	damage->count = count + 1;
 	return true;
@@ -180,10 +180,10 @@ bool damage_mark(struct damage *damage, const struct segment_id *segment, uint64
 static bool read_line(const char *line, struct mark *mark)
 {
 	char id[SEGMENT_ID_TEXT_SIZE];
-	const char *offset = line + sizeof id;
-	memcpy(id, line, sizeof id - 1);
-	id[sizeof id - 1] = '\0';
-	if (line[sizeof id - 1] != ' ' || line[LINE_LEN - 1] != '\n' ||
+	const char *offset = line + sizeof(id);
+	memcpy(id, line, sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
+	if (line[sizeof(id) - 1] != ' ' || line[LINE_LEN - 1] != '\n' ||
 	    strspn(offset, "0123456789abcdef") != OFFSET_DIGITS ||
 	    !hex_decode(id, SEGMENT_ID_LEN, mark->segment.bytes))
 		return false;
@@ -212,7 +212,7 @@ static int read_marks(struct damage *damage, int fd, struct error *error)
 int damage_open(const struct io *io, int directory_fd, struct damage **ret_damage,
 		struct error *error)
 {
-	struct damage *damage = must_calloc(1, sizeof *damage);
+	struct damage *damage = must_calloc(1, sizeof(*damage));
 	damage->io = io;
 	damage->directory_fd = directory_fd;
 	pthread_mutex_init(&damage->mutex, NULL);

@@ -82,7 +82,7 @@ static int make_copy(struct store *store, const struct segment *segment,
 static int move(struct store *store, struct segment *segment, struct error *error)
 {
 	struct segment_row row = segment_table_row(store->segments, segment);
-	next_location(segment, row.location, sizeof row.location);
+	next_location(segment, row.location, sizeof(row.location));
 	int err = make_copy(store, segment, &row, error);
 	if (err)
 		return err;

@@ -107,7 +107,7 @@ static int reserve_units(struct segment_reader *reader, struct error *error)
 		return 0;
 	free(reader->units);
 	reader->unit_room = 0;
-	reader->units = may_alloc(count * sizeof *reader->units, error);
+	reader->units = may_alloc(count * sizeof(*reader->units), error);
 	if (!reader->units)
 		return ERR_NO_MEMORY;
 	reader->unit_room = count;
@@ -177,18 +177,18 @@ int segment_reader_peek(struct segment_reader *reader, const struct segment *seg
 	uint64_t room = room_at(spot->offset, spot->end);
 	if (room < FRAME_HEADER_LEN)
 		return error_set(error, ERR_DAMAGED, "no frame fits there");
-	if (io_read_at(reader->io, segment->fd, header, sizeof header, spot->offset) < 0)
+	if (io_read_at(reader->io, segment->fd, header, sizeof(header), spot->offset) < 0)
 		return read_failed(error);
 	int err = frame_header_decode(header, ret_header, error);
 	if (err)
 		return err;
 	if (frame_len(ret_header) > room || spot->position >= ret_header->unit_count)
 		return error_set(error, ERR_DAMAGED, "frame: no such entry in it");
-	if (io_read_at(reader->io, segment->fd, entry, sizeof entry,
+	if (io_read_at(reader->io, segment->fd, entry, sizeof(entry),
 		       spot->offset + FRAME_HEADER_LEN +
 			       (uint64_t)spot->position * FRAME_ENTRY_LEN) < 0)
 		return read_failed(error);
-	struct reader in = reader_of(entry, sizeof entry);
+	struct reader in = reader_of(entry, sizeof(entry));
 	*ret_name = frame_entry_decode(&in);
 	return 0;
 }
@@ -259,7 +259,7 @@ int segment_reader_check_header(const struct io *io, const struct segment *segme
 	uint8_t bytes[SEGMENT_HEADER_LEN];
 	struct segment_header header = {0};
 	int err = 0;
-	if (io_read_at(io, segment->fd, bytes, sizeof bytes, 0) < 0)
+	if (io_read_at(io, segment->fd, bytes, sizeof(bytes), 0) < 0)
 		err = read_failed(error);
 	if (!err)
 		err = segment_header_decode(bytes, &header, error);
@@ -277,7 +277,7 @@ static int read_index(const struct io *io, const struct segment *segment, uint64
 	uint8_t bytes[SEGMENT_FOOTER_LEN];
 	if (end < SEGMENT_HEADER_LEN + SEGMENT_FOOTER_LEN)
 		return error_set(error, ERR_DAMAGED, "too short to have an index");
-	if (io_read_at(io, segment->fd, bytes, sizeof bytes, end - sizeof bytes) < 0)
+	if (io_read_at(io, segment->fd, bytes, sizeof(bytes), end - sizeof(bytes)) < 0)
 		return read_failed(error);
 	int err = segment_footer_decode(bytes, end, footer, error);
 	if (err)

@@ -16,12 +16,12 @@ void segment_header_encode(const struct segment_header *header,
 			   uint8_t ret_bytes[SEGMENT_HEADER_LEN])
 {
 	struct buffer out AUTO(buffer_fini) = {0};
-	buffer_put(&out, header_magic, sizeof header_magic);
+	buffer_put(&out, header_magic, sizeof(header_magic));
 	buffer_put_u32(&out, SEGMENT_VERSION);
 	buffer_put_u32(&out, 0); /* flags */
 	buffer_put(&out, header->id.bytes, SEGMENT_ID_LEN);
 	buffer_put_u64(&out, (uint64_t)header->namespace_id);
-	buffer_put(&out, no_key_id, sizeof no_key_id);
+	buffer_put(&out, no_key_id, sizeof(no_key_id));
 	buffer_put_u64(&out, xxh64_of(out.at, out.len));
 	claim(out.len == SEGMENT_HEADER_LEN);
 	memcpy(ret_bytes, out.at, out.len);
@@ -32,14 +32,14 @@ int segment_header_decode(const uint8_t bytes[SEGMENT_HEADER_LEN],
 {
 	struct reader in = reader_of(bytes, SEGMENT_HEADER_LEN);
 	struct segment_header header = {0};
-	const uint8_t *magic = reader_bytes(&in, sizeof header_magic);
+	const uint8_t *magic = reader_bytes(&in, sizeof(header_magic));
 	uint32_t version = reader_u32(&in);
 	uint32_t flags = reader_u32(&in);
 	reader_copy(&in, header.id.bytes, SEGMENT_ID_LEN);
 	header.namespace_id = (int64_t)reader_u64(&in);
-	const uint8_t *key_id = reader_bytes(&in, sizeof no_key_id);
+	const uint8_t *key_id = reader_bytes(&in, sizeof(no_key_id));
 	bool sound = reader_u64(&in) == xxh64_of(bytes, SEGMENT_HEADER_LEN - 8);
-	if (memcmp(magic, header_magic, sizeof header_magic) != 0)
+	if (memcmp(magic, header_magic, sizeof(header_magic)) != 0)
 		return error_set(error, ERR_DAMAGED, "does not begin as a segment");
 	if (!sound)
 		return error_set(error, ERR_DAMAGED,
@@ -48,7 +48,7 @@ int segment_header_decode(const uint8_t bytes[SEGMENT_HEADER_LEN],
 		return error_set(error, ERR_VERSION,
 				 "format %u is newer than this program", version);
 	if (version != SEGMENT_VERSION || flags != 0 ||
-	    memcmp(key_id, no_key_id, sizeof no_key_id) != 0)
+	    memcmp(key_id, no_key_id, sizeof(no_key_id)) != 0)
 		return error_set(error, ERR_VERSION,
 				 "its header has a flag or a key that is not known");
 	*ret_header = header;
@@ -67,7 +67,7 @@ void segment_footer_encode(const struct segment_footer *footer,
 	buffer_put_u32(&out, SEGMENT_VERSION);
 	buffer_put_u64(&out, footer->index_checksum);
 	buffer_put_u64(&out, xxh64_of(out.at, out.len));
-	buffer_put(&out, footer_magic, sizeof footer_magic);
+	buffer_put(&out, footer_magic, sizeof(footer_magic));
 	claim(out.len == SEGMENT_FOOTER_LEN);
 	memcpy(ret_bytes, out.at, out.len);
 }
@@ -90,8 +90,8 @@ int segment_footer_decode(const uint8_t bytes[SEGMENT_FOOTER_LEN], uint64_t end,
 	uint32_t version = reader_u32(&in);
 	footer.index_checksum = reader_u64(&in);
 	bool sound = reader_u64(&in) == xxh64_of(bytes, SEGMENT_FOOTER_LEN - 16);
-	const uint8_t *magic = reader_bytes(&in, sizeof footer_magic);
-	if (!sound || memcmp(magic, footer_magic, sizeof footer_magic) != 0)
+	const uint8_t *magic = reader_bytes(&in, sizeof(footer_magic));
+	if (!sound || memcmp(magic, footer_magic, sizeof(footer_magic)) != 0)
 		return error_set(error, ERR_DAMAGED,
 				 "the checksum of its footer does not match");
 	if (version != SEGMENT_VERSION || !footer_fills_end(&footer, end))

@@ -33,7 +33,7 @@ void segments_insert(struct segment ***at, size_t *count, size_t *room,
 {
 	array_make_room(*at, *count, *room);
 	size_t position = segments_position(*at, *count, &segment->id);
-	memmove(*at + position + 1, *at + position, (*count - position) * sizeof **at);
+	memmove(*at + position + 1, *at + position, (*count - position) * sizeof(**at));
 	(*at)[position] = segment;
 	(*count)++;
 }

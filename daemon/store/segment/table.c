@@ -35,7 +35,7 @@ static void remove_locked(struct segment_table *table, struct segment *segment)
 	claim(position < table->count && table->at[position] == segment);
 	table->count--;
 	memmove(table->at + position, table->at + position + 1,
-		(table->count - position) * sizeof *table->at);
+		(table->count - position) * sizeof(*table->at));
 	segment->current = false;
 }
 
@@ -43,7 +43,7 @@ static void remove_locked(struct segment_table *table, struct segment *segment)
 
 struct segment_table *segment_table_new(const struct io *io, int segments_fd)
 {
-	struct segment_table *table = must_calloc(1, sizeof *table);
+	struct segment_table *table = must_calloc(1, sizeof(*table));
 	table->io = io;
 	table->segments_fd = segments_fd;
 	pthread_mutex_init(&table->mutex, NULL);
@@ -82,10 +82,10 @@ int segment_table_free(struct segment_table *table)
 
 static struct segment *segment_of(const struct segment_row *row)
 {
-	struct segment *segment = must_calloc(1, sizeof *segment);
+	struct segment *segment = must_calloc(1, sizeof(*segment));
 	segment->id = row->id;
 	segment->namespace_id = row->namespace_id;
-	memcpy(segment->location, row->location, sizeof segment->location);
+	memcpy(segment->location, row->location, sizeof(segment->location));
 	segment->fd = -1;
 	segment->state = row->state;
 	segment->vouched = row->vouched;
@@ -245,7 +245,7 @@ int segment_table_create(struct segment_table *table, int64_t namespace_id,
 		return error_set_errno(error, ERR_INTERNAL, errno,
 				       "a new segment: no random number");
 	char text[SEGMENT_ID_TEXT_SIZE];
-	(void)snprintf(row.location, sizeof row.location, "%s.seg",
+	(void)snprintf(row.location, sizeof(row.location), "%s.seg",
 		       segment_id_text(&row.id, text));
 	int fd = io_open(table->io, table->segments_fd, row.location,
 			 O_RDWR | O_CREAT | O_EXCL, 0600);
@@ -309,7 +309,7 @@ static struct segment_row row_of(const struct segment *segment)
 		.vouched = segment->vouched,
 		.state = segment->state,
 	};
-	memcpy(row.location, segment->location, sizeof row.location);
+	memcpy(row.location, segment->location, sizeof(row.location));
 	return row;
 }
 
@@ -325,7 +325,7 @@ int segment_table_replace(struct segment_table *table, struct segment *segment,
 	HOLD(&table->mutex);
 	claim(segment->leased);
 	struct segment_row row = row_of(segment);
-	(void)snprintf(row.location, sizeof row.location, "%s", location);
+	(void)snprintf(row.location, sizeof(row.location), "%s", location);
 	remove_locked(table, segment);
 	segments_insert(&table->at, &table->count, &table->room, segment_of(&row));
 	return table->io->unlink(table->io->context, table->segments_fd,
@@ -335,7 +335,7 @@ int segment_table_replace(struct segment_table *table, struct segment *segment,
 struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_count)
 {
 	HOLD(&table->mutex);
-	struct segment_row *rows = must_calloc(table->count + 1, sizeof *rows);
+	struct segment_row *rows = must_calloc(table->count + 1, sizeof(*rows));
 	for (size_t i = 0; i < table->count; i++)
 		rows[i] = row_of(table->at[i]);
 	*ret_count = table->count;

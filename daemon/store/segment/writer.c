@@ -80,8 +80,8 @@ static int take_segment(struct segment_writer *writer, struct error *error)
 	struct segment_header header = {segment->id, segment->namespace_id};
 	uint8_t bytes[SEGMENT_HEADER_LEN];
 	segment_header_encode(&header, bytes);
-	buffer_put(&writer->pending, bytes, sizeof bytes);
-	last_of(writer)->end += sizeof bytes;
+	buffer_put(&writer->pending, bytes, sizeof(bytes));
+	last_of(writer)->end += sizeof(bytes);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ int segment_writer_sync(struct segment_writer *writer, struct error *error)
 struct segment_row *segment_writer_rows(const struct segment_writer *writer,
 					size_t *ret_count)
 {
-	struct segment_row *rows = must_calloc(writer->count + 1, sizeof *rows);
+	struct segment_row *rows = must_calloc(writer->count + 1, sizeof(*rows));
 	for (size_t i = 0; i < writer->count; i++) {
 		rows[i] = segment_table_row(writer->store->segments,
 					    writer->written[i].segment);
@@ -158,7 +158,7 @@ static int build_index(struct store *store, struct segment *segment, uint64_t en
 		int err = segment_reader_head(&reader, segment, offset, end, error);
 		size_t head_len = err ? 0 : frame_table_end(&reader.header);
 		if (!err)
-			err = buffer_may_reserve(ret_out, sizeof offset + head_len,
+			err = buffer_may_reserve(ret_out, sizeof(offset) + head_len,
 						 error);
 		if (err)
 			return err;
@@ -173,7 +173,7 @@ static int build_index(struct store *store, struct segment *segment, uint64_t en
 	footer.index_checksum = xxh64_of(ret_out->at, ret_out->len);
 	uint8_t bytes[SEGMENT_FOOTER_LEN];
 	segment_footer_encode(&footer, bytes);
-	buffer_put(ret_out, bytes, sizeof bytes);
+	buffer_put(ret_out, bytes, sizeof(bytes));
 	return 0;
 }
 

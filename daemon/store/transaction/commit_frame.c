@@ -13,7 +13,7 @@ enum field {
 static void put_number(struct buffer *out, enum field field, uint64_t number)
 {
 	buffer_put_varint(out, field);
-	buffer_put_varint(out, sizeof number);
+	buffer_put_varint(out, sizeof(number));
 	buffer_put_u64(out, number);
 }
 
@@ -60,7 +60,7 @@ int commit_frame_decode(const uint8_t *bytes, size_t len, struct stamp_mark *ret
 		if (in.failed || field <= last || field_len > in.left)
 			return damaged("its fields do not follow one another", error);
 		uint64_t *number = number_of(&mark, field);
-		if (number && field_len != sizeof *number)
+		if (number && field_len != sizeof(*number))
 			return damaged("a number of another length", error);
 		if (number)
 			*number = reader_u64(&in);

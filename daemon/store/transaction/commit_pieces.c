@@ -27,12 +27,12 @@ static int compare_entries(const void *a, const void *b)
 static struct base_entry *sort_base(const struct root *root, struct error *error)
 {
 	struct base_entry *entries =
-		may_calloc(root->piece_count + 1, sizeof *entries, error);
+		may_calloc(root->piece_count + 1, sizeof(*entries), error);
 	if (!entries)
 		return NULL;
 	for (size_t i = 0; i < root->piece_count; i++)
 		entries[i] = (struct base_entry){&root->pieces[i], i};
-	qsort(entries, root->piece_count, sizeof *entries, compare_entries);
+	qsort(entries, root->piece_count, sizeof(*entries), compare_entries);
 	return entries;
 }
 
@@ -57,13 +57,13 @@ static int match_base(struct commit *commit, struct error *error)
 	commit->base_taken = may_calloc(base->piece_count + 1, sizeof(bool), error);
 	commit->citation.base_taken = commit->base_taken;
 	commit->base_pieces = may_calloc(commit->root.piece_count + 1,
-					 sizeof *commit->base_pieces, error);
+					 sizeof(*commit->base_pieces), error);
 	if (!entries || !commit->base_taken || !commit->base_pieces)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < commit->root.piece_count; i++) {
 		struct base_entry wanted = {.piece = &commit->root.pieces[i]};
 		const struct base_entry *found =
-			bsearch(&wanted, entries, base->piece_count, sizeof *entries,
+			bsearch(&wanted, entries, base->piece_count, sizeof(*entries),
 				compare_entries);
 		bool taken = found && entries_agree(found->piece, wanted.piece);
 		commit->base_pieces[i] = taken ? found->position : NEW_PIECE;
@@ -196,7 +196,7 @@ int commit_check_pieces(struct commit *commit, struct error *error)
 		return err;
 	commit->placement.piece_count = commit->root.piece_count;
 	commit->placement.pieces = may_calloc(commit->root.piece_count + 1,
-					      sizeof *commit->placement.pieces, error);
+					      sizeof(*commit->placement.pieces), error);
 	if (!commit->placement.pieces)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < commit->root.piece_count; i++) {

@@ -44,7 +44,7 @@ static bool begin(struct unit_neighbours *neighbours)
 {
 	struct error ignored;
 	neighbours->units =
-		may_alloc(UNIT_NEIGHBOURS_MAX * sizeof *neighbours->units, &ignored);
+		may_alloc(UNIT_NEIGHBOURS_MAX * sizeof(*neighbours->units), &ignored);
 	if (neighbours->units &&
 	    slots_may_reserve(&neighbours->by_key, UNIT_NEIGHBOURS_MAX, &ignored))
 		free(take_ptr(&neighbours->units));

@@ -32,7 +32,7 @@ void pieces_ahead_note(struct pieces_ahead *ahead, const struct unit_name *name)
 				&ignored))
 		return;
 	ahead->waiting[ahead->waiting_count++] = *name;
-	ahead->len += sizeof *ahead->waiting;
+	ahead->len += sizeof(*ahead->waiting);
 }
 
 int pieces_ahead_keep(struct pieces_ahead *ahead, const struct checked_piece *piece,
@@ -42,8 +42,8 @@ int pieces_ahead_keep(struct pieces_ahead *ahead, const struct checked_piece *pi
 				error))
 		return ERR_NO_MEMORY;
 	ahead->checked[ahead->checked_count++] = *piece;
-	ahead->len += sizeof *piece + piece->edges.first_len + piece->edges.last_len +
-		      piece->block_segments.room * sizeof *piece->block_segments.ids;
+	ahead->len += sizeof(*piece) + piece->edges.first_len + piece->edges.last_len +
+		      piece->block_segments.room * sizeof(*piece->block_segments.ids);
 	return 0;
 }
 
@@ -58,7 +58,7 @@ static int compare(const void *a, const void *b)
 void pieces_ahead_sort(struct pieces_ahead *ahead)
 {
 	if (ahead->checked_count > 1)
-		qsort(ahead->checked, ahead->checked_count, sizeof *ahead->checked,
+		qsort(ahead->checked, ahead->checked_count, sizeof(*ahead->checked),
 		      compare);
 }
 
@@ -70,6 +70,6 @@ const struct checked_piece *pieces_ahead_find(const struct pieces_ahead *ahead,
 	struct checked_piece wanted = {.name = *name};
 	const struct checked_piece *found = bsearch(&wanted, ahead->checked,
 						    ahead->checked_count,
-						    sizeof *ahead->checked, compare);
+						    sizeof(*ahead->checked), compare);
 	return found && unit_name_equal(&found->name, name) ? found : NULL;
 }

@@ -16,7 +16,7 @@ int transaction_begin(struct store *store, int64_t namespace_id,
 	int err = health_check_writable(&store->health, error);
 	if (err)
 		return err;
-	struct transaction *transaction = must_calloc(1, sizeof *transaction);
+	struct transaction *transaction = must_calloc(1, sizeof(*transaction));
 	transaction->store = store;
 	transaction->namespace_id = namespace_id;
 	segment_writer_init(&transaction->writer, store, namespace_id);

@@ -53,12 +53,12 @@ static void *accept_all(void *context)
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	scratch_init(&fixture->scratch);
 	scratch_mkdir(&fixture->scratch, "root");
-	(void)snprintf(fixture->root, sizeof fixture->root, "%s/root",
+	(void)snprintf(fixture->root, sizeof(fixture->root), "%s/root",
 		       fixture->scratch.path);
-	(void)snprintf(fixture->server, sizeof fixture->server, "unix:%s/s",
+	(void)snprintf(fixture->server, sizeof(fixture->server), "unix:%s/s",
 		       fixture->scratch.path);
 	fixture->identity[0] = must_strdup("w");
 	fixture->identity[1] = must_strdup("j");
@@ -72,11 +72,11 @@ static int setup(void **state)
 	string_list_add(&options->arguments, ".");
 	fixture->fake.window = ASK_WINDOW_UNITS;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	(void)snprintf(address.sun_path, sizeof address.sun_path, "%.90s/s",
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/s",
 		       fixture->scratch.path);
 	fixture->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(fixture->listener, (const struct sockaddr *)&address,
-			      sizeof address),
+			      sizeof(address)),
 			 0);
 	assert_int_equal(listen(fixture->listener, 8), 0);
 	assert_int_equal(pthread_create(&fixture->thread, NULL, accept_all, fixture), 0);

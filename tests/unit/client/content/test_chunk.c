@@ -66,8 +66,8 @@ static void cuts_follow_the_published_contract(void **state)
 					  5522109, 6070220, 6291456};
 	uint8_t *data AUTO_FREE = noise(LEN);
 	struct cuts cuts = cut_all(data, LEN, LEN);
-	assert_int_equal(cuts.count, sizeof expected / sizeof *expected);
-	assert_memory_equal(cuts.at, expected, sizeof expected);
+	assert_int_equal(cuts.count, sizeof(expected) / sizeof(*expected));
+	assert_memory_equal(cuts.at, expected, sizeof(expected));
 }
 
 static void cuts_do_not_depend_on_how_much_is_given_at_a_time(void **state)
@@ -76,10 +76,10 @@ static void cuts_do_not_depend_on_how_much_is_given_at_a_time(void **state)
 	uint8_t *data AUTO_FREE = noise(LEN);
 	struct cuts whole = cut_all(data, LEN, LEN);
 	static const size_t steps[] = {4093, 131072, 131073, 524288, 1048575, 2097152};
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		struct cuts parts = cut_all(data, LEN, steps[i]);
 		assert_int_equal(parts.count, whole.count);
-		assert_memory_equal(parts.at, whole.at, whole.count * sizeof *whole.at);
+		assert_memory_equal(parts.at, whole.at, whole.count * sizeof(*whole.at));
 	}
 }
 
@@ -123,8 +123,8 @@ static void short_input_needs_more_or_ends(void **state)
 	static const uint8_t data[16] = {0};
 	struct chunker chunker = {0};
 	assert_int_equal(chunker_cut(&chunker, data, 0, true), 0);
-	assert_int_equal(chunker_cut(&chunker, data, sizeof data, false), 0);
-	assert_int_equal(chunker_cut(&chunker, data, sizeof data, true), sizeof data);
+	assert_int_equal(chunker_cut(&chunker, data, sizeof(data), false), 0);
+	assert_int_equal(chunker_cut(&chunker, data, sizeof(data), true), sizeof(data));
 	assert_int_equal(chunker.scanned, 0);
 }
 

@@ -28,7 +28,7 @@ struct fixture {
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	scratch_init(&fixture->scratch);
 	scratch_init(&fixture->cache);
 	(void)setenv("XDG_CACHE_HOME", fixture->cache.path, 1);
@@ -176,7 +176,7 @@ static bool has_text(const struct fixture *fixture, const char *path, const char
 static void assert_same_tree(const struct fixture *fixture)
 {
 	assert_memory_equal(&fixture->result.digest, &fixture->digest,
-			    sizeof fixture->digest);
+			    sizeof(fixture->digest));
 }
 
 /* ---- what is not read ---- */
@@ -334,7 +334,7 @@ static void write_many(const struct fixture *fixture)
 {
 	for (int i = 0; i < 6000; i++) {
 		char name[32];
-		(void)snprintf(name, sizeof name, "f%d", i);
+		(void)snprintf(name, sizeof(name), "f%d", i);
 		scratch_text(&fixture->scratch, name, name);
 	}
 	let_the_clock_move();

@@ -186,7 +186,7 @@ static inline void assert_holds(const char *path, const char *bytes)
 	int fd AUTO_FD = open(path, O_RDONLY | O_NOFOLLOW);
 	if (fd < 0)
 		fail_msg("%s: not there", path);
-	ssize_t len = read(fd, got, sizeof got);
+	ssize_t len = read(fd, got, sizeof(got));
 	assert_int_equal(len, strlen(bytes));
 	assert_memory_equal(got, bytes, (size_t)len);
 }
@@ -223,8 +223,8 @@ static inline void assert_says(const struct place *place, const char *part)
 
 static inline int place_setup(void **state)
 {
-	struct place *place = must_calloc(1, sizeof *place);
-	(void)snprintf(place->path, sizeof place->path, "/tmp/baton-test-XXXXXX");
+	struct place *place = must_calloc(1, sizeof(*place));
+	(void)snprintf(place->path, sizeof(place->path), "/tmp/baton-test-XXXXXX");
 	assert_non_null(mkdtemp(place->path));
 	assert_int_equal(chdir(place->path), 0);
 	(void)umask(022);

@@ -30,7 +30,7 @@ static void assert_tree(void)
 	assert_mode("out/d/closed/read-only", 0444);
 	assert_mode("out/d/empty", 0700);
 	char target[16] = "";
-	assert_int_equal(readlink("out/d/link", target, sizeof target), 8);
+	assert_int_equal(readlink("out/d/link", target, sizeof(target)), 8);
 	assert_string_equal(target, "../a.txt");
 	assert_row_time("out/d/link");
 	assert_holds("out/d/units", "0123456789abcdef");
@@ -97,17 +97,17 @@ static void add_many(struct place *place)
 	add_dir(place, "a/b", 0000);
 	for (unsigned i = 0; i < 500; i++) {
 		char path[64];
-		(void)snprintf(path, sizeof path, "a/b/d%03u", i);
+		(void)snprintf(path, sizeof(path), "a/b/d%03u", i);
 		add_dir(place, path, 0500);
 		for (unsigned k = 0; k < 9; k++) {
-			(void)snprintf(path, sizeof path, "a/b/d%03u/empty%u", i, k);
+			(void)snprintf(path, sizeof(path), "a/b/d%03u/empty%u", i, k);
 			add_file(place, path, "", 0444);
 		}
-		(void)snprintf(path, sizeof path, "a/b/d%03u/file", i);
+		(void)snprintf(path, sizeof(path), "a/b/d%03u/file", i);
 		add_file(place, path, "its bytes", 0640);
-		(void)snprintf(path, sizeof path, "a/b/d%03u/large", i);
+		(void)snprintf(path, sizeof(path), "a/b/d%03u/large", i);
 		add_file_in_units(place, path, "of several units", 4, 0600);
-		(void)snprintf(path, sizeof path, "a/b/d%03u/link", i);
+		(void)snprintf(path, sizeof(path), "a/b/d%03u/link", i);
 		add_link(place, path, "file");
 	}
 }
@@ -121,14 +121,14 @@ static void assert_many(void)
 	assert_int_equal(chmod("out/a/b", 0700), 0); /* for those who are not root */
 	for (unsigned i = 0; i < 500; i++) {
 		char path[64];
-		(void)snprintf(path, sizeof path, "out/a/b/d%03u", i);
+		(void)snprintf(path, sizeof(path), "out/a/b/d%03u", i);
 		assert_mode(path, 0500);
 		assert_row_time(path);
 		assert_int_equal(entries_in(path), 12);
-		(void)snprintf(path, sizeof path, "out/a/b/d%03u/file", i);
+		(void)snprintf(path, sizeof(path), "out/a/b/d%03u/file", i);
 		assert_holds(path, "its bytes");
 		assert_row_time(path);
-		(void)snprintf(path, sizeof path, "out/a/b/d%03u/large", i);
+		(void)snprintf(path, sizeof(path), "out/a/b/d%03u/large", i);
 		assert_holds(path, "of several units");
 		assert_mode(path, 0600);
 	}
@@ -250,7 +250,7 @@ static void t4_equal_files_are_not_rewritten(void **state)
 	assert_int_equal(stat_of("out/d/units").st_ino, units);
 	assert_int_equal(stat_of("out/d/link").st_ino, link);
 	struct timespec after = stat_of("out").st_mtim;
-	assert_memory_equal(&before, &after, sizeof before);
+	assert_memory_equal(&before, &after, sizeof(before));
 }
 
 /* What lies there was made to have the row's XXH3-128: that alone keeps nothing. */

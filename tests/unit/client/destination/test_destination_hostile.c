@@ -36,7 +36,7 @@ static void t5_links_at_every_component_are_not_followed(void **state)
 	add_dir(place, "a/b/c", 0777);
 	add_file(place, "a/b/c/precious", "theirs", 0666);
 	assert_int_equal(mkdir("out", 0755), 0);
-	for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+	for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {
 		place->options.delete_extra = i % 2;
 		assert_int_equal(symlink(targets[i], seeds[i]), 0);
 		assert_int_equal(attach(place), 0);
@@ -79,7 +79,7 @@ static void t5_hard_links_are_not_written_through(void **state)
 	assert_int_equal(attach(place), 0);
 	assert_outside_untouched();
 	struct timespec after = stat_of("outside/precious").st_mtim;
-	assert_memory_equal(&before, &after, sizeof before);
+	assert_memory_equal(&before, &after, sizeof(before));
 	assert_holds("out/bytes", "PRECIOUS");
 	assert_mode("out/mode", 0666);
 }
@@ -175,7 +175,7 @@ static void t5_paths_beyond_path_max(void **state)
 		char name[DEEP_NAME_LEN + 1];
 		memset(name, 'a' + i % 26, DEEP_NAME_LEN);
 		name[DEEP_NAME_LEN] = i < DEEP_COMPONENTS - 1 ? '/' : '\0';
-		buffer_put(&path, name, sizeof name);
+		buffer_put(&path, name, sizeof(name));
 	}
 	add_file(place, (char *)path.at, "deep", 0640);
 	assert_true(path.len > 4096);

@@ -116,12 +116,12 @@ static struct watch watch_begin(void)
 static unsigned watch_end(const struct watch *watch)
 {
 	char events[65536] __attribute__((aligned(8)));
-	ssize_t len = read(watch->fd, events, sizeof events);
+	ssize_t len = read(watch->fd, events, sizeof(events));
 	unsigned opened = 0;
 	for (ssize_t at = 0; at < len;) {
 		const struct inotify_event *event = (const void *)(events + at);
 		opened += !(event->mask & IN_ISDIR);
-		at += (ssize_t)sizeof *event + event->len;
+		at += (ssize_t)sizeof(*event) + event->len;
 	}
 	(void)close(watch->fd);
 	return opened;
@@ -292,7 +292,7 @@ static void a_changed_link_is_seen(void **state)
 	assert_int_equal(symlink("../b.txt", "out/d/link"), 0);
 	attach_recorded(place, NULL);
 	char target[16] = "";
-	assert_int_equal(readlink("out/d/link", target, sizeof target), 8);
+	assert_int_equal(readlink("out/d/link", target, sizeof(target)), 8);
 	assert_string_equal(target, "../a.txt");
 }
 

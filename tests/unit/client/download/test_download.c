@@ -113,13 +113,13 @@ static void want_asks_for_first_mentions_only(void **state)
 	round_init(&round, script);
 	assert_int_equal(want_send(&round.want, &script->link, &script->error), 0);
 	uint8_t wire[64];
-	ssize_t len = recv(script->far, wire, sizeof wire, MSG_DONTWAIT);
+	ssize_t len = recv(script->far, wire, sizeof(wire), MSG_DONTWAIT);
 	static const uint8_t expected[] = {13, 0, 0, 0, MSG_WANT, 0, 1, 0, /* header */
 					   1,  0, 0, 0, 0,        0, 0, 0,
 					   0,  0, 0, 0, 0x0b};
-	assert_int_equal(len, sizeof expected);
+	assert_int_equal(len, sizeof(expected));
 	wire[6] = 1;
-	assert_memory_equal(wire, expected, sizeof expected);
+	assert_memory_equal(wire, expected, sizeof(expected));
 	assert_int_equal(round.want.wanted, 3);
 }
 

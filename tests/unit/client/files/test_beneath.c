@@ -38,7 +38,7 @@ static void refuse_openat2(int error_number)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error_number),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+	struct sock_fprog filter = {.len = sizeof(code) / sizeof(*code), .filter = code};
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
 	assert_int_equal(syscall(SYS_openat2, AT_FDCWD, ".", NULL, 0), -1);
@@ -49,7 +49,7 @@ static void each_way(void **state, void (*run)(int root_fd))
 {
 	struct scratch *scratch = *state;
 	static const int refusals[] = {0, ENOSYS, EPERM};
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
 		(void)fflush(NULL);
 		pid_t child = fork();
 		assert_true(child >= 0);
@@ -113,12 +113,12 @@ static void look_at_unclean_paths(int root_fd)
 {
 	static const char *const unclean[] = {".",     "..", "a/..", "a/../a", "../a",
 					      "a/./f", "/",  "/a",   "a/",     "a//f"};
-	for (size_t i = 0; i < sizeof unclean / sizeof *unclean; i++)
+	for (size_t i = 0; i < sizeof(unclean) / sizeof(*unclean); i++)
 		expect(root_fd, unclean[i], O_RDONLY, EINVAL);
 	assert_int_equal(beneath_open(root_fd, "a\0f", 3, O_RDONLY, 0), -1);
 	assert_int_equal(errno, EINVAL);
 	char name[COMPONENT_LEN_MAX + 2];
-	memset(name, 'n', sizeof name);
+	memset(name, 'n', sizeof(name));
 	name[COMPONENT_LEN_MAX + 1] = '\0';
 	expect(root_fd, name, O_RDONLY, ENAMETOOLONG);
 	name[COMPONENT_LEN_MAX] = '\0';
@@ -138,7 +138,7 @@ static void make_deep(int root_fd, struct buffer *ret_path)
 	name[200] = '/';
 	int fd AUTO_FD = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; i < 60; i++) {
-		buffer_put(ret_path, name, sizeof name);
+		buffer_put(ret_path, name, sizeof(name));
 		char *last = must_memdup(name, 200);
 		assert_int_equal(mkdirat(fd, last, 0755), 0);
 		int below = openat(fd, last, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -187,7 +187,7 @@ static void files_are_made_with_their_mode(void **state)
 
 static int setup(void **state)
 {
-	struct scratch *scratch = must_calloc(1, sizeof *scratch);
+	struct scratch *scratch = must_calloc(1, sizeof(*scratch));
 	scratch_init(scratch);
 	scratch_mkdir(scratch, "a");
 	scratch_text(scratch, "a/f", "f");

@@ -116,7 +116,7 @@ static void a_difference_in_anything_is_a_difference(void **state)
 	const struct stamp others[] = {
 		{0, {2, 3}, 4}, {1, {0, 3}, 4}, {1, {2, 0}, 4}, {1, {2, 3}, 0}};
 	assert_true(stamp_equal(&one, &one));
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		assert_false(stamp_equal(&one, &others[i]));
 }
 

@@ -22,7 +22,7 @@ struct fixture {
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	scratch_init(&fixture->root);
 	scratch_init(&fixture->cache);
 	(void)setenv("XDG_CACHE_HOME", fixture->cache.path, 1);
@@ -196,7 +196,7 @@ static void each_field_comes_back(void **state)
 	struct record *record = record_open(fixture->root.fd);
 	assert_non_null(record);
 	struct record_base base = some_base();
-	assert_memory_equal(record_base(record), &base, sizeof base);
+	assert_memory_equal(record_base(record), &base, sizeof(base));
 	assert_true(record_get(record, 0).listed);
 	struct record_entry file = record_get(record, 1);
 	assert_true(file.trusted && file.in_base);
@@ -241,7 +241,7 @@ static void paths_are_found(void **state)
 /* Of bytes that must outlive it; NULL if they are none. */
 static struct record *parsed(const uint8_t *bytes, size_t len)
 {
-	struct record *record = must_calloc(1, sizeof *record);
+	struct record *record = must_calloc(1, sizeof(*record));
 	record->bytes = bytes;
 	record->len = len;
 	if (record_parse(record))
@@ -406,7 +406,7 @@ static void the_least_recently_used_go_first(void **state)
 	scratch_mkdir(&fixture->cache, "baton");
 	for (int i = 0; i < 5; i++) {
 		char name[32];
-		(void)snprintf(name, sizeof name, "baton/%d.record", i);
+		(void)snprintf(name, sizeof(name), "baton/%d.record", i);
 		scratch_text(&fixture->cache, name, "");
 		struct timespec times[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
 		int fd AUTO_FD = openat(fixture->cache.fd, name, O_WRONLY);
@@ -580,7 +580,7 @@ static const struct record_view *assert_some_view(const struct record *record)
 	size_t count;
 	const struct record_view *view = record_views(record, &count);
 	assert_int_equal(count, 1);
-	assert_memory_equal(view, &some_view, sizeof *view);
+	assert_memory_equal(view, &some_view, sizeof(*view));
 	return view;
 }
 

@@ -30,7 +30,7 @@ struct fixture {
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	scratch_init(&fixture->scratch);
 	fixture->options.root = fixture->scratch.path;
 	fixture->selection.root_fd = -1;
@@ -205,9 +205,9 @@ static void t1_absolute_paths_below_the_root_are_fine(void **state)
 	struct fixture *fixture = *state;
 	make_small(fixture);
 	char path[300];
-	(void)snprintf(path, sizeof path, "%s/a/x.o", fixture->scratch.path);
+	(void)snprintf(path, sizeof(path), "%s/a/x.o", fixture->scratch.path);
 	assert_string_equal(walk(fixture, PATHS(path), NULL), "f a/x.o\n");
-	(void)snprintf(path, sizeof path, "%s/", fixture->scratch.path);
+	(void)snprintf(path, sizeof(path), "%s/", fixture->scratch.path);
 	assert_string_equal(walk(fixture, PATHS(path), NULL), small_rows);
 	assert_null(walk(fixture, PATHS("/etc/hostname"), NULL));
 	assert_int_equal(fixture->code, ERR_USAGE);
@@ -218,7 +218,7 @@ static void t1_dots_that_climb_are_wrong_usage(void **state)
 	struct fixture *fixture = *state;
 	make_small(fixture);
 	static const char *const wrong[] = {"..", "../a", "a/../b", "a/..", ""};
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		assert_null(walk(fixture, PATHS(wrong[i]), NULL));
 		assert_int_equal(fixture->code, ERR_USAGE);
 	}
@@ -229,7 +229,7 @@ static void t1_a_path_that_matches_nothing_is_named(void **state)
 	struct fixture *fixture = *state;
 	make_small(fixture);
 	static const char *const absent[] = {"nowhere", "a/x.o/", "*.none", "a/x.o/y"};
-	for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++) {
 		assert_null(walk(fixture, PATHS("a", absent[i]), NULL));
 		assert_int_equal(fixture->code, ERR_EMPTY);
 		assert_non_null(strstr(fixture->error.text, absent[i]));
@@ -276,15 +276,15 @@ static void t1_an_excluded_directory_is_not_opened(void **state)
 	struct fixture *fixture = *state;
 	make_small(fixture);
 	char path[300];
-	(void)snprintf(path, sizeof path, "%s/a/deep", fixture->scratch.path);
+	(void)snprintf(path, sizeof(path), "%s/a/deep", fixture->scratch.path);
 	int watch AUTO_FD = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	assert_true(inotify_add_watch(watch, path, IN_OPEN | IN_ACCESS) >= 0);
 	assert_non_null(walk(fixture, PATHS("."), PATHS("deep")));
 	char events[4096];
-	assert_int_equal(read(watch, events, sizeof events), -1);
+	assert_int_equal(read(watch, events, sizeof(events)), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_non_null(walk(fixture, PATHS("."), NULL));
-	assert_true(read(watch, events, sizeof events) > 0);
+	assert_true(read(watch, events, sizeof(events)) > 0);
 }
 
 static void t1_paths_from_takes_lines_or_nul_separated(void **state)
@@ -292,7 +292,7 @@ static void t1_paths_from_takes_lines_or_nul_separated(void **state)
 	struct fixture *fixture = *state;
 	make_small(fixture);
 	char list[300];
-	(void)snprintf(list, sizeof list, "%s/list", fixture->scratch.path);
+	(void)snprintf(list, sizeof(list), "%s/list", fixture->scratch.path);
 	fixture->options.paths_from = list;
 	scratch_text(&fixture->scratch, "list", "a/x.o\n\nq\n");
 	static const char *const none[] = {NULL};
@@ -343,9 +343,9 @@ static void t2_sockets_and_fifos_are_skipped_and_counted(void **state)
 	assert_int_equal(mkfifoat(fixture->scratch.fd, "fifo", 0600), 0);
 	int fd AUTO_FD = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	(void)snprintf(address.sun_path, sizeof address.sun_path, "%.90s/socket",
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/socket",
 		       fixture->scratch.path);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	assert_string_equal(walk(fixture, PATHS("."), NULL), "f file\n");
 	assert_int_equal(fixture->skipped, 2);
 }
@@ -357,11 +357,11 @@ static void rows_ascend_as_path_compare_says(void **state)
 	struct fixture *fixture = *state;
 	const struct scratch *scratch = &fixture->scratch;
 	static const char *const names[] = {"a", "a.b", "a-b", "ab", "a!", "a\x01", "b"};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		scratch_mkdir(scratch, names[i]);
-		for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+		for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
 			char path[32];
-			(void)snprintf(path, sizeof path, "%s/%s", names[i], names[k]);
+			(void)snprintf(path, sizeof(path), "%s/%s", names[i], names[k]);
 			scratch_text(scratch, path, "");
 		}
 	}

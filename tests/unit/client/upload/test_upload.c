@@ -61,7 +61,7 @@ static int on_sent(void *context, const struct upload_result *result, struct err
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	scratch_init(&fixture->scratch);
 	fixture->options.root = fixture->scratch.path;
 	fixture->fake.window = ASK_WINDOW_UNITS;
@@ -206,7 +206,7 @@ static void what_repeats_inside_a_persist_is_sent_once(void **state)
 	struct fixture *fixture = *state;
 	char name[16];
 	for (int i = 0; i < 200; i++) {
-		(void)snprintf(name, sizeof name, "f%d", i);
+		(void)snprintf(name, sizeof(name), "f%d", i);
 		scratch_text(&fixture->scratch, name, "all the same");
 	}
 	assert_int_equal(upload(fixture), 0);
@@ -278,12 +278,12 @@ static void the_window_is_never_exceeded(void **state)
 	struct fixture *fixture = *state;
 	char name[16];
 	for (int i = 0; i < 500; i++) {
-		(void)snprintf(name, sizeof name, "f%d", i);
+		(void)snprintf(name, sizeof(name), "f%d", i);
 		scratch_text(&fixture->scratch, name, name);
 	}
 	static const uint32_t windows[] = {100, 7};
 	fixture->fake.answers_late = true;
-	for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+	for (size_t i = 0; i < sizeof(windows) / sizeof(*windows); i++) {
 		fake_fini(&fixture->fake);
 		fixture->fake = (struct fake){.window = windows[i], .answers_late = true};
 		assert_int_equal(upload(fixture), 0);
@@ -344,7 +344,7 @@ static void many_files_or_bytes_take_threads(void **state)
 	fixture->threads = false;
 	scratch_text(&fixture->scratch, "large", "");
 	for (int i = 0; i < 64; i++) {
-		(void)snprintf(name, sizeof name, "f%d", i);
+		(void)snprintf(name, sizeof(name), "f%d", i);
 		scratch_text(&fixture->scratch, name, name);
 	}
 	assert_int_equal(upload(fixture), 0);
@@ -359,7 +359,7 @@ static void a_lost_connection_ends_the_upload(void **state)
 	struct fixture *fixture = *state;
 	char name[16];
 	for (int i = 0; i < 50; i++) {
-		(void)snprintf(name, sizeof name, "f%d", i);
+		(void)snprintf(name, sizeof(name), "f%d", i);
 		scratch_text(&fixture->scratch, name, name);
 	}
 	for (unsigned at = 1; at <= 3; at++) {
@@ -409,7 +409,7 @@ static void pieces_are_sent_while_files_are_still_read(void **state)
 	struct fixture *fixture = *state;
 	char name[16];
 	for (int i = 0; i < EARLY_FILES; i++) {
-		(void)snprintf(name, sizeof name, "f%04d", i);
+		(void)snprintf(name, sizeof(name), "f%04d", i);
 		scratch_text(&fixture->scratch, name, name);
 	}
 	scratch_text(&fixture->scratch, "last", "last");

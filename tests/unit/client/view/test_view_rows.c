@@ -178,9 +178,9 @@ static void view_may_come_in_several_parts(void **state)
 	assert_int_equal(view.layers.count, 4);
 	assert_int_equal(view_rows_next(&view, &row, &script->error), 0);
 	char label[64];
-	assert_string_equal(layer_label(&view.layers.items[0], label, sizeof label),
+	assert_string_equal(layer_label(&view.layers.items[0], label, sizeof(label)),
 			    "build 3/10 (run 2)");
-	assert_string_equal(layer_label(&view.layers.items[1], label, sizeof label),
+	assert_string_equal(layer_label(&view.layers.items[1], label, sizeof(label)),
 			    "build");
 }
 

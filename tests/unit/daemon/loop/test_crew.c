@@ -203,18 +203,18 @@ static void threads_are_as_many_as_the_process_may_use(void **state)
 {
 	(void)state;
 	cpu_set_t all, one;
-	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	size_t first = 0;
 	while (!CPU_ISSET(first, &all))
 		first++;
 	CPU_ZERO(&one);
 	CPU_SET(first, &one);
 	unsigned before = threads_of_this_process();
-	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	struct crew *crew = NULL;
 	struct error error = {0};
 	assert_int_equal(crew_new(0, &crew, &error), 0);
-	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 	assert_int_equal(threads_of_this_process() - before, 1);
 	crew_free(crew);
 }

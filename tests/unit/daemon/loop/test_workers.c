@@ -101,7 +101,7 @@ int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *o
 
 static struct job *job_new(char letter, const char *lane)
 {
-	struct job *job = must_calloc(1, sizeof *job);
+	struct job *job = must_calloc(1, sizeof(*job));
 	job->task = (struct task){.run = run, .lane = text_of(lane)};
 	job->letter = letter;
 	return job;
@@ -119,7 +119,7 @@ static struct workers *busy_workers(void)
 {
 	set_gate(false);
 	stage.begun = stage.ended = 0;
-	memset(stage.ran, 0, sizeof stage.ran);
+	memset(stage.ran, 0, sizeof(stage.ran));
 	struct workers *workers = workers_new(1, on_ended, NULL);
 	(void)submit(workers, '0', "holder");
 	wait_for(&stage.begun, 1);

@@ -45,7 +45,7 @@ static struct daemon_figures figures(void *context)
 
 static int setup(void **state)
 {
-	struct front_end *front = must_calloc(1, sizeof *front);
+	struct front_end *front = must_calloc(1, sizeof(*front));
 	front->directory = scratch_new();
 	front->services = (struct services){
 		.keys = persist_keys_new(),
@@ -81,7 +81,7 @@ static struct layer_record persist(struct front_end *front, const char *job,
 	struct tree_persist input = {.who = {.workflow = "w", .job = job},
 				     .key = ++front->keys};
 	struct store_tree tree = tree_new(1, content, 100);
-	(void)snprintf(tree.files[0].path, sizeof tree.files[0].path, "%s", path);
+	(void)snprintf(tree.files[0].path, sizeof(tree.files[0].path), "%s", path);
 	input.tree = &tree;
 	struct layer_record record;
 	struct tree_figures sent;

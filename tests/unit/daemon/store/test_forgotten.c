@@ -62,7 +62,7 @@ static void look_at_file(const char *directory, const char *folder, const char *
 	struct stat status;
 	assert_int_equal(stat(path, &status), 0);
 	buffer_put(seen, path, strlen(path));
-	buffer_put(seen, &status.st_mtim, sizeof status.st_mtim);
+	buffer_put(seen, &status.st_mtim, sizeof(status.st_mtim));
 	struct buffer bytes AUTO(buffer_fini) = killed_read(directory, folder, name);
 	buffer_put_u64(seen, bytes.len);
 	buffer_put(seen, bytes.at, bytes.len);
@@ -265,7 +265,7 @@ static void a_catalogue_that_cannot_be_looked_at_is_not_missing(void **state)
 	struct io io = io_system;
 	io.open = failing_open;
 	io.size = failing_size;
-	for (size_t i = 0; i < 2 * sizeof numbers / sizeof *numbers; i++) {
+	for (size_t i = 0; i < 2 * sizeof(numbers) / sizeof(*numbers); i++) {
 		failing_errno = numbers[i / 2];
 		fails_open = i % 2;
 		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
@@ -309,7 +309,7 @@ static void a_flipped_bit_of_the_log_is_damage(void **state)
 		size_t places[] = {i % 32, frame + i % 24, frame + 24 + i * 67 % 4096};
 		size_t at = places[i % 3];
 		char what[64];
-		(void)snprintf(what, sizeof what, "bit of byte %zu", at);
+		(void)snprintf(what, sizeof(what), "bit of byte %zu", at);
 		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		log.at[at] ^= (uint8_t)(1u << i % 8);
 		killed_write(copy, "", "catalogue.db-wal", &log);
@@ -328,7 +328,7 @@ static void a_log_that_is_cut_short_is_damage(void **state)
 		char *copy AUTO(scratch_fini) = killed_copy(killed->directory);
 		log.len = whole - 1 - (whole - 1) * (i - 1) / 20;
 		char what[64];
-		(void)snprintf(what, sizeof what, "a log of %zu bytes", log.len);
+		(void)snprintf(what, sizeof(what), "a log of %zu bytes", log.len);
 		killed_write(copy, "", "catalogue.db-wal", &log);
 		assert_int_equal(judge(killed, copy, what), FORGETFUL);
 	}
@@ -438,7 +438,7 @@ static void a_torn_tail_is_no_damage(void **state)
 		killed_write(copy, "/segments", "00112233445566778899aabbccddeeff.seg",
 			     &unknown);
 		char what[64];
-		(void)snprintf(what, sizeof what, "a tail of %zu bytes", len);
+		(void)snprintf(what, sizeof(what), "a tail of %zu bytes", len);
 		assert_int_equal(judge(killed, copy, what), WHOLE);
 		struct buffer cut AUTO(buffer_fini) =
 			killed_read(copy, "/segments", rows[1].location);

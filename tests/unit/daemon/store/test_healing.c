@@ -55,7 +55,7 @@ static void close_store(struct fixture *fixture)
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	open_store(fixture);
 	fixture->tree = tree_new(200, 1, 3000);
@@ -96,7 +96,7 @@ static void restart(struct fixture *fixture, bool crash)
 {
 	close_store(fixture);
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/clean", fixture->directory);
+	(void)snprintf(path, sizeof(path), "%s/clean", fixture->directory);
 	if (crash)
 		assert_true(unlink(path) == 0 || errno == ENOENT);
 	open_store(fixture);
@@ -127,7 +127,7 @@ static bool find_frame(struct fixture *fixture, const struct segment_id *id, uin
 	uint64_t offset = 64;
 	uint8_t bytes[FRAME_HEADER_LEN];
 	struct frame_header header;
-	while (pread(fd, bytes, sizeof bytes, (off_t)offset) == sizeof bytes) {
+	while (pread(fd, bytes, sizeof(bytes), (off_t)offset) == sizeof(bytes)) {
 		assert_ok(frame_header_decode(bytes, &header, &fixture->error));
 		if (header.kind == kind && number-- == 0) {
 			*ret_offset = offset;
@@ -189,7 +189,8 @@ static void check_says(struct fixture *fixture, uint64_t damaged, const char *wo
 {
 	uint64_t found;
 	char text[8192];
-	assert_ok(tree_check(fixture->store, &found, text, sizeof text, &fixture->error));
+	assert_ok(
+		tree_check(fixture->store, &found, text, sizeof(text), &fixture->error));
 	if (found != damaged)
 		fail_msg("%s", text);
 	if (word)

@@ -38,7 +38,7 @@ static void on_note(void *context, const char *sentence)
 {
 	struct fixture *fixture = context;
 	size_t have = strlen(fixture->notes);
-	(void)snprintf(fixture->notes + have, sizeof fixture->notes - have, "%s\n",
+	(void)snprintf(fixture->notes + have, sizeof(fixture->notes) - have, "%s\n",
 		       sentence);
 }
 
@@ -74,7 +74,7 @@ static void close_store(struct fixture *fixture)
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	open_store(fixture);
 	*state = fixture;
@@ -86,8 +86,8 @@ static int teardown(void **state)
 	struct fixture *fixture = *state;
 	uint64_t damaged = 0;
 	char text[2048];
-	assert_ok(
-		tree_check(fixture->store, &damaged, text, sizeof text, &fixture->error));
+	assert_ok(tree_check(fixture->store, &damaged, text, sizeof(text),
+			     &fixture->error));
 	if (damaged)
 		fail_msg("%s", text);
 	close_store(fixture);
@@ -206,7 +206,7 @@ static void persist_in_namespace(struct fixture *fixture, size_t number,
 				 const struct store_tree *tree)
 {
 	char namespace[16];
-	(void)snprintf(namespace, sizeof namespace, "n%zu", number);
+	(void)snprintf(namespace, sizeof(namespace), "n%zu", number);
 	struct tree_persist input = {
 		.who = {.namespace = namespace, .workflow = "w", .job = "j"},
 		.key = ++fixture->keys,
@@ -702,7 +702,7 @@ static void a_file_removed_from_the_base_is_a_smaller_tree(void **state)
 	for (uint32_t i = 0; i < 12; i++) {
 		size_t at = 331 * i;
 		memmove(&tree.files[at], &tree.files[at + 1],
-			(tree.count - at - 1) * sizeof *tree.files);
+			(tree.count - at - 1) * sizeof(*tree.files));
 		tree.count--;
 		whole.key++;
 		whole.base = persist(fixture, &whole, NULL).id;
@@ -719,7 +719,7 @@ static void a_second_daemon_is_refused_with_the_first_ones_process(void **state)
 	struct store *second = NULL;
 	assert_int_equal(store_open(&options, &second, &fixture->error), ERR_BUSY);
 	char sentence[256];
-	(void)snprintf(sentence, sizeof sentence,
+	(void)snprintf(sentence, sizeof(sentence),
 		       "another batond (process %ld) uses `%s`", (long)getpid(),
 		       fixture->directory);
 	assert_string_equal(fixture->error.text, sentence);
@@ -728,7 +728,7 @@ static void a_second_daemon_is_refused_with_the_first_ones_process(void **state)
 static void write_file(struct fixture *fixture, const char *name, const char *text)
 {
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/%s", fixture->directory, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
@@ -738,7 +738,7 @@ static void write_file(struct fixture *fixture, const char *name, const char *te
 static bool file_exists(struct fixture *fixture, const char *name)
 {
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/%s", fixture->directory, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
 	return access(path, F_OK) == 0;
 }
 
@@ -769,10 +769,10 @@ static void an_older_format_is_raised_before_anything_else_changes(void **state)
 	write_file(fixture, "format", "batond store 1\n");
 	open_store(fixture);
 	char path[512], text[64] = "";
-	(void)snprintf(path, sizeof path, "%s/format", fixture->directory);
+	(void)snprintf(path, sizeof(path), "%s/format", fixture->directory);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
-	assert_non_null(fgets(text, sizeof text, file));
+	assert_non_null(fgets(text, sizeof(text), file));
 	assert_int_equal(fclose(file), 0);
 	assert_string_equal(text, "batond store 2\n");
 }
@@ -804,7 +804,7 @@ static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 	one_segment(fixture, &row);
 	close_store(fixture);
 	char path[512];
-	segment_path(fixture, &row, path, sizeof path);
+	segment_path(fixture, &row, path, sizeof(path));
 	FILE *file = fopen(path, "a");
 	assert_true(fputs("half a frame", file) >= 0);
 	assert_int_equal(fclose(file), 0);
@@ -837,8 +837,8 @@ static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)
 	one_segment(fixture, &row);
 	close_store(fixture);
 	char path[512], aside[520];
-	segment_path(fixture, &row, path, sizeof path);
-	(void)snprintf(aside, sizeof aside, "%s.aside", path);
+	segment_path(fixture, &row, path, sizeof(path));
+	(void)snprintf(aside, sizeof(aside), "%s.aside", path);
 	assert_int_equal(rename(path, aside), 0);
 	open_store(fixture);
 	assert_non_null(strstr(fixture->notes, "missing"));
@@ -847,8 +847,8 @@ static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)
 			 ERR_DAMAGED);
 	uint64_t damaged;
 	char text[2048];
-	assert_ok(
-		tree_check(fixture->store, &damaged, text, sizeof text, &fixture->error));
+	assert_ok(tree_check(fixture->store, &damaged, text, sizeof(text),
+			     &fixture->error));
 	assert_int_equal(damaged, 1);
 	assert_non_null(strstr(text, "(workflow `w`, job `build`)"));
 	/* Put back, it is what it was. */

@@ -162,7 +162,7 @@ static int try_round(struct actor *actor, unsigned round, unsigned generation,
 		.who = {.namespace = alone ? "alone" : "many",
 			.job = jobs[actor->number]},
 	};
-	(void)snprintf(made.workflow, sizeof made.workflow, "w%u", generation);
+	(void)snprintf(made.workflow, sizeof(made.workflow), "w%u", generation);
 	made.who.workflow = made.workflow;
 	struct tree_persist persist = {
 		.who = made.who,
@@ -317,7 +317,7 @@ static void close_store(struct scene *scene)
 
 static int setup(void **state)
 {
-	struct scene *scene = must_calloc(1, sizeof *scene);
+	struct scene *scene = must_calloc(1, sizeof(*scene));
 	scene->directory = scratch_new();
 	for (uint32_t i = 0; i < TREES; i++)
 		scene->trees[i] = tree_new(TREE_FILES, i * 10000, 900);
@@ -373,7 +373,7 @@ static void run_all(struct scene *scene)
 static size_t segment_files(const struct scene *scene)
 {
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/segments", scene->directory);
+	(void)snprintf(path, sizeof(path), "%s/segments", scene->directory);
 	DIR *directory = opendir(path);
 	assert_non_null(directory);
 	size_t found = 0;
@@ -391,7 +391,7 @@ static void examine(struct scene *scene, size_t layer_count)
 	uint64_t damaged = 0;
 	char text[2048];
 	index_rebuild_wait(scene->store->rebuild);
-	assert_int_equal(tree_check(scene->store, &damaged, text, sizeof text, &error),
+	assert_int_equal(tree_check(scene->store, &damaged, text, sizeof(text), &error),
 			 0);
 	if (damaged)
 		fail_msg("%s", text);
@@ -454,7 +454,7 @@ static void persists_go_on_while_the_index_is_rebuilt(void **state)
 		persist_by_all(scene);
 		close_store(scene);
 		char path[512];
-		(void)snprintf(path, sizeof path, "%s/clean", scene->directory);
+		(void)snprintf(path, sizeof(path), "%s/clean", scene->directory);
 		assert_int_equal(unlink(path), 0);
 		open_store(scene);
 	}

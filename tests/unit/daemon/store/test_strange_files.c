@@ -66,7 +66,7 @@ static void first_location(const char *directory, struct segment_row *ret_row)
 
 static const char *const no_files[] = {"lost+found", "pipe.seg", "dangling.seg",
 				       "link.seg"};
-#define NO_FILES (sizeof no_files / sizeof *no_files)
+#define NO_FILES (sizeof(no_files) / sizeof(*no_files))
 
 static void put_no_files(const char *directory)
 {
@@ -110,17 +110,17 @@ static void what_is_no_file_is_left_alone_and_the_rest_is_cleared(void **state)
 	first_location(copy, &row);
 	struct buffer bytes AUTO(buffer_fini) =
 		killed_read(copy, "/segments", row.location);
-	buffer_put(&bytes, torn, sizeof torn);
+	buffer_put(&bytes, torn, sizeof(torn));
 	killed_write(copy, "/segments", row.location, &bytes);
 	killed_write(copy, "/segments", UNKNOWN,
-		     &(struct buffer){.at = torn, .len = sizeof torn});
+		     &(struct buffer){.at = torn, .len = sizeof(torn)});
 	notes_of_others = 0;
 	start_and_stop(copy);
 	assert_int_equal(notes_of_others, 1);
 	assert_false(is_there(copy, "/segments", UNKNOWN));
 	struct buffer cut AUTO(buffer_fini) =
 		killed_read(copy, "/segments", row.location);
-	assert_int_equal(cut.len, bytes.len - sizeof torn);
+	assert_int_equal(cut.len, bytes.len - sizeof(torn));
 	for (size_t i = 0; i < NO_FILES; i++)
 		assert_true(is_there(copy, "/segments", no_files[i]));
 	assert_true(is_there(copy, "", STAMP_NAME));

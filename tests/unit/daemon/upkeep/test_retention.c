@@ -52,7 +52,7 @@ static void on_done(void *context)
 /* Whatever is there had its contact more than a time of minus one hour ago. */
 static int set_up(void **state)
 {
-	struct fixture *fixture = calloc(1, sizeof *fixture);
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct error error;
 	fixture->directory = scratch_new();
 	struct store_options options = {.directory = fixture->directory};

@@ -69,7 +69,7 @@ static void a_list_keeps_its_items_while_it_grows(void **state)
 	AUTO(arena_fini) struct arena arena = {0};
 	struct arena_list list = {0};
 	for (uint32_t i = 0; i < 5000; i++) {
-		uint32_t *item = arena_list_add(&arena, &list, sizeof *item);
+		uint32_t *item = arena_list_add(&arena, &list, sizeof(*item));
 		assert_int_equal(*item, 0);
 		*item = i;
 	}

@@ -21,8 +21,8 @@ static void integers_are_little_endian(void **state)
 	buffer_put_u16(&buffer, 0x0203);
 	buffer_put_u32(&buffer, 0x04050607);
 	buffer_put_u64(&buffer, 0x08090a0b0c0d0e0f);
-	assert_int_equal(buffer.len, sizeof expected);
-	assert_memory_equal(buffer.at, expected, sizeof expected);
+	assert_int_equal(buffer.len, sizeof(expected));
+	assert_memory_equal(buffer.at, expected, sizeof(expected));
 	struct reader in = reader_of(buffer.at, buffer.len);
 	assert_int_equal(reader_u8(&in), 0x01);
 	assert_int_equal(reader_u16(&in), 0x0203);
@@ -39,7 +39,7 @@ static const uint64_t edges[] = {
 static void varints_survive_the_round_trip(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+	for (size_t i = 0; i < sizeof(edges) / sizeof(*edges); i++) {
 		struct buffer buffer AUTO(buffer_fini) = {0};
 		buffer_put_varint(&buffer, edges[i]);
 		assert_int_equal(buffer.len, varint_len(edges[i]));
@@ -54,7 +54,7 @@ static void zigzags_survive_the_round_trip(void **state)
 {
 	(void)state;
 	static const int64_t numbers[] = {0, -1, 1, -64, 64, INT64_MIN, INT64_MAX};
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		struct buffer buffer AUTO(buffer_fini) = {0};
 		buffer_put_zigzag(&buffer, numbers[i]);
 		struct reader in = reader_of(buffer.at, buffer.len);

@@ -43,7 +43,7 @@ static void foreign_numbers_have_the_exit_status_that_came_with_them(void **stat
 		0,         26, 999, 1000, 1007, 1000000000, UINT32_MAX, UINT32_MAX + 2ull,
 		UINT64_MAX};
 	static const uint64_t untold[] = {0, 1, 10, 255, UINT32_MAX, UINT64_MAX};
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		for (uint64_t status = 2; status <= 9; status++) {
 			int code = error_from_wire(numbers[i], status);
 			assert_true(code < 0);
@@ -51,7 +51,7 @@ static void foreign_numbers_have_the_exit_status_that_came_with_them(void **stat
 			assert_string_equal(error_name(code), "unknown");
 			assert_int_equal(error_to_wire(code), 1);
 		}
-		for (size_t k = 0; k < sizeof untold / sizeof *untold; k++)
+		for (size_t k = 0; k < sizeof(untold) / sizeof(*untold); k++)
 			assert_int_equal(
 				error_exit_status(error_from_wire(numbers[i], untold[k])),
 				7);

@@ -38,7 +38,7 @@ int __wrap_sched_getaffinity(pid_t id, size_t size, cpu_set_t *ret_cores)
 static int real_kernel(void **state)
 {
 	(void)state;
-	memset(&kernel, 0, sizeof kernel);
+	memset(&kernel, 0, sizeof(kernel));
 	return 0;
 }
 
@@ -47,16 +47,16 @@ static void cores_are_those_of_the_process_and_not_of_the_machine(void **state)
 {
 	(void)state;
 	cpu_set_t all, one;
-	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	assert_int_equal(parallel_cores(), CPU_COUNT(&all));
 	size_t first = 0;
 	while (!CPU_ISSET(first, &all))
 		first++;
 	CPU_ZERO(&one);
 	CPU_SET(first, &one);
-	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	assert_int_equal(parallel_cores(), 1);
-	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 	assert_int_equal(parallel_cores(), CPU_COUNT(&all));
 }
 

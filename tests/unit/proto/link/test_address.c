@@ -368,7 +368,7 @@ static void loopback_is_told_from_the_rest(void **state)
 static void a_users_socket_lies_in_his_runtime_directory(void **state)
 {
 	char own[128], expected[160];
-	(void)snprintf(own, sizeof own, "%s/%u", (char *)*state, (unsigned)geteuid());
+	(void)snprintf(own, sizeof(own), "%s/%u", (char *)*state, (unsigned)geteuid());
 	(void)setenv("XDG_RUNTIME_DIR", "/somewhere", 1);
 	char *named AUTO_FREE = address_of_user(*state);
 	assert_string_equal(named, "unix:/somewhere/batond/batond.sock");
@@ -378,7 +378,7 @@ static void a_users_socket_lies_in_his_runtime_directory(void **state)
 	assert_null(address_of_user(*state));
 	assert_int_equal(mkdir(own, 0700), 0);
 	char *usual AUTO_FREE = address_of_user(*state);
-	(void)snprintf(expected, sizeof expected, "unix:%s/batond/batond.sock", own);
+	(void)snprintf(expected, sizeof(expected), "unix:%s/batond/batond.sock", own);
 	assert_string_equal(usual, expected);
 	assert_int_equal(rmdir(own), 0);
 }

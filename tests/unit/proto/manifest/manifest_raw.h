@@ -61,7 +61,7 @@ static inline void put_units(struct buffer *out, uint64_t size, uint64_t count,
 	buffer_put_varint(out, size);
 	buffer_put_varint(out, count);
 	for (uint64_t i = 0; i < count; i++) {
-		buffer_put(out, hashes, sizeof hashes);
+		buffer_put(out, hashes, sizeof(hashes));
 		buffer_put_varint(out, lengths[i]);
 	}
 	buffer_put_varint(out, 0);

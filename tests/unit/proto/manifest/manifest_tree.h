@@ -73,13 +73,13 @@ static inline size_t tree_rows(int64_t later, const struct row **ret_rows)
 		 .units = small,
 		 .unit_count = 1},
 	};
-	memcpy(rows, fixed, sizeof rows);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	memcpy(rows, fixed, sizeof(rows));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		rows[i].path_len = strlen(rows[i].path);
 		rows[i].time.seconds += later;
 	}
 	*ret_rows = rows;
-	return sizeof rows / sizeof *rows;
+	return sizeof(rows) / sizeof(*rows);
 }
 
 /* A sink that keeps all pieces, one behind the other; {0} at first. */

@@ -167,7 +167,7 @@ static void modes_change_the_content_digest(void **state)
 	const struct row *rows;
 	struct row changed[8];
 	size_t count = tree_rows(0, &rows);
-	memcpy(changed, rows, sizeof changed);
+	memcpy(changed, rows, sizeof(changed));
 	changed[0].mode = 0600;
 	struct made a AUTO(made_fini) = make(rows, count);
 	struct made b AUTO(made_fini) = make(changed, count);
@@ -188,7 +188,7 @@ static void a_piece_gives_the_content_digest_and_totals_of_its_entry(void **stat
 				    &totals, &error),
 			 0);
 	assert_true(digest_equal(&content, &root.pieces[0].content));
-	assert_memory_equal(&totals, &root.pieces[0].totals, sizeof totals);
+	assert_memory_equal(&totals, &root.pieces[0].totals, sizeof(totals));
 	assert_int_equal(totals.files, 5);
 	assert_int_equal(totals.directories, 2);
 	assert_int_equal(totals.symlinks, 1);

@@ -15,7 +15,7 @@
 /* A file of `count` units of 1 byte; the units are owned by the caller. */
 static struct row long_row(const char *path, size_t count, struct unit_name **ret_units)
 {
-	*ret_units = must_calloc(count, sizeof **ret_units);
+	*ret_units = must_calloc(count, sizeof(**ret_units));
 	for (size_t i = 0; i < count; i++)
 		(*ret_units)[i].key.len = 1;
 	return (struct row){

@@ -30,7 +30,7 @@ static void longer_spellings_of_numbers_are_refused(void **state)
 	assert_int_equal(decode(&plain, 1), 0);
 	/* shared, suffix length, mode (two bytes), size, unit count, field count */
 	static const size_t ends[] = {0, 1, 5, 18, 19, 20};
-	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
 		struct buffer rows AUTO(buffer_fini) = {0};
 		buffer_put(&rows, plain.at, ends[i]);
 		buffer_put_u8(&rows, plain.at[ends[i]] | 0x80);
@@ -90,7 +90,7 @@ static void nothing_is_shared_beyond_the_path_before(void **state)
 	put_file(&rows, 0, "abc");
 	size_t first = rows.len;
 	static const uint64_t shared[] = {4, 255, UINT32_MAX, UINT64_MAX};
-	for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
 		rows.len = first;
 		put_file(&rows, shared[i], "d");
 		assert_int_equal(decode(&rows, 2), ERR_DAMAGED);
@@ -187,7 +187,7 @@ static void invalid_paths_are_refused(void **state)
 	static const char *const paths[] = {
 		"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "./a", "a/../b", "../a",
 	};
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		assert_int_equal(decode_path(paths[i], strlen(paths[i])), ERR_DAMAGED);
 	assert_int_equal(decode_path("a\0b", 3), ERR_DAMAGED);
 	assert_int_equal(decode_path("...", 3), 0);

@@ -119,7 +119,7 @@ static void put_piece(struct buffer *out, size_t first, size_t count)
 		struct unit_name unit;
 		struct row row = tree_numbered_row(i, path, &unit);
 		row_encode(out, previous, strlen(previous), &row, NULL);
-		memcpy(previous, path, sizeof previous);
+		memcpy(previous, path, sizeof(previous));
 	}
 }
 

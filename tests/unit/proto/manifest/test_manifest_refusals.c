@@ -17,7 +17,7 @@ static void unknown_types_are_refused(void **state)
 {
 	(void)state;
 	static const uint8_t types[] = {0, 4, 255};
-	for (size_t i = 0; i < sizeof types; i++) {
+	for (size_t i = 0; i < sizeof(types); i++) {
 		struct buffer rows AUTO(buffer_fini) = {0};
 		put_path(&rows, 0, "a", 1);
 		put_attributes(&rows, types[i], 0644, 0);
@@ -39,7 +39,7 @@ static void a_link_has_mode_0777(void **state)
 {
 	(void)state;
 	static const uint64_t modes[] = {0, 0644, 0776, 01777};
-	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		struct buffer rows AUTO(buffer_fini) = {0};
 		put_path(&rows, 0, "l", 1);
 		put_attributes(&rows, ROW_SYMLINK, modes[i], 0);
@@ -85,7 +85,7 @@ static void a_unit_count_beyond_the_input_reserves_nothing(void **state)
 	(void)state;
 	static const uint64_t counts[] = {1, 2, ROW_UNITS_MAX, ROW_UNITS_MAX + 1,
 					  UINT64_MAX};
-	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
 		struct buffer rows AUTO(buffer_fini) = {0};
 		put_path(&rows, 0, "f", 1);
 		put_attributes(&rows, ROW_FILE, 0644, 0);
@@ -111,7 +111,7 @@ static void link_targets_are_within_bounds_and_have_no_nul(void **state)
 {
 	(void)state;
 	char target[LINK_TARGET_LEN_MAX + 1];
-	memset(target, 't', sizeof target);
+	memset(target, 't', sizeof(target));
 	assert_int_equal(decode_target(target, LINK_TARGET_LEN_MAX), 0);
 	assert_int_equal(decode_target(target, LINK_TARGET_LEN_MAX + 1), ERR_DAMAGED);
 	assert_int_equal(decode_target("", 0), ERR_DAMAGED);

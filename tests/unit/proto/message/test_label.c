@@ -23,12 +23,13 @@ static void a_label_names_what_differs_from_the_usual(void **state)
 		{"t", "", "1", "0", "t (attempt 0)"},
 		{"t", NULL, NULL, "2", "t (attempt 2)"},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const struct label label = {text_of(rows[i].job), text_of(rows[i].shard),
 					    text_of(rows[i].run),
 					    text_of(rows[i].attempt)};
 		char text[64];
-		assert_string_equal(label_text(&label, text, sizeof text), rows[i].label);
+		assert_string_equal(label_text(&label, text, sizeof(text)),
+				    rows[i].label);
 	}
 }
 

@@ -90,7 +90,7 @@ static void every_level_packs(void **state)
 	(void)state;
 	uint8_t *text AUTO_FREE = text_new();
 	static const int levels[] = {-1, 1, 3, 19};
-	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
 		struct codec *codec AUTO(codec_end) = codec_new(levels[i]);
 		round_trip(codec, text, TEXT_LEN, CODEC_ZSTD);
 	}

@@ -23,7 +23,7 @@ static const char *const pattern_sha =
 static const uint8_t *pattern(void)
 {
 	static uint8_t bytes[PATTERN_LEN];
-	for (size_t i = 0; i < sizeof bytes; i++)
+	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)i;
 	return bytes;
 }
@@ -31,14 +31,14 @@ static const uint8_t *pattern(void)
 static void assert_sha(struct digest digest, const char *expected)
 {
 	char text[2 * SHA256_LEN + 1];
-	hex_encode(digest.bytes, sizeof digest.bytes, text);
+	hex_encode(digest.bytes, sizeof(digest.bytes), text);
 	assert_string_equal(text, expected);
 }
 
 static void assert_xxh(struct xxh128 xxh, const char *expected)
 {
 	char text[2 * XXH128_LEN + 1];
-	hex_encode(xxh.bytes, sizeof xxh.bytes, text);
+	hex_encode(xxh.bytes, sizeof(xxh.bytes), text);
 	assert_string_equal(text, expected);
 }
 
@@ -63,7 +63,7 @@ static void two_spans_hash_like_one(void **state)
 	(void)state;
 	const uint8_t *bytes = pattern();
 	static const size_t splits[] = {0, 1, 64, 255, 1024, PATTERN_LEN};
-	for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
+	for (size_t i = 0; i < sizeof(splits) / sizeof(*splits); i++) {
 		size_t at = splits[i];
 		assert_true(xxh64_of_two(bytes, at, bytes + at, PATTERN_LEN - at) ==
 			    xxh64_of(bytes, PATTERN_LEN));
@@ -172,7 +172,7 @@ static void what_is_no_digest_is_refused_and_leaves_the_result_alone(void **stat
 	assert_false(digest_parse("sha256:", &parsed));
 	assert_false(digest_parse("md5:00", &parsed));
 	assert_false(digest_parse("sha256:sha256:", &parsed));
-	memset(text, '0', sizeof text);
+	memset(text, '0', sizeof(text));
 	text[63] = '\0';
 	assert_false(digest_parse(text, &parsed));
 	text[63] = '0';

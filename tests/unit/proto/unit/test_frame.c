@@ -65,7 +65,8 @@ static int decode(const uint8_t *bytes, size_t len, uint8_t *ret_raw)
 		return err;
 	if (frame_len(&header) != len)
 		return ERR_DAMAGED;
-	struct unit_name *units AUTO_FREE = must_calloc(header.unit_count, sizeof *units);
+	struct unit_name *units AUTO_FREE =
+		must_calloc(header.unit_count, sizeof(*units));
 	err = frame_table_decode(&header, bytes, units, &error);
 	if (err)
 		return err;

@@ -187,7 +187,7 @@ static void segments_are_vouched_for_and_updated(void **state)
 	assert_int_equal(rows[1].vouched, 1002);
 	assert_int_equal(rows[1].state, SEGMENT_OPEN);
 	rows[1].state = SEGMENT_SEALED;
-	memcpy(rows[1].location, "moved.seg", sizeof "moved.seg");
+	memcpy(rows[1].location, "moved.seg", sizeof("moved.seg"));
 	assert_int_equal(
 		catalogue_update_segment(fixture->catalogue, &rows[1], &fixture->error),
 		0);

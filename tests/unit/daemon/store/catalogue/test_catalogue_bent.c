@@ -113,7 +113,7 @@ static void show(const struct catalogue_history *history, struct buffer *out)
 		const struct layer_record *record = &history->records[i];
 		buffer_put(out, record->name, LAYER_ID_LEN);
 		buffer_put(out, record->job, strlen(record->job) + 1);
-		buffer_put(out, &record->totals, sizeof record->totals);
+		buffer_put(out, &record->totals, sizeof(record->totals));
 	}
 }
 
@@ -319,7 +319,7 @@ static void bend_table(struct bent *bent, size_t at)
 	bool shared = strcmp(tables[at].table, "namespaces") == 0;
 	for (char *column = strtok_r(columns, " ", &rest); column;
 	     column = strtok_r(NULL, " ", &rest))
-		for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
 			char *sql AUTO_FREE = NULL;
 			assert_true(asprintf(&sql, "UPDATE %s SET %s = %s WHERE %s",
 					     tables[at].table, column, values[i],
@@ -335,7 +335,7 @@ static void any_column_may_hold_anything(void **state)
 {
 	(void)state;
 	struct bent bent AUTO(bent_fini) = bent_new();
-	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		bend_table(&bent, i);
 	print_message("# %u bent files, %u answers that were damage\n", bent.tried,
 		      bent.refused);
@@ -346,7 +346,7 @@ static void rows_may_contradict_each_other(void **state)
 {
 	(void)state;
 	struct bent bent AUTO(bent_fini) = bent_new();
-	for (size_t i = 0; i < sizeof contradictions / sizeof *contradictions; i++) {
+	for (size_t i = 0; i < sizeof(contradictions) / sizeof(*contradictions); i++) {
 		if (getenv("BENT_TELL"))
 			(void)fprintf(stderr, "%s\n", contradictions[i]);
 		assert_true(change(&bent, contradictions[i]));

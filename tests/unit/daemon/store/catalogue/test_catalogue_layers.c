@@ -224,7 +224,7 @@ static void layer_prefix_of_several_is_refused(void **state)
 	struct visit build AUTO(visit_fini) =
 		fixture_persists(fixture, (struct who){.workflow = "w", .job = "build"});
 	static uint8_t seen[65536];
-	memset(seen, 0, sizeof seen);
+	memset(seen, 0, sizeof(seen));
 	for (uint32_t i = 1; i < 2000; i++) {
 		struct layer_record record = fixture_commit(fixture, &build, i, i);
 		size_t front = (size_t)record.name[0] << 8 | record.name[1];

@@ -373,7 +373,7 @@ static int inherits_the_first(const struct history *history, uint32_t **ret_laye
 {
 	(void)error;
 	assert_true(history->layer_count > 0);
-	*ret_layers = must_calloc(1, sizeof **ret_layers);
+	*ret_layers = must_calloc(1, sizeof(**ret_layers));
 	*ret_count = 1;
 	return 0;
 }

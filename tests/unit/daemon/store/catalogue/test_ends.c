@@ -70,7 +70,7 @@ static void commit_layers(struct catalogue *catalogue, uint32_t from)
 		struct visit visit AUTO(visit_fini) = {0};
 		struct layer_record record;
 		char workflow[16];
-		(void)snprintf(workflow, sizeof workflow, "w%u", i);
+		(void)snprintf(workflow, sizeof(workflow), "w%u", i);
 		make_contact(catalogue, workflow, &visit);
 		assert_ok(commit_numbered(catalogue, &visit.contact, i + 1, i, &record,
 					  &error));
@@ -93,7 +93,7 @@ static void commit_behind_contacts(struct catalogue *catalogue)
 static int setup(void **state)
 {
 	char *directory AUTO(scratch_fini) = scratch_new();
-	struct grown *grown = must_calloc(1, sizeof *grown);
+	struct grown *grown = must_calloc(1, sizeof(*grown));
 	struct catalogue *catalogue;
 	struct error error;
 	assert_ok(catalogue_open(&io_system, directory, &catalogue, &error));
@@ -178,7 +178,7 @@ static void flip_all(const struct grown *grown, size_t len, uint64_t all)
 	char *directory AUTO(scratch_fini) = scratch_new();
 	static const size_t places[] = {3, 9, 18, LOG_FRAME_HEADER_LEN + 100};
 	for (size_t frame = LOG_HEADER_LEN; frame < len; frame += LOG_FRAME_LEN)
-		for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 			flip_and_look(directory, grown, len, all, frame + places[i]);
 	/* Not of the first four, which say what the words of all sums are. */
 	for (size_t at = 4; at < LOG_HEADER_LEN; at++)

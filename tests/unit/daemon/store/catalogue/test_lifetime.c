@@ -118,7 +118,7 @@ static void no_jump_of_the_wall_expires_what_had_contact_since_this_boot(void **
 					NOW};
 	(void)sweep(fixture);
 	persist(fixture, "w");
-	for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(*jumps); i++) {
 		synchronise(fixture, jumps[i]);
 		assert_lives(fixture, "w");
 		fixture->clocks.synchronised = false;
@@ -131,10 +131,10 @@ static void whatever_the_wall_says_at_a_persist_and_at_a_start_it_is_no_age(void
 {
 	struct catalogue_fixture *fixture = *state;
 	static const int64_t walls[] = {IN_1970, NOW, NOW + 30 * DAY_MS, IN_2040};
-	const size_t count = sizeof walls / sizeof *walls;
+	const size_t count = sizeof(walls) / sizeof(*walls);
 	for (size_t i = 0; i < count * count; i++) {
 		char workflow[16];
-		(void)snprintf(workflow, sizeof workflow, "w%zu", i);
+		(void)snprintf(workflow, sizeof(workflow), "w%zu", i);
 		fixture->clocks.wall_ms = walls[i / count];
 		persist(fixture, workflow);
 		fixture->clocks.wall_ms = walls[i % count];
@@ -148,9 +148,9 @@ static void a_store_made_in_1970_or_in_2040_lets_workflows_live_as_long(void **s
 {
 	struct catalogue_fixture *fixture = *state;
 	static const int64_t walls[] = {-1, 0, IN_1970, IN_2040, INT64_MAX};
-	for (size_t i = 0; i < sizeof walls / sizeof *walls; i++) {
+	for (size_t i = 0; i < sizeof(walls) / sizeof(*walls); i++) {
 		char workflow[16];
-		(void)snprintf(workflow, sizeof workflow, "w%zu", i);
+		(void)snprintf(workflow, sizeof(workflow), "w%zu", i);
 		fixture->clocks.wall_ms = walls[i];
 		change(fixture, "DELETE FROM settings WHERE name LIKE 'seen%'");
 		(void)sweep(fixture);
@@ -194,7 +194,7 @@ static void a_clock_that_nothing_keeps_right_is_not_believed_about_a_reboot(void
 	synchronise(fixture, NOW);
 	(void)sweep(fixture);
 	persist(fixture, "w");
-	for (size_t i = 0; i < sizeof walls / sizeof *walls; i++) {
+	for (size_t i = 0; i < sizeof(walls) / sizeof(*walls); i++) {
 		reboot(fixture, walls[i]);
 		assert_lives(fixture, "w");
 	}
@@ -325,9 +325,9 @@ static void marks_that_cannot_be_are_none(void **state)
 		"DELETE FROM settings WHERE name LIKE 'seen%'",
 	};
 	synchronise(fixture, NOW);
-	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		char workflow[16];
-		(void)snprintf(workflow, sizeof workflow, "w%zu", i);
+		(void)snprintf(workflow, sizeof(workflow), "w%zu", i);
 		(void)sweep(fixture);
 		persist(fixture, workflow);
 		change(fixture, changes[i]);

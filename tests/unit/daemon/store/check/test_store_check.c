@@ -51,7 +51,7 @@ static void close_store(struct fixture *fixture)
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	*state = fixture;
 	return 0;
@@ -96,7 +96,7 @@ static struct segment_row *rows_of(struct fixture *fixture, size_t *ret_count)
 static int open_segment(struct fixture *fixture, const struct segment_row *row)
 {
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/segments/%s", fixture->directory,
+	(void)snprintf(path, sizeof(path), "%s/segments/%s", fixture->directory,
 		       row->location);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -120,7 +120,7 @@ static void flip_each_byte(struct fixture *fixture, const struct segment_row *ro
 	for (uint64_t offset = 0; offset < row->vouched; offset++) {
 		char text[4096];
 		flip(fd, offset, (uint8_t)(1u << offset % 8));
-		(void)check(fixture, text, sizeof text);
+		(void)check(fixture, text, sizeof(text));
 		if (text[0] == '\0')
 			fail_msg("a flip at %llu of `%s` was not found",
 				 (unsigned long long)offset, row->location);
@@ -163,9 +163,9 @@ static void check_names_the_place_and_the_layers(void **state)
 	 */
 	flip(fd, 64 + 72 + 6 * 52 + 10, 1);
 	char text[4096], wanted[256], name[LAYER_ID_TEXT_SIZE];
-	assert_int_equal(check(fixture, text, sizeof text), 1);
+	assert_int_equal(check(fixture, text, sizeof(text)), 1);
 	layer_id_text(record.name, name);
-	(void)snprintf(wanted, sizeof wanted,
+	(void)snprintf(wanted, sizeof(wanted),
 		       "segment `%s` at 64: frame: the checksum of its payload does not "
 		       "match; touches layer %s (workflow `w`, job `build`)\n",
 		       rows[0].location, name);
@@ -174,7 +174,7 @@ static void check_names_the_place_and_the_layers(void **state)
 	 */
 	flip(fd, 64 + 72 + 6 * 52 + 10, 1);
 	flip(fd, 64 + 72 + 5, 1);
-	assert_int_equal(check(fixture, text, sizeof text), 1);
+	assert_int_equal(check(fixture, text, sizeof(text)), 1);
 	assert_non_null(strstr(text, name));
 	layer_id_text(sound.name, name);
 	assert_null(strstr(text, name));
@@ -249,7 +249,7 @@ static void a_running_attach_does_not_notice_a_move(void **state)
 	for (size_t i = 0; i < count; i++)
 		assert_non_null(strstr(rows[i].location, ".3.seg"));
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/segments/%.32s.seg", fixture->directory,
+	(void)snprintf(path, sizeof(path), "%s/segments/%.32s.seg", fixture->directory,
 		       rows[0].location);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(check(fixture, NULL, 0), 0);
@@ -354,7 +354,7 @@ static void bend_one_layer(const char *sql, bool heals, const struct store_tree 
 		fail_msg("%s: %s", sql, fixture.error.text);
 	assert_int_equal(tree_verify(fixture.store, 2, other, &fixture.error), 0);
 	char text[4096];
-	assert_int_equal(check(&fixture, text, sizeof text) == 0, heals);
+	assert_int_equal(check(&fixture, text, sizeof(text)) == 0, heals);
 	assert_true(text[0] != '\0');
 	close_store(&fixture);
 	scratch_free(fixture.directory);
@@ -365,7 +365,7 @@ static void a_bent_row_refuses_its_layer_alone(void **state)
 	struct fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
 	struct store_tree other AUTO(tree_fini) = tree_new(20, 500, 1000);
-	for (size_t i = 0; i < sizeof bent_layers / sizeof *bent_layers; i++)
+	for (size_t i = 0; i < sizeof(bent_layers) / sizeof(*bent_layers); i++)
 		bend_one_layer(bent_layers[i].sql, bent_layers[i].heals, &tree, &other);
 	open_store(fixture, 0);
 }
@@ -390,7 +390,7 @@ static void a_bent_segment_refuses_the_store(void **state)
 	size_t len;
 	uint8_t *sound AUTO_FREE =
 		catalogue_file_read(fixture->directory, CATALOGUE_FILE, &len);
-	for (size_t i = 0; i < sizeof bent / sizeof *bent; i++) {
+	for (size_t i = 0; i < sizeof(bent) / sizeof(*bent); i++) {
 		struct store_options options = {.directory = fixture->directory};
 		catalogue_file_run(fixture->directory, bent[i]);
 		assert_int_equal(store_open(&options, &fixture->store, &fixture->error),

@@ -51,7 +51,7 @@ static void show_layer(struct buffer *out, const struct layer_record *record,
 		       const struct history_layer *layer)
 {
 	char text[512];
-	int len = snprintf(text, sizeof text, "%s %s %s %u %llu %llu %llu %zu %lld\n",
+	int len = snprintf(text, sizeof(text), "%s %s %s %u %llu %llu %llu %zu %lld\n",
 			   record->workflow, record->run, record->job, record->sequence,
 			   (unsigned long long)record->totals.files,
 			   (unsigned long long)record->totals.bytes,
@@ -95,7 +95,7 @@ static int show_all(struct catalogue *catalogue, struct buffer *out, struct erro
 	if (result == 0)
 		result = catalogue_segments(catalogue, &rows, &count, error);
 	if (result == 0)
-		buffer_put(out, rows, count * sizeof *rows);
+		buffer_put(out, rows, count * sizeof(*rows));
 	return result;
 }
 
@@ -322,7 +322,7 @@ static void sums_that_an_older_batond_left_behind_are_not_believed(void **state)
 	catalogue_file_run(rot.directory, "PRAGMA user_version=2");
 	const uint8_t stale[PAGE_SUM_LEN] = {1};
 	for (size_t end = PAGE_LEN; end <= rot.len; end += PAGE_LEN)
-		catalogue_file_write(rot.directory, CATALOGUE_FILE, stale, sizeof stale,
+		catalogue_file_write(rot.directory, CATALOGUE_FILE, stale, sizeof(stale),
 				     end - PAGE_SUM_LEN);
 	struct catalogue_fixture fixture = {.directory = rot.directory};
 	assert_int_equal(catalogue_open_to_read(&io_system, rot.directory,

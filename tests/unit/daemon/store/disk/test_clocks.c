@@ -50,7 +50,7 @@ static void the_uptime_is_the_machines_whatever_the_library_says(void **state)
 {
 	(void)state;
 	static const time_t aheads[] = {0, 30 * DAY_S, -30 * DAY_S, 40 * 365 * DAY_S};
-	for (size_t i = 0; i < sizeof aheads / sizeof *aheads; i++) {
+	for (size_t i = 0; i < sizeof(aheads) / sizeof(*aheads); i++) {
 		int64_t before_ms = uptime_of_proc_ms();
 		struct clocks clocks = read_clocks(aheads[i]);
 		assert_in_range(clocks.uptime_ms, before_ms, uptime_of_proc_ms() + 10);

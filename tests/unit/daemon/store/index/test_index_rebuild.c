@@ -60,14 +60,14 @@ static void close_store(struct fixture *fixture)
 static void open_after_crash(struct fixture *fixture)
 {
 	char path[512];
-	(void)snprintf(path, sizeof path, "%s/clean", fixture->directory);
+	(void)snprintf(path, sizeof(path), "%s/clean", fixture->directory);
 	assert_int_equal(unlink(path), 0);
 	open_store(fixture, 0);
 }
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	*state = fixture;
 	return 0;
@@ -171,7 +171,7 @@ static void expect_units(struct fixture *fixture, const char *namespace, uint32_
 
 static const uint32_t sizes[] = {0,     1,     8191,  8192,  8193,
 				 16383, 16384, 16385, 16896, 40000};
-#define SIZE_COUNT (sizeof sizes / sizeof *sizes)
+#define SIZE_COUNT (sizeof(sizes) / sizeof(*sizes))
 
 /* ---- tests -------------------------------------------------------------------- */
 
@@ -184,7 +184,7 @@ static void segments_of_all_sizes_are_found_after_a_crash(struct fixture *fixtur
 	uint64_t units = 0;
 	char name[8];
 	for (size_t i = 0; i < SIZE_COUNT; i++) {
-		(void)snprintf(name, sizeof name, "n%zu", i);
+		(void)snprintf(name, sizeof(name), "n%zu", i);
 		persist_units(fixture, name, sizes[i]);
 		units += sizes[i];
 	}
@@ -192,7 +192,7 @@ static void segments_of_all_sizes_are_found_after_a_crash(struct fixture *fixtur
 	open_after_crash(fixture);
 	assert_int_equal(unit_index_count(fixture->store->units), units);
 	for (size_t i = 0; i < SIZE_COUNT; i++) {
-		(void)snprintf(name, sizeof name, "n%zu", i);
+		(void)snprintf(name, sizeof(name), "n%zu", i);
 		expect_units(fixture, name, sizes[i]);
 	}
 }

@@ -46,7 +46,7 @@ static void write_all(struct fixture *fixture)
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof *fixture);
+	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	open_index(fixture, true, true);
 	*state = fixture;
@@ -67,8 +67,8 @@ static struct unit_name unit(uint32_t n)
 {
 	uint32_t shared = n / 8 * 8;
 	return (struct unit_name){
-		.key = {.xxh = xxh128_of(&shared, sizeof shared), .len = 100},
-		.sha = sha256_of(&n, sizeof n),
+		.key = {.xxh = xxh128_of(&shared, sizeof(shared)), .len = 100},
+		.sha = sha256_of(&n, sizeof(n)),
 	};
 }
 
@@ -268,7 +268,7 @@ static void too_many_contents_of_one_key_are_refused(void **state)
 	int err = 0;
 	uint32_t n = 0;
 	for (; !err; n++) {
-		name.sha = sha256_of(&n, sizeof n);
+		name.sha = sha256_of(&n, sizeof(n));
 		err = unit_table_add(&table, &name, frame, 0, &error);
 	}
 	assert_int_equal(err, ERR_LIMIT);
@@ -281,7 +281,7 @@ static void too_many_contents_of_one_key_are_refused(void **state)
 
 static void learn(struct unit_neighbours *neighbours, uint32_t frame)
 {
-	struct unit_name *units AUTO_FREE = must_calloc(FRAME_UNITS, sizeof *units);
+	struct unit_name *units AUTO_FREE = must_calloc(FRAME_UNITS, sizeof(*units));
 	for (uint32_t i = 0; i < FRAME_UNITS; i++)
 		units[i] = unit(8 * (frame * FRAME_UNITS + i));
 	unit_neighbours_learn(neighbours, frame, units, FRAME_UNITS);
@@ -376,7 +376,7 @@ static const uint32_t batch_sizes[] = {0, 1, 2, 8191, 8192, 8193, 30000};
 static void a_batch_of_any_names_is_sorted(void **state)
 {
 	(void)state;
-	for (size_t s = 0; s < sizeof batch_sizes / sizeof *batch_sizes; s++) {
+	for (size_t s = 0; s < sizeof(batch_sizes) / sizeof(*batch_sizes); s++) {
 		struct unit_batch *batch = unit_batch_new(1, batch_sizes[s]);
 		fill(batch, 0, batch_sizes[s]);
 		unit_batch_sort(batch);
@@ -390,7 +390,7 @@ static void a_batch_of_any_names_is_sorted(void **state)
 static void a_batch_takes_more_than_it_expected_before_and_after_sorting(void **state)
 {
 	(void)state;
-	for (size_t s = 0; s < sizeof batch_sizes / sizeof *batch_sizes; s++) {
+	for (size_t s = 0; s < sizeof(batch_sizes) / sizeof(*batch_sizes); s++) {
 		struct unit_batch *batch = unit_batch_new(1, 16384);
 		fill(batch, 0, batch_sizes[s]);
 		unit_batch_sort(batch);

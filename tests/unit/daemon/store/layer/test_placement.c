@@ -23,7 +23,7 @@ static const struct segment_id ids[3] = {{{1}}, {{2}}, {{3}}};
 static void make_placement(struct placement *placement)
 {
 	*placement = (struct placement){
-		.pieces = must_calloc(3, sizeof *placement->pieces), .piece_count = 3};
+		.pieces = must_calloc(3, sizeof(*placement->pieces)), .piece_count = 3};
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(segment_list_put(&placement->segments, &ids[i]), i);
 	assert_int_equal(segment_list_put(&placement->segments, &ids[1]), 1);
@@ -43,7 +43,7 @@ static void a_placement_reads_as_it_was_written(void **state)
 	assert_int_equal(placement_decode(bytes.at, bytes.len, 3, &got, &error), 0);
 	assert_int_equal(got.segments.count, 3);
 	assert_true(segment_id_equal(&got.segments.ids[2], &ids[2]));
-	assert_memory_equal(got.pieces, placement.pieces, 3 * sizeof *got.pieces);
+	assert_memory_equal(got.pieces, placement.pieces, 3 * sizeof(*got.pieces));
 	struct buffer twice AUTO(buffer_fini) = {0};
 	assert_int_equal(placement_encode(&twice, &got, &error), 0);
 	assert_int_equal(twice.len, bytes.len);
@@ -109,7 +109,7 @@ static void a_block_reads_as_it_was_written(void **state)
 	assert_int_equal(got.frames[1].offset, 5000);
 	assert_int_equal(got.frames[1].len, FRAME_LEN_MAX);
 	assert_int_equal(got.frames[2].segment, 0);
-	assert_memory_equal(got.mentions, block.mentions, 6 * sizeof *got.mentions);
+	assert_memory_equal(got.mentions, block.mentions, 6 * sizeof(*got.mentions));
 	block_clear(&block);
 	make_block(&block);
 	struct buffer twice AUTO(buffer_fini) = {0};
@@ -160,9 +160,9 @@ static void a_count_beyond_the_bytes_reserves_nothing(void **state)
 	(void)state;
 	static const uint8_t huge[] = {1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
 	struct block got;
-	assert_int_equal(block_decode(huge, sizeof huge, 6, &got, &error), ERR_DAMAGED);
+	assert_int_equal(block_decode(huge, sizeof(huge), 6, &got, &error), ERR_DAMAGED);
 	static const uint8_t frames[] = {1, 2, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
-	assert_int_equal(block_decode(frames, sizeof frames, 6, &got, &error),
+	assert_int_equal(block_decode(frames, sizeof(frames), 6, &got, &error),
 			 ERR_DAMAGED);
 }
 

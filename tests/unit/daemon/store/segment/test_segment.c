@@ -34,7 +34,7 @@ static void every_bit_of_a_header_is_checked(void **state)
 	(void)state;
 	uint8_t bytes[SEGMENT_HEADER_LEN];
 	segment_header_encode(&header, bytes);
-	for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+	for (size_t bit = 0; bit < 8 * sizeof(bytes); bit++) {
 		struct segment_header got;
 		struct error error;
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -54,7 +54,7 @@ static void a_newer_version_and_an_unknown_flag_are_refused(void **state)
 {
 	(void)state;
 	static const size_t places[] = {8, 12, 40, 55};
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		uint8_t bytes[SEGMENT_HEADER_LEN];
 		segment_header_encode(&header, bytes);
 		bytes[places[i]]++;
@@ -82,7 +82,7 @@ static void every_bit_of_a_footer_is_checked(void **state)
 	assert_int_equal(got.index_len, 500);
 	assert_int_equal(got.frame_count, 3);
 	assert_int_equal(got.index_checksum, 12345);
-	for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+	for (size_t bit = 0; bit < 8 * sizeof(bytes); bit++) {
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_int_equal(segment_footer_decode(bytes, end, &got, &error),
 				 ERR_DAMAGED);
@@ -99,7 +99,7 @@ static void a_footer_must_fill_the_end_of_its_file(void **state)
 		{.index_offset = 2000, .index_len = UINT64_MAX - 499},
 		{.index_offset = 64, .index_len = SEGMENT_INDEX_LEN_MAX + 1ull},
 	};
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		uint8_t bytes[SEGMENT_FOOTER_LEN];
 		segment_footer_encode(&wrong[i], bytes);
 		struct segment_footer got;
@@ -133,7 +133,7 @@ static void an_index_gives_each_frame_and_its_units(void **state)
 	struct buffer index AUTO(buffer_fini) = {0};
 	put_frame(&index, 64, 3);
 	put_frame(&index, 700, 8);
-	struct unit_name *units AUTO_FREE = must_alloc(FRAME_UNITS_MAX * sizeof *units);
+	struct unit_name *units AUTO_FREE = must_alloc(FRAME_UNITS_MAX * sizeof(*units));
 	struct segment_entry entry;
 	struct error error;
 	struct reader in = reader_of(index.at, index.len);

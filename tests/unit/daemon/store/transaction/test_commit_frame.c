@@ -30,8 +30,8 @@ static void encodes_as_the_format_says(void **state)
 	(void)state;
 	struct buffer out AUTO(buffer_fini) = {0};
 	commit_frame_encode(&out, &mark);
-	assert_int_equal(out.len, sizeof golden);
-	assert_memory_equal(out.at, golden, sizeof golden);
+	assert_int_equal(out.len, sizeof(golden));
+	assert_memory_equal(out.at, golden, sizeof(golden));
 	struct stamp_mark read = {0};
 	assert_int_equal(decode(&out, &read), 0);
 	assert_int_equal(read.store, mark.store);
@@ -46,7 +46,7 @@ static void fields_that_are_not_known_are_passed_over(void **state)
 	commit_frame_encode(&out, &mark);
 	static const uint8_t row[3000];
 	const uint64_t fields[] = {3, 100, 1u << 20};
-	const size_t lens[] = {sizeof row, 0, 1};
+	const size_t lens[] = {sizeof(row), 0, 1};
 	for (size_t i = 0; i < 3; i++) {
 		buffer_put_varint(&out, fields[i]);
 		buffer_put_varint(&out, lens[i]);
@@ -73,7 +73,7 @@ static void what_is_no_commit_frame_is_refused(void **state)
 	refuse((const uint8_t[]){2}, 1, ERR_VERSION);
 	refuse((const uint8_t[]){0}, 1, ERR_DAMAGED);
 	/* Cut within a field; a number of 7 bytes; twice, and in the wrong order. */
-	for (size_t len = 2; len < sizeof golden; len++)
+	for (size_t len = 2; len < sizeof(golden); len++)
 		if (len != 11)
 			refuse(golden, len, ERR_DAMAGED);
 	refuse((const uint8_t[]){1, 2, 7, 0, 0, 0, 0, 0, 0, 0}, 10, ERR_DAMAGED);
