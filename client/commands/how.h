@@ -1,6 +1,6 @@
 /*
- * What the options say, in the words of the folders that are asked. None of these knows the
- * options themselves: only commands, and the library, do.
+ * What the options say, in the words of the folders that are asked. None of these knows
+ * the options themselves: only commands, and the library, do.
  */
 #ifndef BATON_CLIENT_COMMANDS_HOW_H
 #define BATON_CLIENT_COMMANDS_HOW_H
@@ -15,6 +15,9 @@ static inline struct connection_how how_to_connect(const struct options *options
 {
 	return (struct connection_how){
 		.server = options->server.value,
+		.security = {.ca = options->ca,
+			     .certificate = options->certificate,
+			     .key = options->key},
 		.timeout_ms = options->timeout_ms,
 		.timeout_given = options->timeout_given,
 		.is_quiet = options->quiet,

@@ -148,6 +148,20 @@ static void describe(struct connection *connection, const struct address *addres
 		connection->peer = must_strdup("the daemon");
 }
 
+static int open_transport(const struct address *address, const struct connection_how *how,
+			  struct transport *ret_transport, struct error *error)
+{
+	int fd = -1;
+	int err = address_connect(address, how->timeout_ms, interrupts_fd(), &fd, error);
+	if (err < 0)
+		return err;
+	if (address->kind == ADDRESS_TLS)
+		return security_begin(address, &how->security, fd, how->timeout_ms,
+				      interrupts_fd(), ret_transport, error);
+	*ret_transport = transport_of_socket(fd);
+	return 0;
+}
+
 static int reach(const char *url, const struct connection_how *how,
 		 const struct connection_request *request, struct connection *connection,
 		 struct error *error)
@@ -157,15 +171,16 @@ static int reach(const char *url, const struct connection_how *how,
 	int err = address_parse(url, &address, error);
 	if (err < 0)
 		return err;
-	int fd = -1;
-	err = address_connect(&address, how->timeout_ms, interrupts_fd(), &fd, error);
+	struct transport transport = {0};
+	err = open_transport(&address, how, &transport, error);
 	if (err < 0)
 		return err;
 	describe(connection, &address);
-	link_init(&connection->link, transport_of_socket(fd), interrupts_fd(),
-		  connection->peer);
+	link_init(&connection->link, transport, interrupts_fd(), connection->peer);
 	connection->link.silence_ms = how->timeout_ms;
-	return greet(connection, how, request, error);
+	err = greet(connection, how, request, error);
+	return err < 0 ? security_explain(address.url, &connection->link.transport, error)
+		       : 0;
 }
 
 /* What address_connect() says is true, but not yet the way out. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/connection/security.h"
 #include "proto/base/error.h"
 #include "proto/link/link.h"
 
@@ -24,9 +25,10 @@ struct connection {
 struct connection_how {
 	const char
 		*server; /* borrowed; its URL; NULL: the usual places (server_list.h) */
-	int timeout_ms;  /* reaching it, silence on the line */
-	bool timeout_given; /* else the daemon may ask for more patience */
-	bool is_quiet;      /* does not say that it tries again */
+	struct security_files security; /* for tls:// */
+	int timeout_ms;                 /* reaching it, silence on the line */
+	bool timeout_given;             /* else the daemon may ask for more patience */
+	bool is_quiet;                  /* does not say that it tries again */
 };
 
 /* What the client wants: a message of that type, as message_encode() takes it. */

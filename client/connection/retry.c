@@ -11,8 +11,8 @@
 #define RETRY_FIRST_MS 100u
 #define RETRY_MAX_MS 5000u
 #define RETRY_DOUBLINGS 6u
-/* Tries of what keeps its progress, the first included: a daemon that dies each time is not
- * helped by more. */
+/* Tries of what keeps its progress, the first included: a daemon that dies each time is
+ * not helped by more. */
 #define TRIES_MAX 10u
 
 bool retry_may_help(int code)

@@ -1,6 +1,6 @@
 /*
- * When to try again what failed: which failures may go away by themselves, how long to wait,
- * and when it has been tried for long enough.
+ * When to try again what failed: which failures may go away by themselves, how long to
+ * wait, and when it has been tried for long enough.
  */
 #ifndef BATON_CLIENT_CONNECTION_RETRY_H
 #define BATON_CLIENT_CONNECTION_RETRY_H
@@ -25,9 +25,9 @@ int retry_wait(uint32_t pause_ms, struct error *error);
 /* All tries of one persist or attach. */
 struct retry {
 	int timeout_ms;
-	/* What was done before the connection was lost is not lost: each such try gets the
-	 * whole timeout, for a number of tries. Else, and while the daemon is busy, the
-	 * timeout counts from the first failure. */
+	/* What was done before the connection was lost is not lost: each such try gets
+	 * the whole timeout, for a number of tries. Else, and while the daemon is busy,
+	 * the timeout counts from the first failure. */
 	bool keeps_progress;
 	unsigned failures;
 	uint64_t until_ms; /* of the clock that only goes forward; 0: not set yet */

@@ -105,7 +105,13 @@ static const struct option options[] = {
 
 	/* who and where */
 	{"--server", 0, "URL", "BATON_SERVER", ALL, TO(server, server),
-		"unix:/path or tcp://host:port of the daemon (default: batond/batond.sock in $XDG_RUNTIME_DIR, without that variable in /run/user/UID, then /run/batond/batond.sock)"},
+		"unix:/path, tcp://host:port or tls://host[:port][#pin] of the daemon (default: batond/batond.sock in $XDG_RUNTIME_DIR, without that variable in /run/user/UID, then /run/batond/batond.sock)"},
+	{"--ca", 0, "FILE", "BATON_CA", ALL, TO(text, ca),
+		"with tls:// and no #pin: trust the authorities in FILE instead of the system's"},
+	{"--certificate", 0, "FILE", "BATON_CERTIFICATE", ALL, TO(text, certificate),
+		"with tls://: the certificate to show to a daemon that demands one, and what leads to its authority"},
+	{"--key", 0, "FILE", "BATON_KEY", ALL, TO(text, key),
+		"the key of that certificate (default: in the same file)"},
 	{"--namespace", 0, "NAME", "BATON_NAMESPACE", ALL, TO(setting, namespace),
 		"the tenant, usually one repository (default \"default\")", .initial = "default"},
 	{"--workflow", 0, "ID", "BATON_WORKFLOW", ALL, TO(setting, workflow),

@@ -27,6 +27,7 @@ struct options {
 	/* identity and the daemon: every command */
 	struct setting server, namespace, workflow, run, job, shard, attempt, execution;
 	struct setting retry_of;
+	char *ca, *certificate, *key; /* owned; files for tls://; NULL: none */
 	bool retry_none;     /* --retry-of none */
 	bool retry_detected; /* found in a CI system's environment, not given */
 	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing

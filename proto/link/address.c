@@ -16,6 +16,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/address_inet.h"
+#include "proto/link/pin.h"
 
 /* Bytes of a path that fit with their NUL. */
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
@@ -55,19 +56,21 @@ static bool is_port(const char *text)
 }
 
 /* Finds the host in "host:port" or "[host]:port": where it begins, its length, and the
- * port; false if there is none. */
-static bool split(const char *text, const char **ret_host, size_t *ret_len,
-		  const char **ret_port)
+ * port, which may be missing if there is a usual one; false if this is no such text. */
+static bool split(const char *text, const char *usual_port, const char **ret_host,
+		  size_t *ret_len, const char **ret_port)
 {
 	bool is_bracketed = text[0] == '[';
 	const char *host = is_bracketed ? text + 1 : text;
 	const char *end = host + strcspn(host, is_bracketed ? "]" : ":");
 	const char *colon = is_bracketed && *end ? end + 1 : end;
-	if (end == host || *colon != ':' || !is_port(colon + 1))
+	bool has_port = *colon == ':' && is_port(colon + 1);
+	bool is_closed = !is_bracketed || *end;
+	if (end == host || !is_closed || !(has_port || (usual_port && !*colon)))
 		return false;
 	*ret_host = host;
 	*ret_len = (size_t)(end - host);
-	*ret_port = colon + 1;
+	*ret_port = has_port ? colon + 1 : usual_port;
 	return true;
 }
 
@@ -75,7 +78,7 @@ static int parse_tcp(const char *url, struct address *ret_address, struct error 
 {
 	const char *host, *port;
 	size_t host_len;
-	if (!split(url + strlen("tcp://"), &host, &host_len, &port))
+	if (!split(url + strlen("tcp://"), NULL, &host, &host_len, &port))
 		return error_set(error, ERR_USAGE,
 				 "%s: not a host and a port: tcp://host:port or "
 				 "tcp://[address]:port",
@@ -83,6 +86,40 @@ static int parse_tcp(const char *url, struct address *ret_address, struct error 
 	ret_address->kind = ADDRESS_TCP;
 	ret_address->host = must_memdup(host, host_len);
 	ret_address->port = must_strdup(port);
+	return 0;
+}
+
+static int parse_pin(const char *url, const char *pin, struct error *error)
+{
+	if (pin_is_one(pin))
+		return 0;
+	return error_set(
+		error, ERR_USAGE,
+		"%s: what follows # is no pin, which has %u letters, digits, - and "
+		"_; take the whole line that batond says at its start",
+		url, PIN_LEN);
+}
+
+static int parse_tls(const char *url, struct address *ret_address, struct error *error)
+{
+	const char *text = url + strlen("tls://");
+	size_t len = strcspn(text, "#");
+	const char *pin = text[len] ? text + len + 1 : NULL;
+	char *place AUTO_FREE = must_memdup(text, len);
+	const char *host, *port;
+	size_t host_len;
+	if (!split(place, ADDRESS_TLS_PORT, &host, &host_len, &port))
+		return error_set(error, ERR_USAGE,
+				 "%s: not a host: tls://host, tls://host:port or "
+				 "tls://[address]:port, and #pin behind it",
+				 url);
+	int err = pin ? parse_pin(url, pin, error) : 0;
+	if (err < 0)
+		return err;
+	ret_address->kind = ADDRESS_TLS;
+	ret_address->host = must_memdup(host, host_len);
+	ret_address->port = must_strdup(port);
+	ret_address->pin = pin ? must_strdup(pin) : NULL;
 	return 0;
 }
 
@@ -95,15 +132,15 @@ int address_parse(const char *url, struct address *ret_address, struct error *er
 	else if (begins_with(url, "tcp://"))
 		err = parse_tcp(url, &address, error);
 	else if (begins_with(url, "tls://"))
-		err = error_set(error, ERR_USAGE,
-				"%s: TLS is not available in this version", url);
+		err = parse_tls(url, &address, error);
 	else
 		err = error_set(error, ERR_USAGE,
-				"%s: not a server's URL: unix:/path or tcp://host:port",
+				"%s: not a server's URL: unix:/path, tcp://host:port or "
+				"tls://host:port",
 				url);
 	if (err < 0)
 		return err;
-	address.url = must_strdup(url);
+	address.url = must_memdup(url, address.pin ? strcspn(url, "#") : strlen(url));
 	*ret_address = address;
 	return 0;
 }
@@ -135,6 +172,7 @@ void address_fini(struct address *address)
 	free(address->path);
 	free(address->host);
 	free(address->port);
+	free(address->pin);
 	*address = (struct address){0};
 }
 
@@ -202,7 +240,7 @@ int address_is_loopback(const struct address *address, bool *ret_loopback,
 			struct error *error)
 {
 	bool loopback = true;
-	if (address->kind == ADDRESS_TCP) {
+	if (address->kind != ADDRESS_UNIX) {
 		struct addrinfo *resolved AUTO(address_inet_free) = NULL;
 		int err = address_inet_resolve(address, 0, &resolved, error);
 		if (err < 0)

@@ -1,6 +1,6 @@
 /*
- * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host:port`; connecting
- * to it, and listening there.
+ * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host[:port][#pin]`;
+ * connecting to it, and listening there.
  *
  * An address is constant once parsed and belongs to no thread. Host names are resolved
  * by getaddrinfo(), which may block longer than a timeout.
@@ -15,19 +15,24 @@
 enum address_kind {
 	ADDRESS_UNIX,
 	ADDRESS_TCP,
+	ADDRESS_TLS,
 };
 
 struct address {
 	enum address_kind kind;
-	char *url;  /* owned; as it was given, for sentences */
+	char *url;  /* owned; as it was given but for the pin, for sentences */
 	char *path; /* owned; Unix: absolute, short enough for a socket */
-	char *host; /* owned; TCP: a name or a number, without brackets */
-	char *port; /* owned; TCP: decimal, 0 … 65535; 0 lets the system choose a port */
+	char *host; /* owned; TCP, TLS: a name or a number, without brackets */
+	char *port; /* owned; TCP, TLS: decimal, 0 … 65535; 0 lets the system choose one
+		     */
+	char *pin;  /* owned; TLS: of the daemon's key (pin.h); NULL: none was given */
 };
 
+/* Where tls:// is without a port. */
+#define ADDRESS_TLS_PORT "7433"
+
 /* Reads a URL; a numeric IPv6 host stands in brackets. ERR_USAGE: not such a URL, a path
- * too long for a socket, tls:// (which this version does not have). On failure
- * *ret_address is untouched. */
+ * too long for a socket, a pin that can be none. On failure *ret_address is untouched. */
 int address_parse(const char *url, struct address *ret_address, struct error *error);
 void address_fini(struct address *address);
 
@@ -42,9 +47,9 @@ char *address_of_user(const char *run_user);
 
 /*
  * Connects within timeout_ms (-1: for ever), trying each address of a host in turn.
- * Gives a close-on-exec, non-blocking descriptor, owned by the caller.
- * ERR_UNREACHABLE, ERR_TIMEOUT, ERR_DENIED (the socket's permissions), ERR_INTERRUPTED
- * when wake_fd (-1: none) becomes readable.
+ * Gives a close-on-exec, non-blocking descriptor, owned by the caller; TLS is still to
+ * come. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_DENIED (the socket's permissions),
+ * ERR_INTERRUPTED when wake_fd (-1: none) becomes readable.
  */
 int address_connect(const struct address *address, int timeout_ms, int wake_fd,
 		    int *ret_fd, struct error *error);
@@ -63,7 +68,8 @@ int address_connect(const struct address *address, int timeout_ms, int wake_fd,
  */
 int address_listen(const struct address *address, int *ret_fd, struct error *error);
 
-/* Removes the file of a Unix socket that address_listen() made; for TCP does nothing. */
+/* Removes the file of a Unix socket that address_listen() made; for others does nothing.
+ */
 void address_unlisten(const struct address *address);
 
 /* Whether only this machine can reach it: a Unix socket, or a host of which every

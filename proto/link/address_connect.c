@@ -110,7 +110,7 @@ static int try_one(const struct attempt *attempt, const struct sockaddr *to,
 	return 0;
 }
 
-static int connect_tcp(const struct attempt *attempt, int *ret_fd)
+static int connect_inet(const struct attempt *attempt, int *ret_fd)
 {
 	struct addrinfo *resolved AUTO(address_inet_free) = NULL;
 	int err = address_inet_resolve(attempt->address, 0, &resolved, attempt->error);
@@ -133,8 +133,8 @@ int address_connect(const struct address *address, int timeout_ms, int wake_fd,
 		.wake_fd = wake_fd,
 		.error = error,
 	};
-	if (address->kind == ADDRESS_TCP)
-		return connect_tcp(&attempt, ret_fd);
+	if (address->kind != ADDRESS_UNIX)
+		return connect_inet(&attempt, ret_fd);
 	struct sockaddr_un to = address_unix_of(address);
 	return try_one(&attempt, (const struct sockaddr *)&to, sizeof(to), ret_fd);
 }

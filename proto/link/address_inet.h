@@ -11,8 +11,8 @@
 
 #include "proto/link/address.h"
 
-/* The addresses of a TCP address's host, at least one; flags as getaddrinfo() takes them.
- * Freed with address_inet_free(). ERR_UNREACHABLE. */
+/* The addresses of a TCP or TLS address's host, at least one; flags as getaddrinfo()
+ * takes them. Freed with address_inet_free(). ERR_UNREACHABLE. */
 int address_inet_resolve(const struct address *address, int flags,
 			 struct addrinfo **ret_resolved, struct error *error);
 void address_inet_free(struct addrinfo **resolved); /* and sets it to NULL */

@@ -145,7 +145,7 @@ static int listen_one(const struct address *address, const struct addrinfo *at,
 	return 0;
 }
 
-static int listen_tcp(const struct address *address, int *ret_fd, struct error *error)
+static int listen_inet(const struct address *address, int *ret_fd, struct error *error)
 {
 	struct addrinfo *resolved AUTO(address_inet_free) = NULL;
 	int err = address_inet_resolve(address, AI_PASSIVE, &resolved, error);
@@ -162,7 +162,7 @@ static int listen_tcp(const struct address *address, int *ret_fd, struct error *
 int address_listen(const struct address *address, int *ret_fd, struct error *error)
 {
 	return address->kind == ADDRESS_UNIX ? listen_unix(address, ret_fd, error)
-					     : listen_tcp(address, ret_fd, error);
+					     : listen_inet(address, ret_fd, error);
 }
 
 void address_unlisten(const struct address *address)

@@ -44,7 +44,7 @@ class Usage(Scenario):
                 (["attach", "--layer", "xyz", "x"], "xyz"),
                 (["attach", "--root", "x"], "--root"), (["persist", "--delete", "."], "--delete"),
                 (["ls", "--timeout", "soon"], "soon"), (["ls", "--server", "http://x"], "http://x"),
-                (["ls", "--server", "tls://x:1"], "TLS"), (["ls", "--job", ""], "--job"),
+                (["ls", "--server", "tls://x#y"], "pin"), (["ls", "--job", ""], "--job"),
                 (["ls", "--job", "a\nb"], "--job"), (["ls", "--job", "j" * 256], "256"),
                 (["ls", "--job"], "--job"), (["persist", "--prefix", "../x", "."], "--prefix"),
                 (["persist", "--exclude", "[", "."], "`[`")):

@@ -112,13 +112,58 @@ static void what_is_no_url_is_refused(void **state)
 	}
 }
 
-static void tls_is_refused_in_words(void **state)
+#define PIN "kZ3x0-_QvCqAmJt8s6hW1yN4bR7eF2uLdGpXoTiEaVM"
+
+/* A1: one form, with a usual port, and a pin behind #. */
+static void tls_has_a_usual_port_and_may_have_a_pin(void **state)
 {
 	(void)state;
-	struct address address;
-	assert_int_equal(address_parse("tls://host:1", &address, &error), ERR_USAGE);
-	assert_string_equal(error.text,
-			    "tls://host:1: TLS is not available in this version");
+	static const struct {
+		const char *url, *shown, *host, *port, *pin;
+	} cases[] = {
+		{"tls://store", "tls://store", "store", "7433", NULL},
+		{"tls://store:1", "tls://store:1", "store", "1", NULL},
+		{"tls://store#" PIN, "tls://store", "store", "7433", PIN},
+		{"tls://[::1]", "tls://[::1]", "::1", "7433", NULL},
+		{"tls://[::1]:65535#" PIN, "tls://[::1]:65535", "::1", "65535", PIN},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address address AUTO(address_fini) = {.port = NULL};
+		assert_int_equal(address_parse(cases[i].url, &address, &error), 0);
+		assert_int_equal(address.kind, ADDRESS_TLS);
+		assert_string_equal(address.url, cases[i].shown);
+		assert_string_equal(address.host, cases[i].host);
+		assert_string_equal(address.port, cases[i].port);
+		if (cases[i].pin)
+			assert_string_equal(address.pin, cases[i].pin);
+		else
+			assert_null(address.pin);
+	}
+}
+
+static void what_is_no_tls_url_is_refused(void **state)
+{
+	(void)state;
+	static const char *const urls[] = {
+		"tls://",
+		"tls://#" PIN,
+		"tls://[::1",
+		"tls://[]",
+		"tls://host:",
+		"tls://host:x",
+		"tls://host:65536",
+		"tls://host#",
+		"tls://host#ab",
+		"tls://host#" PIN "A",
+		"tls://host#" PIN "#",
+		/* 43 characters, one of them of base64, not of base64url */
+		"tls://host#/Z3x0-_QvCqAmJt8s6hW1yN4bR7eF2uLdGpXoTiEaVM",
+	};
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		struct address address = {.port = NULL};
+		assert_int_equal(address_parse(urls[i], &address, &error), ERR_USAGE);
+		assert_null(address.url);
+	}
 }
 
 static void a_path_too_long_for_a_socket_names_both_lengths(void **state)
@@ -398,7 +443,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_taken_apart),
 		cmocka_unit_test(what_is_no_url_is_refused),
-		cmocka_unit_test(tls_is_refused_in_words),
+		cmocka_unit_test(tls_has_a_usual_port_and_may_have_a_pin),
+		cmocka_unit_test(what_is_no_tls_url_is_refused),
 		cmocka_unit_test(a_path_too_long_for_a_socket_names_both_lengths),
 		in_a_directory(a_unix_socket_is_private_and_answers),
 		in_a_directory(the_umask_is_as_before),
