@@ -31,8 +31,10 @@ static size_t slice_len(const char *name, const char *index, const char *total)
 	size_t numbers_len = strlen(numbers);
 	if (numbers_len < len && strcmp(name + len - numbers_len, numbers) == 0)
 		return numbers_len;
-	const char *list = strstr(name, ": [");
-	return list && name[len - 1] == ']' ? strlen(list) : 0;
+	size_t list_len = 0; /* the last: names that are given may end in one, too */
+	for (const char *at = name; (at = strstr(at, ": [")); at++)
+		list_len = strlen(at);
+	return name[len - 1] == ']' ? list_len : 0;
 }
 
 void ci_gitlab_job(struct ci_finding *ret_finding)
@@ -59,6 +61,16 @@ void ci_gitlab_job(struct ci_finding *ret_finding)
 	ret_finding->origin = must_strdup("CI_JOB_NAME");
 }
 
+/* Of what GitLab itself puts between a name and a slice. Other separators are of names
+ * that were given, and remain: GitLab groups `test 1/2` with `test:1/2`, which are two
+ * jobs. */
+static size_t separator_len(const char *added)
+{
+	if (strncmp(added, ": [", 3) == 0)
+		return 2;
+	return added[0] == ' ' && added[1] >= '0' && added[1] <= '9';
+}
+
 void ci_gitlab_shard(struct ci_finding *ret_finding)
 {
 	const char *group = ci_variable("CI_JOB_GROUP_NAME");
@@ -77,9 +89,9 @@ void ci_gitlab_shard(struct ci_finding *ret_finding)
 			     name, group);
 		return;
 	}
-	const char *added = name + len + strspn(name + len, ": \t");
-	if (*added == '\0')
+	const char *added = name + len;
+	if (added[strspn(added, ": \t")] == '\0')
 		return;
-	ret_finding->value = must_strdup(added);
+	ret_finding->value = must_strdup(added + separator_len(added));
 	ret_finding->origin = must_strdup("CI_JOB_NAME");
 }

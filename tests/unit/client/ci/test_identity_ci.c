@@ -87,6 +87,13 @@ static const struct example examples[] = {
 	GITLAB "CI_JOB_NAME=test\nCI_JOB_GROUP_NAME=test\nCI_NODE_INDEX=3\nCI_NODE_TOTAL=4\n",
 	GITLAB_BEGIN "job = test < CI_JOB_GROUP_NAME\n"
 	"shard = 3/4 < CI_NODE_INDEX + CI_NODE_TOTAL\n" GITLAB_END},
+	{"GitLab, a name that was given with a slice in it",
+	GITLAB "CI_JOB_NAME=test:1/2\nCI_JOB_GROUP_NAME=test\nCI_NODE_TOTAL=1\n",
+	GITLAB_BEGIN "job = test < CI_JOB_GROUP_NAME\nshard = :1/2 < CI_JOB_NAME\n" GITLAB_END},
+	{"GitLab before 17.10, parallel: matrix, with a list in the name",
+	GITLAB "CI_JOB_NAME=test: [a]: [x, y]\nCI_NODE_INDEX=2\nCI_NODE_TOTAL=4\n",
+	GITLAB_BEGIN "job = test: [a] < CI_JOB_NAME\n"
+	"shard = 2/4 < CI_NODE_INDEX + CI_NODE_TOTAL\n" GITLAB_END},
 	{"GitLab before 17.10", GITLAB "CI_JOB_NAME=a test\n",
 	GITLAB_BEGIN "job = a test < CI_JOB_NAME\n" GITLAB_END},
 	{"GitLab before 17.10, parallel: 5",
