@@ -142,10 +142,10 @@ static int open_index(struct store *store, struct error *error)
 	if (atomic_exchange(&store->lost_copies, false))
 		clean = false;
 	if (!err)
-		err = unit_index_open(store->io, store->directory, clean, &store->units,
-				      &empty, error);
+		err = index_open(store->io, store->directory, clean, &store->units,
+				 &empty, error);
 	char fault[ERROR_TEXT_SIZE];
-	if (!err && unit_index_is_broken(store->units, fault, sizeof(fault)))
+	if (!err && index_is_broken(store->units, fault, sizeof(fault)))
 		health_note(&store->health, "%s; nothing is reused until the next start",
 			    fault);
 	if (err || !empty)
@@ -286,7 +286,7 @@ static int close_parts(struct store *store, bool mark, struct error *error)
 	bool sound = store->catalogue && !store_is_read_only(store);
 	struct error other = {0};
 	int err = 0;
-	int closed = store->units ? unit_index_close(store->units, &other) : 0;
+	int closed = store->units ? index_close(store->units, &other) : 0;
 	if (closed)
 		health_note(&store->health, "%s; it will be rebuilt", other.text);
 	if (segment_table_free(store->segments) != 0)
@@ -366,7 +366,7 @@ int store_figures(struct store *store, struct store_figures *ret_figures,
 		  struct error *error)
 {
 	struct store_figures figures = {
-		.units_indexed = store->units ? unit_index_count(store->units) : 0,
+		.units_indexed = store->units ? index_count(store->units) : 0,
 		.index_ready = index_rebuild_is_done(store->rebuild),
 		.read_only = store_is_read_only(store),
 	};

@@ -67,7 +67,7 @@ static int index_copies(struct check *check, struct error *error)
 	if (kept)
 		return kept;
 	index_rebuild_wait(store->rebuild);
-	int err = unit_index_open_scratch(&store->units, error);
+	int err = index_open_scratch(&store->units, error);
 	if (!err)
 		index_rebuild_run(store);
 	return err;
@@ -93,13 +93,13 @@ static int check_layers(struct check *check, struct error *error)
 static int check_layers_with_copies(struct check *check, struct error *error)
 {
 	struct store *store = check->store;
-	struct unit_index *units = store->units;
+	struct index *units = store->units;
 	struct error ignored;
 	int err = index_copies(check, error);
 	if (!err)
 		err = check_layers(check, error);
 	if (store->units != units)
-		(void)unit_index_close(store->units, &ignored);
+		(void)index_close(store->units, &ignored);
 	store->units = units;
 	return err;
 }

@@ -16,7 +16,7 @@ struct catalogue;
 struct damage;
 struct index_rebuild;
 struct segment_table;
-struct unit_index;
+struct index;
 
 struct store {
 	const struct io *io; /* borrowed */
@@ -32,7 +32,7 @@ struct store {
 	/* All owned. */
 	struct catalogue *catalogue;
 	struct segment_table *segments;
-	struct unit_index *units;
+	struct index *units;
 	struct index_rebuild *rebuild; /* NULL where none was needed */
 	struct damage *damage;
 	/* A damaged copy was found: the index names one of a unit's copies, and may have

@@ -13,26 +13,26 @@
 /* With fewer rows the buckets cost more than they spare. */
 #define BUCKETS_FROM 8192u
 
-struct unit_batch {
+struct index_batch {
 	int64_t namespace_id;
 	struct segment_list segments;
 	struct unit_row *rows; /* owned */
 	size_t count, room; /* of rows; only make_room() and sort_buckets() replace it */
 };
 
-struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count)
+struct index_batch *index_batch_new(int64_t namespace_id, size_t count)
 {
-	struct unit_batch *batch = must_calloc(1, sizeof(*batch));
+	struct index_batch *batch = must_calloc(1, sizeof(*batch));
 	batch->namespace_id = namespace_id;
 	struct error ignored;
 	if (array_may_reserve(batch->rows, count, batch->room, &ignored)) {
-		unit_batch_free(batch);
+		index_batch_free(batch);
 		return NULL;
 	}
 	return batch;
 }
 
-void unit_batch_free(struct unit_batch *batch)
+void index_batch_free(struct index_batch *batch)
 {
 	if (!batch)
 		return;
@@ -41,7 +41,7 @@ void unit_batch_free(struct unit_batch *batch)
 	free(batch);
 }
 
-void unit_batch_clear(struct unit_batch *batch, int64_t namespace_id)
+void index_batch_clear(struct index_batch *batch, int64_t namespace_id)
 {
 	batch->namespace_id = namespace_id;
 	batch->segments.count = 0;
@@ -50,8 +50,8 @@ void unit_batch_clear(struct unit_batch *batch, int64_t namespace_id)
 
 /* ---- rows --------------------------------------------------------------------- */
 
-bool unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
-		    const struct unit_place *place)
+bool index_batch_add(struct index_batch *batch, const struct unit_key *key,
+		     const struct unit_place *place)
 {
 	struct error ignored;
 	if (array_may_make_room(batch->rows, batch->count, batch->room, &ignored))
@@ -65,24 +65,24 @@ bool unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
 	return true;
 }
 
-int64_t unit_batch_namespace(const struct unit_batch *batch)
+int64_t index_batch_namespace(const struct index_batch *batch)
 {
 	return batch->namespace_id;
 }
 
-size_t unit_batch_count(const struct unit_batch *batch)
+size_t index_batch_count(const struct index_batch *batch)
 {
 	return batch->count;
 }
 
-const struct unit_row *unit_batch_row(const struct unit_batch *batch, size_t i)
+const struct unit_row *index_batch_row(const struct index_batch *batch, size_t i)
 {
 	claim(i < batch->count);
 	return &batch->rows[i];
 }
 
-const struct segment_id *unit_batch_segment(const struct unit_batch *batch,
-					    const struct unit_row *row)
+const struct segment_id *index_batch_segment(const struct index_batch *batch,
+					     const struct unit_row *row)
 {
 	claim(row->segment < batch->segments.count);
 	return &batch->segments.ids[row->segment];
@@ -116,7 +116,7 @@ static uint32_t bucket_of(const struct unit_row *row)
 
 /* Where in sorted order the rows of each bucket begin, and the end of all. NULL: no
  * memory. */
-static uint32_t *bucket_starts(const struct unit_batch *batch)
+static uint32_t *bucket_starts(const struct index_batch *batch)
 {
 	struct error ignored;
 	uint32_t *starts = may_calloc(BUCKETS + 1, sizeof(*starts), &ignored);
@@ -129,7 +129,7 @@ static uint32_t *bucket_starts(const struct unit_batch *batch)
 
 /* Names are hashes: a bucket holds few rows, unless somebody chose their bytes. The rows
  * move to an array of the same room. False: no memory for it. */
-static bool sort_buckets(struct unit_batch *batch)
+static bool sort_buckets(struct index_batch *batch)
 {
 	struct error ignored;
 	uint32_t *ends AUTO_FREE = bucket_starts(batch);
@@ -150,7 +150,7 @@ static bool sort_buckets(struct unit_batch *batch)
 	return true;
 }
 
-void unit_batch_sort(struct unit_batch *batch)
+void index_batch_sort(struct index_batch *batch)
 {
 	if (batch->count >= BUCKETS_FROM && sort_buckets(batch))
 		return;
@@ -158,7 +158,7 @@ void unit_batch_sort(struct unit_batch *batch)
 		qsort(batch->rows, batch->count, sizeof(*batch->rows), compare_rows);
 }
 
-size_t unit_batch_find(const struct unit_batch *batch, const struct unit_key *key)
+size_t index_batch_find(const struct index_batch *batch, const struct unit_key *key)
 {
 	size_t low = 0;
 	size_t high = batch->count;

@@ -12,7 +12,7 @@
 #include "daemon/store/catalogue/catalogue.h"
 #include "proto/unit/digest.h"
 
-struct unit_batch;
+struct index_batch;
 
 /* Where a unit lies. */
 struct unit_place {
@@ -30,26 +30,26 @@ struct unit_row {
 };
 
 /* `count` rows are expected; more are welcome. NULL: no memory for them. */
-struct unit_batch *unit_batch_new(int64_t namespace_id, size_t count);
-void unit_batch_free(struct unit_batch *batch); /* NULL is fine */
+struct index_batch *index_batch_new(int64_t namespace_id, size_t count);
+void index_batch_free(struct index_batch *batch); /* NULL is fine */
 
 /* Appends a unit; the place's SHA-256 is the unit's. False, and nothing is appended: no
  * memory for more than were expected. */
-bool unit_batch_add(struct unit_batch *batch, const struct unit_key *key,
-		    const struct unit_place *place);
+bool index_batch_add(struct index_batch *batch, const struct unit_key *key,
+		     const struct unit_place *place);
 /* Sorts by name: searching needs it, and the index is written faster. */
-void unit_batch_sort(struct unit_batch *batch);
+void index_batch_sort(struct index_batch *batch);
 /* Empties it for another namespace; memory is kept. */
-void unit_batch_clear(struct unit_batch *batch, int64_t namespace_id);
+void index_batch_clear(struct index_batch *batch, int64_t namespace_id);
 
-int64_t unit_batch_namespace(const struct unit_batch *batch);
-size_t unit_batch_count(const struct unit_batch *batch);
+int64_t index_batch_namespace(const struct index_batch *batch);
+size_t index_batch_count(const struct index_batch *batch);
 /* Row number i, which must be there (claimed). Borrowed until the next change. */
-const struct unit_row *unit_batch_row(const struct unit_batch *batch, size_t i);
-const struct segment_id *unit_batch_segment(const struct unit_batch *batch,
-					    const struct unit_row *row);
+const struct unit_row *index_batch_row(const struct index_batch *batch, size_t i);
+const struct segment_id *index_batch_segment(const struct index_batch *batch,
+					     const struct unit_row *row);
 /* In a sorted batch, the first row whose key is not before this one. */
-size_t unit_batch_find(const struct unit_batch *batch, const struct unit_key *key);
+size_t index_batch_find(const struct index_batch *batch, const struct unit_key *key);
 
 /* XXH3-128, then length, then SHA-256: the order of the table. */
 int unit_name_compare(const struct unit_name *a, const struct unit_name *b);

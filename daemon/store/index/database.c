@@ -38,7 +38,7 @@ static const char forget_sql[] = "DELETE FROM units WHERE namespace = ? AND xxh 
 static const char segment_add_sql[] = "INSERT OR IGNORE INTO segments (id) VALUES (?)";
 static const char segment_find_sql[] = "SELECT number FROM segments WHERE id = ?";
 
-struct unit_database {
+struct index_database {
 	const struct io *io;       /* borrowed; NULL: a file without a name */
 	struct database *database; /* owned */
 	uint64_t count;
@@ -48,7 +48,7 @@ struct unit_database {
 
 /* ---- opening and closing ------------------------------------------------------ */
 
-static void break_with(struct unit_database *units, const char *what)
+static void break_with(struct index_database *units, const char *what)
 {
 	if (units->fault[0])
 		return;
@@ -58,7 +58,7 @@ static void break_with(struct unit_database *units, const char *what)
 
 /* How many rows a clean stop counted: user_version is one more, and 0 in a file that no
  * clean stop wrote. */
-static bool was_closed(struct unit_database *units)
+static bool was_closed(struct index_database *units)
 {
 	struct error ignored;
 	int64_t number = 0;
@@ -70,7 +70,7 @@ static bool was_closed(struct unit_database *units)
 }
 
 /* Prepares all statements: a file whose tables are others shows that at once. */
-static bool open_file(struct unit_database *units)
+static bool open_file(struct index_database *units)
 {
 	static const char *const all[] = {find_sql, insert_sql, forget_sql,
 					  segment_add_sql, segment_find_sql};
@@ -85,16 +85,16 @@ static bool open_file(struct unit_database *units)
 	return true;
 }
 
-static void remove_file(struct unit_database *units)
+static void remove_file(struct index_database *units)
 {
 	(void)units->io->unlink(units->io->context, units->directory_fd, DATABASE_NAME);
 	(void)units->io->unlink(units->io->context, units->directory_fd,
 				DATABASE_NAME "-journal");
 }
 
-static void free_units(struct unit_database **at)
+static void free_units(struct index_database **at)
 {
-	struct unit_database *units = *at;
+	struct index_database *units = *at;
 	if (!units)
 		return;
 	database_free(units->database);
@@ -104,7 +104,7 @@ static void free_units(struct unit_database **at)
 }
 
 /* The database of that directory, not opened yet. */
-static int make_database(struct unit_database *units, const char *directory,
+static int make_database(struct index_database *units, const char *directory,
 			 struct error *error)
 {
 	struct vfs *vfs = NULL;
@@ -117,11 +117,11 @@ static int make_database(struct unit_database *units, const char *directory,
 	return 0;
 }
 
-int unit_database_open(const struct io *io, const char *directory, bool trusted,
-		       struct unit_database **ret_units, bool *ret_empty,
-		       struct error *error)
+int index_database_open(const struct io *io, const char *directory, bool trusted,
+			struct index_database **ret_units, bool *ret_empty,
+			struct error *error)
 {
-	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof(*units));
+	struct index_database *units AUTO(free_units) = must_calloc(1, sizeof(*units));
 	units->io = io;
 	units->directory_fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
 	if (units->directory_fd < 0)
@@ -143,9 +143,9 @@ int unit_database_open(const struct io *io, const char *directory, bool trusted,
 	return 0;
 }
 
-int unit_database_open_scratch(struct unit_database **ret_units, struct error *error)
+int index_database_open_scratch(struct index_database **ret_units, struct error *error)
 {
-	struct unit_database *units AUTO(free_units) = must_calloc(1, sizeof(*units));
+	struct index_database *units AUTO(free_units) = must_calloc(1, sizeof(*units));
 	units->database = database_new(NULL, "unit index");
 	if (!open_file(units))
 		return error_set(error, ERR_LOCAL, "unit index: cannot be opened: %s",
@@ -154,7 +154,7 @@ int unit_database_open_scratch(struct unit_database **ret_units, struct error *e
 	return 0;
 }
 
-static int sync_file(struct unit_database *units, struct error *error)
+static int sync_file(struct index_database *units, struct error *error)
 {
 	const struct io *io = units->io;
 	int fd = io_open(io, units->directory_fd, DATABASE_NAME, O_RDONLY, 0);
@@ -166,7 +166,7 @@ static int sync_file(struct unit_database *units, struct error *error)
 	return error_set_errno(error, ERR_LOCAL, errno, "unit index: cannot be synced");
 }
 
-static int close_and_sync(struct unit_database *units, struct error *error)
+static int close_and_sync(struct index_database *units, struct error *error)
 {
 	char remember[64];
 	struct error ignored;
@@ -180,7 +180,7 @@ static int close_and_sync(struct unit_database *units, struct error *error)
 	return units->io ? sync_file(units, error) : 0;
 }
 
-int unit_database_close(struct unit_database *units, struct error *error)
+int index_database_close(struct index_database *units, struct error *error)
 {
 	int err = units ? close_and_sync(units, error) : 0;
 	free_units(&units);
@@ -210,9 +210,9 @@ static bool read_place(struct query *row, struct unit_place *ret_place)
 	return true;
 }
 
-size_t unit_database_find(struct unit_database *units, int64_t namespace_id,
-			  const struct unit_key *key,
-			  struct unit_place ret_places[CANDIDATES_MAX])
+size_t index_database_find(struct index_database *units, int64_t namespace_id,
+			   const struct unit_key *key,
+			   struct unit_place ret_places[CANDIDATES_MAX])
 {
 	if (units->fault[0] || units->count == 0)
 		return 0;
@@ -231,7 +231,7 @@ size_t unit_database_find(struct unit_database *units, int64_t namespace_id,
 }
 
 /* The number of a segment in this file; 0 on failure. */
-static int64_t segment_number(struct unit_database *units, const struct segment_id *id)
+static int64_t segment_number(struct index_database *units, const struct segment_id *id)
 {
 	struct error ignored;
 	struct query add AUTO(query_end) = query_of(units->database, segment_add_sql);
@@ -244,7 +244,7 @@ static int64_t segment_number(struct unit_database *units, const struct segment_
 	return query_one(&find, &number, &ignored) < 0 ? 0 : number;
 }
 
-static bool insert_row(struct unit_database *units, int64_t namespace_id,
+static bool insert_row(struct index_database *units, int64_t namespace_id,
 		       const struct unit_row *row, int64_t segment)
 {
 	struct error ignored;
@@ -260,25 +260,25 @@ static bool insert_row(struct unit_database *units, int64_t namespace_id,
 	return true;
 }
 
-static bool insert_rows(struct unit_database *units, const struct unit_batch *batch,
+static bool insert_rows(struct index_database *units, const struct index_batch *batch,
 			size_t first, size_t count)
 {
 	uint32_t segment = UINT32_MAX;
 	int64_t number = 0;
 	for (size_t i = first; i < first + count; i++) {
-		const struct unit_row *row = unit_batch_row(batch, i);
+		const struct unit_row *row = index_batch_row(batch, i);
 		if (row->segment != segment)
-			number = segment_number(units, unit_batch_segment(batch, row));
+			number = segment_number(units, index_batch_segment(batch, row));
 		segment = row->segment;
 		if (number == 0 ||
-		    !insert_row(units, unit_batch_namespace(batch), row, number))
+		    !insert_row(units, index_batch_namespace(batch), row, number))
 			return false;
 	}
 	return true;
 }
 
-void unit_database_insert(struct unit_database *units, const struct unit_batch *batch,
-			  size_t first, size_t count)
+void index_database_insert(struct index_database *units, const struct index_batch *batch,
+			   size_t first, size_t count)
 {
 	struct error ignored;
 	if (units->fault[0])
@@ -291,8 +291,8 @@ void unit_database_insert(struct unit_database *units, const struct unit_batch *
 	(void)database_execute(units->database, "ROLLBACK", &ignored);
 }
 
-void unit_database_forget(struct unit_database *units, int64_t namespace_id,
-			  const struct unit_name *name)
+void index_database_forget(struct index_database *units, int64_t namespace_id,
+			   const struct unit_name *name)
 {
 	struct error ignored;
 	if (units->fault[0])
@@ -306,12 +306,12 @@ void unit_database_forget(struct unit_database *units, int64_t namespace_id,
 		units->count -= (uint64_t)database_changes(units->database);
 }
 
-uint64_t unit_database_count(const struct unit_database *units)
+uint64_t index_database_count(const struct index_database *units)
 {
 	return units->count;
 }
 
-const char *unit_database_fault(const struct unit_database *units)
+const char *index_database_fault(const struct index_database *units)
 {
 	return units->fault[0] ? units->fault : NULL;
 }

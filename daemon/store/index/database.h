@@ -17,31 +17,32 @@
 #include "proto/base/error.h"
 #include "proto/unit/digest.h"
 
-struct unit_database;
+struct index_database;
 
 /* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing
  * was kept, and it can be filled. A file that cannot be opened is out of use from the
- * start, which is no error (unit_database_fault). ERR_LOCAL for the directory. */
-int unit_database_open(const struct io *io, const char *directory, bool trusted,
-		       struct unit_database **ret_database, bool *ret_empty,
-		       struct error *error);
+ * start, which is no error (index_database_fault). ERR_LOCAL for the directory. */
+int index_database_open(const struct io *io, const char *directory, bool trusted,
+			struct index_database **ret_database, bool *ret_empty,
+			struct error *error);
 /* An empty one in a file without a name. */
-int unit_database_open_scratch(struct unit_database **ret_database, struct error *error);
+int index_database_open_scratch(struct index_database **ret_database,
+				struct error *error);
 /* Closes and syncs: 0 only if all that was inserted is durable. NULL is fine. */
-int unit_database_close(struct unit_database *database, struct error *error);
+int index_database_close(struct index_database *database, struct error *error);
 
 /* How many places it has for the key, at most CANDIDATES_MAX, in ret_places. */
-size_t unit_database_find(struct unit_database *database, int64_t namespace_id,
-			  const struct unit_key *key,
-			  struct unit_place ret_places[CANDIDATES_MAX]);
+size_t index_database_find(struct index_database *database, int64_t namespace_id,
+			   const struct unit_key *key,
+			   struct unit_place ret_places[CANDIDATES_MAX]);
 /* Inserts rows of a batch as one transaction; names that are there stay as they are. */
-void unit_database_insert(struct unit_database *database, const struct unit_batch *batch,
-			  size_t first, size_t count);
-void unit_database_forget(struct unit_database *database, int64_t namespace_id,
-			  const struct unit_name *name);
+void index_database_insert(struct index_database *database,
+			   const struct index_batch *batch, size_t first, size_t count);
+void index_database_forget(struct index_database *database, int64_t namespace_id,
+			   const struct unit_name *name);
 
-uint64_t unit_database_count(const struct unit_database *database);
+uint64_t index_database_count(const struct index_database *database);
 /* NULL, or why it is broken; borrowed. */
-const char *unit_database_fault(const struct unit_database *database);
+const char *index_database_fault(const struct index_database *database);
 
 #endif

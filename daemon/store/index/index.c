@@ -15,55 +15,56 @@
 /* A batch that waits for the file. Its rows never change; one that turns out to be wrong
  * is marked in `forgotten`. */
 struct waiting {
-	struct unit_batch *batch; /* owned */
-	bool *forgotten;          /* owned; NULL until one is */
+	struct index_batch *batch; /* owned */
+	bool *forgotten;           /* owned; NULL until one is */
 	struct waiting *next;
 };
 
-struct unit_index {
+struct index {
 	pthread_mutex_t queue;
 	pthread_cond_t changed; /* with queue: anything below */
 	struct waiting *first, **last;
 	size_t waiting_rows;
 	bool stopping;
 	pthread_mutex_t database_mutex;
-	struct unit_database *database;
+	struct index_database *database;
 	pthread_t thread;
 };
 
 static void free_waiting(struct waiting *waiting)
 {
-	unit_batch_free(waiting->batch);
+	index_batch_free(waiting->batch);
 	free(waiting->forgotten);
 	free(waiting);
 }
 
 /* ---- the thread --------------------------------------------------------------- */
 
-void unit_index_insert(struct unit_index *index, const struct unit_batch *batch)
+void index_insert(struct index *index, const struct index_batch *batch)
 {
-	size_t count = unit_batch_count(batch);
+	size_t count = index_batch_count(batch);
 	for (size_t first = 0; first < count; first += INSERT_ROWS) {
 		size_t left = count - first;
 		HOLD(&index->database_mutex);
-		unit_database_insert(index->database, batch, first,
-				     left < INSERT_ROWS ? left : INSERT_ROWS);
+		index_database_insert(index->database, batch, first,
+				      left < INSERT_ROWS ? left : INSERT_ROWS);
 	}
 }
 
 /* Rows that were forgotten while they waited. */
-static void forget_written(struct unit_index *index, const struct waiting *waiting)
+static void forget_written(struct index *index, const struct waiting *waiting)
 {
 	HOLD(&index->database_mutex);
-	const struct unit_batch *batch = waiting->batch;
-	for (size_t i = 0; waiting->forgotten && i < unit_batch_count(batch); i++)
+	const struct index_batch *batch = waiting->batch;
+	for (size_t i = 0; waiting->forgotten && i < index_batch_count(batch); i++)
 		if (waiting->forgotten[i])
-			unit_database_forget(index->database, unit_batch_namespace(batch),
-					     &unit_batch_row(batch, i)->name);
+			index_database_forget(index->database,
+					      index_batch_namespace(batch),
+					      &index_batch_row(batch, i)->name);
 }
 
 /* The oldest batch; NULL when there is none and the index is to stop. */
-static struct waiting *await_batch(struct unit_index *index)
+static struct waiting *await_batch(struct index *index)
 {
 	HOLD(&index->queue);
 	while (!index->first && !index->stopping)
@@ -71,7 +72,7 @@ static struct waiting *await_batch(struct unit_index *index)
 	return index->first;
 }
 
-static void take_out(struct unit_index *index, struct waiting *waiting)
+static void take_out(struct index *index, struct waiting *waiting)
 {
 	HOLD(&index->queue);
 	claim(index->first == waiting);
@@ -79,17 +80,17 @@ static void take_out(struct unit_index *index, struct waiting *waiting)
 	index->first = waiting->next;
 	if (!index->first)
 		index->last = &index->first;
-	index->waiting_rows -= unit_batch_count(waiting->batch);
+	index->waiting_rows -= index_batch_count(waiting->batch);
 	free_waiting(waiting);
 	pthread_cond_broadcast(&index->changed);
 }
 
 static void *run(void *context)
 {
-	struct unit_index *index = context;
+	struct index *index = context;
 	struct waiting *waiting;
 	while ((waiting = await_batch(index))) {
-		unit_index_insert(index, waiting->batch);
+		index_insert(index, waiting->batch);
 		take_out(index, waiting);
 	}
 	return NULL;
@@ -98,10 +99,10 @@ static void *run(void *context)
 /* ---- life --------------------------------------------------------------------- */
 
 /* Takes the database over. */
-static int open_with(struct unit_database *database, struct unit_index **ret_index,
+static int open_with(struct index_database *database, struct index **ret_index,
 		     struct error *error)
 {
-	struct unit_index *index = must_calloc(1, sizeof(*index));
+	struct index *index = must_calloc(1, sizeof(*index));
 	index->database = database;
 	index->last = &index->first;
 	pthread_mutex_init(&index->queue, NULL);
@@ -110,7 +111,7 @@ static int open_with(struct unit_database *database, struct unit_index **ret_ind
 	int number = pthread_create(&index->thread, NULL, run, index);
 	if (number != 0) {
 		struct error ignored;
-		(void)unit_database_close(database, &ignored);
+		(void)index_database_close(database, &ignored);
 		free(index);
 		return error_set_errno(error, ERR_NO_MEMORY, number,
 				       "unit index: no thread for it");
@@ -119,35 +120,36 @@ static int open_with(struct unit_database *database, struct unit_index **ret_ind
 	return 0;
 }
 
-int unit_index_open(const struct io *io, const char *directory, bool trusted,
-		    struct unit_index **ret_index, bool *ret_empty, struct error *error)
+int index_open(const struct io *io, const char *directory, bool trusted,
+	       struct index **ret_index, bool *ret_empty, struct error *error)
 {
-	struct unit_database *database = NULL;
-	int err = unit_database_open(io, directory, trusted, &database, ret_empty, error);
+	struct index_database *database = NULL;
+	int err =
+		index_database_open(io, directory, trusted, &database, ret_empty, error);
 	return err ? err : open_with(database, ret_index, error);
 }
 
-int unit_index_open_scratch(struct unit_index **ret_index, struct error *error)
+int index_open_scratch(struct index **ret_index, struct error *error)
 {
-	struct unit_database *database = NULL;
-	int err = unit_database_open_scratch(&database, error);
+	struct index_database *database = NULL;
+	int err = index_database_open_scratch(&database, error);
 	return err ? err : open_with(database, ret_index, error);
 }
 
-static void stop(struct unit_index *index)
+static void stop(struct index *index)
 {
 	HOLD(&index->queue);
 	index->stopping = true;
 	pthread_cond_broadcast(&index->changed);
 }
 
-int unit_index_close(struct unit_index *index, struct error *error)
+int index_close(struct index *index, struct error *error)
 {
 	if (!index)
 		return 0;
 	stop(index);
 	pthread_join(index->thread, NULL);
-	int err = unit_database_close(index->database, error);
+	int err = index_database_close(index->database, error);
 	pthread_cond_destroy(&index->changed);
 	pthread_mutex_destroy(&index->database_mutex);
 	pthread_mutex_destroy(&index->queue);
@@ -157,25 +159,25 @@ int unit_index_close(struct unit_index *index, struct error *error)
 
 /* ---- telling ------------------------------------------------------------------ */
 
-void unit_index_add(struct unit_index *index, struct unit_batch *batch)
+void index_add(struct index *index, struct index_batch *batch)
 {
-	if (unit_batch_count(batch) == 0) {
-		unit_batch_free(batch);
+	if (index_batch_count(batch) == 0) {
+		index_batch_free(batch);
 		return;
 	}
 	struct waiting *waiting = must_calloc(1, sizeof(*waiting));
 	waiting->batch = batch;
 	HOLD(&index->queue);
-	if (index->waiting_rows > UNIT_INDEX_WAITING_MAX)
+	if (index->waiting_rows > INDEX_WAITING_MAX)
 		pthread_cond_broadcast(&index->changed);
-	while (index->waiting_rows > UNIT_INDEX_WAITING_MAX)
+	while (index->waiting_rows > INDEX_WAITING_MAX)
 		pthread_cond_wait(&index->changed, &index->queue);
 	*index->last = waiting;
 	index->last = &waiting->next;
-	index->waiting_rows += unit_batch_count(batch);
+	index->waiting_rows += index_batch_count(batch);
 }
 
-void unit_index_write(struct unit_index *index)
+void index_write(struct index *index)
 {
 	HOLD(&index->queue);
 	if (index->first)
@@ -197,16 +199,16 @@ static void add_place(const struct unit_place *place, struct unit_place *places,
 static void find_in_batch(const struct waiting *waiting, const struct unit_key *key,
 			  struct unit_place *places, uint8_t *count)
 {
-	const struct unit_batch *batch = waiting->batch;
-	for (size_t i = unit_batch_find(batch, key); i < unit_batch_count(batch); i++) {
-		const struct unit_row *row = unit_batch_row(batch, i);
+	const struct index_batch *batch = waiting->batch;
+	for (size_t i = index_batch_find(batch, key); i < index_batch_count(batch); i++) {
+		const struct unit_row *row = index_batch_row(batch, i);
 		if (!unit_key_equal(&row->name.key, key))
 			return;
 		if (waiting->forgotten && waiting->forgotten[i])
 			continue;
 		struct unit_place place = {
 			.sha = row->name.sha,
-			.segment = *unit_batch_segment(batch, row),
+			.segment = *index_batch_segment(batch, row),
 			.offset = row->offset,
 			.position = row->position,
 		};
@@ -214,13 +216,13 @@ static void find_in_batch(const struct waiting *waiting, const struct unit_key *
 	}
 }
 
-static void find_waiting(struct unit_index *index, int64_t namespace_id,
+static void find_waiting(struct index *index, int64_t namespace_id,
 			 const struct unit_key *keys, size_t count, uint8_t *counts,
 			 struct unit_place *places)
 {
 	HOLD(&index->queue);
 	for (const struct waiting *at = index->first; at; at = at->next) {
-		if (unit_batch_namespace(at->batch) != namespace_id)
+		if (index_batch_namespace(at->batch) != namespace_id)
 			continue;
 		for (size_t i = 0; i < count; i++)
 			find_in_batch(at, &keys[i], places + i * CANDIDATES_MAX,
@@ -228,23 +230,22 @@ static void find_waiting(struct unit_index *index, int64_t namespace_id,
 	}
 }
 
-static void find_written(struct unit_index *index, int64_t namespace_id,
+static void find_written(struct index *index, int64_t namespace_id,
 			 const struct unit_key *keys, size_t count, uint8_t *counts,
 			 struct unit_place *places)
 {
 	struct unit_place found[CANDIDATES_MAX];
 	HOLD(&index->database_mutex);
 	for (size_t i = 0; i < count; i++) {
-		size_t n = unit_database_find(index->database, namespace_id, &keys[i],
-					      found);
+		size_t n = index_database_find(index->database, namespace_id, &keys[i],
+					       found);
 		for (size_t j = 0; j < n; j++)
 			add_place(&found[j], places + i * CANDIDATES_MAX, &counts[i]);
 	}
 }
 
-void unit_index_find(struct unit_index *index, int64_t namespace_id,
-		     const struct unit_key *keys, size_t count, uint8_t *ret_counts,
-		     struct unit_place *ret_places)
+void index_find(struct index *index, int64_t namespace_id, const struct unit_key *keys,
+		size_t count, uint8_t *ret_counts, struct unit_place *ret_places)
 {
 	memset(ret_counts, 0, count);
 	for (size_t first = 0; first < count; first += FIND_KEYS) {
@@ -261,10 +262,10 @@ void unit_index_find(struct unit_index *index, int64_t namespace_id,
 
 static void forget_in_batch(struct waiting *waiting, const struct unit_name *name)
 {
-	const struct unit_batch *batch = waiting->batch;
-	size_t count = unit_batch_count(batch);
-	for (size_t i = unit_batch_find(batch, &name->key); i < count; i++) {
-		const struct unit_row *row = unit_batch_row(batch, i);
+	const struct index_batch *batch = waiting->batch;
+	size_t count = index_batch_count(batch);
+	for (size_t i = index_batch_find(batch, &name->key); i < count; i++) {
+		const struct unit_row *row = index_batch_row(batch, i);
 		if (unit_name_compare(&row->name, name) > 0)
 			return;
 		if (!unit_name_equal(&row->name, name))
@@ -277,25 +278,24 @@ static void forget_in_batch(struct waiting *waiting, const struct unit_name *nam
 	}
 }
 
-static void forget_waiting(struct unit_index *index, int64_t namespace_id,
+static void forget_waiting(struct index *index, int64_t namespace_id,
 			   const struct unit_name *name)
 {
 	HOLD(&index->queue);
 	for (struct waiting *at = index->first; at; at = at->next) {
-		if (unit_batch_namespace(at->batch) == namespace_id)
+		if (index_batch_namespace(at->batch) == namespace_id)
 			forget_in_batch(at, name);
 	}
 }
 
-void unit_index_forget(struct unit_index *index, int64_t namespace_id,
-		       const struct unit_name *name)
+void index_forget(struct index *index, int64_t namespace_id, const struct unit_name *name)
 {
 	forget_waiting(index, namespace_id, name);
 	HOLD(&index->database_mutex);
-	unit_database_forget(index->database, namespace_id, name);
+	index_database_forget(index->database, namespace_id, name);
 }
 
-uint64_t unit_index_count(struct unit_index *index)
+uint64_t index_count(struct index *index)
 {
 	uint64_t waiting = 0;
 	{
@@ -303,13 +303,13 @@ uint64_t unit_index_count(struct unit_index *index)
 		waiting = index->waiting_rows;
 	}
 	HOLD(&index->database_mutex);
-	return unit_database_count(index->database) + waiting;
+	return index_database_count(index->database) + waiting;
 }
 
-bool unit_index_is_broken(struct unit_index *index, char *ret_text, size_t room)
+bool index_is_broken(struct index *index, char *ret_text, size_t room)
 {
 	HOLD(&index->database_mutex);
-	const char *fault = unit_database_fault(index->database);
+	const char *fault = index_database_fault(index->database);
 	if (fault)
 		(void)snprintf(ret_text, room, "%s", fault);
 	return fault != NULL;

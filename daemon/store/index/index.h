@@ -20,38 +20,37 @@
 #include "proto/bounds.h"
 
 /* Units that may wait for the file; some 80 bytes each. */
-#define UNIT_INDEX_WAITING_MAX (256u * 1024u)
+#define INDEX_WAITING_MAX (256u * 1024u)
 
-struct unit_index;
+struct index;
 
-/* As unit_database_open. */
-int unit_index_open(const struct io *io, const char *directory, bool trusted,
-		    struct unit_index **ret_index, bool *ret_empty, struct error *error);
+/* As index_database_open. */
+int index_open(const struct io *io, const char *directory, bool trusted,
+	       struct index **ret_index, bool *ret_empty, struct error *error);
 /* An empty one in a file without a name, which is gone when it is closed. */
-int unit_index_open_scratch(struct unit_index **ret_index, struct error *error);
+int index_open_scratch(struct index **ret_index, struct error *error);
 /* Writes what waits, syncs and closes. 0 only if all is on the disk. NULL is fine. */
-int unit_index_close(struct unit_index *index, struct error *error);
+int index_close(struct index *index, struct error *error);
 
 /* Takes the batch over, which must be sorted. Its units are found from now on, and
- * written to the file soon after unit_index_write(), which a caller may delay until it
+ * written to the file soon after index_write(), which a caller may delay until it
  * has answered. */
-void unit_index_add(struct unit_index *index, struct unit_batch *batch);
-void unit_index_write(struct unit_index *index);
+void index_add(struct index *index, struct index_batch *batch);
+void index_write(struct index *index);
 /* Writes the batch to the file before it returns: for the rebuild. */
-void unit_index_insert(struct unit_index *index, const struct unit_batch *batch);
+void index_insert(struct index *index, const struct index_batch *batch);
 
 /* For each key: ret_counts[i] places, at most CANDIDATES_MAX, from
  * ret_places[i × CANDIDATES_MAX] on. */
-void unit_index_find(struct unit_index *index, int64_t namespace_id,
-		     const struct unit_key *keys, size_t count, uint8_t *ret_counts,
-		     struct unit_place *ret_places);
+void index_find(struct index *index, int64_t namespace_id, const struct unit_key *keys,
+		size_t count, uint8_t *ret_counts, struct unit_place *ret_places);
 /* Forgets a unit that is not where the index said. */
-void unit_index_forget(struct unit_index *index, int64_t namespace_id,
-		       const struct unit_name *name);
+void index_forget(struct index *index, int64_t namespace_id,
+		  const struct unit_name *name);
 
-uint64_t unit_index_count(struct unit_index *index);
+uint64_t index_count(struct index *index);
 /* Whether a failed read or write has put it out of use until the next start; the sentence
  * in ret_text. */
-bool unit_index_is_broken(struct unit_index *index, char *ret_text, size_t room);
+bool index_is_broken(struct index *index, char *ret_text, size_t room);
 
 #endif

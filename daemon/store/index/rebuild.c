@@ -23,17 +23,17 @@ struct index_rebuild {
 	atomic_bool stopping;
 	/* The thread's own: */
 	struct segment_reader reader;
-	struct unit_batch *batch; /* owned; of one segment */
-	struct unit_name *units;  /* owned; FRAME_UNITS_MAX of them */
+	struct index_batch *batch; /* owned; of one segment */
+	struct unit_name *units;   /* owned; FRAME_UNITS_MAX of them */
 };
 
 /* ---- one segment -------------------------------------------------------------- */
 
 static void insert_batch(struct index_rebuild *rebuild)
 {
-	unit_batch_sort(rebuild->batch);
-	unit_index_insert(rebuild->store->units, rebuild->batch);
-	unit_batch_clear(rebuild->batch, unit_batch_namespace(rebuild->batch));
+	index_batch_sort(rebuild->batch);
+	index_insert(rebuild->store->units, rebuild->batch);
+	index_batch_clear(rebuild->batch, index_batch_namespace(rebuild->batch));
 }
 
 static void add_frame(struct index_rebuild *rebuild, const struct segment *segment,
@@ -43,12 +43,12 @@ static void add_frame(struct index_rebuild *rebuild, const struct segment *segme
 	if ((header->kind != FRAME_CONTENT && header->kind != FRAME_PIECE) ||
 	    damage_has(rebuild->store->damage, &segment->id, offset))
 		return;
-	if (unit_batch_count(rebuild->batch) + header->unit_count > BATCH_ROWS)
+	if (index_batch_count(rebuild->batch) + header->unit_count > BATCH_ROWS)
 		insert_batch(rebuild);
 	struct unit_place place = {.segment = segment->id, .offset = offset};
 	for (; place.position < header->unit_count; place.position++) {
 		place.sha = units[place.position].sha;
-		(void)unit_batch_add(rebuild->batch, &units[place.position].key, &place);
+		(void)index_batch_add(rebuild->batch, &units[place.position].key, &place);
 	}
 }
 
@@ -104,7 +104,7 @@ static void scan_segment(struct index_rebuild *rebuild, const struct segment_row
 		health_note(&store->health, "rebuilding the unit index: %s", error.text);
 		return;
 	}
-	unit_batch_clear(rebuild->batch, row->namespace_id);
+	index_batch_clear(rebuild->batch, row->namespace_id);
 	/* Whether it fits what the catalogue says is a question for check: a table that
 	 * is wrong is found out before a unit is reused. */
 	uint64_t end = row->vouched;
@@ -121,7 +121,7 @@ static void scan_all(struct index_rebuild *rebuild)
 {
 	struct error error = {0};
 	segment_reader_init(&rebuild->reader, rebuild->store->io);
-	rebuild->batch = unit_batch_new(0, BATCH_ROWS);
+	rebuild->batch = index_batch_new(0, BATCH_ROWS);
 	rebuild->units = may_alloc(FRAME_UNITS_MAX * sizeof(*rebuild->units), &error);
 	size_t count;
 	struct segment_row *rows AUTO_FREE =
@@ -135,7 +135,7 @@ static void scan_all(struct index_rebuild *rebuild)
 	     i++)
 		scan_segment(rebuild, &rows[i]);
 	segment_reader_fini(&rebuild->reader);
-	unit_batch_free(rebuild->batch);
+	index_batch_free(rebuild->batch);
 	free(rebuild->units);
 }
 

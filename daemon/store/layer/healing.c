@@ -23,11 +23,10 @@ static void forget_there(struct store *store, const struct segment *segment,
 {
 	struct unit_place places[CANDIDATES_MAX];
 	uint8_t count;
-	unit_index_find(store->units, segment->namespace_id, &name->key, 1, &count,
-			places);
+	index_find(store->units, segment->namespace_id, &name->key, 1, &count, places);
 	for (uint8_t i = 0; i < count; i++)
 		if (is_at(&places[i], &name->sha, segment, offset))
-			unit_index_forget(store->units, segment->namespace_id, name);
+			index_forget(store->units, segment->namespace_id, name);
 }
 
 /* False where it was marked before. */
@@ -141,8 +140,8 @@ static bool find_now(struct healer *healer, const struct unit_name *name,
 {
 	struct unit_place places[CANDIDATES_MAX];
 	uint8_t count;
-	unit_index_find(healer->store->units, healer->namespace_id, &name->key, 1, &count,
-			places);
+	index_find(healer->store->units, healer->namespace_id, &name->key, 1, &count,
+		   places);
 	for (uint8_t i = 0; i < count; i++) {
 		struct segment *segment;
 		if (!digest_equal(&places[i].sha, &name->sha) ||

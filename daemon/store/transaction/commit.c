@@ -106,8 +106,8 @@ static int tell_catalogue(struct commit *commit, const struct transaction_commit
 static void tell_index(struct transaction *transaction)
 {
 	const struct unit_table *units = &transaction->units;
-	struct unit_batch *batch =
-		unit_batch_new(transaction->namespace_id, units->count);
+	struct index_batch *batch =
+		index_batch_new(transaction->namespace_id, units->count);
 	if (!batch)
 		return;
 	for (uint32_t i = 0; i < units->count; i++) {
@@ -121,10 +121,10 @@ static void tell_index(struct transaction *transaction)
 			.offset = frame->offset,
 			.position = entry->position,
 		};
-		(void)unit_batch_add(batch, &entry->name.key, &place);
+		(void)index_batch_add(batch, &entry->name.key, &place);
 	}
-	unit_batch_sort(batch);
-	unit_index_add(transaction->store->units, batch);
+	index_batch_sort(batch);
+	index_add(transaction->store->units, batch);
 }
 
 static int commit_all(struct commit *commit, const struct transaction_commit *input,

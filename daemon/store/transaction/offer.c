@@ -89,8 +89,7 @@ static bool find_there(struct transaction *transaction, const struct unit_name *
 		     found->segment->namespace_id == transaction->namespace_id &&
 		     read_entry(transaction, name, place, found, &why);
 	if (!there && why.code != ERR_LOCAL && why.code != ERR_NO_MEMORY)
-		unit_index_forget(transaction->store->units, transaction->namespace_id,
-				  name);
+		index_forget(transaction->store->units, transaction->namespace_id, name);
 	return there;
 }
 
@@ -125,8 +124,8 @@ static int ask_index(struct transaction *transaction, struct offer *offer,
 {
 	struct unit_place places[CANDIDATES_MAX];
 	uint8_t count;
-	unit_index_find(transaction->store->units, transaction->namespace_id, offer->key,
-			1, &count, places);
+	index_find(transaction->store->units, transaction->namespace_id, offer->key, 1,
+		   &count, places);
 	for (uint8_t i = 0; i < count && offer->count < CANDIDATES_MAX; i++) {
 		if (is_offered(offer, &places[i].sha))
 			continue;

@@ -32,7 +32,7 @@ void transaction_free(struct transaction *transaction)
 	if (!transaction)
 		return;
 	segment_writer_abort(&transaction->writer);
-	unit_index_write(transaction->store->units);
+	index_write(transaction->store->units);
 	segment_pins_fini(&transaction->pins, transaction->store->segments);
 	unit_table_fini(&transaction->units);
 	segment_reader_fini(&transaction->pieces);

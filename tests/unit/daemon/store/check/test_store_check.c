@@ -297,14 +297,14 @@ static void a_unit_that_is_not_where_the_index_says_is_not_offered(void **state)
 	/* The index is told of a content that no frame holds. */
 	tree.files[2].content = 5000;
 	struct unit_name name = tree_unit_name(&tree.files[2]);
-	struct unit_batch *batch = unit_batch_new(1, 1);
-	unit_batch_add(batch, &name.key,
-		       &(struct unit_place){.sha = name.sha,
-					    .segment = place.root.segment,
-					    .offset = 64,
-					    .position = 2});
+	struct index_batch *batch = index_batch_new(1, 1);
+	index_batch_add(batch, &name.key,
+			&(struct unit_place){.sha = name.sha,
+					     .segment = place.root.segment,
+					     .offset = 64,
+					     .position = 2});
 	free(place.segments);
-	unit_index_add(fixture->store->units, batch);
+	index_add(fixture->store->units, batch);
 	struct tree_figures figures;
 	struct layer_record second = persist(fixture, 2, &tree, &figures);
 	assert_int_equal(figures.sent, 2);

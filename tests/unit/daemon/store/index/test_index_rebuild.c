@@ -158,7 +158,7 @@ static void expect_units(struct fixture *fixture, const char *namespace, uint32_
 		uint8_t bytes[UNIT_LEN], found;
 		struct unit_name name = unit(i, bytes);
 		struct unit_place places[CANDIDATES_MAX];
-		unit_index_find(fixture->store->units, id, &name.key, 1, &found, places);
+		index_find(fixture->store->units, id, &name.key, 1, &found, places);
 		if (found != (i < count))
 			fail_msg("%s: unit %u of %u: %u places", namespace, i, count,
 				 found);
@@ -190,7 +190,7 @@ static void segments_of_all_sizes_are_found_after_a_crash(struct fixture *fixtur
 	}
 	close_store(fixture);
 	open_after_crash(fixture);
-	assert_int_equal(unit_index_count(fixture->store->units), units);
+	assert_int_equal(index_count(fixture->store->units), units);
 	for (size_t i = 0; i < SIZE_COUNT; i++) {
 		(void)snprintf(name, sizeof(name), "n%zu", i);
 		expect_units(fixture, name, sizes[i]);

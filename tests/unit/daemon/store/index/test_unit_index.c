@@ -19,22 +19,22 @@
 
 struct fixture {
 	char *directory;
-	struct unit_index *index;
+	struct index *index;
 	struct error error;
 };
 
 static void open_index(struct fixture *fixture, bool trusted, bool expect_empty)
 {
 	bool empty;
-	assert_int_equal(unit_index_open(&io_system, fixture->directory, trusted,
-					 &fixture->index, &empty, &fixture->error),
+	assert_int_equal(index_open(&io_system, fixture->directory, trusted,
+				    &fixture->index, &empty, &fixture->error),
 			 0);
 	assert_int_equal(empty, expect_empty);
 }
 
 static void close_index(struct fixture *fixture)
 {
-	assert_int_equal(unit_index_close(fixture->index, &fixture->error), 0);
+	assert_int_equal(index_close(fixture->index, &fixture->error), 0);
 }
 
 /* What waited for the file is in it, and in no queue. */
@@ -72,28 +72,28 @@ static struct unit_name unit(uint32_t n)
 	};
 }
 
-static void add(struct unit_index *index, int64_t namespace_id, uint32_t first,
-		uint32_t count, uint32_t step)
+static void add(struct index *index, int64_t namespace_id, uint32_t first, uint32_t count,
+		uint32_t step)
 {
-	struct unit_batch *batch = unit_batch_new(namespace_id, 0);
+	struct index_batch *batch = index_batch_new(namespace_id, 0);
 	for (uint32_t i = 0; i < count; i++) {
 		struct unit_name name = unit(first + i * step);
 		struct unit_place place = {.sha = name.sha,
 					   .segment = {{(uint8_t)(i % 2)}},
 					   .offset = first + i * step,
 					   .position = 7};
-		unit_batch_add(batch, &name.key, &place);
+		index_batch_add(batch, &name.key, &place);
 	}
-	unit_batch_sort(batch);
-	unit_index_add(index, batch);
+	index_batch_sort(batch);
+	index_add(index, batch);
 }
 
-static uint8_t find(struct unit_index *index, int64_t namespace_id, uint32_t n,
+static uint8_t find(struct index *index, int64_t namespace_id, uint32_t n,
 		    struct unit_place places[CANDIDATES_MAX])
 {
 	struct unit_name name = unit(n);
 	uint8_t count;
-	unit_index_find(index, namespace_id, &name.key, 1, &count, places);
+	index_find(index, namespace_id, &name.key, 1, &count, places);
 	return count;
 }
 
@@ -116,11 +116,11 @@ static void units_are_found_at_once_and_after_a_stop(void **state)
 	write_all(fixture);
 	for (uint32_t n = 0; n < 40000; n += 8)
 		expect(fixture, n);
-	assert_int_equal(unit_index_count(fixture->index), 5000);
+	assert_int_equal(index_count(fixture->index), 5000);
 	close_index(fixture);
 	open_index(fixture, true, false);
 	expect(fixture, 39992);
-	assert_int_equal(unit_index_count(fixture->index), 5000);
+	assert_int_equal(index_count(fixture->index), 5000);
 	struct unit_place places[CANDIDATES_MAX];
 	assert_int_equal(find(fixture->index, 1, 40000, places), 0);
 }
@@ -157,12 +157,12 @@ static void the_first_place_of_a_unit_stays(void **state)
 	struct fixture *fixture = *state;
 	add(fixture->index, 1, 0, 1, 8);
 	write_all(fixture);
-	struct unit_batch *batch = unit_batch_new(1, 1);
+	struct index_batch *batch = index_batch_new(1, 1);
 	struct unit_name name = unit(0);
-	unit_batch_add(batch, &name.key,
-		       &(struct unit_place){.sha = name.sha, .offset = 999});
-	unit_index_insert(fixture->index, batch);
-	unit_batch_free(batch);
+	index_batch_add(batch, &name.key,
+			&(struct unit_place){.sha = name.sha, .offset = 999});
+	index_insert(fixture->index, batch);
+	index_batch_free(batch);
 	expect(fixture, 0);
 }
 
@@ -175,13 +175,13 @@ static void what_is_forgotten_is_gone_wherever_it_was(void **state)
 		if (n % 16 == 0)
 			write_all(fixture);
 		struct unit_name name = unit(n);
-		unit_index_forget(fixture->index, 1, &name);
+		index_forget(fixture->index, 1, &name);
 		assert_int_equal(find(fixture->index, 1, n, places), 0);
 	}
 	write_all(fixture);
 	for (uint32_t n = 0; n < 400; n += 8)
 		assert_int_equal(find(fixture->index, 1, n, places), 0);
-	assert_int_equal(unit_index_count(fixture->index), 0);
+	assert_int_equal(index_count(fixture->index), 0);
 }
 
 static void an_index_that_is_not_trusted_begins_empty(void **state)
@@ -343,7 +343,7 @@ static void learning_that_does_not_pay_stops(void **state)
 	assert_true(unit_neighbours_pay(&neighbours));
 }
 
-static void fill(struct unit_batch *batch, uint32_t first, uint32_t count)
+static void fill(struct index_batch *batch, uint32_t first, uint32_t count)
 {
 	for (uint32_t i = first; i < first + count; i++) {
 		struct unit_name name = unit(i);
@@ -351,21 +351,21 @@ static void fill(struct unit_batch *batch, uint32_t first, uint32_t count)
 			name.key.xxh.bytes[0] = 0xff;
 		if (i % 4 == 1)
 			name.key.xxh.bytes[1] = 0xff;
-		unit_batch_add(batch, &name.key,
-			       &(struct unit_place){.sha = name.sha, .offset = i + 1});
+		index_batch_add(batch, &name.key,
+				&(struct unit_place){.sha = name.sha, .offset = i + 1});
 	}
 }
 
 /* Ascending, and nothing lost: the offsets are 1 … count. */
-static void expect_sorted(const struct unit_batch *batch, uint32_t count)
+static void expect_sorted(const struct index_batch *batch, uint32_t count)
 {
-	assert_int_equal(unit_batch_count(batch), count);
+	assert_int_equal(index_batch_count(batch), count);
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < count; i++)
-		sum += unit_batch_row(batch, i)->offset;
+		sum += index_batch_row(batch, i)->offset;
 	for (uint32_t i = 1; i < count; i++)
-		assert_true(unit_name_compare(&unit_batch_row(batch, i - 1)->name,
-					      &unit_batch_row(batch, i)->name) < 0);
+		assert_true(unit_name_compare(&index_batch_row(batch, i - 1)->name,
+					      &index_batch_row(batch, i)->name) < 0);
 	assert_int_equal(sum, (uint64_t)count * (count + 1) / 2);
 }
 
@@ -377,11 +377,11 @@ static void a_batch_of_any_names_is_sorted(void **state)
 {
 	(void)state;
 	for (size_t s = 0; s < sizeof(batch_sizes) / sizeof(*batch_sizes); s++) {
-		struct unit_batch *batch = unit_batch_new(1, batch_sizes[s]);
+		struct index_batch *batch = index_batch_new(1, batch_sizes[s]);
 		fill(batch, 0, batch_sizes[s]);
-		unit_batch_sort(batch);
+		index_batch_sort(batch);
 		expect_sorted(batch, batch_sizes[s]);
-		unit_batch_free(batch);
+		index_batch_free(batch);
 	}
 }
 
@@ -391,16 +391,16 @@ static void a_batch_takes_more_than_it_expected_before_and_after_sorting(void **
 {
 	(void)state;
 	for (size_t s = 0; s < sizeof(batch_sizes) / sizeof(*batch_sizes); s++) {
-		struct unit_batch *batch = unit_batch_new(1, 16384);
+		struct index_batch *batch = index_batch_new(1, 16384);
 		fill(batch, 0, batch_sizes[s]);
-		unit_batch_sort(batch);
-		unit_batch_clear(batch, 1);
+		index_batch_sort(batch);
+		index_batch_clear(batch, 1);
 		fill(batch, 0, 16384);
-		unit_batch_sort(batch);
+		index_batch_sort(batch);
 		fill(batch, 16384, 1000);
-		unit_batch_sort(batch);
+		index_batch_sort(batch);
 		expect_sorted(batch, 17384);
-		unit_batch_free(batch);
+		index_batch_free(batch);
 	}
 }
 
