@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/store/layer/healing.h"
 #include "proto/base/cleanup.h"
 
 int frame_doubt_hear(struct link *link, struct error *error)
@@ -39,7 +40,7 @@ static void doubt_others(struct link *link, struct store *store, struct frame_pl
 	while (frame_plan_next(plan, &place))
 		continue;
 	for (uint64_t i = 1; frame_plan_given(plan, i, &place) && !is_stopping(link); i++)
-		(void)store_doubt_frame(store, &place);
+		(void)healing_doubt(store, &place);
 }
 
 int frame_doubt_end(struct link *link, struct store *store, struct frame_plan *plan,
@@ -50,8 +51,7 @@ int frame_doubt_end(struct link *link, struct store *store, struct frame_plan *p
 	struct frame_place place;
 	hear_farewell(link, error);
 	if (link_last_error(link, &memory, &told) &&
-	    frame_plan_given(plan, told.frame, &place) &&
-	    store_doubt_frame(store, &place))
+	    frame_plan_given(plan, told.frame, &place) && healing_doubt(store, &place))
 		doubt_others(link, store, plan);
 	return error->code;
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "daemon/store/disk/parts.h"
 #include "daemon/store/index/index.h"
 #include "daemon/store/index/rebuild.h"
 #include "daemon/store/segment/damage.h"
@@ -85,7 +86,7 @@ static int read_payload(struct segment_reader *reader, const struct frame_place 
 			 place->segment->location, place->offset);
 }
 
-bool store_doubt_frame(struct store *store, const struct frame_place *place)
+bool healing_doubt(struct store *store, const struct frame_place *place)
 {
 	struct segment_reader reader AUTO(segment_reader_fini) = {0};
 	segment_reader_init(&reader, store->io);

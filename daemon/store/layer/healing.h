@@ -10,11 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/store/disk/parts.h"
 #include "daemon/store/layer/reader.h"
 #include "daemon/store/segment/pins.h"
 #include "daemon/store/segment/reader.h"
 
+struct store;
+
+/* Reads a frame that a client reported as damaged, and marks it if it is. Returns whether
+ * it was marked by this call. */
+bool healing_doubt(struct store *store, const struct frame_place *place);
 /* Makes a reader mark each frame that it finds damaged, and take its units, as far as
  * they are known, out of the unit index. Each is logged once. */
 void healing_watch(struct store *store, struct segment_reader *reader);

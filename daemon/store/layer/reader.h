@@ -9,7 +9,6 @@
 #ifndef BATON_STORE_LAYER_READER_H
 #define BATON_STORE_LAYER_READER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,9 +65,5 @@ struct frame_place {
  * last. */
 int layer_reader_place(struct layer_reader *reader, uint64_t mention,
 		       struct frame_place *ret_place, struct error *error);
-
-/* Reads a frame that a client reported as damaged, and marks it if it is (healing.h).
- * Returns whether it was marked by this call. */
-bool store_doubt_frame(struct store *store, const struct frame_place *place);
 
 #endif

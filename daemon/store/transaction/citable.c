@@ -9,13 +9,13 @@
  * thousand (XXH3 does not prevent it) would make every search long. */
 #define SAME_KEY_MAX 64u
 
-void unit_table_fini(struct unit_table *table)
+void citable_fini(struct citable *table)
 {
 	free(table->entries);
 	free(table->frames);
 	slots_fini(&table->by_key);
 	slots_fini(&table->by_place);
-	*table = (struct unit_table){0};
+	*table = (struct citable){0};
 }
 
 /* ---- finding ------------------------------------------------------------------ */
@@ -34,18 +34,17 @@ static uint32_t key_hash(const struct unit_key *key)
 
 static uint32_t hash_of_entry(const void *context, uint32_t entry)
 {
-	const struct unit_table *table = context;
+	const struct citable *table = context;
 	return key_hash(&table->entries[entry].name.key);
 }
 
 static uint32_t hash_of_frame(const void *context, uint32_t frame)
 {
-	const struct unit_table *table = context;
+	const struct citable *table = context;
 	return place_hash(table->frames[frame].segment, table->frames[frame].offset);
 }
 
-struct unit_entry *unit_table_find(const struct unit_table *table,
-				   const struct unit_name *name)
+struct unit_entry *citable_find(const struct citable *table, const struct unit_name *name)
 {
 	struct slots_walk walk = slots_walk(&table->by_key, key_hash(&name->key));
 	for (uint32_t i; slots_next(&walk, &i);) {
@@ -57,7 +56,7 @@ struct unit_entry *unit_table_find(const struct unit_table *table,
 }
 
 /* How many entries have the key. */
-static uint32_t count_key(const struct unit_table *table, const struct unit_key *key)
+static uint32_t count_key(const struct citable *table, const struct unit_key *key)
 {
 	uint32_t count = 0;
 	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
@@ -66,8 +65,8 @@ static uint32_t count_key(const struct unit_table *table, const struct unit_key 
 	return count;
 }
 
-uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *key,
-		       struct digest *ret_digests, uint8_t room)
+uint8_t citable_own(const struct citable *table, const struct unit_key *key,
+		    struct digest *ret_digests, uint8_t room)
 {
 	uint8_t count = 0;
 	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
@@ -82,7 +81,7 @@ uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *ke
 
 /* ---- adding ------------------------------------------------------------------- */
 
-static uint32_t find_frame(const struct unit_table *table, const struct segment *segment,
+static uint32_t find_frame(const struct citable *table, const struct segment *segment,
 			   uint64_t offset)
 {
 	struct slots_walk walk =
@@ -95,8 +94,8 @@ static uint32_t find_frame(const struct unit_table *table, const struct segment 
 	return UNIT_NONE;
 }
 
-int unit_table_frame(struct unit_table *table, const struct unit_frame *frame,
-		     uint32_t *ret_position, struct error *error)
+int citable_frame(struct citable *table, const struct unit_frame *frame,
+		  uint32_t *ret_position, struct error *error)
 {
 	*ret_position = find_frame(table, frame->segment, frame->offset);
 	if (*ret_position != UNIT_NONE)
@@ -114,10 +113,10 @@ int unit_table_frame(struct unit_table *table, const struct unit_frame *frame,
 	return 0;
 }
 
-int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
-		   uint32_t position, struct error *error)
+int citable_add(struct citable *table, const struct unit_name *name, uint32_t frame,
+		uint32_t position, struct error *error)
 {
-	struct unit_entry *entry = unit_table_find(table, name);
+	struct unit_entry *entry = citable_find(table, name);
 	bool own = table->frames[frame].origin == FRAME_OWN;
 	if (entry && own && table->frames[entry->frame].origin != FRAME_OWN) {
 		entry->frame = frame;

@@ -40,7 +40,7 @@ struct unit_entry {
 	uint16_t position; /* in the frame's table; only that of an own frame is used */
 };
 
-struct unit_table {
+struct citable {
 	struct unit_entry *entries; /* owned */
 	uint32_t count, room;
 	struct unit_frame *frames; /* owned */
@@ -50,23 +50,23 @@ struct unit_table {
 };
 
 /* {0} is an empty table. */
-void unit_table_fini(struct unit_table *table);
+void citable_fini(struct citable *table);
 
 /* Finds the frame by its segment and offset, or adds it with its length and origin; its
  * block is none. ERR_NO_MEMORY. */
-int unit_table_frame(struct unit_table *table, const struct unit_frame *frame,
-		     uint32_t *ret_position, struct error *error);
+int citable_frame(struct citable *table, const struct unit_frame *frame,
+		  uint32_t *ret_position, struct error *error);
 
 /* The entry of exactly this name, or NULL. */
-struct unit_entry *unit_table_find(const struct unit_table *table,
-				   const struct unit_name *name);
+struct unit_entry *citable_find(const struct citable *table,
+				const struct unit_name *name);
 /* Up to `room` SHA-256s of units under the key whose frames are the session's own. */
-uint8_t unit_table_own(const struct unit_table *table, const struct unit_key *key,
-		       struct digest *ret_digests, uint8_t room);
+uint8_t citable_own(const struct citable *table, const struct unit_key *key,
+		    struct digest *ret_digests, uint8_t room);
 
 /* Adds a unit. One that is there stays where it is, unless only the new place is the
  * session's own. ERR_LIMIT beyond LAYER_ROWS_MAX units; ERR_NO_MEMORY. */
-int unit_table_add(struct unit_table *table, const struct unit_name *name, uint32_t frame,
-		   uint32_t position, struct error *error);
+int citable_add(struct citable *table, const struct unit_name *name, uint32_t frame,
+		uint32_t position, struct error *error);
 
 #endif

@@ -23,10 +23,10 @@ static int learn_row(struct transaction *transaction, const struct block *block,
 					   .len = at->len,
 					   .origin = FRAME_KNOWN};
 		uint32_t frame;
-		int err = unit_table_frame(&transaction->units, &known, &frame, error);
+		int err = citable_frame(&transaction->units, &known, &frame, error);
 		if (!err)
-			err = unit_table_add(&transaction->units, &row->units[i], frame,
-					     0, error);
+			err = citable_add(&transaction->units, &row->units[i], frame, 0,
+					  error);
 		if (err)
 			return err;
 	}
@@ -81,13 +81,13 @@ int transaction_cite(struct transaction *transaction, struct citation *citation,
 		     const struct unit_name *name, struct unit_entry **ret_entry,
 		     struct error *error)
 {
-	*ret_entry = unit_table_find(&transaction->units, name);
+	*ret_entry = citable_find(&transaction->units, name);
 	while (!*ret_entry && citation && transaction->has_base &&
 	       citation->base_stage < 2) {
 		int err = learn_base(transaction, citation, error);
 		if (err)
 			return err;
-		*ret_entry = unit_table_find(&transaction->units, name);
+		*ret_entry = citable_find(&transaction->units, name);
 	}
 	if (*ret_entry)
 		return 0;

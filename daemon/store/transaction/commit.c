@@ -105,7 +105,7 @@ static int tell_catalogue(struct commit *commit, const struct transaction_commit
  * for it the index does not know them, and they may be sent again. */
 static void tell_index(struct transaction *transaction)
 {
-	const struct unit_table *units = &transaction->units;
+	const struct citable *units = &transaction->units;
 	struct index_batch *batch =
 		index_batch_new(transaction->namespace_id, units->count);
 	if (!batch)

@@ -7,23 +7,23 @@
 #include "proto/base/error.h"
 #include "proto/bounds.h"
 
-_Static_assert(FRAME_UNITS_MAX <= UNIT_NEIGHBOURS_MAX, "a frame fits");
+_Static_assert(FRAME_UNITS_MAX <= NEIGHBOURS_MAX, "a frame fits");
 
-void unit_neighbours_fini(struct unit_neighbours *neighbours)
+void neighbours_fini(struct neighbours *neighbours)
 {
 	free(neighbours->units);
 	slots_fini(&neighbours->by_key);
-	*neighbours = (struct unit_neighbours){0};
+	*neighbours = (struct neighbours){0};
 }
 
 static uint32_t hash_of(const void *context, uint32_t unit)
 {
-	const struct unit_neighbours *neighbours = context;
+	const struct neighbours *neighbours = context;
 	return (uint32_t)unit_key_hash(&neighbours->units[unit].name.key);
 }
 
 /* The position of one that has the key, or SLOTS_FREE. */
-static uint32_t find(const struct unit_neighbours *neighbours, const struct unit_key *key)
+static uint32_t find(const struct neighbours *neighbours, const struct unit_key *key)
 {
 	struct slots_walk walk =
 		slots_walk(&neighbours->by_key, (uint32_t)unit_key_hash(key));
@@ -33,52 +33,51 @@ static uint32_t find(const struct unit_neighbours *neighbours, const struct unit
 	return SLOTS_FREE;
 }
 
-static void forget_all(struct unit_neighbours *neighbours)
+static void forget_all(struct neighbours *neighbours)
 {
 	neighbours->count = 0;
 	slots_clear(&neighbours->by_key);
 }
 
 /* False: no memory for it. */
-static bool begin(struct unit_neighbours *neighbours)
+static bool begin(struct neighbours *neighbours)
 {
 	struct error ignored;
 	neighbours->units =
-		may_alloc(UNIT_NEIGHBOURS_MAX * sizeof(*neighbours->units), &ignored);
+		may_alloc(NEIGHBOURS_MAX * sizeof(*neighbours->units), &ignored);
 	if (neighbours->units &&
-	    slots_may_reserve(&neighbours->by_key, UNIT_NEIGHBOURS_MAX, &ignored))
+	    slots_may_reserve(&neighbours->by_key, NEIGHBOURS_MAX, &ignored))
 		free(take_ptr(&neighbours->units));
 	return neighbours->units != NULL;
 }
 
-bool unit_neighbours_pay(const struct unit_neighbours *neighbours)
+bool neighbours_pay(const struct neighbours *neighbours)
 {
-	return neighbours->learned <
-	       UNIT_NEIGHBOURS_MAX + UNIT_NEIGHBOURS_PAY * neighbours->hits;
+	return neighbours->learned < NEIGHBOURS_MAX + NEIGHBOURS_PAY * neighbours->hits;
 }
 
-void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
-			   const struct unit_name *units, uint32_t count)
+void neighbours_learn(struct neighbours *neighbours, uint32_t frame,
+		      const struct unit_name *units, uint32_t count)
 {
-	claim(count <= UNIT_NEIGHBOURS_MAX);
+	claim(count <= NEIGHBOURS_MAX);
 	neighbours->learned += count;
 	if (!neighbours->units && !begin(neighbours))
 		return;
-	if (count > UNIT_NEIGHBOURS_MAX - neighbours->count)
+	if (count > NEIGHBOURS_MAX - neighbours->count)
 		forget_all(neighbours);
 	for (uint32_t i = 0; i < count; i++) {
 		if (find(neighbours, &units[i].key) != SLOTS_FREE)
 			continue;
 		uint32_t position = neighbours->count++;
-		neighbours->units[position] = (struct unit_neighbour){
+		neighbours->units[position] = (struct neighbour){
 			.name = units[i], .frame = frame, .position = i};
 		slots_add(&neighbours->by_key, hash_of(neighbours, position), position,
 			  hash_of, neighbours);
 	}
 }
 
-const struct unit_neighbour *unit_neighbours_find(struct unit_neighbours *neighbours,
-						  const struct unit_key *key)
+const struct neighbour *neighbours_find(struct neighbours *neighbours,
+					const struct unit_key *key)
 {
 	uint32_t at = find(neighbours, key);
 	if (at == SLOTS_FREE)

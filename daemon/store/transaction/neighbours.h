@@ -25,36 +25,36 @@
 
 /* Units known at once: a hundred frames of files as they are in a node_modules, 60 bytes
  * for a unit and 8 for finding it. */
-#define UNIT_NEIGHBOURS_MAX 8192u
+#define NEIGHBOURS_MAX 8192u
 /* Learning a unit takes 50 ns, asking the index for one 1.5 us and more: so many may be
  * learned for each one found. */
-#define UNIT_NEIGHBOURS_PAY 16u
+#define NEIGHBOURS_PAY 16u
 
-struct unit_neighbour {
+struct neighbour {
 	struct unit_name name;
 	uint32_t frame;    /* position in the session's unit table */
 	uint32_t position; /* in the frame's table */
 };
 
-struct unit_neighbours {
-	struct unit_neighbour *units; /* owned; NULL until something is learned */
+struct neighbours {
+	struct neighbour *units; /* owned; NULL until something is learned */
 	uint32_t count;
 	struct slots by_key;    /* of units */
 	uint64_t learned, hits; /* ever */
 };
 
 /* {0} knows nothing. */
-void unit_neighbours_fini(struct unit_neighbours *neighbours);
+void neighbours_fini(struct neighbours *neighbours);
 
 /* Whether what was learned so far was worth it: another frame may be. */
-bool unit_neighbours_pay(const struct unit_neighbours *neighbours);
+bool neighbours_pay(const struct neighbours *neighbours);
 /* The units of a frame's table, at most FRAME_UNITS_MAX; nothing where there is no
  * memory. */
-void unit_neighbours_learn(struct unit_neighbours *neighbours, uint32_t frame,
-			   const struct unit_name *units, uint32_t count);
+void neighbours_learn(struct neighbours *neighbours, uint32_t frame,
+		      const struct unit_name *units, uint32_t count);
 
 /* One that has the key, or NULL. */
-const struct unit_neighbour *unit_neighbours_find(struct unit_neighbours *neighbours,
-						  const struct unit_key *key);
+const struct neighbour *neighbours_find(struct neighbours *neighbours,
+					const struct unit_key *key);
 
 #endif

@@ -30,7 +30,7 @@ static int add_candidate(struct transaction *transaction, struct offer *offer,
 			 struct error *error)
 {
 	struct unit_name name = {.key = *offer->key, .sha = *sha};
-	int err = unit_table_add(&transaction->units, &name, frame, position, error);
+	int err = citable_add(&transaction->units, &name, frame, position, error);
 	if (!err)
 		offer->digests[offer->count++] = *sha;
 	return err;
@@ -56,7 +56,7 @@ static bool read_entry(struct transaction *transaction, const struct unit_name *
 	struct frame_spot spot = {place->offset, end, place->position};
 	struct frame_header header;
 	struct unit_name there;
-	if (!unit_neighbours_pay(&transaction->neighbours)) {
+	if (!neighbours_pay(&transaction->neighbours)) {
 		if (segment_reader_peek(heads, found->segment, &spot, &header, &there,
 					error))
 			return false;
@@ -107,12 +107,12 @@ static int offer_place(struct transaction *transaction, struct offer *offer,
 				   .len = found.len,
 				   .origin = FRAME_KNOWN};
 	uint32_t frame;
-	int err = unit_table_frame(&transaction->units, &known, &frame, error);
+	int err = citable_frame(&transaction->units, &known, &frame, error);
 	if (err)
 		return err;
 	if (found.table)
-		unit_neighbours_learn(&transaction->neighbours, frame, found.table,
-				      found.unit_count);
+		neighbours_learn(&transaction->neighbours, frame, found.table,
+				 found.unit_count);
 	if (found.kind == FRAME_PIECE)
 		pieces_ahead_note(&transaction->ahead, &name);
 	return add_candidate(transaction, offer, &place->sha, frame, place->position,
@@ -148,10 +148,10 @@ static bool is_marked(const struct transaction *transaction, uint32_t position)
 static int offer_key(struct transaction *transaction, struct offer *offer,
 		     struct error *error)
 {
-	offer->count = unit_table_own(&transaction->units, offer->key, offer->digests,
-				      CANDIDATES_MAX);
-	const struct unit_neighbour *beside =
-		unit_neighbours_find(&transaction->neighbours, offer->key);
+	offer->count = citable_own(&transaction->units, offer->key, offer->digests,
+				   CANDIDATES_MAX);
+	const struct neighbour *beside =
+		neighbours_find(&transaction->neighbours, offer->key);
 	if (!beside || is_marked(transaction, beside->frame))
 		return ask_index(transaction, offer, error);
 	if (offer->count == CANDIDATES_MAX || is_offered(offer, &beside->name.sha))

@@ -25,10 +25,10 @@ struct transaction {
 	int64_t namespace_id;
 	struct segment_pins pins; /* of all that it may cite or wrote */
 	struct segment_writer writer;
-	struct unit_table units;
+	struct citable units;
 	struct segment_reader pieces; /* the frame of the piece being looked at */
 	struct segment_reader heads;  /* tables of offered frames; blocks */
-	struct unit_neighbours neighbours;
+	struct neighbours neighbours;
 	struct piece_checker checker;
 	struct pieces_ahead ahead;
 	struct layer_map base;

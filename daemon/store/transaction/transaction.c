@@ -34,14 +34,14 @@ void transaction_free(struct transaction *transaction)
 	segment_writer_abort(&transaction->writer);
 	index_write(transaction->store->units);
 	segment_pins_fini(&transaction->pins, transaction->store->segments);
-	unit_table_fini(&transaction->units);
+	citable_fini(&transaction->units);
 	segment_reader_fini(&transaction->pieces);
 	segment_reader_fini(&transaction->heads);
 	layer_map_fini(&transaction->base);
 	buffer_fini(&transaction->head);
 	pieces_ahead_fini(&transaction->ahead);
 	piece_checker_fini(&transaction->checker);
-	unit_neighbours_fini(&transaction->neighbours);
+	neighbours_fini(&transaction->neighbours);
 	free(transaction);
 }
 
@@ -62,11 +62,11 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 				 .len = (uint32_t)len,
 				 .origin = FRAME_OWN};
 	uint32_t at;
-	err = unit_table_frame(&transaction->units, &own, &at, error);
+	err = citable_frame(&transaction->units, &own, &at, error);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < frame->unit_count; i++) {
-		err = unit_table_add(&transaction->units, &frame->units[i], at, i, error);
+		err = citable_add(&transaction->units, &frame->units[i], at, i, error);
 		if (err)
 			return err;
 		if (frame->kind == FRAME_PIECE)

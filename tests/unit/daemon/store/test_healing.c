@@ -17,6 +17,7 @@
 #include "daemon/store/check/check.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/rebuild.h"
+#include "daemon/store/layer/healing.h"
 #include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/segment.h"
 #include "daemon/store/segment/table.h"
@@ -181,7 +182,7 @@ static void doubt(struct fixture *fixture, int64_t layer, uint64_t offset)
 	struct frame_place place = {.offset = offset};
 	assert_ok(segment_table_pin(fixture->store->segments, &id, &place.segment,
 				    &fixture->error));
-	store_doubt_frame(fixture->store, &place);
+	healing_doubt(fixture->store, &place);
 	segment_table_unpin(fixture->store->segments, place.segment);
 }
 

@@ -1,5 +1,4 @@
-/* The unit index: found at once, on the disk later, wrong ones forgotten; and the table
- * of what one session may cite. */
+/* The unit index: found at once, on the disk later, wrong ones forgotten. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +9,6 @@
 #include <cmocka.h>
 
 #include "daemon/store/index/index.h"
-#include "daemon/store/segment/segment.h"
-#include "daemon/store/transaction/citable.h"
-#include "daemon/store/transaction/neighbours.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"
@@ -194,154 +190,7 @@ static void an_index_that_is_not_trusted_begins_empty(void **state)
 	assert_int_equal(find(fixture->index, 1, 0, places), 0);
 }
 
-/* ---- the table of a session --------------------------------------------------- */
-
-static uint32_t frame_of(struct unit_table *table, struct segment *segment,
-			 uint64_t offset, uint32_t len, enum frame_origin origin)
-{
-	struct unit_frame frame = {.segment = segment,
-				   .offset = offset,
-				   .len = len,
-				   .origin = (uint8_t)origin};
-	uint32_t position = UNIT_NONE;
-	struct error error;
-	assert_int_equal(unit_table_frame(table, &frame, &position, &error), 0);
-	return position;
-}
-
-static void a_table_finds_exact_names_and_own_keys(void **state)
-{
-	(void)state;
-	struct unit_table table AUTO(unit_table_fini) = {0};
-	struct segment segment = {0};
-	struct error error;
-	for (uint32_t n = 0; n < 20000; n++) {
-		enum frame_origin origin = n % 8 < 2 ? FRAME_OWN : FRAME_KNOWN;
-		uint32_t frame =
-			frame_of(&table, &segment, n % 8 + n / 400 * 8, 0, origin);
-		struct unit_name name = unit(n);
-		assert_int_equal(unit_table_add(&table, &name, frame, n % 400, &error),
-				 0);
-	}
-	assert_int_equal(table.count, 20000);
-	assert_int_equal(table.frame_count, 400);
-	for (uint32_t n = 0; n < 20000; n++) {
-		struct unit_name name = unit(n);
-		const struct unit_entry *entry = unit_table_find(&table, &name);
-		assert_non_null(entry);
-		assert_int_equal(entry->position, n % 400);
-		struct digest digests[CANDIDATES_MAX];
-		assert_int_equal(
-			unit_table_own(&table, &name.key, digests, CANDIDATES_MAX), 2);
-	}
-	struct unit_name absent = unit(20008);
-	assert_null(unit_table_find(&table, &absent));
-}
-
-static void an_own_copy_is_preferred_to_an_offered_one(void **state)
-{
-	(void)state;
-	struct unit_table table AUTO(unit_table_fini) = {0};
-	struct segment segment = {0};
-	struct error error;
-	struct unit_name name = unit(0), beside = unit(1);
-	uint32_t offered = frame_of(&table, &segment, 64, 0, FRAME_KNOWN);
-	assert_int_equal(unit_table_add(&table, &name, offered, 1, &error), 0);
-	assert_int_equal(unit_table_add(&table, &beside, offered, 2, &error), 0);
-	uint32_t own = frame_of(&table, &segment, 900, 100, FRAME_OWN);
-	assert_int_equal(unit_table_add(&table, &name, own, 3, &error), 0);
-	assert_int_equal(unit_table_add(&table, &name, offered, 1, &error), 0);
-	struct unit_entry *entry = unit_table_find(&table, &name);
-	assert_int_equal(entry->frame, own);
-	assert_int_equal(entry->position, 3);
-	assert_int_equal(unit_table_find(&table, &beside)->frame, offered);
-}
-
-static void too_many_contents_of_one_key_are_refused(void **state)
-{
-	(void)state;
-	struct unit_table table AUTO(unit_table_fini) = {0};
-	struct segment segment = {0};
-	struct error error;
-	uint32_t frame = frame_of(&table, &segment, 64, 100, FRAME_OWN);
-	struct unit_name name = unit(0);
-	int err = 0;
-	uint32_t n = 0;
-	for (; !err; n++) {
-		name.sha = sha256_of(&n, sizeof(n));
-		err = unit_table_add(&table, &name, frame, 0, &error);
-	}
-	assert_int_equal(err, ERR_LIMIT);
-	assert_int_equal(n, 65);
-}
-
-/* ---- neighbours ---------------------------------------------------------------- */
-
-#define FRAME_UNITS 1000u
-
-static void learn(struct unit_neighbours *neighbours, uint32_t frame)
-{
-	struct unit_name *units AUTO_FREE = must_calloc(FRAME_UNITS, sizeof(*units));
-	for (uint32_t i = 0; i < FRAME_UNITS; i++)
-		units[i] = unit(8 * (frame * FRAME_UNITS + i));
-	unit_neighbours_learn(neighbours, frame, units, FRAME_UNITS);
-}
-
-static const struct unit_neighbour *find_beside(struct unit_neighbours *neighbours,
-						uint32_t frame, uint32_t position)
-{
-	struct unit_name name = unit(8 * (frame * FRAME_UNITS + position));
-	const struct unit_neighbour *found = unit_neighbours_find(neighbours, &name.key);
-	if (found) {
-		assert_true(unit_name_equal(&found->name, &name));
-		assert_int_equal(found->frame, frame);
-		assert_int_equal(found->position, position);
-	}
-	return found;
-}
-
-static void neighbours_are_found_until_others_take_their_room(void **state)
-{
-	(void)state;
-	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
-	assert_null(find_beside(&neighbours, 0, 0));
-	for (uint32_t frame = 0; frame < 8; frame++)
-		learn(&neighbours, frame);
-	for (uint32_t i = 0; i < 8 * FRAME_UNITS; i++)
-		assert_non_null(
-			find_beside(&neighbours, i / FRAME_UNITS, i % FRAME_UNITS));
-	assert_null(find_beside(&neighbours, 8, 0));
-	learn(&neighbours, 8);
-	assert_null(find_beside(&neighbours, 0, 0));
-	assert_non_null(find_beside(&neighbours, 8, FRAME_UNITS - 1));
-}
-
-static void of_one_key_the_first_content_stays(void **state)
-{
-	(void)state;
-	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
-	struct unit_name units[2] = {unit(1), unit(1)};
-	units[1].sha.bytes[0] ^= 1;
-	unit_neighbours_learn(&neighbours, 3, units, 2);
-	const struct unit_neighbour *found =
-		unit_neighbours_find(&neighbours, &units[0].key);
-	assert_non_null(found);
-	assert_true(unit_name_equal(&found->name, &units[0]));
-}
-
-/* Whoever asks in another order must not have a frame read for each unit. */
-static void learning_that_does_not_pay_stops(void **state)
-{
-	(void)state;
-	struct unit_neighbours neighbours AUTO(unit_neighbours_fini) = {0};
-	uint32_t frames = 0;
-	for (; unit_neighbours_pay(&neighbours); frames++)
-		learn(&neighbours, frames);
-	assert_in_range(frames, 8, 16);
-	for (uint32_t i = 0; i < FRAME_UNITS; i++)
-		(void)find_beside(&neighbours, frames - 1, i);
-	assert_true(unit_neighbours_pay(&neighbours));
-}
+/* ---- batches --------------------------------------------------------------------- */
 
 static void fill(struct index_batch *batch, uint32_t first, uint32_t count)
 {
@@ -417,12 +266,6 @@ int main(void)
 		cmocka_unit_test(a_batch_of_any_names_is_sorted),
 		cmocka_unit_test(
 			a_batch_takes_more_than_it_expected_before_and_after_sorting),
-		cmocka_unit_test(neighbours_are_found_until_others_take_their_room),
-		cmocka_unit_test(of_one_key_the_first_content_stays),
-		cmocka_unit_test(learning_that_does_not_pay_stops),
-		cmocka_unit_test(a_table_finds_exact_names_and_own_keys),
-		cmocka_unit_test(an_own_copy_is_preferred_to_an_offered_one),
-		cmocka_unit_test(too_many_contents_of_one_key_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
