@@ -29,6 +29,10 @@
 
 /* ---- names ---------------------------------------------------------------------- */
 #define NAME_LEN_MAX 255u       /* namespace, workflow, job, shard, run … in bytes */
+#define LAYER_ID_LEN 8u         /* bytes of a layer's id, which is written in hex */
+#define LAYER_ID_DIGITS (2u * LAYER_ID_LEN)
+#define LAYER_ID_TEXT_SIZE (LAYER_ID_DIGITS + 1)
+#define KEY_LEN 16u             /* by which a repeated PERSIST is known */
 #define NEEDS_MAX 1024u         /* needs, from, prefer: entries each */
 #define HELD_TAGS_MAX 16u       /* views that an ATTACH may name as held */
 #define PATTERNS_MAX 4096u      /* only, exclude: entries each */

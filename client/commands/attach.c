@@ -211,13 +211,13 @@ static void leave_record(struct attach *attach)
 	struct record_view view = view_for_record(attach);
 	const struct msg_layer_list *layers = &attach->session.view.layers;
 	struct record_base base = {0};
-	char id[2 * RECORD_LAYER_ID_LEN + 1] = "";
+	char id[LAYER_ID_TEXT_SIZE] = "";
 	if (layers->count > 0) {
 		const struct msg_layer *layer = &layers->items[attach->base];
 		if (layer->layer.len < sizeof(id))
 			memcpy(id, layer->layer.at, layer->layer.len);
 		base.known = layer->digest.len == SHA256_LEN &&
-			     hex_decode(id, RECORD_LAYER_ID_LEN, base.layer);
+			     hex_decode(id, LAYER_ID_LEN, base.layer);
 		base.aligned = is_aligned(attach);
 		if (base.known)
 			memcpy(base.digest.bytes, layer->digest.at, SHA256_LEN);

@@ -7,8 +7,6 @@
 #include "proto/base/clock.h"
 #include "proto/base/escape.h"
 
-#define LABEL_SIZE 1100u
-
 static void put_digest(struct json_writer *writer, const struct digest *digest)
 {
 	char text[DIGEST_TEXT_SIZE];
@@ -19,7 +17,7 @@ static void say_layers(const struct view_session *session)
 {
 	for (size_t i = 0; i < session->view.layers.count; i++) {
 		const struct msg_layer *layer = &session->view.layers.items[i];
-		char label[LABEL_SIZE];
+		char label[LAYER_LABEL_SIZE];
 		char files[HUMAN_TEXT_SIZE];
 		char size[HUMAN_TEXT_SIZE];
 		report_line(session->report, "  layer %.*s  %s  %s, %s",

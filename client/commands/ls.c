@@ -13,7 +13,6 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 
-#define LABEL_SIZE 1100u
 #define CONFLICTS_KEPT 20u
 
 struct row_listing {
@@ -141,7 +140,7 @@ static void say_row(const struct row_listing *listing, const struct view_row *en
 	const struct msg_layer *layer = layer_at(listing, entry->layer);
 	char mode[11];
 	char size[HUMAN_TEXT_SIZE] = "";
-	char label[LABEL_SIZE];
+	char label[LAYER_LABEL_SIZE];
 	char time[40];
 	mode_text(row, mode);
 	if (row->type == ROW_FILE)

@@ -16,12 +16,11 @@ void persist_record_open(struct persist *persist)
 
 /* ---- the base ---- */
 
-void persist_record_base(const struct persist *persist, char ret_text[17])
+void persist_record_base(const struct persist *persist, char ret_text[LAYER_ID_TEXT_SIZE])
 {
 	ret_text[0] = '\0';
 	if (persist->record && record_base(persist->record)->known)
-		hex_encode(record_base(persist->record)->layer, RECORD_LAYER_ID_LEN,
-			   ret_text);
+		hex_encode(record_base(persist->record)->layer, LAYER_ID_LEN, ret_text);
 }
 
 bool persist_record_root(const struct persist *persist, struct text base_root,
@@ -138,10 +137,10 @@ void persist_record_end(struct persist *persist, const struct persist_outcome *o
 	struct record_base base = {.digest = outcome->upload.digest,
 				   .aligned = !persist->prefix || !*persist->prefix};
 	struct text layer = outcome->committed.layer.layer;
-	char text[2 * RECORD_LAYER_ID_LEN + 1] = "";
+	char text[LAYER_ID_TEXT_SIZE] = "";
 	if (layer.len < sizeof(text))
 		memcpy(text, layer.at, layer.len);
-	base.known = hex_decode(text, RECORD_LAYER_ID_LEN, base.layer);
+	base.known = hex_decode(text, LAYER_ID_LEN, base.layer);
 	if (record_writer_commit(persist->record_writer, &base) != 0)
 		tell_unwritten(persist);
 }

@@ -51,7 +51,7 @@ int persist_connect(struct persist *persist, uint64_t deadline_ms,
 		.key = {.at = (const char *)persist->key, .len = PERSIST_KEY_LEN},
 		.again = persist->key_sent,
 	};
-	char base[17];
+	char base[LAYER_ID_TEXT_SIZE];
 	persist_record_base(persist, base);
 	message.base = text_of(base);
 	persist->key_sent = true;

@@ -66,7 +66,8 @@ int persist_check_totals(const struct persist *persist, const struct totals *tot
 /* Opens the record of the root, unless the user wants none. */
 void persist_record_open(struct persist *persist);
 /* The id of its base, for PERSIST; "" where there is none. */
-void persist_record_base(const struct persist *persist, char ret_text[17]);
+void persist_record_base(const struct persist *persist,
+			 char ret_text[LAYER_ID_TEXT_SIZE]);
 /* The base's root, if READY brings that of the base that was named; the caller's to end.
  * false: none. */
 bool persist_record_root(const struct persist *persist, struct text base_root,

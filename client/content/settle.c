@@ -2,9 +2,6 @@
 
 #include <stdlib.h>
 
-/* Some ticks of the clock; it may jump. */
-#define SETTLE_MS_MAX 50
-
 /* So that a write from now on changes the change time, where that is not kept in whole
  * seconds. Who waited for one file has mostly waited for all. */
 static int wait_for_clock(struct flow *flow, const struct stamp *stamp,
@@ -12,7 +9,7 @@ static int wait_for_clock(struct flow *flow, const struct stamp *stamp,
 {
 	if (stamp_is_settled(stamp))
 		return 0;
-	(void)stamp_settle(stamp, flow->wake_fd, SETTLE_MS_MAX);
+	(void)stamp_settle(stamp, flow->wake_fd, STAMP_SETTLE_MS_MAX);
 	return flow_check(flow, error);
 }
 

@@ -10,8 +10,6 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-/* How long an attach waits at its end so that what it wrote can be trusted. */
-#define SETTLE_MS_MAX 50
 /* Opening and closing a file takes as long as reading so many bytes. */
 #define SETTLE_FILE_COST 8192u
 
@@ -228,7 +226,7 @@ void known_settle(struct known_record *known)
 	struct stamp stamp = {.changed_ns = known->latest_ns};
 	if (!known->notes || !known->latest_ns)
 		return;
-	int wait_ms = is_worth_settling(known) ? SETTLE_MS_MAX : 0;
+	int wait_ms = is_worth_settling(known) ? STAMP_SETTLE_MS_MAX : 0;
 	if (stamp_settle(&stamp, interrupts_fd(), wait_ms))
 		return;
 	for (uint32_t entry = 0; entry < known->table->entry_count; entry++) {

@@ -31,6 +31,8 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b);
 /* Whether a write at this moment would give another change time: the bytes, read from now
  * on, are what the stamp stands for. */
 bool stamp_is_settled(const struct stamp *stamp);
+/* How long is worth waiting for that: some ticks of the clock, which may jump. */
+#define STAMP_SETTLE_MS_MAX 50
 /* Waits for that, at most so many milliseconds, and not at all if it takes longer:
  * whether it has come. Ends when wake_fd is readable; -1: nothing wakes it. */
 bool stamp_settle(const struct stamp *stamp, int wake_fd, int most_ms);

@@ -18,7 +18,6 @@
 #define KIND(name, ...) const struct option_kind option_##name = {set_##name, __VA_ARGS__}
 
 #define TIMEOUT_MAX_S 1000000.0
-#define LAYER_ID_LEN 16u
 
 static void keep_setting(struct setting *setting, const struct option_use *use)
 {
@@ -157,7 +156,7 @@ KIND(no_token, NULL, false);
 SETTER(layer)
 {
 	size_t len = strlen(use->value);
-	if (len == 0 || len > LAYER_ID_LEN ||
+	if (len == 0 || len > LAYER_ID_DIGITS ||
 	    strspn(use->value, "0123456789abcdef") != len)
 		return option_refuse(
 			use,

@@ -27,9 +27,9 @@ static bool read_header(struct record *record)
 	header->written_ns = (int64_t)reader_u64(&in);
 	header->count = reader_u32(&in);
 	header->path_len = reader_u32(&in);
-	reader_copy(&in, header->base.layer, RECORD_LAYER_ID_LEN);
+	reader_copy(&in, header->base.layer, LAYER_ID_LEN);
 	reader_copy(&in, header->base.digest.bytes, SHA256_LEN);
-	static const uint8_t none[RECORD_LAYER_ID_LEN];
+	static const uint8_t none[LAYER_ID_LEN];
 	header->base.known = memcmp(header->base.layer, none, sizeof(none)) != 0;
 	uint32_t flags = reader_u32(&in);
 	header->base.aligned = flags == RECORD_ALIGNED;

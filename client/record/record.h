@@ -65,10 +65,10 @@
 
 #include "client/files/stamp.h"
 #include "proto/base/bytes.h"
+#include "proto/bounds.h"
 #include "proto/manifest/manifest.h"
 #include "proto/unit/digest.h"
 
-#define RECORD_LAYER_ID_LEN 8u
 #define RECORD_NONE UINT32_MAX
 /* Of one unit of a file, encoded. */
 #define RECORD_UNIT_LEN (XXH128_LEN + 4u + SHA256_LEN)
@@ -93,7 +93,7 @@ struct record_entry {
 struct record_base {
 	bool known;
 	bool aligned; /* all its rows are entries here, with the same paths */
-	uint8_t layer[RECORD_LAYER_ID_LEN];
+	uint8_t layer[LAYER_ID_LEN];
 	struct digest digest;
 };
 

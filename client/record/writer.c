@@ -303,7 +303,7 @@ static void put_header(const struct record_writer *writer, const struct record_b
 	buffer_put_u64(out, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 	buffer_put_u32(out, writer->count);
 	buffer_put_u32(out, (uint32_t)strlen(writer->place.path));
-	buffer_put(out, base->layer, RECORD_LAYER_ID_LEN);
+	buffer_put(out, base->layer, LAYER_ID_LEN);
 	buffer_put(out, base->digest.bytes, SHA256_LEN);
 	buffer_put_u32(out, base->aligned ? RECORD_ALIGNED : 0);
 	record_view_put(view_of(writer), out);

@@ -14,6 +14,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
+#include "proto/bounds.h"
 #include "proto/link/link.h"
 #include "proto/manifest/manifest.h"
 #include "proto/message/message.h"
@@ -67,7 +68,8 @@ int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct erro
 
 void view_rows_fini(struct view_rows *view);
 
-/* What to call a layer's maker (label.h). */
+/* What to call a layer's maker (label.h): four names, and the words between them. */
+#define LAYER_LABEL_SIZE (4u * NAME_LEN_MAX + 80u)
 const char *layer_label(const struct msg_layer *layer, char *ret_text, size_t size);
 
 #endif

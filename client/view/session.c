@@ -8,8 +8,6 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-#define LABEL_SIZE 1100u
-
 /* ---- conflicts ---- */
 
 static bool mentions(const struct msg_error *conflict, struct text layer)
@@ -29,7 +27,7 @@ static void note_jobs(const struct view_session *session,
 {
 	const struct msg_layer_list *layers = &session->view.layers;
 	for (size_t i = 0; i < layers->count; i++) {
-		char label[LABEL_SIZE];
+		char label[LAYER_LABEL_SIZE];
 		const struct msg_layer *layer = &layers->items[i];
 		if (mentions(conflict, layer->layer))
 			report_note(session->report, "layer %.*s is of `%s`",
@@ -155,7 +153,7 @@ void view_session_warn(struct view_session *session)
 	for (size_t i = 0; i < view->unknown_needs.count; i++)
 		warn_of_need(session->report, view->unknown_needs.items[i]);
 	for (size_t i = 0; i < view->stale.count; i++) {
-		char label[LABEL_SIZE];
+		char label[LAYER_LABEL_SIZE];
 		const struct msg_layer *layer = &view->stale.items[i];
 		report_warning(session->report,
 			       "layer %.*s of `%s` is stale and left out: %.*s",

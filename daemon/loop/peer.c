@@ -16,8 +16,6 @@
 #include "proto/link/header.h"
 #include "proto/message/message.h"
 
-/* How long a refused peer may go on sending before the connection is cut. */
-#define LINGER_MS 2000u
 #define KEEPALIVE_MS 5000u
 
 static void name_peer(struct peer *peer)

@@ -10,6 +10,10 @@
 
 #include "proto/link/transport.h"
 
+/* How long whoever was told a last thing may go on sending before the connection is cut:
+ * closing at once would throw away the ERROR that it has not read yet. */
+#define LINGER_MS 2000u
+
 struct voice {
 	pthread_mutex_t mutex; /* guards silent, and sending while silent */
 	bool silent;           /* the session says nothing for a while */

@@ -10,9 +10,6 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
 
-/* How long a refused client may go on sending before the connection is cut: closing at
- * once would throw away the ERROR that it has not read yet. */
-#define LINGER_MS 2000
 /* With ERR_BUSY: what ran short is free again when another session ends. */
 #define RETRY_MS 1000u
 

@@ -7,7 +7,6 @@
 #include "proto/base/error.h"
 
 #define BUFFER_FIRST_CAPACITY 256u
-#define VARINT_LEN_MAX 10u
 
 /* The capacity at which `more` bytes fit; 0: they fit already. */
 static size_t grown(const struct buffer *buffer, size_t more)

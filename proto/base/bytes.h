@@ -31,7 +31,8 @@ void buffer_put_u16(struct buffer *buffer, uint16_t value);
 void buffer_put_u32(struct buffer *buffer, uint32_t value);
 void buffer_put_u64(struct buffer *buffer, uint64_t value);
 void buffer_put_varint(struct buffer *buffer, uint64_t value);
-size_t varint_len(uint64_t value); /* bytes that buffer_put_varint() writes, 1 … 10 */
+#define VARINT_LEN_MAX 10u
+size_t varint_len(uint64_t value); /* bytes that buffer_put_varint() writes */
 void buffer_put_zigzag(struct buffer *buffer, int64_t value);
 void buffer_clear(struct buffer *buffer); /* len = 0, memory kept */
 void buffer_fini(struct buffer *buffer);  /* frees; the buffer is empty and usable */

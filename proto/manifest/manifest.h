@@ -43,6 +43,8 @@ struct row {
  * looked at. */
 bool row_equal(const struct row *a, const struct row *b);
 
+/* Bytes of a time in a row: seconds and nanoseconds. */
+#define ROW_TIME_LEN 12u
 /* The fewest bytes that a row takes (a directory), and a unit in it. */
 #define ROW_LEN_MIN 18u
 #define ROW_UNIT_LEN_MIN 49u
@@ -51,7 +53,7 @@ bool row_equal(const struct row *a, const struct row *b);
 /* No fewer bytes than its encoding takes. */
 size_t row_len_max(const struct row *row);
 /* Appends the encoding of a row that follows one with path `previous` (previous_len 0 for
- * the first). *ret_time_at, if not NULL, is where in out the 12 time bytes begin. The row
+ * the first). *ret_time_at, if not NULL, is where in out its time begins. The row
  * must be valid (claimed, but for its path and the sum of its units). */
 void row_encode(struct buffer *out, const char *previous, size_t previous_len,
 		const struct row *row, size_t *ret_time_at);

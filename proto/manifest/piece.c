@@ -9,7 +9,6 @@
 #include "proto/path/path.h"
 
 #define PIECE_VERSION 1u
-#define TIME_LEN 12u
 /* Where the rows begin in a writer's buffer: room for the version and a row count. */
 #define HEAD_ROOM 11u
 #define ROOT_HEAD_LEN_MAX 11u /* PIECES_MAX takes a varint of 3 bytes */
@@ -124,7 +123,7 @@ static struct digest content_digest(struct piece_writer *writer, size_t start)
 	for (size_t at = 0; at < writer->time_at.len; at += sizeof(size_t)) {
 		size_t time_at;
 		memcpy(&time_at, writer->time_at.at + at, sizeof(time_at));
-		memset(content->at + time_at, 0, TIME_LEN);
+		memset(content->at + time_at, 0, ROW_TIME_LEN);
 	}
 	return sha256_of(content->at + start, content->len - start);
 }

@@ -10,7 +10,6 @@
 
 #define MODE_MAX 0777u
 #define SYMLINK_MODE 0777u
-#define TIME_LEN 12u
 #define NANOSECONDS_MAX 999999999u
 
 static bool units_equal(const struct row *a, const struct row *b)
@@ -68,7 +67,7 @@ static void encode_units(struct buffer *out, const struct row *row)
 size_t row_len_max(const struct row *row)
 {
 	const size_t number = 10; /* the longest varint */
-	return row->path_len + row->target_len + TIME_LEN + 1 + 7 * number +
+	return row->path_len + row->target_len + ROW_TIME_LEN + 1 + 7 * number +
 	       row->unit_count * (XXH128_LEN + SHA256_LEN + number);
 }
 
@@ -203,7 +202,7 @@ static int read_attributes(struct row_decoder *decoder, struct row *row,
 {
 	row->type = reader_u8(&decoder->in);
 	uint64_t mode = reader_varint(&decoder->in);
-	decoder->time_at = reader_bytes(&decoder->in, TIME_LEN);
+	decoder->time_at = reader_bytes(&decoder->in, ROW_TIME_LEN);
 	if (decoder->in.failed)
 		return refuse(decoder, error, "cut short, or a number is malformed");
 	if (row->type < ROW_FILE || row->type > ROW_SYMLINK)
@@ -212,7 +211,7 @@ static int read_attributes(struct row_decoder *decoder, struct row *row,
 		return refuse(decoder, error,
 			      "its mode is not a permission that it can have");
 	row->mode = (uint16_t)mode;
-	struct reader time = reader_of(decoder->time_at, TIME_LEN);
+	struct reader time = reader_of(decoder->time_at, ROW_TIME_LEN);
 	row->time.seconds = (int64_t)reader_u64(&time);
 	row->time.nanoseconds = reader_u32(&time);
 	if (row->time.nanoseconds > NANOSECONDS_MAX)

@@ -5,10 +5,8 @@
 #include "proto/message/table.h"
 
 #define STATUS_DATA_LEN_MAX 4096u
-#define KEY_LEN 16u
 #define SESSION_LEN 16u
 #define DIGEST_LEN 32u
-#define LAYER_ID_LEN 16u
 
 /* One field per line. */
 /* clang-format off */
@@ -41,7 +39,7 @@
 	}
 
 static const struct message_field layer_fields[] = {
-	FIELD(msg_layer, layer, STR, .required = true, .len_exact = LAYER_ID_LEN),
+	FIELD(msg_layer, layer, STR, .required = true, .len_exact = LAYER_ID_DIGITS),
 	FIELD(msg_layer, workflow, STR),
 	FIELD(msg_layer, run, STR),
 	FIELD(msg_layer, job, STR),

@@ -23,14 +23,12 @@
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/arena.h"
 #include "proto/base/error.h"
+#include "proto/bounds.h"
 #include "proto/manifest/manifest.h"
 #include "proto/message/message.h"
 #include "proto/unit/digest.h"
 
 #define SEGMENT_ID_LEN 16u
-#define LAYER_ID_LEN 8u
-#define LAYER_ID_TEXT_SIZE 17u
-#define KEY_LEN 16u
 
 struct segment_id {
 	uint8_t bytes[SEGMENT_ID_LEN];

@@ -5,7 +5,6 @@
 #include "proto/base/bytes.h"
 
 #define PREFIX_DIGITS_MIN 4u
-#define NAME_DIGITS (2 * LAYER_ID_LEN)
 
 int catalogue_workflow_history(struct catalogue *catalogue, const struct scope *scope,
 			       struct text workflow,
@@ -60,15 +59,15 @@ struct name_range {
 
 static bool parse_prefix(struct text prefix, struct name_range *ret_range)
 {
-	char first[NAME_DIGITS + 1];
-	char last[NAME_DIGITS + 1];
-	if (prefix.len < PREFIX_DIGITS_MIN || prefix.len > NAME_DIGITS)
+	char first[LAYER_ID_DIGITS + 1];
+	char last[LAYER_ID_DIGITS + 1];
+	if (prefix.len < PREFIX_DIGITS_MIN || prefix.len > LAYER_ID_DIGITS)
 		return false;
-	memset(first, '0', NAME_DIGITS);
-	memset(last, 'f', NAME_DIGITS);
+	memset(first, '0', LAYER_ID_DIGITS);
+	memset(last, 'f', LAYER_ID_DIGITS);
 	memcpy(first, prefix.at, prefix.len);
 	memcpy(last, prefix.at, prefix.len);
-	first[NAME_DIGITS] = last[NAME_DIGITS] = '\0';
+	first[LAYER_ID_DIGITS] = last[LAYER_ID_DIGITS] = '\0';
 	return hex_decode(first, LAYER_ID_LEN, ret_range->first) &&
 	       hex_decode(last, LAYER_ID_LEN, ret_range->last);
 }
@@ -104,7 +103,7 @@ static int find_one(struct catalogue *catalogue, const int64_t namespace_ids[2],
 			error, ERR_USAGE,
 			"layer `%.*s`: an id is %u hexadecimal digits, of which the "
 			"first %u may do",
-			WORDS(id), NAME_DIGITS, PREFIX_DIGITS_MIN);
+			WORDS(id), LAYER_ID_DIGITS, PREFIX_DIGITS_MIN);
 	struct query query AUTO(query_end) = search(catalogue, &range, namespace_ids);
 	int result = query_next(&query, error);
 	if (result < 0)

@@ -15,7 +15,6 @@
 #define PIECE_PLACE_LEN_MIN 5u
 #define BLOCK_FRAME_LEN_MIN 3u
 /* At most, for the memory that encoding asks for: mark and counts, a piece, a frame. */
-#define VARINT_LEN_MAX 10u
 #define HEAD_LEN_MAX (2u + 2u * VARINT_LEN_MAX)
 #define PIECE_PLACE_LEN_MAX (5u * VARINT_LEN_MAX)
 #define BLOCK_FRAME_LEN_MAX (3u * VARINT_LEN_MAX)

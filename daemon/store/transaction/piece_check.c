@@ -5,8 +5,6 @@
 #include "daemon/store/transaction/state.h"
 #include "proto/base/cleanup.h"
 
-#define TIME_LEN 12u
-
 void piece_checker_fini(struct piece_checker *checker)
 {
 	row_decoder_fini(&checker->decoder);
@@ -110,7 +108,7 @@ static int check_rows(struct transaction *transaction, struct citation *citation
 		if (!piece->edges.first)
 			piece_edges_begin(&piece->edges, decoder);
 		totals_add_row(&piece->totals, &row);
-		memset(checker->content.at + (decoder->time_at - bytes), 0, TIME_LEN);
+		memset(checker->content.at + (decoder->time_at - bytes), 0, ROW_TIME_LEN);
 		for (size_t i = 0; i < row.unit_count; i++) {
 			err = mention(transaction, citation, &row.units[i], error);
 			if (err)

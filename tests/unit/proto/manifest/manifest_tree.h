@@ -132,7 +132,7 @@ static inline int content_of(const void *piece, size_t len, struct digest *ret_c
 	int more;
 	while ((more = row_decoder_next(&decoder, &row, error)) > 0) {
 		size_t time_at = (size_t)(decoder.time_at - (const uint8_t *)piece);
-		memset(content + time_at, 0, 12);
+		memset(content + time_at, 0, ROW_TIME_LEN);
 		totals_add_row(&totals, &row);
 	}
 	if (more < 0)
