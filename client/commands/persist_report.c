@@ -10,6 +10,7 @@
 #include "client/terminal/interrupts.h"
 #include "client/tree/directory.h"
 #include "client/tree/link.h"
+#include "client/tree/loss.h"
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -205,6 +206,16 @@ static void dry_run_fini(struct dry_run *dry)
 	tree_fini(&dry->tree);
 }
 
+static void note_loss(struct dry_run *dry, uint32_t number, int fd, mode_t mode)
+{
+	char begin[4];
+	ssize_t len = mode & 0111 ? pread(fd, begin, sizeof(begin), 0) : 0;
+	uint8_t loss = loss_of_mode(mode);
+	if (len > 0)
+		loss |= loss_of_capabilities(fd, mode, begin, (size_t)len);
+	loss_note(&dry->tree, tree_entry(&dry->tree, number), loss);
+}
+
 static int measure(struct dry_run *dry, uint32_t number, struct error *error)
 {
 	const struct entry *entry = tree_entry(&dry->tree, number);
@@ -225,6 +236,7 @@ static int measure(struct dry_run *dry, uint32_t number, struct error *error)
 		return error_set_errno(error, ERR_LOCAL, wrong, "`%s`: cannot be read",
 				       text);
 	}
+	note_loss(dry, number, fd, status.st_mode);
 	dry->totals.files++;
 	dry->totals.bytes += (uint64_t)status.st_size;
 	return 0;
@@ -288,6 +300,9 @@ int persist_dry_run(struct persist *persist, struct error *error)
 	char *links AUTO_FREE = links_left_out_text(&dry.links);
 	if (links)
 		report_warning(persist->report, "%s", links);
+	char *loss AUTO_FREE = loss_text(&dry.tree);
+	if (loss)
+		report_warning(persist->report, "%s", loss);
 	persist_warn_of_empty(persist, &dry.totals);
 	report_dry(&dry);
 	return 0;

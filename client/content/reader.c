@@ -29,6 +29,8 @@ static int take_unit(struct content_reader *reader, struct batch *batch, size_t 
 	const uint8_t *data = batch->data + batch->len;
 	struct unit_key key = {.xxh = xxh128_of(data, len), .len = (uint32_t)len};
 	uint32_t unit;
+	if (reader->source.file.unit_count == 0)
+		source_note_beginning(&reader->source, data, len);
 	bool is_new = units_claim(reader->reading->units, &key, data, &unit);
 	if (is_new)
 		batch_add(batch, unit, &key);
@@ -52,7 +54,7 @@ static void show_read(struct content_reader *reader, uint64_t len)
 static void show_file(struct content_reader *reader)
 {
 	struct reading *reading = reader->reading;
-	show_read(reader, reader->source.file.state.size);
+	show_read(reader, reader->source.file.size);
 	if (!tree_entry(reading->tree, reader->source.file.entry)->is_known)
 		progress_add(reading->progress, 1, 0);
 }
@@ -123,7 +125,24 @@ static int read_again(struct content_reader *reader, bool was_whole, struct erro
 
 static bool is_large(const struct source_file *file)
 {
-	return file->state.size > UNIT_WHOLE_MAX;
+	return file->size > UNIT_WHOLE_MAX;
+}
+
+/* It gave more or less than it should have, and its status is what it was. If a write in
+ * this grain of the clock may be the reason, it is read again when that is over; else it
+ * does not know its size. Where it gives another size each time, it changes. */
+static int measure(struct content_reader *reader, struct error *error)
+{
+	struct source_file *file = &reader->source.file;
+	if (file->is_measured)
+		return read_again(reader, false, error);
+	if (!file->racy || file->attempt == READ_AGAIN_MAX)
+		return source_measure(&reader->source, error);
+	reading_note_racy(reader->reading, &(struct revisit){.entry = file->entry,
+							     .attempt = file->attempt,
+							     .state = file->state});
+	source_close(&reader->source);
+	return 0;
 }
 
 static bool wants_prefix(const struct content_reader *reader)
@@ -136,20 +155,22 @@ static int read_whole(struct content_reader *reader, struct batch *batch,
 		      struct error *error)
 {
 	struct source_file *file = &reader->source.file;
-	size_t size = (size_t)file->state.size;
+	size_t size = (size_t)file->size;
 	size_t got;
-	int err = source_read(&reader->source, 0, batch->data + batch->len, size, &got,
-			      error);
+	int err = source_read(&reader->source, 0, batch->data + batch->len, size + 1,
+			      &got, error);
 	if (err < 0)
 		return err;
-	bool good = got == size && source_unchanged(&reader->source);
-	if (size > 0 && (good || (got == size && wants_prefix(reader)))) {
+	bool unchanged = source_unchanged(&reader->source);
+	bool good = got == size && unchanged;
+	if (size > 0 && (good || (got >= size && wants_prefix(reader)))) {
 		err = take_unit(reader, batch, size, error);
 		if (err < 0)
 			return err;
 	}
 	if (!good)
-		return read_again(reader, got == size, error);
+		return unchanged ? measure(reader, error)
+				 : read_again(reader, got >= size, error);
 	accept(reader, false);
 	return 0;
 }
@@ -160,15 +181,18 @@ static int read_large(struct content_reader *reader, struct batch *batch,
 		      struct error *error)
 {
 	struct source_file *file = &reader->source.file;
-	uint64_t size = file->state.size;
+	uint64_t size = file->size;
 	uint64_t left = size - file->at;
 	size_t want = left < UNIT_LEN_MAX ? (size_t)left : UNIT_LEN_MAX;
 	size_t got;
-	int err = source_read(&reader->source, file->at, batch->data, want, &got, error);
+	int err = source_read(&reader->source, file->at, batch->data,
+			      want + (want == left), &got, error);
 	if (err < 0)
 		return err;
 	if (got < want)
-		return read_again(reader, false, error);
+		return source_unchanged(&reader->source)
+			       ? measure(reader, error)
+			       : read_again(reader, false, error);
 	size_t cut, done = 0;
 	while (batch->count < reader->reading->batch_units &&
 	       (cut = chunker_cut(&file->chunker, batch->data + done, want - done,
@@ -186,6 +210,8 @@ static int read_large(struct content_reader *reader, struct batch *batch,
 		return 0;
 	if (!source_unchanged(&reader->source))
 		return read_again(reader, true, error);
+	if (got > want)
+		return measure(reader, error);
 	accept(reader, false);
 	return 0;
 }
@@ -227,7 +253,7 @@ static bool fits(const struct source_file *file, const struct batch *batch)
 {
 	if (batch->len == 0 && batch->count == 0)
 		return true;
-	return !is_large(file) && batch->len + (size_t)file->state.size <=
+	return !is_large(file) && batch->len + (size_t)file->size <=
 					  FRAME_RAW_TARGET + FRAME_RAW_TARGET / 2;
 }
 

@@ -82,6 +82,7 @@ void reading_leave_out(struct reading *reading, uint32_t number, const char *why
 	entry->changed_ns = 0;
 	entry->is_recorded = false;
 	entry->is_row = false;
+	entry->loses = false;
 	entry->is_known = true;
 	entry_settle(entry);
 	reading_skip(reading);

@@ -57,7 +57,8 @@ struct reading {
 
 	/* under the flow's lock */
 	struct revisit_list again; /* to be read */
-	struct revisit_list racy;  /* to be looked at, once the clock has moved on */
+	struct revisit_list racy;  /* to be looked at, once the clock has moved on; those
+				    * that are not known yet to be read */
 	bool is_cold;              /* the daemon lacks much of what was recalled */
 	bool beyond_base; /* the stat record knew files that do not stand in its base;
 			   * atomic */

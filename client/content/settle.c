@@ -30,6 +30,10 @@ static int look_again(struct source *source, const struct revisit *revisit,
 	struct reading *reading = source->reading;
 	const struct entry *entry = tree_entry(reading->tree, revisit->entry);
 	int err = wait_for_clock(reading->flow, &revisit->state.stamp, error);
+	if (err == 0 && !entry->is_known) {
+		visit_again(reading, revisit);
+		return 0;
+	}
 	if (err == 0)
 		err = source_open(source, revisit->entry, revisit->attempt, error);
 	if (err < 0 || !source_is_open(source))

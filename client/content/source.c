@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/tree/loss.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -74,9 +75,10 @@ static void take_file(struct source *source, uint32_t entry, int fd,
 		.entry = entry,
 		.mode = status->st_mode & 0777,
 		.state = state,
+		.size = state.size,
 		.racy = !stamp_is_settled(&state.stamp),
+		.loss = loss_of_mode(status->st_mode),
 		.is_plain = status->st_dev == source->reading->device &&
-			    !(status->st_mode & 07000) &&
 			    !tree_entry(source->reading->tree, entry)->is_followed,
 	};
 }
@@ -138,11 +140,37 @@ int source_read(const struct source *source, uint64_t offset, void *data, size_t
 		if (got < 0)
 			return fail(source->reading, file->entry, errno, error);
 		done += (size_t)got;
-		/* a regular file gives less only at its end */
-		if (got == 0 || offset + done >= file->state.size)
+		/* a regular file that knows its size gives less only at its end */
+		if (got == 0 || offset + done == file->size)
 			break;
 	}
 	*ret_len = done;
+	return 0;
+}
+
+int source_measure(struct source *source, struct error *error)
+{
+	struct source_file *file = &source->file;
+	file->size = UINT64_MAX;
+	file->is_measured = true;
+	file->is_plain = false;
+	file->unit_count = 0;
+	file->at = 0;
+	file->chunker = (struct chunker){0};
+	uint64_t size = 0;
+	size_t got = UNIT_LEN_MAX;
+	while (got == UNIT_LEN_MAX) {
+		int err = source_read(source, size, source->scratch, UNIT_LEN_MAX, &got,
+				      error);
+		if (err == 0)
+			err = flow_check(source->reading->flow, error);
+		if (err < 0)
+			return err;
+		size += got;
+		if (size > (uint64_t)SIZE_MAX_CUT)
+			return too_large(source->reading, file->entry, error);
+	}
+	file->size = size;
 	return 0;
 }
 
@@ -154,6 +182,12 @@ int source_add_unit(struct source *source, uint32_t unit, struct error *error)
 	array_make_room(file->units, file->unit_count, file->unit_room);
 	file->units[file->unit_count++] = unit;
 	return 0;
+}
+
+void source_note_beginning(struct source *source, const void *data, size_t len)
+{
+	struct source_file *file = &source->file;
+	file->loss |= loss_of_capabilities(file->fd, file->mode, data, len);
 }
 
 /* ---- rule T3 ---- */
@@ -196,9 +230,10 @@ void source_finish(struct source *source)
 	const struct source_file *file = &source->file;
 	struct entry *entry = tree_entry(source->reading->tree, file->entry);
 	entry->mode = file->mode & 0777u;
+	loss_note(source->reading->tree, entry, file->loss);
 	entry->seconds = file->state.stamp.modified.seconds;
 	entry->nanoseconds = file->state.stamp.modified.nanoseconds;
-	entry->size = file->state.size;
+	entry->size = file->size;
 	entry->inode = file->state.stamp.inode;
 	entry->changed_ns = 0;
 	entry->is_recorded = false;
@@ -214,5 +249,6 @@ void source_trust(const struct source *source)
 	const struct source_file *file = &source->file;
 	struct entry *entry = tree_entry(source->reading->tree, file->entry);
 	entry->inode = file->state.stamp.inode;
-	entry->changed_ns = file->is_plain ? file->state.stamp.changed_ns : 0;
+	bool is_whole = file->is_plain && !entry->loses;
+	entry->changed_ns = is_whole ? file->state.stamp.changed_ns : 0;
 }

@@ -15,9 +15,11 @@ struct source_file {
 	unsigned attempt;
 	uint16_t mode;             /* 0 … 0777 */
 	struct source_state state; /* when it was opened */
+	uint64_t size;             /* bytes: what its state says, or what was measured */
+	bool is_measured;          /* it does not know its size */
 	bool racy;                 /* its stamp was not settled then */
-	bool is_plain;             /* on the root's device, without setuid and the like,
-				    * not through a link that is followed */
+	uint8_t loss;              /* LOSS_…; with any it is read each time */
+	bool is_plain;             /* on the root's device, not through a followed link */
 	uint64_t at;               /* bytes read and cut */
 	uint64_t shown;            /* bytes counted as progress */
 	struct chunker chunker;
@@ -43,9 +45,15 @@ int source_open(struct source *source, uint32_t entry, unsigned attempt,
 bool source_is_open(const struct source *source);
 void source_close(struct source *source);
 
-/* Reads up to len bytes from offset; fewer at the end of the file. */
+/* Reads up to len bytes from offset; fewer at the end of the file. One byte more than the
+ * file should have costs nothing and shows whether it has more. */
 int source_read(const struct source *source, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error);
+/* For a file that gives more or less than its status says, though nobody writes it (procfs,
+ * sysfs, some of FUSE): reads it to its end, and begins it anew as one of that size. */
+int source_measure(struct source *source, struct error *error);
+/* These bytes are the first of the file: what else is lost of it. */
+void source_note_beginning(struct source *source, const void *data, size_t len);
 /* Appends a unit to those that the file is made of. ERR_LIMIT: it has more than a row can
  * name. */
 int source_add_unit(struct source *source, uint32_t unit, struct error *error);

@@ -49,6 +49,7 @@ struct entry {
 	bool is_row : 1;      /* false: a parent that is not stored, or a file left out */
 	bool is_known : 1;    /* files: size, time, mode and units are final */
 	bool is_recorded : 1; /* as the stat record says; not looked at further */
+	bool loses : 1;       /* what loss.h says; what is recorded loses nothing */
 	uint8_t name_len;
 	bool settled; /* files: nothing above changes any more; see entry_settle() */
 };
@@ -57,6 +58,7 @@ struct tree {
 	struct entry **blocks; /* owned */
 	uint32_t count;
 	struct arena strings;
+	uint8_t losses; /* LOSS_… of all entries so far, and of some left out; atomic */
 };
 
 void tree_init(struct tree *tree);

@@ -11,6 +11,7 @@
 #include "client/files/stage.h"
 #include "client/tree/directory.h"
 #include "client/tree/link.h"
+#include "client/tree/loss.h"
 #include "client/tree/select_link.h"
 #include "client/tree/walk_names.h"
 #include "client/tree/walk_recorded.h"
@@ -179,6 +180,7 @@ static void note_directory(const struct walk *walk, const struct found *found,
 {
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	walk_recorded_note(entry, status, walk->device);
+	loss_note(walk->tree, entry, loss_of_mode(status->st_mode));
 	if (!found->is_followed)
 		return;
 	entry->device = status->st_dev;

@@ -5,6 +5,7 @@
 
 #include "client/content/settle.h"
 #include "client/tree/link.h"
+#include "client/tree/loss.h"
 #include "client/tree/measure.h"
 #include "client/tree/walk.h"
 #include "client/upload/base.h"
@@ -297,7 +298,12 @@ static int conduct(struct upload *upload, struct error *error)
 	}
 	if (err == 0)
 		err = learn_names(upload, error);
-	return err < 0 ? err : finish(upload, error);
+	if (err < 0)
+		return err;
+	char *loss AUTO_FREE = loss_text(&upload->result->tree);
+	if (loss)
+		reading_warn(&upload->reading, "%s", loss);
+	return finish(upload, error);
 }
 
 /* ---- its parts ---- */
