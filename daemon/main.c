@@ -4,12 +4,14 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/server.h"
 #include "daemon/service/config.h"
 #include "daemon/store/check/check.h"
 #include "daemon/store/store.h"
+#include "daemon/token_command.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/descriptor_limit.h"
 #include "proto/base/parallel.h"
@@ -159,6 +161,9 @@ static int run(const struct config *config, struct error *error)
 		return 0;
 	case CONFIG_CHECK:
 		return check(config, error);
+	case CONFIG_TOKEN:
+		return error_set(error, ERR_USAGE,
+				 "token: has to be the first word; its options follow");
 	default:
 		return 0;
 	}
@@ -171,6 +176,8 @@ int main(int argc, char *argv[])
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BY_ITSELF_LEN);
 	set_arenas();
 	descriptor_limit_raise();
+	if (argc > 1 && strcmp(argv[1], "token") == 0)
+		return token_command_run(argc - 1, argv + 1);
 	int err = config_read(&config, argc, argv, &error);
 	if (err == 0 && config.verb == CONFIG_SERVE) {
 		int status = server_run(&config);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "daemon/access/access.h"
 #include "daemon/loop/crew.h"
 #include "daemon/loop/listener.h"
 #include "daemon/loop/peer.h"
@@ -34,6 +35,7 @@ struct server {
 	struct crew *crew;           /* owned */
 	struct workers *workers;     /* owned */
 	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
+	struct access *access;       /* owned */
 	uv_loop_t loop;
 	struct listen_fds passed; /* owned until the listeners take them */
 	struct listeners listeners;
@@ -276,6 +278,8 @@ static void run_request(struct task *task, int wake_fd)
 		.voice = &peer->voice,
 		.transport = peer->transport,
 		.label = peer->label,
+		.principal = peer->principal,
+		.tier = peer->principal->tier,
 		.local = peer->local,
 		.silence_ms = silence_of(server->config),
 	};
@@ -289,6 +293,7 @@ static void wire(struct server *server)
 		.config = server->config,
 		.log = server->log,
 		.workers = server->workers,
+		.access = server->access,
 		.run = run_request,
 		.on_none = end_if_stopped,
 		.context = server,
@@ -308,6 +313,7 @@ static void wire(struct server *server)
 		.crew = server->crew,
 		.keys = server->keys,
 		.log = server->log,
+		.access = server->access,
 		.data = server->config->data,
 		.figures = figures_of,
 		.context = server,
@@ -319,6 +325,7 @@ static void server_fini(struct server *server)
 	workers_free(server->workers);
 	crew_free(server->crew);
 	persist_keys_free(server->keys);
+	access_free(server->access);
 	listen_fds_fini(&server->passed);
 	listeners_fini(&server->listeners);
 }
@@ -356,6 +363,7 @@ int server_run(const struct config *config)
 		return error_exit_status(error.code);
 	}
 	server->keys = persist_keys_new();
+	server->access = access_new(config);
 	server->workers = workers_new((unsigned)config->sessions, wake_loop, server);
 	wire(server);
 	retention_run(&server->retention);

@@ -14,9 +14,14 @@
 /* One message header: u32 payload length, u16 type, u8 flags, u8 zero; little-endian. */
 #define WIRE_HEADER_LEN 8u
 
-/* What a peer may send before it has been greeted: a HELLO is some 300 bytes. */
-#define HELLO_LEN_MAX 4096u
+/* A token: those of CI systems can have several KiB. */
+#define TOKEN_LEN_MAX 16384u
+/* What a peer may send before it has been greeted: a HELLO is some 300 bytes and a
+ * token. */
+#define HELLO_LEN_MAX (TOKEN_LEN_MAX + 4096u)
 #define HELLO_TIMEOUT_MS 10000
+/* Grants that a WELCOME names, each a sentence; it fits where a HELLO does. */
+#define WELCOME_GRANTS_MAX 16u
 
 /* A control message (msgpack). The largest is a LOG_REPLY part or a list of excludes. */
 #define CONTROL_LEN_MAX (256u * 1024u)

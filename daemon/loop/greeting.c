@@ -34,15 +34,53 @@ static int check_hello(const struct msg_hello *hello, struct error *error)
 	return 0;
 }
 
-int greeting_check(const uint8_t *payload, uint32_t len, struct error *error)
+int greeting_check(const uint8_t *payload, uint32_t len, struct buffer *ret_token,
+		   struct error *error)
 {
 	AUTO(message_memory_fini) struct message_memory memory = {0};
 	struct msg_hello hello;
 	int err = message_decode(&memory, MSG_HELLO, payload, len, &hello, error);
-	return err ? err : check_hello(&hello, error);
+	if (err == 0)
+		err = check_hello(&hello, error);
+	if (err == 0 && hello.token.len > 0)
+		buffer_put(ret_token, hello.token.at, hello.token.len);
+	return err;
 }
 
-struct msg_welcome greeting_welcome(uint64_t keepalive_ms, uint64_t silence_ms)
+/* Bytes of a grant's text, which is a sentence. */
+#define GRANT_TEXT_MAX (ERROR_TEXT_SIZE - 1)
+
+/* One text for each grant, cut to a sentence. All are described before any is borrowed.
+ */
+static struct text_list list_grants(const struct principal *principal,
+				    struct greeting_words *words)
+{
+	size_t count = principal->grant_count < WELCOME_GRANTS_MAX
+			       ? principal->grant_count
+			       : WELCOME_GRANTS_MAX;
+	for (size_t i = 0; i < count; i++) {
+		struct buffer whole AUTO(buffer_fini) = {0};
+		char text[GRANT_TEXT_MAX + 1];
+		grant_describe(&principal->grants[i], &whole);
+		size_t len = text_clean((struct text){(const char *)whole.at, whole.len},
+					text, sizeof(text));
+		words->grants[i].len = len;
+		buffer_put(&words->described, text, len);
+	}
+	const char *at = (const char *)words->described.at;
+	for (size_t i = 0; i < count; at += words->grants[i++].len)
+		words->grants[i].at = at;
+	return (struct text_list){words->grants, count};
+}
+
+void greeting_words_fini(struct greeting_words *words)
+{
+	buffer_fini(&words->described);
+}
+
+struct msg_welcome greeting_welcome(const struct principal *principal,
+				    uint64_t keepalive_ms, uint64_t silence_ms,
+				    struct greeting_words *ret_words)
 {
 #define WORD(word)                                                                       \
 	{                                                                                \
@@ -51,6 +89,9 @@ struct msg_welcome greeting_welcome(uint64_t keepalive_ms, uint64_t silence_ms)
 	static struct text hashes[] = {WORD("xxh3-128"), WORD("sha256")};
 	static struct text codecs[] = {WORD("zstd")};
 #undef WORD
+	*ret_words = (struct greeting_words){0};
+	size_t len = text_clean(text_of(principal->name), ret_words->principal,
+				sizeof(ret_words->principal));
 	return (struct msg_welcome){
 		.version = PROTOCOL_VERSION,
 		.software = text_of("batond " BATON_VERSION),
@@ -59,6 +100,9 @@ struct msg_welcome greeting_welcome(uint64_t keepalive_ms, uint64_t silence_ms)
 		.ask_window = ASK_WINDOW_UNITS,
 		.keepalive_ms = keepalive_ms,
 		.silence_ms = silence_ms,
+		.principal = {ret_words->principal, len},
+		.tier = text_of(tier_text(principal->tier)),
+		.grants = list_grants(principal, ret_words),
 	};
 }
 

@@ -1,13 +1,9 @@
 #include "daemon/loop/peer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/loop/greeting.h"
@@ -17,37 +13,6 @@
 #include "proto/message/message.h"
 
 #define KEEPALIVE_MS 5000u
-
-static void name_peer(struct peer *peer)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-		struct sockaddr_un local;
-	} address = {0};
-	socklen_t len = sizeof(address);
-	char host[INET6_ADDRSTRLEN] = "?";
-	struct ucred who = {0};
-	socklen_t who_len = sizeof(who);
-	if (getpeername(peer->transport.fd, &address.any, &len) < 0)
-		address.any.sa_family = AF_UNSPEC;
-	if (address.any.sa_family == AF_INET) {
-		inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
-		snprintf(peer->label, sizeof(peer->label), "tcp %s:%u", host,
-			 (unsigned)ntohs(address.v4.sin_port));
-	} else if (address.any.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
-		snprintf(peer->label, sizeof(peer->label), "tcp [%s]:%u", host,
-			 (unsigned)ntohs(address.v6.sin6_port));
-	} else {
-		peer->local = true;
-	}
-	if (peer->local &&
-	    getsockopt(peer->transport.fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
-		snprintf(peer->label, sizeof(peer->label), "unix uid %u",
-			 (unsigned)who.uid);
-}
 
 /* ---- sending small messages without waiting ---- */
 
@@ -98,15 +63,23 @@ static void forget(struct peer *peer)
 		peers->on_none(peers->context);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void peer_free(struct peer *peer)
 {
-	struct peer *peer = handle->data;
 	transport_close(&peer->transport);
+	principal_free(peer->principal);
 	request_free(peer->request);
 	free(peer->payload);
 	voice_fini(&peer->voice);
 	forget(peer);
 	free(peer);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct peer *peer = handle->data;
+	peer->left = peer->proving != NULL; /* on_proved() frees it */
+	if (!peer->left)
+		peer_free(peer);
 }
 
 static void peer_close(struct peer *peer)
@@ -168,8 +141,9 @@ static void answer_http(struct peer *peer)
 
 static bool welcome(struct peer *peer)
 {
-	struct msg_welcome message =
-		greeting_welcome(KEEPALIVE_MS, peer->peers->config->silence_ms);
+	struct greeting_words words AUTO(greeting_words_fini);
+	struct msg_welcome message = greeting_welcome(
+		peer->principal, KEEPALIVE_MS, peer->peers->config->silence_ms, &words);
 	return send_now(peer, MSG_WELCOME, &message);
 }
 
@@ -184,21 +158,73 @@ static void expect_message(struct peer *peer, enum peer_state state, uint64_t pa
 	peer->deadline_ms = uv_now(peer->peers->loop) + patience_ms;
 }
 
+static void let_in(struct peer *peer)
+{
+	if (welcome(peer))
+		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
+	else
+		peer_close(peer);
+}
+
+/* Goes on with a peer that was not given up meanwhile: what it sent behind its HELLO is
+ * waiting. */
+static void settle(struct peer *peer, struct proving *proving)
+{
+	if (!proving->principal) {
+		refuse(peer, &proving->error);
+		return;
+	}
+	peer->principal = take_ptr(&proving->principal);
+	let_in(peer);
+	if (peer->state == PEER_IDLE)
+		claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+}
+
+static void on_proved(struct proving *proving)
+{
+	struct peer *peer = proving->context;
+	peer->proving = NULL;
+	if (peer->left)
+		peer_free(peer);
+	else if (peer->state == PEER_PROVING)
+		settle(peer, proving);
+	proving_free(proving);
+}
+
+/* Who it is decides what follows: at once, or, with a token, on libuv's pool. */
+static void on_hello(struct peer *peer, struct buffer *token)
+{
+	struct error error = {0};
+	const struct proof proof = {
+		.way = peer->local ? PROOF_UNIX : PROOF_LOOPBACK,
+		.fd = peer->transport.fd,
+	};
+	if (token->len > 0) {
+		(void)uv_poll_stop(&peer->poll);
+		peer->state = PEER_PROVING;
+		peer->proving = proving_begin(peer->peers->loop, peer->peers->access,
+					      &proof, token, on_proved, peer);
+	} else if (access_prove(peer->peers->access, &proof, &peer->principal, &error)) {
+		refuse(peer, &error);
+	} else {
+		let_in(peer);
+	}
+}
+
 static void on_greeting(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
+	struct buffer token AUTO(buffer_fini) = {0};
 	int err =
 		type == MSG_HELLO
-			? greeting_check(peer->payload, peer->payload_len, &error)
+			? greeting_check(peer->payload, peer->payload_len, &token, &error)
 			: error_set(&error, ERR_PROTOCOL,
 				    "a connection begins with HELLO; this does not look "
 				    "like a Baton client");
 	if (err)
 		refuse(peer, &error);
-	else if (!welcome(peer))
-		peer_close(peer);
 	else
-		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
+		on_hello(peer, &token);
 }
 
 static void on_request(struct peer *peer, uint16_t type)
@@ -341,7 +367,7 @@ void peer_open(struct peers *peers, struct transport transport)
 		return;
 	}
 	voice_init(&peer->voice);
-	name_peer(peer);
+	peer->local = peer_label(transport.fd, peer->label);
 	remember(peers, peer);
 	peer->poll.data = peer;
 	expect_message(peer, PEER_GREETING, peers->config->hello_ms);
@@ -385,8 +411,11 @@ static void on_impatience(struct peer *peer)
 	struct error error = {0};
 	if (peer->state == PEER_GIVEN) {
 		on_long_wait(peer);
-	} else if (peer->state == PEER_GREETING) {
-		(void)error_set(&error, ERR_TIMEOUT, "no HELLO within %.3g s",
+	} else if (peer->state == PEER_GREETING || peer->state == PEER_PROVING) {
+		(void)error_set(&error, ERR_TIMEOUT,
+				peer->state == PEER_GREETING
+					? "no HELLO within %.3g s"
+					: "the token could not be checked within %.3g s",
 				(double)peer->peers->config->hello_ms / 1000.0);
 		refuse(peer, &error);
 	} else {

@@ -1,7 +1,9 @@
 /*
  * A connection, and who owns it.
  *
- *   GREETING  the loop reads a HELLO: at most 4 KiB and 10 seconds (batond --hello)
+ *   GREETING  the loop reads a HELLO: at most HELLO_LEN_MAX bytes, within 10 seconds
+ *             (batond --hello)
+ *   PROVING   its token is being verified, within the same 10 seconds
  *   IDLE      the loop reads a request
  *   GIVEN     a request waits for a worker, or a worker owns the socket; while the worker
  *             is silent the loop sends KEEPALIVE in its place
@@ -21,6 +23,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/loop/peer_label.h"
+#include "daemon/loop/proving.h"
 #include "daemon/loop/request.h"
 #include "daemon/loop/voice.h"
 #include "daemon/loop/workers.h"
@@ -31,13 +35,12 @@
 
 enum peer_state {
 	PEER_GREETING,
+	PEER_PROVING,
 	PEER_IDLE,
 	PEER_GIVEN,
 	PEER_LEAVING,
 	PEER_CLOSING,
 };
-
-#define PEER_LABEL_SIZE 80u
 
 /* All connections, and what they share. */
 struct peers {
@@ -45,6 +48,7 @@ struct peers {
 	const struct config *config; /* borrowed */
 	const struct log *log;       /* borrowed */
 	struct workers *workers;     /* borrowed */
+	struct access *access;       /* borrowed */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
 	/* Called when the last connection has been closed. */
@@ -68,12 +72,15 @@ struct peer {
 	uint64_t said_ms;     /* loop time of the last KEEPALIVE */
 	uint8_t header[WIRE_HEADER_LEN];
 	size_t header_len;
-	uint8_t *payload; /* owned; of payload_room bytes */
+	struct proving *proving;     /* runs on libuv's pool; NULL: none */
+	struct principal *principal; /* owned; from IDLE on */
+	uint8_t *payload;            /* owned; of payload_room bytes */
 	uint32_t payload_len, payload_room;
 	struct request *request; /* owned; GIVEN */
 	bool keep; /* set by the worker: the connection may carry another request */
 	struct voice voice;
-	bool local;                  /* a Unix socket */
+	bool local; /* a Unix socket */
+	bool left;  /* its handle is closed, and what proves it has not ended */
 	char label[PEER_LABEL_SIZE]; /* "unix uid 0", "tcp 127.0.0.1:4711" */
 };
 

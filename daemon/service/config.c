@@ -32,6 +32,8 @@ static const struct verb verbs[] = {
 	[CONFIG_SERVE] = {"", "", 0, 0, "serve the clients on this machine"},
 	[CONFIG_CHECK] = {"check", "", 0, 0,
 		"verify everything that is stored, name what is damaged and which layers that touches; the daemon of that data directory must not be running"},
+	[CONFIG_TOKEN] = {"token", "create|list|revoke|rotate|help", 1, 1,
+		"what lets jobs on other machines in; `batond token help` says more"},
 	[CONFIG_VERSION] = {"version", "", 0, 0, "show the version"},
 	[CONFIG_HELP] = {"help", "[COMMAND]", 0, 1, "explain a command and its options"},
 	{.name = NULL},
@@ -41,6 +43,8 @@ static const struct option options[] = {
 	/* whom it serves */
 	{"--listen", 0, "URL", NULL, SERVE, TO(listen, listen),
 		"unix:/path or tcp://host:port, repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); TCP only on a loopback address in this version"},
+	{"--tcp-token", 0, "optional|required", NULL, SERVE, TO(choice_bool, tcp_token),
+		"whether a connection to a loopback address needs a token, too; without one it may do all (default)", .initial = "optional"},
 	{"--sessions", 0, "N", NULL, SERVE, TO(number, sessions),
 		"requests worked on at once (default)", .initial = "64"},
 	{"--connections", 0, "N", NULL, SERVE, TO(number, connections),

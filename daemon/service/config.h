@@ -20,6 +20,7 @@
 enum config_verb {
 	CONFIG_SERVE,
 	CONFIG_CHECK,
+	CONFIG_TOKEN, /* token_command.h has its own */
 	CONFIG_VERSION,
 	CONFIG_HELP,
 };
@@ -30,6 +31,7 @@ struct config {
 	char *file;                   /* owned; NULL: none was read */
 	char *data;                   /* owned */
 	struct string_list listen;    /* URLs */
+	bool tcp_token; /* loopback TCP, too, is for those with a token alone */
 	struct log log;
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */

@@ -1,5 +1,6 @@
 #include "daemon/session/persist_base.h"
 
+#include "daemon/session/authorise.h"
 #include "proto/base/cleanup.h"
 
 /* Its database id; 0: not in the history. */
@@ -16,8 +17,8 @@ static int64_t find_in_history(const struct catalogue_history *history, struct t
 	return 0;
 }
 
-/* A layer of another workflow: every job of the namespace may read it. Of the asker's
- * tier alone: what may be cited is stored there. */
+/* A layer of another workflow, of the asker's tier alone: what may be cited is stored
+ * there. */
 static int64_t find_in_namespace(const struct session *session, struct text base)
 {
 	const struct msg_persist *request = &session->request->persist;
@@ -38,10 +39,10 @@ void persist_base_find(const struct session *session,
 {
 	const struct msg_persist *request = &session->request->persist;
 	struct error ignored;
-	if (request->base.len == 0)
+	if (request->base.len == 0 || !session_reads_workflow(session))
 		return;
 	int64_t layer_id = find_in_history(history, request->base);
-	if (!layer_id)
+	if (!layer_id && session_reads_namespace(session))
 		layer_id = find_in_namespace(session, request->base);
 	if (layer_id)
 		(void)transaction_base(transaction, layer_id, ret_root, &ignored);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
 #include "proto/base/advice.h"
@@ -99,9 +100,19 @@ static const char *field_text(struct session *session, struct text text)
 	return arena_text(session->arena, text);
 }
 
+static enum log_level level_of(int code)
+{
+	if (code == ERR_INTERNAL || code == ERR_DAMAGED || code == ERR_READ_ONLY)
+		return LOG_ERROR;
+	return code == ERR_PROTOCOL || code == ERR_DENIED ? LOG_WARNING : LOG_INFO;
+}
+
 static void log_request(struct session *session, int code, const struct error *error,
 			uint64_t elapsed_ms)
 {
+	struct buffer grants AUTO(buffer_fini) = {0};
+	principal_describe(session->principal, &grants);
+	buffer_put_u8(&grants, 0);
 	static const struct msg_identity nobody;
 	const struct msg_identity *identity = request_identity(session->request);
 	if (!identity)
@@ -109,6 +120,9 @@ static void log_request(struct session *session, int code, const struct error *e
 	const struct text other = request_from_workflow(session->request);
 	struct log_field fields[] = {
 		LOG_TEXT("peer", session->link.peer),
+		LOG_TEXT("principal", session->principal->name),
+		LOG_TEXT("tier", tier_text(session->principal->tier)),
+		LOG_TEXT("grant", (const char *)grants.at),
 		LOG_TEXT("namespace", field_text(session, identity->namespace)),
 		LOG_TEXT("workflow", field_text(session, identity->workflow)),
 		LOG_TEXT("from_workflow", field_text(session, other)),
@@ -125,12 +139,7 @@ static void log_request(struct session *session, int code, const struct error *e
 		LOG_NUMBER("ms", elapsed_ms),
 		LOG_TEXT("result", code ? error_name(code) : "ok"),
 	};
-	bool unexpected = code == ERR_INTERNAL || code == ERR_DAMAGED ||
-			  code == ERR_READ_ONLY;
-	enum log_level level = unexpected             ? LOG_ERROR
-			       : code == ERR_PROTOCOL ? LOG_WARNING
-						      : LOG_INFO;
-	log_event(session->services->log, level, request_verb(session->request),
+	log_event(session->services->log, level_of(code), request_verb(session->request),
 		  code ? error->text : NULL, fields, sizeof(fields) / sizeof(*fields));
 }
 
@@ -142,6 +151,7 @@ bool session_run(const struct services *services, const struct session_call *cal
 		.services = services,
 		.request = call->request,
 		.voice = call->voice,
+		.principal = call->principal,
 		.wake_fd = wake_fd,
 		.local = call->local,
 		.tier = call->tier,
@@ -152,7 +162,9 @@ bool session_run(const struct services *services, const struct session_call *cal
 	link_greeted(&session.link);
 	session.link.silence_ms = call->silence_ms;
 	struct error error = {0};
-	int err = run_verb(&session, &error);
+	int err = session_authorise(&session, &error);
+	if (err == 0)
+		err = run_verb(&session, &error);
 	if (err)
 		err = store_not_found(session.services->store, &error);
 	session_end_silence(&session);

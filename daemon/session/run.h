@@ -15,12 +15,13 @@
 /* The connection that a request came on. All is borrowed. */
 struct session_call {
 	struct request *request;
-	struct voice *voice;        /* borrowed; begins silent */
-	struct transport transport; /* greeted */
-	const char *label;          /* of the other side, for the log */
-	bool local;                 /* a Unix socket */
-	enum tier tier;             /* of who asks */
-	int silence_ms;             /* as in struct link */
+	struct voice *voice;               /* borrowed; begins silent */
+	struct transport transport;        /* greeted */
+	const char *label;                 /* of the other side, for the log */
+	const struct principal *principal; /* who asks */
+	bool local;                        /* a Unix socket */
+	enum tier tier;                    /* of who asks */
+	int silence_ms;                    /* as in struct link */
 };
 
 /* Runs the request to its end, sends an ERROR if it fails, writes one line to the log.

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "daemon/access/access.h"
 #include "daemon/loop/crew.h"
 #include "daemon/service/log.h"
 #include "daemon/session/persist_keys.h"
@@ -25,6 +26,7 @@ struct services {
 	struct crew *crew;         /* borrowed */
 	struct persist_keys *keys; /* borrowed; running persists (rule W2) */
 	const struct log *log;     /* borrowed */
+	struct access *access;     /* borrowed */
 	const char *data;          /* borrowed; the data directory's name */
 	struct daemon_figures (*figures)(void *context);
 	void *context;

@@ -17,9 +17,10 @@
 #include "proto/link/link.h"
 
 struct session {
-	const struct services *services; /* borrowed */
-	struct request *request;         /* borrowed */
-	struct voice *voice;             /* borrowed */
+	const struct services *services;   /* borrowed */
+	struct request *request;           /* borrowed */
+	struct voice *voice;               /* borrowed */
+	const struct principal *principal; /* borrowed; who asks */
 	struct link link;
 	int wake_fd; /* borrowed; readable: the session must end */
 	bool local;  /* a Unix socket: compressing for it does not pay */

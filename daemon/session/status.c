@@ -18,9 +18,27 @@ static uint64_t anonymous_memory(void)
 	return 0;
 }
 
+/* What whoever may ask anything may know: that somebody is there, and who. */
+static int reply_briefly(struct session *session, struct error *error)
+{
+	const struct services *services = session->services;
+	struct daemon_figures figures = services->figures(services->context);
+	struct msg_status_reply reply = {
+		.software = text_of("batond " BATON_VERSION),
+		.version = PROTOCOL_VERSION,
+		.uptime_ms = figures.uptime_ms,
+		.started_ms = figures.started_ms,
+		.limited = true,
+	};
+	session_end_silence(session);
+	return link_send_control(&session->link, MSG_STATUS_REPLY, &reply, error);
+}
+
 int session_status(struct session *session, struct error *error)
 {
 	const struct services *services = session->services;
+	if (!principal_is_admin_of_all(session->principal))
+		return reply_briefly(session, error);
 	struct store_figures store;
 	int err = store_figures(services->store, &store, error);
 	if (err)

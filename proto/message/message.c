@@ -72,6 +72,7 @@ static const struct message_field hello_fields[] = {
 	FIELD(msg_hello, features, STR, .list = true),
 	FIELD(msg_hello, hashes, STR, .list = true),
 	FIELD(msg_hello, codecs, STR, .list = true),
+	FIELD(msg_hello, token, BIN, .len_max = TOKEN_LEN_MAX),
 };
 TABLE(hello, msg_hello, "");
 
@@ -84,6 +85,9 @@ static const struct message_field welcome_fields[] = {
 	FIELD(msg_welcome, ask_window, UINT),
 	FIELD(msg_welcome, keepalive_ms, UINT),
 	FIELD(msg_welcome, silence_ms, UINT),
+	FIELD(msg_welcome, principal, STR),
+	FIELD(msg_welcome, tier, STR),
+	FIELD(msg_welcome, grants, SENTENCE, .list = true, .entries_max = WELCOME_GRANTS_MAX),
 };
 TABLE(welcome, msg_welcome, "");
 
@@ -221,6 +225,7 @@ static const struct message_field status_reply_fields[] = {
 	FIELD(msg_status_reply, index_state, STR),
 	FIELD(msg_status_reply, read_only, BOOL),
 	FIELD(msg_status_reply, damage, SENTENCE),
+	FIELD(msg_status_reply, limited, BOOL),
 };
 TABLE(status_reply, msg_status_reply, "");
 

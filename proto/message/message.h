@@ -61,6 +61,7 @@ struct msg_hello {
 	struct number_list versions;
 	struct text software;
 	struct text_list features, hashes, codecs;
+	struct text token;
 };
 
 struct msg_welcome {
@@ -70,6 +71,8 @@ struct msg_welcome {
 	uint64_t ask_window; /* units */
 	uint64_t keepalive_ms;
 	uint64_t silence_ms;
+	struct text principal, tier;
+	struct text_list grants;
 };
 
 struct msg_conflict {
@@ -206,6 +209,7 @@ struct msg_status_reply {
 	uint64_t stored_bytes, free_bytes, units_indexed, rss_bytes;
 	struct text data, index_state, damage;
 	bool read_only;
+	bool limited; /* the figures are not for this asker */
 };
 
 /* ---- encoding and decoding ---- */

@@ -25,6 +25,8 @@ static uint64_t some_versions[] = {1, 128, 65536, UINT64_MAX};
 static struct text some_features[] = {T("base"), T("f\xc3\xbcr sp\xc3\xa4ter")};
 static struct text some_hashes[] = {T("xxh3-128"), T("sha256")};
 static struct text some_codecs[] = {T("zstd")};
+static struct text some_grants[] = {T("acme/web, acme/app: read,write"),
+				    T("acme/docs: read, workflow 4711")};
 static struct text some_jobs[] = {T("build"), T("build/linux"), T("")};
 static struct text some_layers[] = {T("00000000000000a1"), T("00000000000000a2")};
 static struct text some_advice[] = {T("stale-too"), T("")};
@@ -67,6 +69,7 @@ static const struct msg_hello full_hello = {
 	.features = LIST(some_features),
 	.hashes = LIST(some_hashes),
 	.codecs = LIST(some_codecs),
+	.token = T("eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl"),
 };
 static const struct msg_hello minimal_hello = {.versions = {some_versions, 1}};
 static const struct msg_welcome full_welcome = {
@@ -78,6 +81,9 @@ static const struct msg_welcome full_welcome = {
 	.ask_window = 16384,
 	.keepalive_ms = 5000,
 	.silence_ms = 60000,
+	.principal = T("token 12bb159ec7cabc20 (ci)"),
+	.tier = T("untrusted"),
+	.grants = LIST(some_grants),
 };
 static const struct msg_welcome minimal_welcome = {0};
 static const struct msg_error full_error = {
@@ -202,6 +208,7 @@ static const struct msg_status_reply full_status_reply = {
 	.data = T("/var/lib/batond"),
 	.index_state = T("rebuilding"),
 	.read_only = true,
+	.limited = true,
 	.damage = T("`/d/catalogue.db`: has forgotten what was acknowledged"),
 };
 static const struct msg_status_reply minimal_status_reply = {0};

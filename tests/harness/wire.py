@@ -16,6 +16,8 @@ import msgpack
 PROTOCOL_VERSION = 1
 CONTROL_LEN_MAX = 256 * 1024
 BULK_LEN_MAX = 3 * 1024 * 1024
+HELLO_LEN_MAX = 20 * 1024
+TOKEN_LEN_MAX = 16 * 1024
 CRITICAL = 1
 HEADER = struct.Struct("<IHBB")
 PATIENCE = 60  # seconds of silence after which a peer is taken for dead; never waited for
@@ -256,10 +258,11 @@ HELLO: dict[str, Any] = {
 class Connection(Link):
     """A greeted connection to a daemon."""
 
-    def __init__(self, url: str, hello: dict[str, Any] | None = None):
+    def __init__(self, url: str, hello: dict[str, Any] | None = None, token: str = ""):
         super().__init__(open_socket(url))
         try:
-            self.send_map(Type.HELLO, HELLO if hello is None else hello)
+            shown = {"token": token.encode()} if token else {}
+            self.send_map(Type.HELLO, {**(HELLO if hello is None else hello), **shown})
             self.welcome = self.expect_map(Type.WELCOME)
             self.ask_window: int = self.welcome.get("ask_window", 0)
         except BaseException:

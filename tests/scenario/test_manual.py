@@ -11,7 +11,7 @@ from harness import BATON, BATOND, BUILD, clean_environment
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 VERBS = ("persist", "attach", "ls", "log", "diff", "cat", "status", "whereami", "version", "help")
-DAEMON_VERBS = ("", "check", "version", "help")
+DAEMON_VERBS = ("", "check", "token", "version", "help")
 MADE = BUILD.resolve() / "proto/manual"
 
 
@@ -159,7 +159,7 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.bash("baton", "persist", "--if-empty", ""), {"error", "warn", "ok"})
         self.assertEqual(self.bash("baton", "persist", "--if-empty", "=", "w"), {"warn"})
         self.assertEqual(self.bash("baton", "attach", "--job", ""), set())
-        self.assertEqual(self.bash("batond", ""), {"check", "version", "help"})
+        self.assertEqual(self.bash("batond", ""), {"check", "token", "version", "help"})
         self.assertEqual(self.bash("batond", "--log-level", ""),
                          {"error", "warning", "info", "debug"})
 
@@ -178,7 +178,7 @@ class Completions(unittest.TestCase):
                              {flag for flag in flags if flag.startswith("--")}, (program, line))
         self.assertEqual(self.fish("baton", ""), set(VERBS))
         self.assertEqual(self.fish("baton", "attach", "--stale", ""), {"drop", "keep"})
-        self.assertEqual(self.fish("batond", ""), {"check", "version", "help"})
+        self.assertEqual(self.fish("batond", ""), {"check", "token", "version", "help"})
         self.assertEqual(self.fish("batond", "--log-format", ""), {"text", "json"})
 
     def zsh(self, program, command):

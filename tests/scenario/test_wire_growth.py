@@ -3,7 +3,7 @@
 import socket
 import unittest
 
-from wire import (CONTROL_LEN_MAX, HEADER, HELLO, Code, Connection, Link, Type, encode_map,
+from wire import (CONTROL_LEN_MAX, HEADER, HELLO, HELLO_LEN_MAX, Code, Connection, Link, Type, encode_map,
                   open_socket, pack_map)
 from wire_case import MEMORY_FACTOR, SMALL, WireScenario, client, frames, hello, identity
 
@@ -56,14 +56,15 @@ class Greeting(WireScenario):
         for type_ in (Type.PERSIST, Type.STATUS, Type.WELCOME, Type.ERROR):
             self.refused_hello(Code.PROTOCOL, encode_map(type_, identity("a")))
 
-    def test_before_the_greeting_4096_bytes_are_the_most(self):
-        fits = hello(software="s", padding="x" * 3900)
-        self.assertLess(len(fits), 4096)
+    def test_before_the_greeting_20_kib_are_the_most(self):
+        without = len(hello(padding="x" * 256)) - 256
+        at_most = hello(padding="x" * (HELLO_LEN_MAX + HEADER.size - without))
+        self.assertEqual(len(at_most), HELLO_LEN_MAX + HEADER.size)
         link = self.raw()
-        link.send_bytes(fits)
+        link.send_bytes(at_most)
         link.expect(Type.WELCOME)
-        self.refused_hello(Code.PROTOCOL, hello(padding="x" * 4096))
-        self.refused_hello(Code.PROTOCOL, HEADER.pack(4097, Type.HELLO, 1, 0))
+        self.refused_hello(Code.PROTOCOL, hello(padding="x" * HELLO_LEN_MAX))
+        self.refused_hello(Code.PROTOCOL, HEADER.pack(HELLO_LEN_MAX + 1, Type.HELLO, 1, 0))
         self.refused_hello(Code.PROTOCOL, HEADER.pack(0xFFFFFFFF, Type.HELLO, 1, 0))
 
     def test_a_browser_gets_an_http_answer(self):
@@ -235,7 +236,7 @@ class Bombs(WireScenario):
         before = self.memory()
         for name, bomb in BOMBS.items():
             with self.subTest(name):
-                if len(bomb) <= 4096:
+                if len(bomb) <= HELLO_LEN_MAX:
                     link = self.raw()
                     link.send(Type.HELLO, bomb)
                     self.assert_ends(link, Code.PROTOCOL)

@@ -307,13 +307,13 @@ static void limits_are_checked_before_memory_is_reserved(void **state)
 		bool greeted;
 		const char *says;
 	} cases[] = {
-		{MSG_HELLO, HELLO_LEN_MAX + 1, false, "at most 4096"},
+		{MSG_HELLO, HELLO_LEN_MAX + 1, false, "at most 20480"},
 		{MSG_ASK, 1, false, "before the greeting"},
 		{MSG_PERSIST, CONTROL_LEN_MAX + 1, true, "at most 262144"},
 		{MSG_UNITS, BULK_LEN_MAX + 1, true, "at most 3145728"},
 		{MSG_UNITS, UINT32_MAX, true, "at most 3145728"},
 		{900, BULK_LEN_MAX + 1, true, "type 900 (unknown)"},
-		{900, HELLO_LEN_MAX + 1, false, "at most 4096"},
+		{900, HELLO_LEN_MAX + 1, false, "at most 20480"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct pair pair AUTO(pair_fini);

@@ -1,0 +1,45 @@
+/*
+ * Who may do what: what a connection shows of itself in, a principal out. Any thread, but
+ * access_prove() with a token takes a while and reads files: not on the loop.
+ */
+#ifndef BATON_DAEMON_ACCESS_ACCESS_H
+#define BATON_DAEMON_ACCESS_ACCESS_H
+
+#include <stdbool.h>
+
+#include "daemon/access/principal.h"
+#include "daemon/service/config.h"
+#include "proto/base/error.h"
+#include "proto/base/text.h"
+
+struct access;
+
+/* By which way a peer came. */
+enum proof_way {
+	PROOF_UNIX,     /* its user id stands for a token */
+	PROOF_LOOPBACK, /* TCP, in clear, on this machine */
+	PROOF_TLS,      /* from anywhere: nobody without a token */
+};
+
+/* What a peer shows of itself. */
+struct proof {
+	struct text token; /* borrowed; empty: none */
+	enum proof_way way;
+	int fd; /* borrowed; PROOF_UNIX: the socket */
+};
+
+/* What the configuration says is taken over; it is not needed afterwards. */
+struct access *access_new(const struct config *config);
+void access_free(struct access *access); /* NULL is fine */
+
+/* Who that is; a token, where there is one, decides alone. ERR_DENIED: nobody who may do
+ * anything. *ret_principal is the caller's. */
+int access_prove(struct access *access, const struct proof *proof,
+		 struct principal **ret_principal, struct error *error);
+
+/* Before each request: whether the principal's token has neither expired nor been revoked
+ * since. ERR_DENIED. */
+int access_still(struct access *access, const struct principal *principal,
+		 struct error *error);
+
+#endif
