@@ -42,7 +42,7 @@ static const struct ci_row woodpecker[] = {
 
 static const struct ci_row drone[] = {
 	REFUSED_IF("DRONE_BUILD_NUMBER=0", "--workflow",
-		"DRONE_BUILD_NUMBER is 0, as `drone exec` has it in every run"),
+		"DRONE_BUILD_NUMBER is 0, which counts no builds"),
 	NEEDED("--workflow", "{DRONE_REPO}/{DRONE_BUILD_NUMBER}"),
 	NEEDED("--job", "{DRONE_STAGE_NAME}"),
 	OPTIONAL("--shard", "{DRONE_STEP_NAME}"), /* steps may run side by side */

@@ -219,7 +219,10 @@ class LocalRunners(InCI):
         for variables, says in (
                 (self.ACT, ("GITHUB_RUN_ID is 1", "act")),
                 ({**PAIRS["Woodpecker"][0], "CI_PIPELINE_NUMBER": "0"}, ("woodpecker-cli exec",)),
-                ({**DRONE, "DRONE_STAGE_NAME": "a", "DRONE_BUILD_NUMBER": "0"}, ("drone exec",)),
+                ({**DRONE, "DRONE_STAGE_NAME": "a", "DRONE_BUILD_NUMBER": "0"},
+                 ("DRONE_BUILD_NUMBER is 0",)),
+                ({**DRONE, "DRONE_STAGE_NAME": "a", "DRONE_BUILD_NUMBER": ""},
+                 ("DRONE_BUILD_NUMBER is not set",)),
                 ({"CIRCLECI": "true", "CIRCLE_JOB": "a", "CIRCLE_BUILD_NUM": "",
                   "CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "1"},
                  ("CIRCLE_WORKFLOW_WORKSPACE_ID is not set",))):
