@@ -33,7 +33,7 @@ static const struct ci_row woodpecker[] = {
 	NEEDED("--job", "{CI_WORKFLOW_NAME}"),
 	NEEDED("--shard", "{CI_STEP_NAME}"),
 	/* axes of a matrix are workflows of one name, which have a number each */
-	NEEDED("--execution", "{CI_WORKFLOW_NUMBER}.{CI_STEP_NUMBER:0}"),
+	NEEDED("--execution", "{CI_WORKFLOW_NUMBER}"),
 	UNLESS("--retry-of", "{CI_REPO}/{CI_PIPELINE_PARENT}", "0"),
 	BRANCH("{CI_COMMIT_BRANCH}"),
 	COMMIT("{CI_COMMIT_SHA}"),
@@ -46,7 +46,7 @@ static const struct ci_row drone[] = {
 	NEEDED("--workflow", "{DRONE_REPO}/{DRONE_BUILD_NUMBER}"),
 	NEEDED("--job", "{DRONE_STAGE_NAME}"),
 	OPTIONAL("--shard", "{DRONE_STEP_NAME}"), /* steps may run side by side */
-	NEEDED("--execution", "{DRONE_STAGE_NUMBER}.{DRONE_STEP_NUMBER:0}"),
+	NEEDED("--execution", "{DRONE_STAGE_NUMBER}"),
 	OPTIONAL("--needs", "{DRONE_STAGE_DEPENDS_ON}"),
 	BRANCH("{DRONE_BRANCH}"),
 	COMMIT("{DRONE_COMMIT_SHA}"),

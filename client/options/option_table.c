@@ -121,7 +121,7 @@ static const struct option options[] = {
 	{"--job", 0, "NAME", "BATON_JOB", ALL, TO(setting, job),
 		"who persists; an attach without one is anonymous"},
 	{"--shard", 0, "LABEL", "BATON_SHARD", ALL, TO(setting, shard),
-		"which slice of the job: 3/10, or any text"},
+		"which slice of the job: 3/10, or any text; without one, what BATON_MATRIX holds"},
 	{"--attempt", 0, "A", "BATON_ATTEMPT", ALL, TO(setting, attempt),
 		"which execution of the job within the run (default 1)"},
 	{"--execution", 0, "ID", "BATON_EXECUTION", ALL, TO(setting, execution),

@@ -14,7 +14,7 @@ BUILDKITE = {"CI": "true", "BUILDKITE": "true", "BUILDKITE_BUILD_ID": "b-1",
              "BUILDKITE_JOB_ID": "j-1", "BUILDKITE_REBUILT_FROM_BUILD_ID": ""}
 WOODPECKER = {"CI": "woodpecker", "CI_REPO": "me/it", "CI_PIPELINE_NUMBER": "8",
               "CI_WORKFLOW_NAME": "main", "CI_WORKFLOW_NUMBER": "1", "CI_STEP_NAME": "all",
-              "CI_STEP_NUMBER": "1", "CI_PIPELINE_PARENT": "0"}
+              "CI_PIPELINE_PARENT": "0"}
 JENKINS = {"JENKINS_URL": "https://ci/", "BUILD_TAG": "jenkins-it-1", "NODE_NAME": "n1",
            "EXECUTOR_NUMBER": "0", "WORKSPACE": "/ws/it",
            "JENKINS_NODE_COOKIE": "8a1c35f0-27d2-4c1b-9f5e-0123456789ab"}
@@ -22,7 +22,7 @@ AZURE = {"TF_BUILD": "True", "SYSTEM_COLLECTIONID": "c", "BUILD_BUILDID": "7",
          "SYSTEM_STAGENAME": "__default", "SYSTEM_JOBNAME": "__default",
          "SYSTEM_JOBATTEMPT": "1", "SYSTEM_JOBID": "11-1"}
 DRONE = {"CI": "true", "DRONE": "true", "DRONE_REPO": "me/it", "DRONE_BUILD_NUMBER": "5",
-         "DRONE_STAGE_NUMBER": "1", "DRONE_STEP_NAME": "all", "DRONE_STEP_NUMBER": "2"}
+         "DRONE_STAGE_NUMBER": "1", "DRONE_STEP_NAME": "all"}
 SEMAPHORE = {"CI": "true", "SEMAPHORE": "true", "SEMAPHORE_WORKFLOW_ID": "w-1",
              "SEMAPHORE_PIPELINE_ID": "p-1", "SEMAPHORE_PIPELINE_NAME": "first",
              "SEMAPHORE_PIPELINE_PROMOTION": "false", "SEMAPHORE_JOB_ID": "j-1"}

@@ -187,10 +187,18 @@ class SideBySide(InCI):
 
     def test_drone_steps_side_by_side_are_shards(self):
         build, test = PAIRS["Drone"]
-        self.persist_as({**build, "DRONE_STEP_NAME": "x", "DRONE_STEP_NUMBER": "2"}, {"a": "1"})
-        self.persist_as({**build, "DRONE_STEP_NAME": "y", "DRONE_STEP_NUMBER": "3"}, {"a": "2"})
+        self.persist_as({**build, "DRONE_STEP_NAME": "x"}, {"a": "1"})
+        self.persist_as({**build, "DRONE_STEP_NAME": "y"}, {"a": "2"})
         self.refused("attach", self.missing(), workflow=None, variables=test, status=4,
                      says=("build x", "build y"))
+
+    def test_steps_that_share_a_shard_are_one_execution(self):
+        for ci, name in (("Woodpecker", "CI_STEP_NAME"), ("Drone", "DRONE_STEP_NAME")):
+            with self.subTest(ci=ci):
+                build, test = PAIRS[ci]
+                for step in ("compile", "sign"):
+                    self.persist_as({**build, name: step, "BATON_SHARD": "1.25"}, {"a": step})
+                self.assertEqual(self.attach_as(test)[1], {"a": "sign"})
 
     def test_semaphore_promotions_side_by_side_are_two(self):
         for number, name in enumerate(("staging", "production")):
@@ -260,7 +268,7 @@ class LongNames(InCI):
                 ("run", {"CI_PIPELINE_RERUNS": long}, long),
                 ("job", {"CI_WORKFLOW_NAME": long}, long),
                 ("shard", {"CI_STEP_NAME": long}, long),
-                ("execution", {"CI_WORKFLOW_NUMBER": long}, long + ".1"),
+                ("execution", {"CI_WORKFLOW_NUMBER": long}, long),
                 ("parent", {"CI_REPO": long, "CI_PIPELINE_PARENT": "7"}, long + "/7")):
             with self.subTest(value=value):
                 found = self.whereami({**build, **variables})[value]

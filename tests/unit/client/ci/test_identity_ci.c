@@ -182,14 +182,14 @@ static const struct example examples[] = {
 	{"Woodpecker, restarted",
 	"CI=woodpecker\nCI_REPO=me/it\nCI_PIPELINE_NUMBER=8\nCI_PIPELINE_RERUNS=1\n"
 	"CI_WORKFLOW_NAME=build\nCI_STEP_NAME=compile\nCI_PIPELINE_PARENT=7\n"
-	"CI_WORKFLOW_NUMBER=2\nCI_STEP_NUMBER=3\n"
+	"CI_WORKFLOW_NUMBER=2\n"
 	"CI_COMMIT_BRANCH=main\nCI_COMMIT_SHA=abc\n",
 	"ci = Woodpecker < CI\n"
 	"workflow = me/it/8 < CI_REPO + CI_PIPELINE_NUMBER\n"
 	"run = 1 < CI_PIPELINE_RERUNS\n"
 	"job = build < CI_WORKFLOW_NAME\n"
 	"shard = compile < CI_STEP_NAME\n"
-	"execution = 2.3 < CI_WORKFLOW_NUMBER + CI_STEP_NUMBER\n"
+	"execution = 2 < CI_WORKFLOW_NUMBER\n"
 	"parent = me/it/7 < CI_REPO + CI_PIPELINE_PARENT\n"
 	"branch = main < CI_COMMIT_BRANCH\n"
 	"commit = abc < CI_COMMIT_SHA\n"},
@@ -201,16 +201,16 @@ static const struct example examples[] = {
 	"run = 0 < CI_PIPELINE_RERUNS (not set)\n"
 	"job = build < CI_WORKFLOW_NAME\n"
 	"shard = compile < CI_STEP_NAME\n"
-	"execution = 2.0 < CI_WORKFLOW_NUMBER + CI_STEP_NUMBER (not set)\n"},
+	"execution = 2 < CI_WORKFLOW_NUMBER\n"},
 	{"Drone",
 	"DRONE=true\nCI=true\nDRONE_REPO=me/it\nDRONE_BUILD_NUMBER=5\nDRONE_STAGE_NAME=test\n"
 	"DRONE_STAGE_DEPENDS_ON=build,lint\nDRONE_BRANCH=main\nDRONE_COMMIT_SHA=abc\n"
-	"DRONE_STAGE_NUMBER=2\nDRONE_STEP_NAME=unit\nDRONE_STEP_NUMBER=4\n",
+	"DRONE_STAGE_NUMBER=2\nDRONE_STEP_NAME=unit\n",
 	"ci = Drone < DRONE\n"
 	"workflow = me/it/5 < DRONE_REPO + DRONE_BUILD_NUMBER\n"
 	"job = test < DRONE_STAGE_NAME\n"
 	"shard = unit < DRONE_STEP_NAME\n"
-	"execution = 2.4 < DRONE_STAGE_NUMBER + DRONE_STEP_NUMBER\n"
+	"execution = 2 < DRONE_STAGE_NUMBER\n"
 	"needs = build lint < DRONE_STAGE_DEPENDS_ON\n"
 	"branch = main < DRONE_BRANCH\n"
 	"commit = abc < DRONE_COMMIT_SHA\n"},
