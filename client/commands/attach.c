@@ -31,7 +31,7 @@ struct attach {
 	struct destination *destination; /* owned */
 	struct progress *progress;       /* owned */
 	bool got_to_directory;
-	uint32_t base; /* the layer that gives most, by position in the view */
+	uint32_t base; /* position in the view of the layer that gives most files */
 };
 
 static void attach_fini(struct attach *attach)
@@ -46,7 +46,7 @@ static void attach_fini(struct attach *attach)
 
 /* ---- the view ---- */
 
-/* What the stat record names as the base of a next persist. */
+/* Chooses the layer that the stat record will name as the base of the next persist. */
 static void choose_base(struct attach *attach)
 {
 	const struct msg_layer_list *layers = &attach->session.view.layers;
@@ -71,23 +71,19 @@ static int read_view(struct attach *attach, struct error *error)
 	return got;
 }
 
-/* What was tested is what ships (R5): before anything is written. */
+/* Refuses another view than --expect names (R5), before anything is written. */
 static int check_expected(const struct attach *attach, struct error *error)
 {
-	const char *expect = attach->options->expect;
-	struct digest expected;
-	if (!expect)
-		return 0;
-	claim(digest_parse(expect, &expected)); /* the options did it before */
+	const struct expected *expected = &attach->options->expect;
 	const struct digest *got = &attach->session.view.digest;
+	if (!expected->given || digest_equal(&expected->digest, got))
+		return 0;
 	char expected_text[DIGEST_TEXT_SIZE];
 	char got_text[DIGEST_TEXT_SIZE];
-	if (digest_equal(&expected, got))
-		return 0;
 	return error_set(error, ERR_UNEXPECTED,
 			 "the view: it is %s, expected was %s; nothing was written",
 			 digest_text(got, got_text),
-			 digest_text(&expected, expected_text));
+			 digest_text(&expected->digest, expected_text));
 }
 
 static void warn(struct attach *attach)
@@ -140,7 +136,7 @@ static int on_unit(void *context, unsigned worker, uint32_t mention, const uint8
 	return err;
 }
 
-/* Asks first, so that the daemon has something to do while directories are made. */
+/* Asks before making directories, so that the daemon works at the same time. */
 static int fetch(struct attach *attach, struct error *error)
 {
 	struct want want AUTO(want_fini) = {0};
@@ -160,7 +156,7 @@ static int fetch(struct attach *attach, struct error *error)
 	return err;
 }
 
-/* The daemon learns what this execution has seen (W6). */
+/* Tells the daemon what this execution has seen (W6). */
 static int tell_attached(struct attach *attach, struct error *error)
 {
 	struct link *link = &attach->session.connection.link;
@@ -182,9 +178,9 @@ static int tell_attached(struct attach *attach, struct error *error)
 		attach->options->directory, why.text);
 }
 
-/* Whether DIR has the rows of one layer, all of them, under their own paths: then they
- * have its digest, whatever a daemon says. A row of a merge may have the time of another.
- */
+/* Whether DIR has the rows of one layer, all of them, under their own paths (record.h).
+ * Their digest proves it, whatever the daemon says: in a merge, a row may have another's
+ * time. */
 static bool is_aligned(const struct attach *attach)
 {
 	const struct view_rows *view = &attach->session.view;
@@ -194,7 +190,7 @@ static bool is_aligned(const struct attach *attach)
 		       0;
 }
 
-/* What a next attach may name instead of asking for these rows again. */
+/* What the next attach may name instead of asking for these rows again. */
 static struct record_view view_for_record(const struct attach *attach)
 {
 	const struct view_rows *view = &attach->session.view;
@@ -266,7 +262,7 @@ static int open_destination(struct attach *attach, struct error *error)
 	return err ? destination_abandon(take_ptr(&attach->destination), error) : 0;
 }
 
-/* All of the view lies in DIR: there is nothing to write. */
+/* All of the view is in DIR already: there is nothing to write. */
 static int confirm_held(struct attach *attach, uint64_t started_ms, struct error *error)
 {
 	int err = check_expected(attach, error);
@@ -324,14 +320,14 @@ struct tries {
 	uint64_t started_ms;
 	uint64_t deadline_ms; /* for reaching the daemon */
 	struct retry retry;
-	bool goes_on; /* another try follows the one that failed */
+	bool goes_on; /* the one that failed is followed by another */
 	struct error
 		told; /* of the last try that got as far as DIR: what state it is in */
 };
 
 static int ask(struct attach *attach, struct msg_attach *request, struct error *error)
 {
-	/* What is told path by path needs the rows. */
+	/* To name each path takes the rows: then the daemon has to send them. */
 	if (!attach->options->dry_run && !attach->options->verbose)
 		request->holds =
 			view_held_tags(&attach->held, attach->session.connection.server);
@@ -384,7 +380,7 @@ static int check_options(const struct options *options, struct error *error)
 		return error_set(error, ERR_USAGE,
 				 "attach: DIR is empty; leave it out for the working "
 				 "directory");
-	/* They match paths as they were stored, without the job in front. */
+	/* Patterns match paths as they were stored, without the job's directory. */
 	if (options->delete_extra && options->by_job &&
 	    (options->only.count > 0 || options->exclude.count > 0))
 		return error_set(error, ERR_USAGE,
@@ -393,8 +389,8 @@ static int check_options(const struct options *options, struct error *error)
 	return 0;
 }
 
-/* A lost connection is tried again until the timeout has passed since it was lost first:
- * the view is asked for anew, and what is in its place already is kept. */
+/* After a lost connection it is tried again, until the timeout has passed since the first
+ * loss: the view is asked for again, and files that are in their place are kept. */
 int attach_run(const struct options *options, struct report *report, struct error *error)
 {
 	int usage = check_options(options, error);

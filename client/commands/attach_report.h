@@ -1,5 +1,5 @@
 /*
- * What an attach has to say at its end.
+ * What an attach tells its user.
  */
 #ifndef BATON_CLIENT_COMMANDS_ATTACH_REPORT_H
 #define BATON_CLIENT_COMMANDS_ATTACH_REPORT_H
@@ -15,7 +15,7 @@ struct attach_figures {
 	struct destination_counts counts;
 };
 
-/* A summary, the digest, the layers in their order; or one JSON object. */
+/* At the end: a summary, the digest, the layers in their order; or one JSON object. */
 void attach_report(const struct options *options, const struct view_session *session,
 		   const struct attach_figures *figures);
 
@@ -23,7 +23,7 @@ void attach_report(const struct options *options, const struct view_session *ses
 int attach_report_paths(const struct options *options, const struct view_session *session,
 			struct destination *destination, struct error *error);
 
-/* What would be done: with -v path by path. */
+/* --dry-run: what would be done, with -v path by path. */
 int attach_report_dry(const struct options *options, const struct view_session *session,
 		      struct destination *destination, struct error *error);
 

@@ -1,6 +1,6 @@
 /*
- * cat: one file of the view, to standard output, verified before it is written, in memory
- * that does not grow with the file: units are asked for in rounds.
+ * cat: writes one file of the view to standard output, each unit after it was verified.
+ * It asks for a few units at a time, so that its memory does not grow with the file.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,19 +17,20 @@
 #include "proto/base/escape.h"
 #include "proto/path/path.h"
 
-/* A round; units are at most 2 MiB. A multiple of 8, where WANT may begin. */
+/* Units asked for at a time, of at most 2 MiB each. A multiple of 8, because a WANT
+ * begins at one. */
 #define ROUND_UNITS 8u
 
 struct cat {
 	const struct options *options; /* borrowed */
-	const char *path;              /* borrowed; as it was given, cleaned */
-	char *unescaped; /* owned; what it stands for if `baton ls` printed it, or NULL */
+	const char *path;              /* borrowed; the argument, cleaned */
+	char *unescaped; /* owned; the path that `baton ls` prints like this, or NULL */
 	struct view_session session;
 	struct view_table table;
 	uint32_t entry;              /* the file */
 	uint8_t *units[ROUND_UNITS]; /* owned; of a round */
-	uint32_t first;              /* mention */
-	bool reader_gone;            /* who read standard output: its business */
+	uint32_t first;              /* mention of the round's first unit */
+	bool reader_gone;            /* nobody reads standard output: no error */
 };
 
 static void drop_round(struct cat *cat)
@@ -71,7 +72,8 @@ static int refuse_ambiguous(const struct cat *cat, struct error *error)
 			 cat->path);
 }
 
-/* What ls prints of a name that is not UTF-8, or has a backslash. */
+/* The path that ls prints as `path`, if it escapes anything in it; else NULL. Owned by
+ * the caller. */
 static char *unescaped_path(const char *path)
 {
 	size_t len;
@@ -86,7 +88,8 @@ static bool is_at(const struct row *row, const char *path)
 	       memcmp(row->path, path, row->path_len) == 0;
 }
 
-/* What the path is, of the rows that its patterns gave: itself or what is below it. */
+/* Takes one of the rows that the path's pattern gave: the file itself, or what is below a
+ * directory, which is refused. */
 static int take_row(struct cat *cat, const struct row *row, struct error *error)
 {
 	const char *path = cat->path;
@@ -212,7 +215,7 @@ static int cat_path(struct cat *cat, const struct msg_attach *request,
 				    connection_patience(&how), error);
 	if (!err)
 		err = find_file(cat, error);
-	/* The filter was the path. */
+	/* Nothing matched the only filter, which is the path. */
 	if (err == ERR_EMPTY)
 		err = not_found(cat, error);
 	if (!err)

@@ -1,5 +1,5 @@
 /*
- * What the verbs do: one file per verb.
+ * What each verb does, in a file of its own.
  */
 #ifndef BATON_CLIENT_COMMANDS_COMMAND_H
 #define BATON_CLIENT_COMMANDS_COMMAND_H
@@ -8,13 +8,14 @@
 #include "client/terminal/report.h"
 #include "proto/base/error.h"
 
-/* Does what the options' verb says; 0 or an error, whose sentence main() prints. What
- * there is to say on standard output is said through the report. */
+/* Runs the options' verb. Returns 0, or an error whose sentence the caller prints; all
+ * that is printed on standard output goes through the report, but for files (cat) and
+ * help. */
 int command_run(const struct options *options, struct report *report,
 		struct error *error);
 
-/* Whether it has something to clean up when it is interrupted; else a signal ends it at
- * once. */
+/* Whether the verb leaves something to clean up when it is interrupted. Others may die by
+ * a signal at any time. */
 bool command_cleans_up(const struct options *options);
 
 int persist_run(const struct options *, struct report *, struct error *);

@@ -1,7 +1,7 @@
 /*
- * diff: what differs between two layers or workflows, path by path. Both are read at the
- * same time, row against row, so memory does not grow with the trees. Like `git diff` it
- * succeeds whether or not they differ; times do not count.
+ * diff: lists what differs between two layers or workflows, path by path. Both are read
+ * at the same time, so that memory does not grow with the trees. Like `git diff` it
+ * succeeds whether or not they differ; modification times do not count.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 struct side {
 	struct view_session session;
 	struct view_row row; /* the next one */
-	bool empty;          /* it is known, and has nothing */
+	bool empty;          /* the daemon knows it, and it has no rows */
 	bool ended;
 };
 
@@ -53,7 +53,7 @@ static int open_as(struct diff *diff, struct side *side, const char *layer,
 		   char *workflow, struct error *error)
 {
 	struct question request AUTO(question_fini) = {0};
-	/* Who names two workflows need not name one of their own. */
+	/* Two workflows can be compared without --workflow. */
 	struct options options = *diff->options;
 	if (!options.from_workflow)
 		options.from_workflow = workflow;
@@ -62,7 +62,7 @@ static int open_as(struct diff *diff, struct side *side, const char *layer,
 		return err;
 	request.message.layer = text_of(layer);
 	request.message.from_workflow = text_of(workflow);
-	/* All sides of a conflict are in the view; the last one's row is compared. */
+	/* Conflicts are no error here: the row of the last layer is compared. */
 	request.message.on_conflict = text_of("mark");
 	struct connection_how how = how_to_connect(diff->options);
 	side->session = (struct view_session){.report = diff->report};
@@ -72,7 +72,7 @@ static int open_as(struct diff *diff, struct side *side, const char *layer,
 	return side->empty ? 0 : err;
 }
 
-/* A layer, if there is one of that id in the workflow; else a workflow. */
+/* Takes the name for a layer if the workflow has one of that id, else for a workflow. */
 static int open_side(struct diff *diff, struct side *side, char *name,
 		     struct error *error)
 {
@@ -171,7 +171,8 @@ static int advance(struct side *side, struct error *error)
 	return got < 0 && !side->ended ? got : 0;
 }
 
-/* <0: only the first has the path that is next; >0: only the second; 0: both. */
+/* Which side has the path that comes next: <0: only the first; >0: only the second; 0:
+ * both. */
 static int which_next(const struct side *first, const struct side *second)
 {
 	if (first->ended || second->ended)

@@ -1,6 +1,6 @@
 /*
- * What the options say, in the words of the folders that are asked. None of these knows
- * the options themselves: only commands, and the library, do.
+ * What the options say, as the structs that other folders take. Those folders do not know
+ * the options; only the commands and the library do.
  */
 #ifndef BATON_CLIENT_COMMANDS_HOW_H
 #define BATON_CLIENT_COMMANDS_HOW_H
@@ -9,7 +9,7 @@
 #include "client/options/options.h"
 #include "client/tree/select.h"
 
-/* All borrow from the options. */
+/* What these return borrows from the options. */
 
 static inline struct connection_how how_to_connect(const struct options *options)
 {

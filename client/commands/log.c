@@ -12,11 +12,11 @@
 #include "proto/base/cleanup.h"
 #include "proto/unit/digest.h"
 
-/* Digits of a layer's id that people read. */
+/* Digits of a layer's id in the table. */
 #define SHORT_ID_LEN 8
 #define ISO_TIME_SIZE 40
 
-/* One answer under way: it may come in several parts. */
+/* An answer that is being received; it may come in several messages. */
 struct layer_listing {
 	const struct options *options;
 	struct report *report;
@@ -96,7 +96,7 @@ static void put(struct buffer *line, const char *before, struct text text)
 	buffer_put(line, text.at, text.len);
 }
 
-/* A run or attempt that is not the first. */
+/* Names a run or attempt if it is not the first. */
 static void put_which(struct buffer *line, const char *before, struct text which)
 {
 	if (which.len > 0 && !text_is(which, "1"))
@@ -124,12 +124,12 @@ static bool is_visible(const struct msg_layer *layer)
 	return layer->state.len == 0 || text_is(layer->state, "visible");
 }
 
-/* Why it is not simply there, and what it came after. */
+/* Says why a view lacks the layer, if it does, and what it came after. */
 static void put_story(struct buffer *line, const struct msg_layer *layer)
 {
 	if (layer->inherited)
 		put(line, "  inherited from ", layer->workflow);
-	/* The reason says the state too. */
+	/* A reason names the state as well. */
 	struct text why = layer->reason.len > 0 ? layer->reason : layer->state;
 	if (!is_visible(layer))
 		put(line, "  ", why);

@@ -1,5 +1,5 @@
 /*
- * ls: the merged tree that a job would get, and which job each path comes from.
+ * ls: lists the merged tree that a job would get, and which job each path comes from.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static const struct msg_layer *layer_at(const struct row_listing *listing,
 	return &listing->session.view.layers.items[position];
 }
 
-/* For the report, which has them by the end. */
+/* Keeps it for the report, which lists the conflicts at the end. */
 static void keep_conflict(struct row_listing *listing, const struct view_row *row)
 {
 	if (listing->conflict_count == CONFLICTS_KEPT)
@@ -221,7 +221,7 @@ static int conflict_result(struct row_listing *listing, struct error *error)
 		count, count == 1 ? "path" : "paths");
 }
 
-/* The daemon knows GLOBs as --only. */
+/* The daemon was sent the GLOBs as --only; its sentence would name that. */
 static int refuse_globs(const struct string_list *globs, struct error *error)
 {
 	char *glob AUTO_FREE = escape_encode(globs->items[0], strlen(globs->items[0]));
@@ -267,7 +267,7 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 	if (options->arguments.count > 0)
 		request.message.only = (struct text_list){
 			.items = globs, .count = options->arguments.count};
-	/* Unless told how to decide, all sides are shown. */
+	/* Unless the user says how to decide, all sides of a conflict are listed. */
 	if (!options->on_conflict || strcmp(options->on_conflict, "error") == 0)
 		request.message.on_conflict = text_of("mark");
 	return list(&listing, &request.message, error);

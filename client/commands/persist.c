@@ -1,6 +1,6 @@
 /*
- * baton persist: makes one layer of PATHs (rules W1, W2, T1 to T3). This file decides
- * what is tried and how often; one try is client/commands/persist_session.c.
+ * persist: makes one layer of PATHs (rules W1, W2, T1 to T3). This file decides how often
+ * it is tried; one try is client/commands/persist_session.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static int prepare(struct persist *persist, struct error *error)
 
 /* ---- trying ---- */
 
-/* Waits and connects again, until options' timeout from now. */
+/* Waits, then connects again, for at most --timeout from now. */
 static int reconnect(struct persist *persist, struct connection *connection,
 		     uint32_t pause_ms, struct error *error)
 {
@@ -65,7 +65,8 @@ static int reconnect(struct persist *persist, struct connection *connection,
 	return err < 0 ? err : persist_connect(persist, deadline_ms, connection, error);
 }
 
-/* What the daemon refuses to be cited may be the stat record's fault: once without it. */
+/* The daemon may refuse what was cited because the stat record is wrong: then it is tried
+ * once without it. */
 static bool may_be_misled(const struct persist *persist, int err)
 {
 	return persist->record && (err == ERR_DENIED || err == ERR_DAMAGED);
@@ -93,7 +94,7 @@ static int try_often(struct persist *persist, struct connection *connection,
 	}
 }
 
-/* What the upload noticed, once, however often it was tried. */
+/* Called once, after the last try, so that nothing is said twice. */
 static void warn_of_upload(const struct persist *persist,
 			   const struct persist_outcome *outcome)
 {

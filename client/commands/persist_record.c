@@ -1,4 +1,4 @@
-/* What a persist takes from the stat record, and leaves in it. */
+/* What a persist takes from the stat record, and writes into the next one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ bool persist_record_root(const struct persist *persist, struct text base_root,
 
 /* ---- writing ---- */
 
-/* One pass over what the upload found. */
+/* Writing all that the upload found into a new record. */
 struct writing {
 	const struct upload_result *upload; /* borrowed */
 	const struct record *record;        /* borrowed; the earlier one; NULL: none */

@@ -10,10 +10,10 @@
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
-/* A larger root goes ahead as a ROOT (PROTOCOL.md §5). */
+/* A root that is larger is sent before the COMMIT, as a ROOT (PROTOCOL.md §5). */
 #define ROOT_IN_COMMIT_MAX (CONTROL_LEN_MAX - 4096u)
 
-/* advice: of the warning at the same place; there may be less of it. */
+/* advice: for the warning with the same number; there may be fewer. */
 static void warn_each(const struct persist *persist, const struct text_list *warnings,
 		      const struct text_list *advice)
 {
@@ -58,7 +58,7 @@ int persist_connect(struct persist *persist, uint64_t deadline_ms,
 	struct connection_request request = {MSG_PERSIST, &message};
 	struct connection_how how = how_to_connect(persist->options);
 	int err = connection_open(&how, deadline_ms, &request, ret_connection, error);
-	/* At once: a walk may find little and take long. */
+	/* Already now, because a walk may take long and find nothing to send. */
 	if (err == 0)
 		connection_keep_alive(ret_connection);
 	return err;
@@ -112,8 +112,8 @@ struct persist_try {
 	struct persist *persist;         /* borrowed */
 	struct connection *connection;   /* borrowed */
 	struct persist_outcome *outcome; /* borrowed */
-	/* Nothing of the persist can be committed yet, and there is no base: READY brings
-	 * nothing that the walk would have to wait for. */
+	/* Nothing can have been committed before and there is no base: the walk need not
+	 * wait for READY. */
 	bool is_fresh;
 };
 
@@ -136,8 +136,8 @@ static int begin(void *context, struct error *error)
 			 "persist: the daemon names a layer before it was sent one");
 }
 
-/* The daemon has been sent all that the root names. While it makes that durable there is
- * time to write down what was seen. */
+/* Called when all that the root names was sent. The stat record is written while the
+ * daemon makes the layer durable. */
 static int commit(void *context, const struct upload_result *upload, struct error *error)
 {
 	struct persist_try *try = context;
@@ -199,7 +199,7 @@ static int upload(struct persist_try *try, const struct root *base, struct error
 	return upload_run(&request, &try->outcome->upload, error);
 }
 
-/* READY is waited for first where it may end the try, or bring what the walk needs. */
+/* Waits for READY, which may say that an earlier try was committed, or bring the base. */
 static int begin_first(struct persist_try *try, struct root *ret_base,
 		       bool *ret_committed, struct error *error)
 {

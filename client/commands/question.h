@@ -1,5 +1,5 @@
 /*
- * The question of attach, ls, cat and diff to the daemon, from the options.
+ * What attach, ls, cat and diff ask the daemon, made from the options.
  */
 #ifndef BATON_CLIENT_COMMANDS_QUESTION_H
 #define BATON_CLIENT_COMMANDS_QUESTION_H
@@ -21,7 +21,7 @@ int question_make(const struct options *options, const char *purpose,
 		  struct question *ret_request, struct error *error);
 void question_fini(struct question *request);
 
-/* --only and --exclude, compiled. glob_filter_fini() also after a failure. */
+/* Compiles --only and --exclude. glob_filter_fini() also after a failure. */
 int question_filter(const struct options *options, struct glob_filter *ret_filter,
 		    struct error *error);
 

@@ -93,7 +93,7 @@ static struct answer_line find_system(const struct ci_system *system)
 	};
 }
 
-/* The branch, the commit: shown, and used for nothing else. */
+/* The branch or the commit, which are only shown. */
 static struct answer_line find_shown(const struct ci_system *system, const char *name)
 {
 	struct ci_finding looked AUTO(ci_finding_fini) = {0};
@@ -167,7 +167,7 @@ static void tell_notes(struct report *report, const struct string_list *notes)
 		json_writer_array_end(writer);
 }
 
-/* Tells it and frees it. */
+/* Prints the line and frees it. */
 static void tell_once(struct report *report, struct answer_line line)
 {
 	tell(report, &line);

@@ -18,9 +18,11 @@
 #include "proto/link/address.h"
 #include "proto/message/message.h"
 
-/* The daemon's patience allows for two that were lost or late. */
+/* Heartbeats in the time after which the daemon gives a silent client up: two may be lost
+ * or late. */
 #define HEARTBEATS_IN_SILENCE 3u
-/* A daemon at work says KEEPALIVE this often at most; missing one is no silence yet. */
+/* A working daemon sends KEEPALIVE every keepalive_ms; when so many have not come, it is
+ * silent. */
 #define KEEPALIVES_MISSED 3u
 #define SILENCE_MAX_MS (10u * 60 * 1000)
 
@@ -122,7 +124,7 @@ static int greet(struct connection *connection, const struct connection_how *how
 	if (err == 0 && request)
 		err = link_send_control(&connection->link, request->type,
 					request->message, error);
-	/* A peer that hung up on the HELLO may have said why. */
+	/* A daemon that closed the connection may have sent the reason before. */
 	if (err == 0 || err == ERR_LOST)
 		err = link_expect(&connection->link, MSG_WELCOME, &message, error);
 	if (err < 0)
@@ -183,7 +185,7 @@ static int reach(const char *url, const struct connection_how *how,
 		       : 0;
 }
 
-/* What address_connect() says is true, but not yet the way out. */
+/* Adds to what address_connect() said how a daemon can be reached. */
 static int explain_unreachable(const struct string_list *servers, struct error *error)
 {
 	char *where AUTO_FREE = server_list_text(servers);
@@ -200,7 +202,7 @@ static int explain_unreachable(const struct string_list *servers, struct error *
 			 reason);
 }
 
-/* Each server in turn, as long as nobody listens. */
+/* Tries each server in turn until one listens. */
 static int try_servers(const struct connection_how *how,
 		       const struct connection_request *request,
 		       struct connection *connection, struct error *error)
@@ -220,7 +222,7 @@ uint64_t connection_patience(const struct connection_how *how)
 	return how->timeout_given ? clock_now_ms() + (uint64_t)how->timeout_ms : 0;
 }
 
-/* Silence would look like hanging. */
+/* Says so once: waiting in silence would look like hanging. */
 static void say_retrying(const struct connection_how *how, unsigned try, uint64_t left_ms,
 			 const struct error *error)
 {
@@ -244,7 +246,7 @@ int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		int err = try_servers(how, request, &connection, error);
 		if (err == 0)
 			break;
-		/* Somebody was there, and may be back: the whole timeout, in any case. */
+		/* A daemon was there and may come back: the whole timeout at least. */
 		if (err != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
 			deadline_ms = lost_until_ms;
 		uint32_t pause_ms = retry_pause_ms(&connection.link, try);

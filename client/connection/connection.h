@@ -26,8 +26,8 @@ struct connection_how {
 	const char
 		*server; /* borrowed; its URL; NULL: the usual places (server_list.h) */
 	struct security_files security; /* for tls:// */
-	int timeout_ms;                 /* reaching it, silence on the line */
-	bool timeout_given;             /* else the daemon may ask for more patience */
+	int timeout_ms;                 /* for reaching it, and for silence on the line */
+	bool timeout_given;             /* else the daemon may ask for a longer one */
 	bool is_quiet;                  /* does not say that it tries again */
 };
 
@@ -38,25 +38,27 @@ struct connection_request {
 };
 
 /*
- * Connects, greets and asks: the request goes out with the HELLO, so that its answer
- * costs one round trip, not two. NULL: none yet. Without --server the usual places are
- * tried (server_list.h). ERR_UNREACHABLE names what was tried and how to start a daemon
- * or name another; ERR_VERSION both sides' versions. deadline_ms (clock_now_ms()): tries
- * again until then when nobody listens; 0: one try. A connection that is lost while it
- * greets, or a daemon that is busy, is tried again for the timeout at least. On failure
+ * Connects, greets and sends the request, which goes out with the HELLO, so that its
+ * answer costs one round trip and not two. request NULL: only greets. Without a server,
+ * the usual places are tried (server_list.h).
+ *
+ * If nobody listens, it is tried again until deadline_ms (clock_now_ms(); 0: one try). If
+ * the connection is lost during the greeting, or the daemon is busy, it is tried again
+ * for how->timeout_ms at least. ERR_UNREACHABLE names what was tried, and how to start a
+ * daemon or name another; ERR_VERSION names the versions of both sides. On failure
  * *ret_connection is closed.
  */
 int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		    const struct connection_request *request,
 		    struct connection *ret_connection, struct error *error);
-/* From now on there may be nothing to say for longer than the daemon is patient: a thread
- * says KEEPALIVE. The connection stays at its address until it is closed. */
+/* Starts a thread that sends KEEPALIVE, for work that leaves the connection silent for
+ * longer than the daemon waits. From here on the connection must not move in memory. */
 void connection_keep_alive(struct connection *connection);
-/* A closed one is fine, and so is one of zeros that never was open. */
+/* A closed one is fine, and so is one that is all zero. */
 void connection_close(struct connection *connection);
 
-/* The deadline of a question that can be asked again by hand: with --timeout, until then;
- * else one try. */
+/* The deadline for a command that its user can simply run again: that of --timeout if it
+ * was given, else 0, which is one try. */
 uint64_t connection_patience(const struct connection_how *how);
 
 #endif

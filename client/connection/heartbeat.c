@@ -18,7 +18,7 @@ struct heartbeat {
 	bool stopping;
 };
 
-/* False when it is to stop. */
+/* Waits for the interval; false: it is to stop. */
 static bool rest_locked(struct heartbeat *heartbeat)
 {
 	struct timespec until = clock_moment_in(heartbeat->interval_ms);

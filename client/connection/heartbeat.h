@@ -12,8 +12,8 @@
 
 struct heartbeat;
 
-/* The link is borrowed and stays at its address until heartbeat_free(). NULL where no
- * thread is to be had: then long silence may end the connection, nothing else. */
+/* The link is borrowed and must not move until heartbeat_free(). NULL if no thread can be
+ * started: then a long silence may end the connection, nothing worse. */
 struct heartbeat *heartbeat_new(struct link *link, uint64_t interval_ms);
 void heartbeat_free(struct heartbeat *heartbeat); /* NULL is fine */
 

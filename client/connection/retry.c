@@ -11,8 +11,8 @@
 #define RETRY_FIRST_MS 100u
 #define RETRY_MAX_MS 5000u
 #define RETRY_DOUBLINGS 6u
-/* Tries of what keeps its progress, the first included: a daemon that dies each time is
- * not helped by more. */
+/* Tries of what keeps its progress, the first included: if the daemon dies each time,
+ * more of them do not help. */
 #define TRIES_MAX 10u
 
 bool retry_may_help(int code)
@@ -66,7 +66,7 @@ bool retry_goes_on(struct retry *retry, struct link *link, int code)
 {
 	bool is_first = retry->failures == 0;
 	retry->pause_ms = retry_pause_ms(link, retry->failures++);
-	/* nobody was there, and connecting has its own patience */
+	/* connection_open() has already waited for one to come */
 	if (!retry_may_help(code) || (is_first && code == ERR_UNREACHABLE))
 		return false;
 	if (retry->keeps_progress && code != ERR_BUSY)

@@ -1,6 +1,6 @@
 /*
- * What an option may be set to, where that is one of few. In the order of the choices in
- * the table of options.
+ * Values of options that are a choice of few, in the order in which the table of options
+ * names them.
  */
 #ifndef BATON_CLIENT_OPTIONS_CHOICES_H
 #define BATON_CLIENT_OPTIONS_CHOICES_H

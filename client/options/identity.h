@@ -17,9 +17,9 @@ struct identity_value {
 	const char *name;   /* in `whereami` */
 	const char *flag;   /* of the option that gives it */
 	size_t at;          /* its struct setting in struct options */
-	const char *absent; /* what it means that it was not found */
-	/* Where a CI system's environment should have it and does not, only a persist
-	 * is refused. */
+	const char *absent; /* what happens if it is not found */
+	/* If the CI system should have set it and did not, only a persist is refused; for
+	 * other values every command is. */
 	bool for_persist;
 };
 
@@ -29,8 +29,8 @@ const struct setting *identity_setting(const struct identity_value *value,
 				       const struct options *options);
 const struct option *identity_option(const struct identity_value *value);
 
-/* Why the system's environment does not give the value, and what does, as a sentence;
- * owned by the caller. */
+/* A sentence: why the system's environment does not give the value, and what does. Owned
+ * by the caller. */
 char *identity_advice(const struct identity_value *value, const struct ci_system *system,
 		      const char *problem);
 

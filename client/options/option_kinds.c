@@ -9,7 +9,6 @@
 #include "proto/bounds.h"
 #include "proto/link/address.h"
 #include "proto/message/message.h"
-#include "proto/unit/digest.h"
 
 #define SETTER(name)                                                                     \
 	static int set_##name(void *target, const struct option_use *use,                \
@@ -142,7 +141,7 @@ SETTER(timeout)
 }
 KIND(timeout, NULL, false);
 
-/* Who gives a token believes that it protects something. */
+/* Refused and not ignored: who gives a token relies on it. */
 SETTER(no_token)
 {
 	(void)target;
@@ -170,11 +169,9 @@ KIND(layer, option_text_fini, false);
 
 SETTER(digest)
 {
-	struct digest digest;
-	if (!digest_parse(use->value, &digest))
-		return option_refuse(
-			use, "not a digest: sha256: and 64 hexadecimal digits", error);
-	option_keep(option_place(target, use), use->value);
-	return 0;
+	struct expected *expected = option_place(target, use);
+	expected->given = digest_parse(use->value, &expected->digest);
+	static const char *const why = "not a digest: sha256: and 64 hexadecimal digits";
+	return expected->given ? 0 : option_refuse(use, why, error);
 }
-KIND(digest, option_text_fini, false);
+KIND(digest, NULL, false);

@@ -15,7 +15,7 @@
 
 /* ---- the environment --------------------------------------------------------------- */
 
-/* A token that is no option's, refused like one in a file. */
+/* BATON_TOKEN sets no option; it is refused as --token-file is. */
 static int refuse_token(struct error *error)
 {
 	const char *token = getenv("BATON_TOKEN");
@@ -23,7 +23,7 @@ static int refuse_token(struct error *error)
 	return token && *token ? option_no_token.set(NULL, &use, error) : 0;
 }
 
-/* Takes what the CI system says of a value that nobody gave. */
+/* Sets a value that was not given from the CI system's variables. */
 static int take_detected(struct options *options, const struct identity_value *value,
 			 const struct ci_system *system, struct error *error)
 {
@@ -74,7 +74,7 @@ static bool needs_identity(const struct verb *verb)
 	return verb != &verbs[VERB_HELP] && verb != &verbs[VERB_VERSION];
 }
 
-/* What stands in the environment: variables of options, then the CI system's. */
+/* The options' own variables come before those of the CI system. */
 static int read_environment(struct options *options, const struct option_words *words,
 			    struct error *error)
 {

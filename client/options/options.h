@@ -1,6 +1,7 @@
 /*
- * What the user asked for: one struct, filled from defaults, the environment and the
- * command line, each identity value with where it was found (`whereami`).
+ * What the user asked for: one struct, filled from initial values, the command line, the
+ * environment and the CI system's variables. Values of the identity keep where they were
+ * found, for `whereami`.
  */
 #ifndef BATON_CLIENT_OPTIONS_OPTIONS_H
 #define BATON_CLIENT_OPTIONS_OPTIONS_H
@@ -13,9 +14,10 @@
 #include "proto/base/error.h"
 #include "proto/message/message.h"
 #include "proto/options/words.h"
+#include "proto/unit/digest.h"
 
-/* A value and its origin: "--job", "BATON_JOB", "default", a CI system's variable; NULL
- * where nothing was found. */
+/* A value and where it was found: "--job", "BATON_JOB", "default", a CI system's
+ * variable; NULL: it was not found. */
 struct setting {
 	char *value;  /* owned; NULL: not set */
 	char *origin; /* owned */
@@ -30,17 +32,17 @@ struct options {
 	char *ca, *certificate, *key; /* owned; files for tls://; NULL: none */
 	bool retry_none;     /* --retry-of none */
 	bool retry_detected; /* found in a CI system's environment, not given */
-	/* What a CI system's environment lacks and no option gives; owned; NULL: nothing
-	 */
+	/* Owned; what the CI system's environment lacks and no option gives, as a
+	 * sentence; NULL: nothing. */
 	char *identity_problem;
-	/* The same of the execution, without which a persist cannot be told from that of
-	 * another job of its name; owned */
+	/* Owned; the same for the execution, without which a persist cannot be told from
+	 * that of another job of its name. */
 	char *execution_problem;
 	struct string_list needs;
 	struct setting needs_origin; /* value unused */
 	bool has_needs;
 	char *from_workflow; /* owned; NULL: none */
-	int timeout_ms;      /* reaching the daemon, silence on the line */
+	int timeout_ms;      /* for reaching it, and for silence on the line */
 	bool timeout_given;
 	bool json, quiet, no_progress, verbose, dry_run;
 	bool no_stat_record; /* persist, attach */
@@ -62,7 +64,10 @@ struct options {
 	bool by_job, stale_keep, untrusted, delete_extra, times_now, verify, all;
 	char *layer;       /* owned; NULL: none */
 	char *on_conflict; /* owned; "error", "first", "last" */
-	char *expect;      /* owned; NULL: none */
+	struct expected {
+		bool given;
+		struct digest digest;
+	} expect;
 
 	struct string_list arguments; /* of the verb: PATH…, GLOB…, LAYER LAYER */
 };
@@ -72,17 +77,16 @@ struct options {
 int options_parse(struct options *options, int argc, char *const *argv,
 		  struct error *error);
 
-/* The same, of words that were not cut from a command line; the verb is given, all words
- * are its arguments, which are taken over. */
+/* The same for words that do not come from a command line: the verb is given, and all
+ * words are its arguments. They are moved out of *words. */
 int options_fill(struct options *options, const struct verb *verb,
 		 struct option_words *words, struct error *error);
 
 void options_fini(struct options *options);
 
-/* The identity as the wire wants it; borrowed from options; needs' items live in
- * `ret_items`, which the caller frees. ERR_USAGE when the workflow (or, with need_job,
- * the job) is missing, or a CI system's environment is half-set, with a sentence that
- * says how to give what is missing. */
+/* The identity as the wire wants it, borrowed from options and from *ret_items, which the
+ * caller frees. ERR_USAGE, with a sentence that says how to give what is missing: there
+ * is no workflow or, with need_job, no job, or the CI system says only half of it. */
 int options_identity(const struct options *options, bool need_job,
 		     struct msg_identity *ret_identity, struct text **ret_items,
 		     struct error *error);

@@ -13,7 +13,7 @@ static int missing(const char *what, const char *flag, const char *variable,
 			 what, flag, variable);
 }
 
-/* Without a workflow of its own, who reads another one speaks as a guest of that. */
+/* Who only reads another workflow needs none of its own. */
 static const char *workflow_of(const struct options *options)
 {
 	return options->workflow.value ? options->workflow.value : options->from_workflow;
@@ -34,8 +34,8 @@ static bool is_given(const struct setting *setting)
 				   strncmp(setting->origin, "BATON_", 6) == 0);
 }
 
-/* Without an execution, jobs that a CI system runs side by side under one name would be
- * taken for one job. Who names the job and its workflow, or gives a shard, has told them
+/* Without an execution, jobs that a CI system runs at the same time under one name would
+ * be taken for one job, unless the user names workflow and job, or a shard, to tell them
  * apart. */
 static int check_execution(const struct options *options, struct error *error)
 {

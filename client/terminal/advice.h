@@ -1,6 +1,6 @@
 /*
- * What to do about an error or a warning of the daemon: it says what would help
- * (proto/base/advice.h), here are the words, with the options of this command line.
+ * What to do about an error or a warning of the daemon. The daemon only names what would
+ * help (proto/base/advice.h); the words for it, with baton's options, are here.
  */
 #ifndef BATON_CLIENT_TERMINAL_ADVICE_H
 #define BATON_CLIENT_TERMINAL_ADVICE_H

@@ -12,8 +12,8 @@
 const char *human_size(uint64_t bytes, char ret_text[HUMAN_TEXT_SIZE]);
 /* "58,012" */
 const char *human_count(uint64_t count, char ret_text[HUMAN_TEXT_SIZE]);
-/* "1 file", "58,012 files": noun is of one thing, and takes an s or, behind a consonant,
- * ies for its y. At most 32 bytes. */
+/* "1 file", "58,012 files". noun: of one thing, at most 32 bytes; the plural adds an s,
+ * or has ies in place of a y at the end. */
 const char *human_things(uint64_t count, const char *noun,
 			 char ret_text[HUMAN_TEXT_SIZE]);
 /* "0.93 s", "42.1 s", "3 min 20 s", "2 h 5 min", "3 d 4 h" */

@@ -13,12 +13,12 @@
 
 static int wake_fd = -1;
 static volatile sig_atomic_t pending_signal;
-static uint64_t pending_since_ms; /* the handler's alone; no other interrupts it */
+static uint64_t pending_since_ms; /* the handler's, which no other interrupts */
 static unsigned second_after;     /* ms */
 static timer_t grace_timer;
 static struct itimerspec grace;
 
-/* Wherever the program stands. */
+/* Without cleaning up. */
 static void die_at_once(int number)
 {
 	(void)signal(number, SIG_DFL);

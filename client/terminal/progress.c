@@ -27,7 +27,7 @@ struct progress {
 	pthread_mutex_t lock; /* guards ended */
 	pthread_cond_t end;
 	bool ended;
-	/* the thread's own */
+	/* used by the thread only */
 	uint64_t last_ms, last_bytes, last_work, rate, work_rate;
 };
 
@@ -36,7 +36,7 @@ static uint64_t load(const atomic_uint_fast64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* After a restart there are fewer than before. */
+/* How many came since `before`; after a restart there may be fewer. */
 static uint64_t since(uint64_t now, uint64_t before)
 {
 	return now < before ? now : now - before;
@@ -73,7 +73,7 @@ static void show(struct progress *progress)
 		terminal_say("", line);
 }
 
-/* Waits; false when it is over. */
+/* Waits until the next line is due; false: the work is over. */
 static bool wait_for_turn(struct progress *progress, unsigned ms)
 {
 	struct timespec until = clock_moment_in(ms);

@@ -12,15 +12,15 @@
 
 struct progress;
 
-/* verb: "persist", "attach"; borrowed. Nothing is drawn in the first half second. NULL,
- * which every function here takes, unless enabled (and where no thread can be made). */
+/* verb: "persist", "attach"; borrowed. Nothing is drawn in the first half second. Returns
+ * NULL, which every function here takes, if not enabled or without a thread. */
 struct progress *progress_new(const char *verb, bool enabled);
-/* Once known; 0 while not. */
+/* What there is in all, once that is known; 0: it is not. */
 void progress_set_total(struct progress *progress, uint64_t files, uint64_t bytes);
-/* Whether a line was drawn already, so that it pays to find out a total. */
+/* Whether a line was drawn already: only then does it pay to find out a total. */
 bool progress_is_shown(const struct progress *progress);
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
-/* The work begins anew: nothing is done yet. */
+/* The work begins again: nothing is done yet. */
 void progress_restart(struct progress *progress);
 /* Erases the line and ends the thread. */
 void progress_free(struct progress *progress);

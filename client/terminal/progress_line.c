@@ -6,10 +6,10 @@
 
 #include "client/terminal/human.h"
 
-/* How far back a rate remembers. */
+/* How long a rate takes to follow a change. */
 #define RATE_MEMORY_MS 3000
-/* What opening a file costs beside its bytes: 7 us, in which 400 MB/s are 3 KB (64,000
- * files of 793 MB). */
+/* What a file costs beside its bytes, as bytes. Measured with 64,000 files of 793 MB in
+ * all: 7 us for each, in which 3 KB pass at 400 MB/s. */
 #define FILE_WORK 4096u
 
 /* A line that grows until it is full. */
@@ -48,7 +48,7 @@ static void add_amounts(struct line *line, const struct progress_figures *figure
 		add(line, " of %s", human_size(figures->total_bytes, of));
 }
 
-/* 100 % is for the end; a total may also turn out too small. */
+/* Never 100 %, which means that it is done: the total may turn out too small. */
 static unsigned percentage(const struct progress_figures *figures)
 {
 	double part = (double)figures->bytes / (double)figures->total_bytes;

@@ -17,8 +17,8 @@ struct progress_figures {
 	uint64_t work_per_second;          /* likewise; progress_work() */
 };
 
-/* What files and bytes cost together, in bytes: so many small files go by at fewer bytes
- * a second than a large one, and there may be both. */
+/* The work in files and bytes together, as bytes: small files go by at fewer bytes a
+ * second than a large one, and a tree may have both. */
 uint64_t progress_work(uint64_t files, uint64_t bytes);
 
 /* "persist: 12,345 of 58,012 files, 120 MiB of 657 MiB (18 %), 85 MiB/s, 6.3 s left",

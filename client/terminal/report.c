@@ -167,7 +167,7 @@ static void end_object(struct report *report)
 	json_writer_line_end(&report->writer);
 }
 
-/* What is said of an error, with what to do about it. */
+/* The error's sentence with what to do about it. */
 static const char *explain(const struct error *error, char ret_text[EXPLANATION_SIZE])
 {
 	char advice[ADVICE_TEXT_SIZE];
@@ -222,7 +222,7 @@ static void report_error(struct report *report, const struct error *error)
 		write_error_object(report, error);
 }
 
-/* Until here a failed write may still sit in the stream's buffer. */
+/* Flushes first: until then a write that will fail may lie in the stream's buffer. */
 static int output_result(struct report *report, struct error *error)
 {
 	errno = 0;

@@ -22,7 +22,7 @@ struct report;
 
 /* With json, standard output carries the object and nothing else. */
 struct report *report_new(bool json, bool quiet);
-/* JSON, and nothing on either stream: for the library. */
+/* Collects JSON and prints nothing on either stream: for the library. */
 struct report *report_new_silent(void);
 void report_free(struct report *report);
 
@@ -58,9 +58,9 @@ void report_keep_conflicts(struct report *report, const struct msg_error *confli
  * Ends: prints the JSON object (if report_json() was asked for it), or the error: one
  * sentence on standard error and with --json {"error": {"exit", "code", "message",
  * "conflicts"?, "conflict_count"?}} in place of the object, or for ERR_CONFLICT at the
- * end of one that is whole (ls). Returns the exit status;
- * standard output that could not be written makes a success ERR_LOCAL or ERR_NO_ROOM,
- * unless its reader went away, which is the reader's business.
+ * end of one that is whole (ls). Returns the exit status. If standard output could not be
+ * written, a success becomes ERR_LOCAL or ERR_NO_ROOM; a reader that went away (EPIPE) is
+ * not an error.
  */
 int report_finish(struct report *report, int code, const struct error *error);
 
