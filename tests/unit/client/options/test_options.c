@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "client/commands/command.h"
+#include "client/options/option_kinds.h"
 #include "client/options/option_table.h"
 #include "client/options/options.h"
 #include "proto/base/bytes.h"
@@ -402,28 +403,37 @@ static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
 /* ---- the environment ---- */
 
 /* Every option with a variable, each with a value that it takes. */
+/* `option` was set to value, by what origin names, if that is kept. */
+static void assert_set(const struct option *option, const char *value, const char *origin)
+{
+	const char *place = (const char *)&options + option->at;
+	if (option->kind == &option_text) {
+		assert_string_equal(*(char *const *)place, value);
+		return;
+	}
+	const struct setting *setting = (const struct setting *)place;
+	assert_string_equal(setting->value, value);
+	assert_string_equal(setting->origin, origin);
+}
+
 static void the_command_line_beats_the_environment(void **state)
 {
 	for (const struct option *option = baton.options; option->flag; option++) {
-		if (!option->variable || !option->argument ||
-		    strcmp(option->flag, "--timeout") == 0 ||
-		    strcmp(option->flag, "--token-file") == 0 || option->kind->is_list)
+		if (!option->variable || !option->argument || option->kind->is_list ||
+		    option->kind == &option_timeout || option->kind == &option_no_token)
 			continue;
-		bool is_server = strcmp(option->flag, "--server") == 0;
+		bool is_server = option->kind == &option_server;
 		const char *far = is_server ? "unix:/far" : "far";
 		const char *near = is_server ? "unix:/near" : "near";
-		const struct setting *setting =
-			(const struct setting *)((const char *)&options + option->at);
 		(void)setenv(option->variable, far, 1);
 		assert_int_equal(PARSE("attach"), 0);
-		assert_string_equal(setting->value, far);
-		assert_string_equal(setting->origin, option->variable);
+		assert_set(option, far, option->variable);
 		assert_int_equal(PARSE("attach", option->flag, near), 0);
-		assert_string_equal(setting->value, near);
-		assert_string_equal(setting->origin, option->flag);
+		assert_set(option, near, option->flag);
 		(void)setenv(option->variable, "", 1);
 		assert_int_equal(PARSE("attach"), 0);
-		assert_true(!setting->value || strcmp(setting->value, "default") == 0);
+		const char *left = *(char *const *)((const char *)&options + option->at);
+		assert_true(!left || strcmp(left, "default") == 0);
 		(void)clear_environment(state);
 	}
 }
