@@ -10,8 +10,9 @@
 #include "daemon/access/access.h"
 #include "daemon/loop/crew.h"
 #include "daemon/service/log.h"
-#include "daemon/session/persist_keys.h"
 #include "daemon/store/store.h"
+
+struct persist_keys;
 
 /* What the daemon knows of itself. */
 struct daemon_figures {

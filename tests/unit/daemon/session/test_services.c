@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/session/persist_keys.h"
 #include "daemon/session/services.h"
 #include "daemon/view/view.h"
 #include "daemon/workspace/outcome.h"

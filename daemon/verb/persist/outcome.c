@@ -1,4 +1,4 @@
-#include "daemon/session/outcome.h"
+#include "daemon/verb/persist/outcome.h"
 
 #include <stdarg.h>
 #include <stdio.h>

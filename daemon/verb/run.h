@@ -2,8 +2,8 @@
  * Running a request: from the message that began it to its last word and its line in the
  * log.
  */
-#ifndef BATON_DAEMON_SESSION_RUN_H
-#define BATON_DAEMON_SESSION_RUN_H
+#ifndef BATON_DAEMON_VERB_RUN_H
+#define BATON_DAEMON_VERB_RUN_H
 
 #include <stdbool.h>
 

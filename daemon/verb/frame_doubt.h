@@ -3,8 +3,8 @@
  * frame itself: a report alone never marks a sound frame, and no report makes the daemon
  * read what it was not asked to send in this attach. Belongs to the session's thread.
  */
-#ifndef BATON_DAEMON_SESSION_FRAME_DOUBT_H
-#define BATON_DAEMON_SESSION_FRAME_DOUBT_H
+#ifndef BATON_DAEMON_VERB_FRAME_DOUBT_H
+#define BATON_DAEMON_VERB_FRAME_DOUBT_H
 
 #include "daemon/store/store.h"
 #include "daemon/workspace/frame_plan.h"

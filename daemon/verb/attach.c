@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "daemon/history/names.h"
-#include "daemon/session/frame_doubt.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/session.h"
 #include "daemon/session/view.h"
 #include "daemon/store/segment/table.h"
+#include "daemon/verb/frame_doubt.h"
 #include "daemon/workspace/frame_plan.h"
 #include "daemon/workspace/tree.h"
 #include "proto/base/advice.h"

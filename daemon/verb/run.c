@@ -1,4 +1,4 @@
-#include "daemon/session/run.h"
+#include "daemon/verb/run.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * What COMMITTED says about the effect of a layer on its workspace.
  */
-#ifndef BATON_DAEMON_SESSION_OUTCOME_H
-#define BATON_DAEMON_SESSION_OUTCOME_H
+#ifndef BATON_DAEMON_VERB_PERSIST_OUTCOME_H
+#define BATON_DAEMON_VERB_PERSIST_OUTCOME_H
 
 #include "daemon/session/session.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/session/unit_job.h"
+#include "daemon/verb/persist/unit_job.h"
 
 #include <stdlib.h>
 

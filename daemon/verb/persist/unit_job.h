@@ -2,8 +2,8 @@
  * Verifying one UNITS message on the crew: decompress, check each XXH3-128, compute each
  * SHA-256, all of it before the acknowledgement.
  */
-#ifndef BATON_DAEMON_SESSION_UNIT_JOB_H
-#define BATON_DAEMON_SESSION_UNIT_JOB_H
+#ifndef BATON_DAEMON_VERB_PERSIST_UNIT_JOB_H
+#define BATON_DAEMON_VERB_PERSIST_UNIT_JOB_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/session/frame_doubt.h"
+#include "daemon/verb/frame_doubt.h"
 
 #include <stdlib.h>
 

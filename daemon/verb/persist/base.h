@@ -2,8 +2,8 @@
  * The base of a persist: the layer that the client named as nearly equal to what it
  * persists.
  */
-#ifndef BATON_DAEMON_SESSION_PERSIST_BASE_H
-#define BATON_DAEMON_SESSION_PERSIST_BASE_H
+#ifndef BATON_DAEMON_VERB_PERSIST_BASE_H
+#define BATON_DAEMON_VERB_PERSIST_BASE_H
 
 #include "daemon/session/session.h"
 #include "daemon/store/transaction/transaction.h"

@@ -1,4 +1,4 @@
-#include "daemon/session/persist_base.h"
+#include "daemon/verb/persist/base.h"
 
 #include "daemon/session/authorise.h"
 #include "proto/base/cleanup.h"

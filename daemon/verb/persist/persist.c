@@ -8,13 +8,13 @@
 #include <sys/socket.h>
 
 #include "daemon/session/layer_message.h"
-#include "daemon/session/outcome.h"
-#include "daemon/session/persist_base.h"
 #include "daemon/session/persist_keys.h"
 #include "daemon/session/session.h"
-#include "daemon/session/unit_job.h"
 #include "daemon/session/view.h"
 #include "daemon/store/transaction/transaction.h"
+#include "daemon/verb/persist/base.h"
+#include "daemon/verb/persist/outcome.h"
+#include "daemon/verb/persist/unit_job.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
