@@ -12,6 +12,8 @@
  *     21 of them while the chunk is not longer than CHUNK_AVERAGE, 17 afterwards
  *     (normalised chunking, level 2), or where it has CHUNK_MAX bytes, or the file ends.
  *
+ * It follows that a chunk of nothing but zeros has CHUNK_MAX bytes, unless the file ends.
+ *
  * No thread affinity; a struct chunker belongs to one thread.
  */
 #ifndef BATON_CLIENT_CONTENT_CHUNK_H

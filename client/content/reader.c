@@ -175,18 +175,57 @@ static int read_whole(struct content_reader *reader, struct batch *batch,
 	return 0;
 }
 
+/* Where a chunk begins in a hole that goes on for all of it, it is zeros, and ends where it
+ * would if they were read. Takes all such chunks. The batch is empty. */
+static int take_holes(struct content_reader *reader, struct batch *batch,
+		      struct error *error)
+{
+	struct source_file *file = &reader->source.file;
+	int err = 0;
+	while (err == 0 && file->size - file->at >= CHUNK_MAX &&
+	       source_is_hole(&reader->source, file->at, CHUNK_MAX)) {
+		if (reader->has_zeros) {
+			err = source_add_unit(&reader->source, reader->zeros, error);
+		} else {
+			memset(batch->data, 0, CHUNK_MAX);
+			err = take_unit(reader, batch, CHUNK_MAX, error);
+			if (err < 0)
+				return err;
+			reader->zeros = file->units[file->unit_count - 1];
+			reader->has_zeros = true;
+		}
+		file->at += CHUNK_MAX;
+		file->chunker = (struct chunker){0};
+	}
+	return err;
+}
+
+/* All that there should be has been read. */
+static int end_large(struct content_reader *reader, bool has_more, struct error *error)
+{
+	if (!source_unchanged(&reader->source))
+		return read_again(reader, true, error);
+	if (has_more)
+		return measure(reader, error);
+	accept(reader, false);
+	return 0;
+}
+
 /* The next chunks of a large file, as many as are known to end in this batch, which was
  * empty. What is cut off at its end is read again into the next. */
 static int read_large(struct content_reader *reader, struct batch *batch,
 		      struct error *error)
 {
 	struct source_file *file = &reader->source.file;
+	int err = take_holes(reader, batch, error);
+	if (err < 0 || batch->count > 0)
+		return err;
 	uint64_t size = file->size;
 	uint64_t left = size - file->at;
 	size_t want = left < UNIT_LEN_MAX ? (size_t)left : UNIT_LEN_MAX;
 	size_t got;
-	int err = source_read(&reader->source, file->at, batch->data,
-			      want + (want == left), &got, error);
+	err = source_read(&reader->source, file->at, batch->data, want + (want == left),
+			  &got, error);
 	if (err < 0)
 		return err;
 	if (got < want)
@@ -206,14 +245,7 @@ static int read_large(struct content_reader *reader, struct batch *batch,
 	}
 	file->at += done;
 	show_read(reader, file->at);
-	if (file->at < size)
-		return 0;
-	if (!source_unchanged(&reader->source))
-		return read_again(reader, true, error);
-	if (got > want)
-		return measure(reader, error);
-	accept(reader, false);
-	return 0;
+	return file->at < size ? 0 : end_large(reader, got > want, error);
 }
 
 /* ---- filling ---- */

@@ -12,6 +12,8 @@ struct content_reader {
 	struct reading *reading; /* borrowed */
 	struct source source;
 	uint32_t next, end; /* entries taken: the caller's to set */
+	bool has_zeros;     /* a chunk of zeros was met, and is this unit */
+	uint32_t zeros;
 };
 
 /* scratch: borrowed; UNIT_LEN_MAX bytes. */

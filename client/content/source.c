@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/tree/loss.h"
@@ -127,14 +128,51 @@ void source_close(struct source *source)
 
 /* ---- reading ---- */
 
-int source_read(const struct source *source, uint64_t offset, void *data, size_t len,
+/* Small files are read as they are: asking would take longer. What a measured one says of
+ * holes is worth as much as what it says of its size. */
+static bool may_have_holes(const struct source_file *file, uint64_t offset)
+{
+	return file->size > UNIT_WHOLE_MAX && !file->is_measured && offset < file->size;
+}
+
+static uint64_t run_at(struct source_file *file, uint64_t offset, bool *ret_is_hole)
+{
+	file->extent = extent_at(&file->extent, file->fd, offset, file->size);
+	*ret_is_hole = file->extent.is_hole;
+	return file->extent.end - offset;
+}
+
+bool source_is_hole(struct source *source, uint64_t offset, size_t len)
+{
+	bool is_hole;
+	return may_have_holes(&source->file, offset) &&
+	       run_at(&source->file, offset, &is_hole) >= len && is_hole;
+}
+
+/* As pread(); ends where data ends and a hole begins, or the other way round. */
+static ssize_t read_run(struct source_file *file, uint64_t offset, void *data, size_t len)
+{
+	bool is_hole = false;
+	if (may_have_holes(file, offset)) {
+		uint64_t run = run_at(file, offset, &is_hole);
+		bool is_last = file->extent.end == file->size;
+		if (run < len && (is_hole || !is_last))
+			len = (size_t)run;
+	}
+	if (!is_hole)
+		return pread(file->fd, data, len, (off_t)offset);
+	memset(data, 0, len);
+	return (ssize_t)len;
+}
+
+int source_read(struct source *source, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error)
 {
-	const struct source_file *file = &source->file;
+	struct source_file *file = &source->file;
 	size_t done = 0;
 	while (done < len) {
-		ssize_t got = pread(file->fd, (uint8_t *)data + done, len - done,
-				    (off_t)(offset + done));
+		ssize_t got =
+			read_run(file, offset + done, (uint8_t *)data + done, len - done);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -207,12 +245,30 @@ bool source_unchanged(const struct source *source)
 	return source_state_equal(&now, &source->file.state);
 }
 
-int source_matches(const struct source *source, const uint32_t *units, uint32_t count,
+/* Whether a chunk that lies in a hole has that key: chunks of zeros are all alike. */
+static bool is_chunk_of_zeros(struct source *source, const struct unit_key *key)
+{
+	if (key->len != CHUNK_MAX)
+		return false;
+	if (!source->has_zeros) {
+		memset(source->scratch, 0, CHUNK_MAX);
+		source->zeros = xxh128_of(source->scratch, CHUNK_MAX);
+		source->has_zeros = true;
+	}
+	return xxh128_equal(&source->zeros, &key->xxh);
+}
+
+int source_matches(struct source *source, const uint32_t *units, uint32_t count,
 		   struct error *error)
 {
 	uint64_t at = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct unit_key key = units_key(source->reading->units, units[i]);
+		if (source_is_hole(source, at, key.len) &&
+		    is_chunk_of_zeros(source, &key)) {
+			at += key.len;
+			continue;
+		}
 		size_t got;
 		int err = source_read(source, at, source->scratch, key.len, &got, error);
 		if (err < 0)

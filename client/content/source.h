@@ -6,6 +6,7 @@
 #define BATON_CLIENT_CONTENT_SOURCE_H
 
 #include "client/content/chunk.h"
+#include "client/content/extent.h"
 #include "client/content/reading.h"
 #include "client/tree/directory.h"
 
@@ -20,6 +21,7 @@ struct source_file {
 	bool racy;                 /* its stamp was not settled then */
 	uint8_t loss;              /* LOSS_…; with any it is read each time */
 	bool is_plain;             /* on the root's device, not through a followed link */
+	struct extent extent;      /* the latest run of data, or hole */
 	uint64_t at;               /* bytes read and cut */
 	uint64_t shown;            /* bytes counted as progress */
 	struct chunker chunker;
@@ -31,6 +33,8 @@ struct source {
 	struct reading *reading;         /* borrowed */
 	struct tree_directory directory; /* of the file opened last */
 	uint8_t *scratch;                /* borrowed; UNIT_LEN_MAX bytes */
+	bool has_zeros;                  /* zeros is known */
+	struct xxh128 zeros;             /* of CHUNK_MAX of them */
 	bool settles; /* rows need what it opens: nothing can be left out now */
 	struct source_file file;
 };
@@ -45,12 +49,17 @@ int source_open(struct source *source, uint32_t entry, unsigned attempt,
 bool source_is_open(const struct source *source);
 void source_close(struct source *source);
 
-/* Reads up to len bytes from offset; fewer at the end of the file. One byte more than the
- * file should have costs nothing and shows whether it has more. */
-int source_read(const struct source *source, uint64_t offset, void *data, size_t len,
+/* Reads up to len bytes from offset, and no holes of large files; fewer at the end of the
+ * file. One byte more than the file should have costs nothing and shows whether it has
+ * more. */
+int source_read(struct source *source, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error);
-/* For a file that gives more or less than its status says, though nobody writes it (procfs,
- * sysfs, some of FUSE): reads it to its end, and begins it anew as one of that size. */
+/* Whether the len bytes from offset, of a large file, are in a hole: zeros, which
+ * source_read() gives without reading. */
+bool source_is_hole(struct source *source, uint64_t offset, size_t len);
+/* For a file that gives more or less than its status says, though nobody writes it
+ * (procfs, sysfs, some of FUSE): reads it to its end, and begins it anew as one of that
+ * size. */
 int source_measure(struct source *source, struct error *error);
 /* These bytes are the first of the file: what else is lost of it. */
 void source_note_beginning(struct source *source, const void *data, size_t len);
@@ -61,7 +70,7 @@ int source_add_unit(struct source *source, uint32_t unit, struct error *error);
 bool source_unchanged(const struct source *source);
 bool source_state_equal(const struct source_state *a, const struct source_state *b);
 /* Whether the file still begins with these units; 1, 0 or <0. */
-int source_matches(const struct source *source, const uint32_t *units, uint32_t count,
+int source_matches(struct source *source, const uint32_t *units, uint32_t count,
 		   struct error *error);
 
 /* What was read is the entry's: its mode, time, size and units; closes. */

@@ -1,12 +1,14 @@
-"""Faults M9 and M10: what is lost of a mode, and files that do not know their size."""
+"""Faults M9 to M11: what is lost of a mode, files that do not know their size, sparse files."""
 
 import errno
 import os
 import pathlib
+import re
+import shutil
 import struct
 import unittest
 
-from harness import Scenario, contents, make_tree, read_tree
+from harness import Scenario, contents, make_tree, random_bytes, read_tree
 
 # One capability, effective: VFS_CAP_REVISION_2, cap_net_raw.
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
@@ -126,3 +128,62 @@ class Sizeless(Scenario):
         _, stored = self.stored(root, ".")
         self.assertEqual(set(stored.values()), {b""})
         self.assertEqual(len(contents(root)), 300)
+
+
+MIB = 1 << 20
+# {name: (size, {offset: bytes})}
+SPARSE = {
+    "nothing": (6 * MIB, {}), "nothing, and some": (6 * MIB + 1, {}), "small": (MIB, {5: b"x"}),
+    "just large": (MIB + 1, {MIB: b"x"}), "begin": (9 * MIB, {0: random_bytes(70_000)}),
+    "end": (9 * MIB, {9 * MIB - 1: b"x"}), "long": (300 * MIB, {150 * MIB + 7: b"middle"}),
+    "many": (12 * MIB, {i * 200_000: random_bytes(5000, i) for i in range(50)}),
+    "on cuts": (8 * MIB, {2 * MIB: b"x" * 2 * MIB, 6 * MIB - 1: b"y"}),
+}
+
+
+class Sparse(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.root, self.dense = self.tree({}), self.tree({})
+        for name, (size, data) in SPARSE.items():
+            for root in (self.root, self.dense):
+                with open(root / name, "wb") as file:
+                    file.truncate(size)
+                    for offset, part in data.items():
+                        os.pwrite(file.fileno(), part, offset)
+                    if root == self.dense and size < 20 * MIB:
+                        whole = (root / name).read_bytes()
+                        os.pwrite(file.fileno(), whole, 0)
+                os.utime(root / name, ns=(0, 10**18))
+        os.unlink(self.root / "small")
+        os.link(self.dense / "small", self.root / "small")
+
+    def persist_root(self, root, workflow, **options):
+        return self.baton("persist", "--json", "--no-stat-record", "--root", root, ".", job="a",
+                          workflow=workflow, **options).json
+
+    def test_m11_a_sparse_file_is_cut_and_named_like_one_that_is_not(self):
+        sparse = self.persist_root(self.root, "w1")
+        self.assertEqual(self.persist_root(self.dense, "w2")["digest"], sparse["digest"])
+        again = self.persist_root(self.root, "w3")
+        self.assertEqual((again["digest"], again["new_bytes"]), (sparse["digest"], 0))
+        _, out = self.attach(workflow="w1")
+        self.assertEqual(read_tree(out), read_tree(self.root))
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    def test_m11_holes_are_not_read(self):
+        os.truncate(self.root / "long", 4 << 30)
+        log = self.folder / "strace"
+        self.persist_root(self.root, "w", wrapper=("strace", "-f", "-e", "trace=pread64", "-o", log))
+        read = sum(int(got) for got in re.findall(r"pread64\(.*= (\d+)", log.read_text()))
+        held = sum(path.stat().st_blocks * 512 for path in self.root.iterdir())
+        self.assertLess(read, 4 * held + 16 * MIB)
+
+    def test_m11_what_is_written_into_a_hole_is_noticed(self):
+        self.baton("persist", "--root", self.root, "long", job="a")
+        with open(self.root / "long", "r+b") as file:
+            os.pwrite(file.fileno(), b"new", 40 * MIB)
+        self.baton("persist", "--root", self.root, "long", job="a")
+        _, out = self.attach()
+        with open(out / "long", "rb") as file:
+            self.assertEqual(os.pread(file.fileno(), 5, 40 * MIB - 1), b"\0new\0")

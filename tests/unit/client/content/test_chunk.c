@@ -57,6 +57,16 @@ static struct cuts cut_all(const uint8_t *data, size_t len, size_t step)
 	return cuts;
 }
 
+static void zeros_are_cut_at_the_largest_size(void **state)
+{
+	(void)state;
+	uint8_t *zeros AUTO_FREE = must_calloc(LEN, 1);
+	struct cuts cuts = cut_all(zeros, LEN, LEN);
+	assert_int_equal(cuts.count, LEN / CHUNK_MAX);
+	for (size_t i = 0; i < cuts.count; i++)
+		assert_int_equal(cuts.at[i], (i + 1) * CHUNK_MAX);
+}
+
 static void cuts_follow_the_published_contract(void **state)
 {
 	(void)state;
@@ -131,6 +141,7 @@ static void short_input_needs_more_or_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(zeros_are_cut_at_the_largest_size),
 		cmocka_unit_test(cuts_follow_the_published_contract),
 		cmocka_unit_test(cuts_do_not_depend_on_how_much_is_given_at_a_time),
 		cmocka_unit_test(cuts_keep_the_limits),
