@@ -63,8 +63,8 @@ mkdir "$scratch/run"
 chmod 700 "$scratch/run"
 export BATON_SERVER="unix:$scratch/run/batond.sock"
 export XDG_CACHE_HOME="$scratch/cache"
-unset BATON_NAMESPACE BATON_RUN BATON_SHARD BATON_ATTEMPT BATON_EXECUTION BATON_NEEDS \
-	BATON_RETRY_OF 2>/dev/null || :
+unset BATON_NAMESPACE BATON_RUN BATON_SHARD BATON_MATRIX BATON_ATTEMPT BATON_EXECUTION \
+	BATON_NEEDS BATON_RETRY_OF 2>/dev/null || :
 
 step "A daemon keeps the workspaces (its store is in a temporary folder)"
 shown "batond --data … --listen $BATON_SERVER"

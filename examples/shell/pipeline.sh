@@ -1,7 +1,8 @@
 #!/bin/sh
 # Two jobs without any CI system, as functions of one script; they may as well be two
 # scripts on two machines. BATON_SERVER says where the daemon is, BATON_WORKFLOW which run
-# of the pipeline this is: the same id for all its jobs.
+# of the pipeline this is: the same id for all its jobs. Jobs that run side by side under one
+# name need a BATON_SHARD each.
 #
 # usage: pipeline.sh build|test
 set -eu

@@ -310,6 +310,14 @@ class LongNames(InCI):
         given = {**leg, "BATON_MATRIX": '{"os": "debian"}', "BATON_SHARD": "mine"}
         self.assertEqual(self.whereami(given)["shard"]["value"], "mine")
 
+    def test_a_shard_in_a_prefix_is_one_folder_of_any_length(self):
+        long = "a/" * 120
+        leg = {**GITHUB, "GITHUB_JOB": "build", "BATON_MATRIX": long}
+        self.persist_as(leg, {"x": ""}, "--prefix", "{job}/{shard}")
+        folder = shortened(long.replace("/", "%2F"))
+        self.assertEqual(self.attach_as({**GITHUB, "GITHUB_JOB": "test"})[1],
+                         {f"build/{folder}/x": ""})
+
     def test_a_name_that_is_given_has_at_most_255_bytes(self):
         root = self.tree({"a": ""})
         for name in ("WORKFLOW", "RUN", "JOB", "SHARD", "ATTEMPT", "EXECUTION"):
