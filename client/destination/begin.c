@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "client/destination/alike.h"
 #include "client/destination/file.h"
 #include "client/destination/internal.h"
 #include "client/terminal/interrupts.h"
@@ -57,9 +58,14 @@ static int make_stage(struct destination *dest, struct mount *mount, struct erro
 static int make_stages(struct destination *dest, struct error *error)
 {
 	int err = prepare_parents(dest, error);
-	for (size_t i = 0; !err && i < dest->places.mount_count; i++)
-		if (dest->places.mounts[i].needed || dest->options.delete_extra)
-			err = make_stage(dest, &dest->places.mounts[i], error);
+	for (size_t i = 0; !err && i < dest->places.mount_count; i++) {
+		struct mount *mount = &dest->places.mounts[i];
+		struct error ignored;
+		if (mount->needed)
+			err = make_stage(dest, mount, error);
+		else if (dest->options.delete_extra) /* there may be nothing to delete */
+			(void)make_stage(dest, mount, &ignored);
+	}
 	return err;
 }
 
@@ -73,7 +79,7 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 /* Access control lists that are inherited, and some file systems, give another mode than
  * the one asked for. And a file system's clock need not be ours: only it knows an instant
  * that is no earlier than what was made before, and no later than what will be. */
-static void probe_one(struct destination *dest, int fd)
+static void probe_one(struct destination *dest, struct mount *mount, int fd)
 {
 	static const char name[] = "probe";
 	int file AUTO_FD =
@@ -86,15 +92,17 @@ static void probe_one(struct destination *dest, int fd)
 		dest->now = stat.st_mtim;
 	if (file >= 0)
 		(void)unlinkat(fd, name, 0);
+	mount->folds = alike_folds(fd);
 }
 
 static void probe(struct destination *dest)
 {
 	if (dest->missing)
-		probe_one(dest, dest->places.root_fd);
+		probe_one(dest, &dest->places.mounts[0], dest->places.root_fd);
 	for (size_t i = 0; i < dest->places.mount_count; i++)
 		if (dest->places.mounts[i].stage.fd >= 0)
-			probe_one(dest, dest->places.mounts[i].stage.fd);
+			probe_one(dest, &dest->places.mounts[i],
+				  dest->places.mounts[i].stage.fd);
 	if (dest->now.tv_sec == 0)
 		(void)clock_gettime(CLOCK_REALTIME, &dest->now);
 }
@@ -193,6 +201,8 @@ int destination_begin(struct destination *dest, struct error *error)
 	/* Each worker keeps some directories open. */
 	descriptor_limit_raise();
 	probe(dest);
+	if (!dest->known.is_as_recorded)
+		err = alike_check(&dest->places, dest->missing, error);
 	dest->ranges = ranges_of(dest->places.table);
-	return make_entries(dest, error);
+	return err ? err : make_entries(dest, error);
 }

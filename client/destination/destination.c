@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,19 @@ int destination_open(const struct view_table *table,
 	return plan_directory(dest, error);
 }
 
+void destination_warn(const struct destination *dest, const char *format, ...)
+{
+	if (!dest->options.report)
+		return;
+	char *sentence AUTO_FREE = NULL;
+	va_list values;
+	va_start(values, format);
+	int len = vasprintf(&sentence, format, values);
+	va_end(values);
+	claim(len >= 0);
+	report_warning(dest->options.report, "%s", sentence);
+}
+
 /* ---- asking ---- */
 
 bool destination_needs(const struct destination *dest, uint32_t entry)
@@ -78,7 +93,7 @@ struct destination_counts destination_counts(const struct destination *dest)
 	return counts;
 }
 
-struct listing {
+struct path_listing {
 	destination_on_path *on_path;
 	void *context; /* borrowed */
 };
@@ -86,7 +101,9 @@ struct listing {
 static int list_extra(void *context, const struct extra *extra, struct error *error)
 {
 	(void)error;
-	struct listing *listing = context;
+	struct path_listing *listing = context;
+	if (extra->is_mounted)
+		return 0;
 	char *path AUTO_FREE = escape_encode(extra->path, extra->path_len);
 	listing->on_path(listing->context, DESTINATION_DELETE, path);
 	return 0;
@@ -102,7 +119,7 @@ int destination_list(struct destination *dest, destination_on_path *on_path,
 		char *path AUTO_FREE = view_table_shown(dest->places.table, entry);
 		on_path(context, kept ? DESTINATION_KEEP : DESTINATION_WRITE, path);
 	}
-	struct listing listing = {.on_path = on_path, .context = context};
+	struct path_listing listing = {.on_path = on_path, .context = context};
 	if (!dest->options.delete_extra || dest->missing)
 		return 0;
 	return each_extra(dest, list_extra, &listing, error);
@@ -120,7 +137,7 @@ int destination_record(struct destination *dest, const struct record_base *base,
 static void clean_up(struct destination *dest)
 {
 	struct error ignored;
-	if (!dest->finished && dest->was_empty && dest->changed)
+	if (!dest->finished && dest->was_empty && dest->changed && !dest->is_shared)
 		take_back_all(dest);
 	if (!dest->finished && dest->missing)
 		root_take_back(dest);
@@ -154,12 +171,7 @@ int destination_abandon(struct destination *dest, struct error *error)
 	clean_up(dest);
 	struct error why = *error;
 	struct destination_counts counts = destination_counts(dest);
-	if (dest->is_anothers)
-		(void)error_set(error, why.code,
-				"%s; nothing of this attach is in it; run the command "
-				"again to complete what is there",
-				why.text);
-	else if (!dest->changed)
+	if (!dest->changed)
 		(void)error_set(error, why.code, "%s; `%s` is as it was", why.text,
 				dest->places.shown);
 	else

@@ -16,8 +16,13 @@
  * - Directories without owner's permissions get them while work goes on in them.
  * - Directories that are there get the mode of their row, if they have one; times are set
  *   on those that this attach made.
+ * - Others may put things into DIR at the same time. What they have put where an entry
+ *   belongs is met as if it had been there before: directories are merged, DIR itself too,
+ *   other things are replaced, each by one rename.
+ * - What the file system takes for one name of two is refused before anything is written
+ *   (alike.h).
  * - Nothing below DIR is reached by a joined path: each component is opened relative to
- *   the one above, links not followed. What changes under our hands is an error.
+ *   the one above, links not followed. What is moved away under our hands is an error.
  *
  * The umask of the process is 0 from destination_begin() to destination_close(). All but
  * destination_unit() belongs to one thread. Failures are ERR_LOCAL, ERR_NO_ROOM,
@@ -30,6 +35,7 @@
 #include <stdint.h>
 
 #include "client/record/record.h"
+#include "client/terminal/report.h"
 #include "client/view/table.h"
 #include "proto/base/error.h"
 #include "proto/path/glob.h"
@@ -40,9 +46,11 @@ struct destination_options {
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
 	const struct glob_filter *filter;
 	bool times_now;    /* all that is made gets one instant, and not the row's time */
+	bool look_again;   /* at the end: each entry is there, and is no other one */
 	bool keeps_record; /* leave a stat record of DIR */
 	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
 	const struct record *record;
+	struct report *report; /* borrowed; for warnings; NULL: none are said */
 	/* Bytes written, from which on the clock is waited for, so that the record proves
 	 * all of them; of less it may not prove the latest. */
 	uint64_t settle_from;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "client/destination/alike.h"
 #include "client/destination/holes.h"
 #include "client/terminal/human.h"
 #include "proto/base/cleanup.h"
@@ -23,10 +24,14 @@ static int too_large(const struct destination *dest, uint32_t entry, rlim_t limi
 	return places_error(&dest->places, entry, 0, what, error);
 }
 
-static int cannot_write(const struct destination *dest, uint32_t entry,
+static int cannot_write(struct destination *dest, unsigned worker, uint32_t entry,
 			struct error *error)
 {
 	int number = errno;
+	int err = number == EEXIST ? alike_refuse(&dest->places, worker, entry, error)
+				   : 0;
+	if (err)
+		return err;
 	struct rlimit limit;
 	if (number == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
@@ -51,19 +56,26 @@ static int write_unit(const struct destination *dest, int fd,
 			   view_table_size(dest->places.table, unit->entry));
 }
 
+/* The mode that the file was made with is not the row's. */
+static bool needs_chmod(const struct destination *dest, const struct view_entry *row)
+{
+	return dest->must_chmod || (row->unit_count > 1 && !(row->mode & 0200));
+}
+
 /* Takes fd: mode (where it was not made with it), time, close, which may be the first to
  * know that there is no room. */
-static int dress_file(struct destination *dest, uint32_t entry, int fd, bool chmod_it,
+static int dress_file(struct destination *dest, unsigned worker, uint32_t entry, int fd,
 		      struct error *error)
 {
 	int owned AUTO_FD = fd;
 	const struct view_entry *row = &dest->places.table->entries[entry];
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 				    destination_time(dest, entry)};
-	if ((chmod_it && fchmod(fd, row->mode) != 0) || futimens(fd, times) != 0)
-		return cannot_write(dest, entry, error);
+	if ((needs_chmod(dest, row) && fchmod(fd, row->mode) != 0) ||
+	    futimens(fd, times) != 0)
+		return cannot_write(dest, worker, entry, error);
 	known_note_fd(&dest->known, entry, fd);
-	return close(take_fd(&owned)) != 0 ? cannot_write(dest, entry, error) : 0;
+	return close(take_fd(&owned)) != 0 ? cannot_write(dest, worker, entry, error) : 0;
 }
 
 int file_complete(struct destination *dest, unsigned worker, uint32_t entry,
@@ -80,8 +92,8 @@ int file_make_empty(struct destination *dest, unsigned worker, uint32_t entry,
 	mode_t mode = dest->places.table->entries[entry].mode;
 	int fd = open_file(dest, worker, entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0)
-		return cannot_write(dest, entry, error);
-	int err = dress_file(dest, entry, fd, dest->must_chmod, error);
+		return cannot_write(dest, worker, entry, error);
+	int err = dress_file(dest, worker, entry, fd, error);
 	return err ? err : file_complete(dest, worker, entry, error);
 }
 
@@ -92,7 +104,7 @@ int file_make_large(struct destination *dest, uint32_t entry, struct error *erro
 	const struct view_entry *row = &dest->places.table->entries[entry];
 	int fd AUTO_FD = open_file(dest, 0, entry, O_CREAT | O_EXCL, row->mode | 0200);
 	if (fd < 0)
-		return cannot_write(dest, entry, error);
+		return cannot_write(dest, 0, entry, error);
 	if (dest->large_count % 64 == 0)
 		dest->large = must_realloc(dest->large, (dest->large_count + 64) *
 								sizeof(*dest->large));
@@ -118,13 +130,12 @@ static int write_part(struct destination *dest, unsigned worker,
 	claim(large);
 	int fd AUTO_FD = open_file(dest, worker, unit->entry, 0, 0);
 	if (fd < 0 || write_unit(dest, fd, unit, bytes) != 0)
-		return cannot_write(dest, unit->entry, error);
+		return cannot_write(dest, worker, unit->entry, error);
 	if (__atomic_sub_fetch(&large->left, 1, __ATOMIC_ACQ_REL) > 0)
-		return close(take_fd(&fd)) != 0 ? cannot_write(dest, unit->entry, error)
-						: 0;
-	bool chmod_it = dest->must_chmod ||
-			!(dest->places.table->entries[unit->entry].mode & 0200);
-	int err = dress_file(dest, unit->entry, take_fd(&fd), chmod_it, error);
+		return close(take_fd(&fd)) != 0
+			       ? cannot_write(dest, worker, unit->entry, error)
+			       : 0;
+	int err = dress_file(dest, worker, unit->entry, take_fd(&fd), error);
 	return err ? err : file_complete(dest, worker, unit->entry, error);
 }
 
@@ -137,8 +148,8 @@ static int write_whole(struct destination *dest, unsigned worker,
 	mode_t mode = dest->places.table->entries[unit->entry].mode;
 	int fd AUTO_FD = open_file(dest, worker, unit->entry, O_CREAT | O_EXCL, mode);
 	if (fd < 0 || write_unit(dest, fd, unit, bytes) != 0)
-		return cannot_write(dest, unit->entry, error);
-	int err = dress_file(dest, unit->entry, take_fd(&fd), dest->must_chmod, error);
+		return cannot_write(dest, worker, unit->entry, error);
+	int err = dress_file(dest, worker, unit->entry, take_fd(&fd), error);
 	return err ? err : file_complete(dest, worker, unit->entry, error);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "client/destination/alike.h"
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
 
@@ -82,6 +83,7 @@ static int publish_staged(struct destination *dest, uint32_t entry, struct error
 {
 	int err = publish_entry(dest, 0, entry, error);
 	if (err || dest->places.table->entries[entry].type != ROW_DIRECTORY ||
+	    place_of(&dest->places, entry) == PLACE_KEPT ||
 	    !lacks_owner_mode(directory_mode(dest, entry)))
 		return err;
 	int fd = places_fd(&dest->places, 0, entry);
@@ -98,11 +100,20 @@ static int publish_all(struct destination *dest, struct error *error)
 		uint32_t at = entry++;
 		if (place_of(&dest->places, at) != PLACE_STAGED)
 			continue;
-		entry = view_table_end(dest->places.table, at);
 		if (!is_marked(&dest->places, at, MARK_DONE))
 			err = publish_staged(dest, at, error);
+		/* Where a directory was there by now, what is in it is staged. */
+		if (place_of(&dest->places, at) == PLACE_STAGED)
+			entry = view_table_end(dest->places.table, at);
 	}
 	return err;
+}
+
+/* A DIR that is no longer missing has what is staged put into it. */
+static int publish(struct destination *dest, struct error *error)
+{
+	int err = dest->missing ? root_publish(dest, error) : 0;
+	return err || dest->missing ? err : publish_all(dest, error);
 }
 
 /* ---- what was there ---- */
@@ -147,8 +158,7 @@ int destination_finish(struct destination *dest, struct error *error)
 	int err = dress_directories(dest, error);
 	known_settle(&dest->known);
 	if (!err)
-		err = dest->missing ? root_publish(dest, error)
-				    : publish_all(dest, error);
+		err = publish(dest, error);
 	if (!err && dest->options.delete_extra && !dest->missing)
 		err = delete_extras(dest, error);
 	if (!err)
@@ -156,8 +166,11 @@ int destination_finish(struct destination *dest, struct error *error)
 	if (!err) {
 		/* while the directories that they are in may still be written to */
 		remove_stages(dest);
-		err = modes_set_kept(&dest->modes, &dest->changed, error);
+		err = dest->options.look_again ? alike_look_again(&dest->places, error)
+					       : 0;
 	}
+	if (!err)
+		err = modes_set_kept(&dest->modes, &dest->changed, error);
 	dest->finished = !err;
 	return err;
 }

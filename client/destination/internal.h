@@ -1,7 +1,7 @@
 /*
  * What the steps of an attach into DIR share, each of which is a file: plan, compare,
- * begin, file, publish, extra, finish, root. They use places, modes, known and ranges,
- * and not each other. Private to client/destination.
+ * begin, file, publish, meet, extra, finish, root. They use places, modes, known, alike
+ * and ranges. Private to client/destination.
  */
 #ifndef BATON_CLIENT_DESTINATION_INTERNAL_H
 #define BATON_CLIENT_DESTINATION_INTERNAL_H
@@ -37,9 +37,9 @@ struct destination {
 	struct timespec now; /* once begun: the instant that times_now gives to all */
 	bool has_umask;
 	mode_t umask_before;
-	bool must_chmod;  /* this file system does not give the modes asked for */
-	bool changed;     /* something in DIR is not as it was; atomic */
-	bool is_anothers; /* DIR was missing, and somebody else made it meanwhile */
+	bool must_chmod; /* this file system does not give the modes asked for */
+	bool changed;    /* something in DIR is not as it was; atomic */
+	bool is_shared;  /* others put things into DIR at the same time; atomic */
 	bool finished;
 	struct large_file *large; /* owned; by entry */
 	size_t large_count;
@@ -57,6 +57,10 @@ static inline struct timespec destination_time(const struct destination *dest,
 				       : (struct timespec){.tv_sec = row->seconds,
 							   .tv_nsec = row->nanoseconds};
 }
+
+/* Says what does not make the attach fail. One thread. */
+void destination_warn(const struct destination *dest, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* ---- the steps ---- */
 int plan_directory(struct destination *dest, struct error *error); /* plan.c */
@@ -80,13 +84,16 @@ struct extra {
 	int fd;           /* borrowed; of the directory it lies in */
 	const char *name; /* borrowed; in that */
 	bool is_dir;
+	bool is_mounted;    /* something is mounted there */
 	uint32_t directory; /* of the view, in which it lies or above it */
 	bool is_direct;     /* it lies in that */
 };
 typedef int on_extra(void *context, const struct extra *extra, struct error *error);
 int each_extra(struct destination *dest, on_extra *call, void *context,
 	       struct error *error);
-int delete_extras(struct destination *dest, struct error *error);
+int delete_extras(struct destination *dest, struct error *error); /* delete.c */
+/* Whether something is mounted where the entry belongs, or below that. */
+bool extra_has_mounts(struct destination *dest, uint32_t entry);
 /* Whether a directory where the entry belongs may be deleted with all that is in it. */
 bool extra_may_go(struct destination *dest, uint32_t entry, const struct spot *home);
 

@@ -208,6 +208,12 @@ void known_note_fd(struct known_record *known, uint32_t entry, int fd)
 		known_note_made(known, entry, &stat);
 }
 
+void known_forget(struct known_record *known, uint32_t entry)
+{
+	if (known->notes)
+		known->notes[entry].changed_ns = 0;
+}
+
 /* Whether to read again what was made would take longer than to wait. */
 static bool is_worth_settling(const struct known_record *known)
 {

@@ -47,6 +47,8 @@ void known_note_kept(struct known_record *known, uint32_t entry, const struct st
 /* One that was made, complete with its time. */
 void known_note_made(struct known_record *known, uint32_t entry, const struct stat *stat);
 void known_note_fd(struct known_record *known, uint32_t entry, int fd);
+/* It has been moved, which changes its stamp, or is another's. */
+void known_forget(struct known_record *known, uint32_t entry);
 /* All is made, and nothing published yet: what is too young proves nothing. */
 void known_settle(struct known_record *known);
 /* Leaves the record: destination_record(). */

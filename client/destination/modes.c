@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "client/files/path_fd.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 
@@ -15,15 +16,6 @@ void modes_fini(struct modes *modes)
 }
 
 /* ---- while work goes on ---- */
-
-int modes_chmod_path(int fd, mode_t mode)
-{
-	/* The link in /proc leads to what the descriptor holds, whatever has its name by
-	 * now; fchmod() does not take O_PATH descriptors. */
-	char self[64];
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	return chmod(self, mode);
-}
 
 static void remember(struct modes *modes, uint32_t entry, mode_t mode)
 {
@@ -52,7 +44,7 @@ int modes_unlock(struct modes *modes, uint32_t entry, mode_t need, struct error 
 				    error);
 	if ((stat.st_mode & need) == need)
 		return 0;
-	if (modes_chmod_path(fd, (stat.st_mode & 07777) | 0700) != 0)
+	if (path_fd_chmod(fd, (stat.st_mode & 07777) | 0700) != 0)
 		return places_error(modes->places, entry, errno,
 				    "cannot be made writable", error);
 	remember(modes, entry, stat.st_mode & 07777);

@@ -30,7 +30,4 @@ int modes_restore(struct modes *modes, struct error *error);
 /* The same, and to those that are marked with MARK_MODE the view's. */
 int modes_set_kept(struct modes *modes, bool *ret_changed, struct error *error);
 
-/* The mode of a directory through an O_PATH descriptor; -1 and errno. */
-int modes_chmod_path(int fd, mode_t mode);
-
 #endif

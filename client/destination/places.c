@@ -14,12 +14,12 @@ void places_init(struct places *places, const struct view_table *table,
 {
 	*places = (struct places){.table = table, .root_fd = -1};
 	places->shown = escape_encode(directory, strlen(directory));
-	places->states = must_calloc(table->entry_count, 1);
+	places->states = must_calloc(table->entry_count, sizeof(*places->states));
 }
 
 /* ---- sentences ---- */
 
-static char *shown_of(const struct places *places, uint32_t entry)
+char *places_shown(const struct places *places, uint32_t entry)
 {
 	if (entry == VIEW_ROOT)
 		return must_strdup(places->shown);
@@ -38,7 +38,7 @@ static char *shown_of(const struct places *places, uint32_t entry)
 int places_error(const struct places *places, uint32_t entry, int number,
 		 const char *what, struct error *error)
 {
-	char *shown AUTO_FREE = shown_of(places, entry);
+	char *shown AUTO_FREE = places_shown(places, entry);
 	if (number == 0)
 		return error_set(error, ERR_LOCAL, "`%s`: %s", shown, what);
 	return error_set_errno(error, ERR_LOCAL, number, "`%s`: %s", shown, what);
@@ -142,6 +142,25 @@ int places_fd(struct places *places, unsigned worker, uint32_t entry)
 	while (fd >= 0 && missing > 0)
 		fd = open_into_cache(places, cache, fd, cache->chain[--missing]);
 	return fd;
+}
+
+void places_set_new_below(struct places *places, uint32_t directory)
+{
+	uint32_t end = view_table_end(places->table, directory);
+	for (uint32_t entry = directory + 1; entry < end; entry++)
+		set_place(places, entry, PLACE_NEW, 0);
+}
+
+void places_moved(struct places *places, uint32_t directory)
+{
+	uint32_t end = view_table_end(places->table, directory);
+	for (unsigned worker = 0; worker < PARALLEL_MAX; worker++) {
+		struct directory_cache *cache = &places->caches[worker];
+		for (size_t i = 0; cache->chain && i < DIRECTORIES_OPEN; i++)
+			if (cache->fd[i] >= 0 && cache->entry[i] >= directory &&
+			    cache->entry[i] < end)
+				(void)close(take_fd(&cache->fd[i]));
+	}
 }
 
 static void cache_fini(struct directory_cache *cache)

@@ -23,7 +23,7 @@ enum place {
 	PLACE_NEW = 2,    /* in a directory that is made */
 };
 
-/* What else is known of an entry; one byte with its place. */
+/* What else is known of an entry; a number with its place. */
 #define PLACE_MASK 0x03u
 #define MARK_COMPARE 0x04u  /* kept, if the bytes are equal */
 #define MARK_RETIME 0x08u   /* kept, but its time differs */
@@ -31,6 +31,7 @@ enum place {
 #define MARK_TRASH 0x20u    /* a directory with something in it has to go */
 #define MARK_DONE 0x40u     /* staged, and now in its place */
 #define MARK_MODE 0x80u     /* a directory that is there, whose mode differs */
+#define MARK_REPLACE 0x100u /* staged, and a file or link is there that it replaces */
 /* A directory that is there and has been made writable; files alone are compared. */
 #define MARK_PREPARED MARK_COMPARE
 
@@ -50,13 +51,14 @@ struct mount {
 	uint64_t id;
 	struct stage stage;
 	bool needed;
+	bool folds; /* once begun: it takes some names for one (alike.h) */
 };
 
 struct places {
 	const struct view_table *table; /* borrowed */
 	char *shown;                    /* owned; DIR for sentences */
-	int root_fd;     /* owned by whoever opened DIR; DIR, or what becomes it */
-	uint8_t *states; /* owned; by entry: place and marks */
+	int root_fd;      /* owned by whoever opened DIR; DIR, or what becomes it */
+	uint16_t *states; /* owned; by entry: place and marks */
 	struct directory_cache caches[PARALLEL_MAX];
 	struct mount *mounts; /* owned; by entry; the first is DIR */
 	size_t mount_count;
@@ -80,19 +82,26 @@ static inline bool is_marked(const struct places *places, uint32_t entry, unsign
 static inline void set_place(struct places *places, uint32_t entry, enum place place,
 			     unsigned marks)
 {
-	places->states[entry] = (uint8_t)((unsigned)place | marks);
+	places->states[entry] = (uint16_t)((unsigned)place | marks);
 }
 
 static inline void set_mark(struct places *places, uint32_t entry, unsigned mark)
 {
-	places->states[entry] = (uint8_t)(places->states[entry] | mark);
+	places->states[entry] = (uint16_t)(places->states[entry] | mark);
 }
 
+/* The entry's path, DIR in front, for sentences. Owned by the caller. */
+char *places_shown(const struct places *places, uint32_t entry);
 /* "`out/a/b`: WHAT: strerror"; number 0: without the last. */
 int places_error(const struct places *places, uint32_t entry, int number,
 		 const char *what, struct error *error);
+/* A new directory below DIR: all that is in it is made in it. */
+void places_set_new_below(struct places *places, uint32_t directory);
 /* Descriptor of a directory, borrowed from the worker's cache; -1 and errno. */
 int places_fd(struct places *places, unsigned worker, uint32_t entry);
+/* The directory is somewhere else now, and so is all below it. No worker may be at work.
+ */
+void places_moved(struct places *places, uint32_t directory);
 
 /* Where an entry is made or lies: a directory and a name in it. */
 struct spot {

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "client/destination/internal.h"
+#include "client/files/mount_points.h"
 #include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -49,6 +49,11 @@ static int is_empty_directory(int parent_fd, const char *name)
 static int plan_over_directory(struct destination *dest, uint32_t entry,
 			       const struct spot *home, struct error *error)
 {
+	if (extra_has_mounts(dest, entry))
+		return places_error(&dest->places, entry, 0,
+				    "something is mounted there, or in it, where a file "
+				    "belongs; unmount it",
+				    error);
 	if (is_empty_directory(home->fd, home->name) > 0) {
 		set_place(&dest->places, entry, PLACE_STAGED, MARK_OBSTACLE);
 		return 0;
@@ -83,7 +88,7 @@ static int plan_link(struct destination *dest, uint32_t entry, const struct spot
 {
 	bool provable = known_can_prove(&dest->known, entry, stat);
 	if (!S_ISLNK(stat->st_mode) || !same_link(dest, entry, home)) {
-		set_place(&dest->places, entry, PLACE_STAGED, 0);
+		set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
 		return 0;
 	}
 	set_place(&dest->places, entry, PLACE_KEPT, time_mark(dest, entry, stat));
@@ -107,21 +112,8 @@ static int plan_file(struct destination *dest, uint32_t entry, const struct stat
 		set_place(&dest->places, entry, PLACE_KEPT,
 			  time_mark(dest, entry, stat) | MARK_COMPARE);
 	else
-		set_place(&dest->places, entry, PLACE_STAGED, 0);
+		set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
 	return 0;
-}
-
-/* A number that differs between two directories that nothing can be renamed between. */
-static uint64_t mount_id(int parent_fd, const char *name)
-{
-	struct statx statx_of = {0};
-	int flags = *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
-	if (statx(parent_fd, name, flags, STATX_BASIC_STATS | STATX_MNT_ID, &statx_of) !=
-	    0)
-		return 0;
-	if (statx_of.stx_mask & STATX_MNT_ID)
-		return statx_of.stx_mnt_id;
-	return makedev(statx_of.stx_dev_major, statx_of.stx_dev_minor);
 }
 
 static int plan_present_directory(struct destination *dest, uint32_t entry,
@@ -132,7 +124,7 @@ static int plan_present_directory(struct destination *dest, uint32_t entry,
 	set_place(&dest->places, entry, PLACE_KEPT, 0);
 	if (!row->implied && (stat->st_mode & 0777) != row->mode)
 		set_mark(&dest->places, entry, MARK_MODE);
-	uint64_t id = mount_id(home->fd, home->name);
+	uint64_t id = mount_points_id(home->fd, home->name);
 	if (id != places_mount(&dest->places, row->parent)->id)
 		places_add_mount(&dest->places, entry, id);
 	if ((stat->st_mode & 0500) == 0500)
@@ -186,9 +178,8 @@ static int plan_from(struct destination *dest, uint32_t *entry, struct error *er
 		    place_of(&dest->places, at) == PLACE_STAGED;
 	if (err || !made)
 		return err;
-	uint32_t end = view_table_end(dest->places.table, at);
-	memset(dest->places.states + at + 1, PLACE_NEW, end - at - 1);
-	*entry = end;
+	places_set_new_below(&dest->places, at);
+	*entry = view_table_end(dest->places.table, at);
 	return 0;
 }
 
@@ -213,9 +204,10 @@ static bool root_is_empty(struct destination *dest)
 int plan_directory(struct destination *dest, struct error *error)
 {
 	places_add_mount(&dest->places, VIEW_ROOT,
-			 dest->missing ? 0 : mount_id(dest->places.root_fd, ""));
+			 dest->missing ? 0 : mount_points_id(dest->places.root_fd, ""));
 	if (dest->missing) {
-		memset(dest->places.states, PLACE_NEW, dest->places.table->entry_count);
+		set_place(&dest->places, VIEW_ROOT, PLACE_NEW, 0);
+		places_set_new_below(&dest->places, VIEW_ROOT);
 		return 0;
 	}
 	int err = modes_unlock(&dest->modes, VIEW_ROOT, 0500, error);

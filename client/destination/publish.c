@@ -5,7 +5,12 @@
 #include <unistd.h>
 
 #include "client/destination/internal.h"
+#include "client/destination/meet.h"
+#include "client/files/rename.h"
 #include "proto/base/cleanup.h"
+
+/* How often something else may come to lie in the place of one entry. */
+#define MEETINGS_MAX 100
 
 static void trash_name(struct destination *dest, char ret_name[32])
 {
@@ -18,16 +23,7 @@ int move_to_trash(struct destination *dest, const struct spot *home, int stage_f
 {
 	char name[32];
 	trash_name(dest, name);
-	if (renameat(home->fd, home->name, stage_fd, name) == 0)
-		return 0;
-	if (errno != EACCES)
-		return -1;
-	/* To change its parent a directory has to be writable itself. */
-	int fd AUTO_FD = openat(home->fd, home->name,
-				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || modes_chmod_path(fd, 0700) != 0)
-		return -1;
-	return renameat(home->fd, home->name, stage_fd, name);
+	return rename_moved(home->fd, home->name, stage_fd, name);
 }
 
 /* What lies in the way and would not be replaced by a rename. */
@@ -52,22 +48,41 @@ static uint64_t files_in(const struct view_table *table, uint32_t entry)
 	return files;
 }
 
-int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,
-		  struct error *error)
+/* 0, or -1 and errno. */
+static int put_into_place(struct destination *dest, unsigned worker, uint32_t entry)
 {
 	struct spot home;
 	struct spot stage;
 	if (places_home(&dest->places, worker, entry, &home) != 0)
-		return places_error(&dest->places,
-				    dest->places.table->entries[entry].parent, errno,
-				    "changed while it was written", error);
+		return -1;
 	(void)places_spot(&dest->places, worker, entry, &stage);
 	if (is_marked(&dest->places, entry, MARK_OBSTACLE | MARK_TRASH))
 		__atomic_store_n(&dest->changed, true, __ATOMIC_RELAXED);
-	if (clear_place(dest, entry, &home, stage.fd) != 0 ||
-	    renameat(stage.fd, stage.name, home.fd, home.name) != 0)
-		return places_error(&dest->places, entry, errno,
-				    "cannot be put into its place", error);
+	if (clear_place(dest, entry, &home, stage.fd) != 0)
+		return -1;
+	return is_marked(&dest->places, entry, MARK_REPLACE)
+		       ? renameat(stage.fd, stage.name, home.fd, home.name)
+		       : rename_new(stage.fd, stage.name, home.fd, home.name);
+}
+
+/* That something lies there now which did not, or was of another type. */
+static bool is_taken(int number)
+{
+	return number == EEXIST || number == ENOTEMPTY || number == EISDIR ||
+	       number == ENOTDIR;
+}
+
+int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,
+		  struct error *error)
+{
+	for (int left = MEETINGS_MAX; put_into_place(dest, worker, entry) != 0; left--) {
+		if (!is_taken(errno) || left == 0)
+			return places_error(&dest->places, entry, errno,
+					    "cannot be put into its place", error);
+		int err = meet_entry(dest, worker, entry, error);
+		if (err || place_of(&dest->places, entry) == PLACE_KEPT)
+			return err;
+	}
 	set_mark(&dest->places, entry, MARK_DONE);
 	__atomic_store_n(&dest->changed, true, __ATOMIC_RELAXED);
 	(void)__atomic_fetch_add(&dest->written, files_in(dest->places.table, entry),

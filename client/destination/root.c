@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "client/destination/internal.h"
+#include "client/destination/meet.h"
+#include "client/files/rename.h"
 #include "proto/base/cleanup.h"
 
 static size_t without_slashes(const char *path, size_t len)
@@ -90,14 +92,33 @@ int root_make(struct destination *dest, struct error *error)
 	return make_beside(dest, error);
 }
 
-/* Where a file system cannot refuse to replace: it may replace an empty directory, which
- * loses nothing. */
-static int rename_noreplace(int fd, const char *from, const char *to)
+static int join_error(const struct destination *dest, struct error *error)
 {
-	int err = renameat2(fd, from, fd, to, RENAME_NOREPLACE);
-	if (err && (errno == EINVAL || errno == ENOSYS))
-		err = renameat(fd, from, fd, to);
-	return err;
+	return error_set_errno(error, ERR_LOCAL, errno,
+			       "`%s`: was made by somebody else meanwhile, and cannot be "
+			       "written to",
+			       dest->places.shown);
+}
+
+/* Somebody else has made DIR meanwhile: it is met as one that was there. */
+static int join(struct destination *dest, struct error *error)
+{
+	struct places *places = &dest->places;
+	int fd AUTO_FD =
+		open(dest->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || stage_make(&places->mounts[0].stage, fd, "") != 0)
+		return join_error(dest, error);
+	dest->is_shared = true;
+	int err = meet_stage_children(dest, VIEW_ROOT, dest->root_stage.fd, error);
+	if (err)
+		return err;
+	(void)stage_remove(&dest->root_stage, dest->parent_fd);
+	places_moved(places, VIEW_ROOT);
+	places->root_fd = take_fd(&fd);
+	dest->missing = false;
+	set_place(places, VIEW_ROOT, PLACE_KEPT, 0);
+	known_forget(&dest->known, VIEW_ROOT);
+	return modes_unlock(&dest->modes, VIEW_ROOT, 0700, error);
 }
 
 int root_publish(struct destination *dest, struct error *error)
@@ -108,16 +129,15 @@ int root_publish(struct destination *dest, struct error *error)
 	    fchmod(dest->places.root_fd, (stat.st_mode & 06000) | mode) != 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
 				       dest->places.shown);
-	if (rename_noreplace(dest->parent_fd, dest->root_stage.name, dest->name) != 0) {
-		dest->is_anothers = errno == EEXIST;
-		return error_set_errno(
-			error, ERR_LOCAL, errno,
-			dest->is_anothers ? "`%s`: was made by somebody else meanwhile"
-					  : "`%s`: cannot be put into its place",
-			dest->places.shown);
+	if (rename_new(dest->parent_fd, dest->root_stage.name, dest->parent_fd,
+		       dest->name) == 0) {
+		dest->changed = true;
+		return 0;
 	}
-	dest->changed = true;
-	return 0;
+	return errno == EEXIST ? join(dest, error)
+			       : error_set_errno(error, ERR_LOCAL, errno,
+						 "`%s`: cannot be put into its place",
+						 dest->places.shown);
 }
 
 void root_take_back(struct destination *dest)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "client/files/mount_points.h"
+#include "client/files/path_fd.h"
 #include "proto/base/cleanup.h"
 
 /* Directories open at a time. What lies deeper is moved up first. */
@@ -13,6 +15,7 @@
 
 struct removal {
 	int base_fd;         /* borrowed; where deep directories are moved to */
+	uint64_t mount;      /* what is on another is left */
 	unsigned long moved; /* how many were: their names are numbers */
 	int first_errno;
 };
@@ -47,12 +50,12 @@ static void remove_directory(struct removal *removal, int parent_fd, const char 
 		remember(removal, errno);
 		return;
 	}
+	if (mount_points_id(fd, "") != removal->mount) {
+		remember(removal, EBUSY);
+		return;
+	}
 	if ((stat.st_mode & 0700) != 0700) {
-		/* The link in /proc leads to what the descriptor holds, whatever has its
-		 * name by now; fchmod() does not take such descriptors. */
-		char self[64];
-		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-		(void)chmod(self, 0700);
+		(void)path_fd_chmod(fd, 0700);
 	}
 	if (depth >= DEPTH_MAX) {
 		if (move_up(removal, parent_fd, name) != 0)
@@ -96,7 +99,8 @@ static int remove_below(struct removal *removal, int directory_fd, int depth)
 
 int remove_tree_contents(int directory_fd)
 {
-	struct removal removal = {.base_fd = directory_fd};
+	struct removal removal = {.base_fd = directory_fd,
+				  .mount = mount_points_id(directory_fd, "")};
 	unsigned long moved;
 	do {
 		moved = removal.moved;

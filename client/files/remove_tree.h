@@ -1,7 +1,7 @@
 /*
  * Removing what is below a directory, by descriptors: no symbolic link is followed, the
  * depth is not limited by open descriptors or PATH_MAX, read-only directories are coped
- * with. Any thread.
+ * with; what is mounted somewhere in it is left as it is. Any thread.
  */
 #ifndef BATON_CLIENT_FILES_REMOVE_TREE_H
 #define BATON_CLIENT_FILES_REMOVE_TREE_H

@@ -133,16 +133,27 @@ static inline int feed(struct place *place, struct destination *destination,
 	return error_set(&place->error, ERR_LOST, "the daemon: went away");
 }
 
-static inline int attach_but(struct place *place, uint32_t keep_back)
+/* Between looking at DIR and writing to it, and before the end, something happens. */
+struct events {
+	void (*looked)(void);
+	void (*written)(void);
+};
+
+static inline int attach_with(struct place *place, uint32_t keep_back,
+			      struct events events)
 {
 	struct destination *destination = NULL;
 	view_table_finish(&place->tree.table);
 	int err = destination_open(&place->tree.table, &place->options, &destination,
 				   &place->error);
+	if (!err && events.looked)
+		events.looked();
 	if (!err)
 		err = destination_begin(destination, &place->error);
 	if (!err)
 		err = feed(place, destination, keep_back);
+	if (!err && events.written)
+		events.written();
 	if (!err)
 		err = destination_finish(destination, &place->error);
 	if (err)
@@ -150,6 +161,11 @@ static inline int attach_but(struct place *place, uint32_t keep_back)
 	place->counts = destination_counts(destination);
 	destination_close(destination);
 	return 0;
+}
+
+static inline int attach_but(struct place *place, uint32_t keep_back)
+{
+	return attach_with(place, keep_back, (struct events){0});
 }
 
 static inline int attach(struct place *place)

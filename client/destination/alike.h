@@ -1,0 +1,39 @@
+/*
+ * Names that the destination's file system takes for one: it may ignore case, or how a
+ * letter is composed, or what stands at the end. What is one name is never decided by a
+ * table of letters, but by what the file system does with the names. Private to
+ * client/destination.
+ */
+#ifndef BATON_CLIENT_DESTINATION_ALIKE_H
+#define BATON_CLIENT_DESTINATION_ALIKE_H
+
+#include <sys/stat.h>
+
+#include "client/destination/places.h"
+
+/* Whether the file system under an open directory, in which files may be made, takes some
+ * names for one. */
+bool alike_folds(int fd);
+
+/* ERR_LOCAL, with both names, where two entries of the view would be one, or where one
+ * would replace what is there under another name. Stages are made and DIR is as it was;
+ * where nothing is to be written only what is there is looked at. */
+int alike_check(struct places *places, bool missing, struct error *error);
+
+/* Something lies where the entry belongs, in a directory that is there: ERR_LOCAL with
+ * both names if it is what another entry of the view stands for. */
+int alike_refuse(struct places *places, unsigned worker, uint32_t entry,
+		 struct error *error);
+
+/* All is in its place: ERR_LOCAL where an entry is not there, or is another one, too. */
+int alike_look_again(struct places *places, struct error *error);
+
+/* Whether a directory lists this very name; what cannot be listed does not. */
+bool alike_lists(int fd, const char *name);
+/* Whether the name stands for this in the directory. */
+bool alike_is(int fd, const char *name, const struct stat *other);
+/* Both names in one sentence. */
+int alike_error(const struct places *places, uint32_t entry, uint32_t other,
+		struct error *error);
+
+#endif

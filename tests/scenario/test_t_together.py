@@ -1,0 +1,75 @@
+"""Several attaches into one folder at the same time: all of them succeed."""
+
+import signal
+
+from harness import Link, Scenario, contents, random_bytes, read_tree
+from proxy import Hold
+
+
+def files_of(version):
+    return {**{f"d{i % 20}/e/{i}": f"{version} {i}" for i in range(400)},
+            "link": Link("d1"), "top": version, f"only-{version}/x": version}
+
+
+class Together(Scenario):
+    def start(self, count, into, *flags, job="t"):
+        return [self.popen("attach", "--quiet", *flags, into, job=f"{job}{i}")
+                for i in range(count)]
+
+    def assert_ended(self, attaches):
+        for attach in attaches:
+            _, err = attach.communicate()
+            self.assertEqual((attach.returncode, err), (0, b""))
+
+    def both_views(self):
+        self.persist("a", files_of("a"))
+        self.persist("b", files_of("b"))
+
+    def test_m5_one_view_into_a_missing_dir_and_into_an_empty_one(self):
+        self.persist("a", files_of("a"))
+        whole = read_tree(self.attach()[1])
+        for into in (self.missing(), self.tree({}), self.tree({"mine": ""})):
+            self.assert_ended(self.start(5, into))
+            got = read_tree(into)
+            got.pop(b"mine", None)
+            self.assertEqual(got, whole)
+
+    def test_m5_different_views(self):
+        self.both_views()
+        into = self.tree({})
+        self.assert_ended(self.start(3, into, "--from", "a") +
+                          self.start(3, into, "--from", "b", job="u"))
+        got = contents(into)
+        self.assertEqual(set(got), {name for name in {**files_of("a"), **files_of("b")}
+                                    if name != "link"})
+        for path, content in got.items():
+            self.assertIn(content, (files_of("a").get(path), files_of("b").get(path)))
+
+    def test_m5_one_of_them_deletes_what_only_others_have(self):
+        self.both_views()
+        into = self.tree({"extra/x": ""})
+        self.assert_ended(self.start(3, into, "--from", "a") +
+                          self.start(2, into, "--from", "a", "--delete", job="u"))
+        self.assertEqual(set(contents(into)), set(files_of("a")) - {"link"})
+
+    def test_m5_different_views_that_delete_each_others_files(self):
+        self.both_views()
+        into = self.tree({})
+        self.assert_ended(self.start(2, into, "--from", "a", "--delete") +
+                          self.start(2, into, "--from", "b", "--delete", job="u"))
+        self.attach(None, "--from", "a", "--delete", into=into)
+        self.assertEqual(set(contents(into)), set(files_of("a")) - {"link"})
+
+    def test_m5_one_is_killed(self):
+        self.persist("a", {**files_of("a"), "zz": random_bytes(3_000_000)})
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            into = self.tree({})
+            hold = Hold("down", 1_500_000)
+            held = self.popen("attach", "--quiet", "--server", self.proxy(hold).url, into)
+            hold.wait()
+            attaches = self.start(3, into)
+            held.send_signal(number)
+            held.wait()
+            self.assert_ended(attaches)
+            self.attach(None, "--delete", into=into)  # the killed one's stage, too
+            self.assertTrue(read_tree(into) == read_tree(self.attach()[1]))
