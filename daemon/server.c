@@ -14,6 +14,7 @@
 #include "daemon/loop/workers.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
+#include "daemon/service/socket_access.h"
 #include "daemon/session/services.h"
 #include "daemon/store/store.h"
 #include "daemon/upkeep/rest.h"
@@ -342,6 +343,9 @@ static int prepare(struct server *server, struct error *error)
 	int err = memory_keep_reserve(RESERVE_LEN, error);
 	if (err == 0)
 		err = listen_fds_take(&server->passed, error);
+	if (err == 0)
+		err = socket_access_check_passed(&server->config->socket, &server->passed,
+						 error);
 	if (err == 0)
 		err = start_crew(server, error);
 	return err ? err : open_store(server, error);

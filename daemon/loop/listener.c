@@ -86,7 +86,8 @@ static int listener_open(struct listener *listener, const char *url, int passed_
 	if (err == 0)
 		err = check_reachable(&listener->address, error);
 	if (err == 0 && passed_fd < 0)
-		err = address_listen(&listener->address, &listener->fd, error);
+		err = address_listen(&listener->address, &peers->config->socket,
+				     &listener->fd, error);
 	if (err)
 		return err;
 	listener->passed = passed_fd >= 0;
@@ -142,7 +143,8 @@ int listeners_open(struct listeners *listeners, struct listen_fds *passed,
 		return open_passed(listeners, passed, error);
 	int err = 0;
 	for (size_t i = 0; err == 0 && i < config->listen.count; i++)
-		err = listener_open(&listeners->items[i], config->listen.items[i], -1, error);
+		err = listener_open(&listeners->items[i], config->listen.items[i], -1,
+				    error);
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/service/config_file.h"
+#include "daemon/service/socket_access.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/address.h"
@@ -45,6 +46,10 @@ static const struct option options[] = {
 		"unix:/path or tcp://host:port, repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); TCP only on a loopback address in this version"},
 	{"--tcp-token", 0, "optional|required", NULL, SERVE, TO(choice_bool, tcp_token),
 		"whether a connection to a loopback address needs a token, too; without one it may do all (default)", .initial = "optional"},
+	{"--socket-group", 0, "GROUP", NULL, SERVE, TO(socket_group, socket),
+		"who may connect to the Unix sockets beside batond's user: a name or a number"},
+	{"--socket-mode", 0, "MODE", NULL, SERVE, TO(socket_mode, socket),
+		"mode of the Unix sockets, four octal digits (default: 0660 with --socket-group, else 0600)"},
 	{"--sessions", 0, "N", NULL, SERVE, TO(number, sessions),
 		"requests worked on at once (default)", .initial = "64"},
 	{"--connections", 0, "N", NULL, SERVE, TO(number, connections),
@@ -162,7 +167,9 @@ int config_read(struct config *config, int argc, char *const *argv, struct error
 		config->data = default_data();
 	if (config->listen.count == 0)
 		listen_by_default(&config->listen);
-	return 0;
+	return config->verb == CONFIG_SERVE
+		       ? socket_access_check(&config->socket, &config->listen, error)
+		       : 0;
 }
 
 void config_fini(struct config *config)

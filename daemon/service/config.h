@@ -11,6 +11,7 @@
 
 #include "daemon/service/log.h"
 #include "proto/base/error.h"
+#include "proto/link/address.h"
 #include "proto/options/option.h"
 #include "proto/options/string_list.h"
 
@@ -32,6 +33,7 @@ struct config {
 	char *data;                   /* owned */
 	struct string_list listen;    /* URLs */
 	bool tcp_token; /* loopback TCP, too, is for those with a token alone */
+	struct address_access socket; /* of the Unix sockets; mode 0: not said */
 	struct log log;
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */

@@ -51,6 +51,8 @@ static int read_line(struct config *config, const char *file, unsigned number, c
 	name = trim(name);
 	char origin[512];
 	snprintf(origin, sizeof(origin), "%s:%u: %s", file, number, name);
+	for (char *at = name; (at = strchr(at, '_'));) /* `socket_group` will do, too */
+		*at = '-';
 	const struct option *option = option_named(&batond, name, strlen(name));
 	if (!option || !is_key(option))
 		return refuse_key(origin, name, error);

@@ -9,6 +9,7 @@
 #define BATON_PROTO_LINK_ADDRESS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "proto/base/error.h"
 
@@ -54,19 +55,29 @@ char *address_of_user(const char *run_user);
 int address_connect(const struct address *address, int timeout_ms, int wake_fd,
 		    int *ret_fd, struct error *error);
 
+/* Who may connect to a Unix socket. */
+struct address_access {
+	mode_t mode; /* who may write to it may connect; 0: not said, which is 0660 with
+		      * a group, else 0600 */
+	bool has_group;
+	gid_t group; /* else the process's own */
+};
+
 /*
  * Binds and listens. Gives a close-on-exec, non-blocking descriptor, owned by the caller.
  *
- * A Unix socket gets mode 0600, in a directory that only its owner (this user or root)
- * can write to: else ERR_DENIED. A missing directory is made, 0700, its parent is not. A
- * socket file that nobody listens on is removed; a live one is ERR_BUSY ("another daemon
- * listens at …"). Changes the process's umask for a moment: call it before there are
- * threads.
+ * A Unix socket gets this mode and group before it listens, and is never open wider;
+ * NULL: its owner alone. It lies in a directory that only its owner (this user or root)
+ * can write to, and that those who may connect can enter: else ERR_DENIED. A missing
+ * directory is made for them, its parent is not. A socket file that nobody listens on is
+ * removed; a live one is ERR_BUSY ("another daemon listens at …"). Changes the process's
+ * umask for a moment: call it before there are threads.
  *
  * ERR_UNREACHABLE for a host that cannot be resolved, ERR_BUSY for a port that is taken,
- * else ERR_LOCAL.
+ * ERR_DENIED for a group that this user cannot give, else ERR_LOCAL.
  */
-int address_listen(const struct address *address, int *ret_fd, struct error *error);
+int address_listen(const struct address *address, const struct address_access *access,
+		   int *ret_fd, struct error *error);
 
 /* Removes the file of a Unix socket that address_listen() made; for others does nothing.
  */

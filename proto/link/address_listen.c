@@ -1,5 +1,6 @@
 /* Listening at an address. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -57,17 +58,68 @@ static int check_directory(const char *directory, struct error *error)
 	return 0;
 }
 
-static int prepare_directory(const char *directory, struct error *error)
+/* The group or the mode of the socket, or of its directory, cannot be set. */
+static int cannot_give(const char *what, const struct address_access *access,
+		       int error_number, struct error *error)
 {
-	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+	if (error_number == EPERM && access->has_group)
+		return error_set(error, ERR_DENIED,
+				 "%s: user %u cannot give it to group %u, of which it is "
+				 "no member",
+				 what, geteuid(), access->group);
+	return error_set_errno(error, ERR_LOCAL, error_number,
+			       "%s: its group and mode cannot be set", what);
+}
+
+/* A directory made for the socket is open to those whom the socket is open to. */
+static int open_directory(const char *directory, const struct address_access *access,
+			  struct error *error)
+{
+	mode_t group = access->mode & S_IWGRP ? S_IRGRP | S_IXGRP : 0;
+	mode_t others = access->mode & S_IWOTH ? S_IROTH | S_IXOTH : 0;
+	int fd AUTO_FD = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || (access->has_group && fchown(fd, (uid_t)-1, access->group) < 0) ||
+	    fchmod(fd, 0700 | group | others) < 0)
+		return cannot_give(directory, access, errno, error);
+	return 0;
+}
+
+/* Of one that was there: an access list shows itself in the group's bits. */
+static int check_entry(const char *directory, const struct address_access *access,
+		       struct error *error)
+{
+	struct stat stat_of;
+	bool others = access->mode & S_IWOTH;
+	bool group = access->mode & S_IWGRP;
+	if ((!group && !others) || stat(directory, &stat_of) < 0 ||
+	    stat_of.st_mode & S_IXOTH || (!others && stat_of.st_mode & S_IXGRP))
+		return 0;
+	return error_set(error, ERR_DENIED,
+			 "%s: who may connect to the socket (mode %04o) cannot enter its "
+			 "directory (mode %04o): chmod %s, or choose another",
+			 directory, access->mode, stat_of.st_mode & 07777,
+			 others ? "a+x" : "g+x and chgrp");
+}
+
+static int prepare_directory(const char *directory, const struct address_access *access,
+			     struct error *error)
+{
+	bool made = mkdir(directory, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return error_set_errno(error, ERR_LOCAL, errno,
 				       "%s: the directory of the socket cannot be made; "
 				       "with a DIR of your own use --listen "
 				       "unix:DIR/batond.sock, and for clients "
 				       "BATON_SERVER=unix:DIR/batond.sock",
 				       directory);
-	return check_directory(directory, error);
+	int err = made ? open_directory(directory, access, error) : 0;
+	if (err == 0)
+		err = check_directory(directory, error);
+	return err == 0 ? check_entry(directory, access, error) : err;
 }
+
+/* ---- a Unix socket ------------------------------------------------------------------
+ */
 
 static int bind_unix(int fd, const struct sockaddr_un *at)
 {
@@ -103,30 +155,57 @@ static int remove_stale(const struct address *address, const struct sockaddr_un 
 	return 0;
 }
 
-static int listen_unix(const struct address *address, int *ret_fd, struct error *error)
+/* Bound, it is its owner's alone; nobody can connect before it listens. The path is safe:
+ * only the owner can write to its directory. */
+static int open_to(const struct address *address, const struct address_access *access,
+		   struct error *error)
+{
+	if (access->has_group && fchownat(AT_FDCWD, address->path, (uid_t)-1,
+					  access->group, AT_SYMLINK_NOFOLLOW) < 0)
+		return cannot_give(address->url, access, errno, error);
+	if (chmod(address->path, access->mode) < 0)
+		return cannot_give(address->url, access, errno, error);
+	return 0;
+}
+
+static int bind_anew(const struct address *address, int fd, struct error *error)
+{
+	struct sockaddr_un at = address_unix_of(address);
+	if (bind_unix(fd, &at) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return failed(address, errno, error);
+	int err = remove_stale(address, &at, error);
+	if (err < 0)
+		return err;
+	return bind_unix(fd, &at) == 0 ? 0 : failed(address, errno, error);
+}
+
+static int listen_unix(const struct address *address, const struct address_access *access,
+		       int *ret_fd, struct error *error)
 {
 	char *directory AUTO_FREE = directory_of(address->path);
-	int err = prepare_directory(directory, error);
+	int err = prepare_directory(directory, access, error);
 	if (err < 0)
 		return err;
 	int fd AUTO_FD = socket(AF_UNIX, STREAM, 0);
 	if (fd < 0)
 		return failed(address, errno, error);
-	struct sockaddr_un at = address_unix_of(address);
-	if (bind_unix(fd, &at) < 0) {
-		if (errno != EADDRINUSE)
-			return failed(address, errno, error);
-		err = remove_stale(address, &at, error);
-		if (err < 0)
-			return err;
-		if (bind_unix(fd, &at) < 0)
-			return failed(address, errno, error);
-	}
-	if (listen(fd, BACKLOG) < 0)
-		return failed(address, errno, error);
-	*ret_fd = take_fd(&fd);
-	return 0;
+	err = bind_anew(address, fd, error);
+	if (err < 0)
+		return err;
+	err = open_to(address, access, error);
+	if (err == 0 && listen(fd, BACKLOG) < 0)
+		err = failed(address, errno, error);
+	if (err < 0)
+		address_unlisten(address);
+	else
+		*ret_fd = take_fd(&fd);
+	return err;
 }
+
+/* ---- both ---------------------------------------------------------------------------
+ */
 
 static int listen_one(const struct address *address, const struct addrinfo *at,
 		      int *ret_fd, struct error *error)
@@ -159,9 +238,13 @@ static int listen_inet(const struct address *address, int *ret_fd, struct error 
 	return err;
 }
 
-int address_listen(const struct address *address, int *ret_fd, struct error *error)
+int address_listen(const struct address *address, const struct address_access *access,
+		   int *ret_fd, struct error *error)
 {
-	return address->kind == ADDRESS_UNIX ? listen_unix(address, ret_fd, error)
+	struct address_access full = access ? *access : (struct address_access){0};
+	if (full.mode == 0)
+		full.mode = full.has_group ? 0660 : 0600;
+	return address->kind == ADDRESS_UNIX ? listen_unix(address, &full, ret_fd, error)
 					     : listen_inet(address, ret_fd, error);
 }
 

@@ -1,5 +1,6 @@
 """batond itself: listening, its log, its configuration, its end, `batond check`."""
 
+import grp
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import unittest
 
 from harness import BATOND, PATIENCE, Scenario, contents, open_catalogue, random_bytes
 from proxy import Hold
@@ -93,6 +95,25 @@ class Starting(DaemonScenario):
         open_folder.chmod(0o777)
         self.batond("--data", self.folder / "other", "--listen", f"unix:{open_folder}/sock",
                     status=5, says="others can write")
+
+    @unittest.skipUnless(os.geteuid() == 0, "takes root, to be other users")
+    def test_the_group_of_the_socket_may_connect_and_nobody_else(self):
+        self.folder.chmod(0o755)
+        group = grp.getgrgid(12)
+        file = self.folder / "batond.conf"
+        file.write_text(f"socket_group = {group.gr_name}\nsocket_mode = 0660\n")
+        daemon = self.start_daemon("daemon", "--config", file)
+        self.assertEqual((daemon.socket.stat().st_gid, daemon.socket.stat().st_mode & 0o7777),
+                         (group.gr_gid, 0o660))
+        daemon.folder.chmod(0o755)
+        connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+        for number, may in ((group.gr_gid, True), (65534, False)):
+            done = subprocess.run(
+                ["setpriv", "--reuid", "65534", "--regid", str(number), "--clear-groups",
+                 "/usr/bin/python3", "-c", connect, daemon.socket],
+                capture_output=True, cwd="/", timeout=PATIENCE, check=False)
+            self.assertEqual((done.returncode == 0, b"PermissionError" in done.stderr),
+                             (may, not may), done)
 
     def test_a_store_of_a_newer_version_is_refused(self):
         self.daemon.stop()
@@ -189,8 +210,8 @@ class Configuration(DaemonScenario):
     def test_wrong_configuration_is_refused_with_file_and_line(self):
         file = self.folder / "batond.conf"
         for text, says in (("data\n", ":1:"), ("\nbogus = 1\n", ":2: bogus"),
-                           ("sessions = many\n", "`many`"), ("retention = 5 weeks\n", "5 weeks"),
-                           ("log-level = loud\n", "`loud`"), ("log-format = xml\n", "`xml`")):
+                           ("sessions = many\n", "sessions=many"), ("retention = 5 weeks\n", "5 weeks"),
+                           ("log-level = loud\n", "log-level=loud"), ("log-format = xml\n", "log-format=xml")):
             file.write_text(text)
             self.batond("--config", file, "--data", self.folder / "data", status=2,
                         says=(str(file), says))

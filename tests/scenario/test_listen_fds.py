@@ -51,13 +51,14 @@ class Passed(Scenario):
         self.daemons.append(daemon)
         return daemon
 
-    def assert_not_started(self, says, *sockets, status, **options):
+    def assert_not_started(self, says, *sockets, status, flags=(), **options):
         data = self.folder / "none"
-        done = subprocess.run([*become(sockets, **options), BATOND, "--data", data],
+        done = subprocess.run([*become(sockets, **options), BATOND, "--data", data, *flags],
                               pass_fds=[passed.fileno() for passed in sockets],
                               capture_output=True, timeout=PATIENCE, check=False)
         self.assertEqual(done.returncode, status, done)
-        self.assertIn(says, done.stderr.decode() + done.stdout.decode())
+        for word in (says,) if isinstance(says, str) else says:
+            self.assertIn(word, done.stderr.decode() + done.stdout.decode())
         self.assertFalse(data.exists())
 
     def test_the_passed_sockets_are_listened_on_and_the_configured_ones_are_not(self):
@@ -71,6 +72,22 @@ class Passed(Scenario):
         self.assertEqual(contents(out), {"a": "1"})
         for url in urls:
             self.assertTrue(any(url in line for line in daemon.log_lines("listening")))
+
+    def test_the_service_manager_decides_who_may_connect(self):
+        """What is said of the socket has to be what is so, or the daemon does not start."""
+        passed = self.unix()
+        os.chmod(passed.getsockname(), 0o640)
+        group = os.stat(passed.getsockname()).st_gid
+        for flags, said in ((("--socket-mode", "0600"), "socket-mode"),
+                            (("--socket-group", str(group + 1)), "socket-group")):
+            self.assert_not_started(
+                (f"{said} is said to be another", "mode 0640", f"group {group}", "SocketMode="),
+                passed, flags=flags, status=2)
+        daemon = Daemon(self.folder / "agreed", "--socket-mode", "0640",
+                        "--socket-group", str(group), wrapper=become([passed]),
+                        pass_fds=[passed.fileno()])
+        self.daemons.append(daemon)
+        self.assertEqual(os.stat(passed.getsockname()).st_mode & 0o7777, 0o640)
 
     def test_what_waits_in_a_passed_socket_before_the_start_is_answered(self):
         passed = self.unix()

@@ -102,7 +102,7 @@ static void listen_and(struct stage *stage, play *const *plays)
 {
 	for (size_t i = 0; plays[i]; i++)
 		stage->plays[i] = plays[i];
-	assert_int_equal(address_listen(&stage->address, &stage->listener, &stage->error),
+	assert_int_equal(address_listen(&stage->address, NULL, &stage->listener, &stage->error),
 			 0);
 	int flags = fcntl(stage->listener, F_GETFL);
 	assert_int_equal(fcntl(stage->listener, F_SETFL, flags & ~O_NONBLOCK), 0);

@@ -92,6 +92,41 @@ static void expect_refusal(const char *const *flags, const char *part)
 
 #define REFUSED(part, ...) expect_refusal((const char *const[]){__VA_ARGS__, NULL}, part)
 
+static void a_group_is_a_name_or_a_number(void **state)
+{
+	(void)state;
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(READ(&config, &error, "--socket-group", "root"), 0);
+	assert_true(config.socket.has_group);
+	assert_int_equal(config.socket.group, 0);
+	assert_int_equal(config.socket.mode, 0);
+	config_fini(&config);
+	assert_int_equal(READ(&config, &error, "--socket-group", "4294967294",
+			      "--socket-mode", "0600", "--listen", "tcp://localhost:0",
+			      "--listen", "unix:/a"),
+			 0);
+	assert_int_equal(config.socket.group, 4294967294);
+	assert_int_equal(config.socket.mode, 0600);
+	config_fini(&config);
+}
+
+/* As the keys of other configurations of a service are written. */
+static void a_key_may_have_underscores(void **state)
+{
+	(void)state;
+	char path[64];
+	write_file(path, "socket_group = root\nsocket-mode = 0666\nlog_format = json\n");
+	struct config config;
+	struct error error = {0};
+	assert_int_equal(READ(&config, &error, "--config", path), 0);
+	assert_true(config.socket.has_group);
+	assert_int_equal(config.socket.mode, 0666);
+	assert_true(config.log.json);
+	config_fini(&config);
+	unlink(path);
+}
+
 static void wrong_flags_are_named(void **state)
 {
 	(void)state;
@@ -105,6 +140,20 @@ static void wrong_flags_are_named(void **state)
 	REFUSED("--listen: it is empty", "--listen=");
 	REFUSED("--sessions=0: not a number", "--sessions", "0");
 	REFUSED("--retention=15x: not a time", "--retention", "15x");
+	REFUSED("--socket-group=no such one: there is no such group", "--socket-group",
+		"no such one");
+	REFUSED("--socket-group=4294967295: there is no such group", "--socket-group",
+		"4294967295");
+	REFUSED("--socket-group=-1: there is no such group", "--socket-group", "-1");
+	REFUSED("--socket-mode=660: not four octal digits", "--socket-mode", "660");
+	REFUSED("--socket-mode=0680: not four octal digits", "--socket-mode", "0680");
+	REFUSED("--socket-mode=1660: not four octal digits", "--socket-mode", "1660");
+	REFUSED("--socket-mode=06600: not four octal digits", "--socket-mode", "06600");
+	REFUSED("--socket-mode=0577: its owner needs", "--socket-mode", "0577");
+	REFUSED("socket-mode: is about Unix sockets", "--socket-mode", "0660", "--listen",
+		"tcp://localhost:0");
+	REFUSED("socket-group: is about Unix sockets", "--socket-group", "0", "--listen",
+		"tcp://localhost:0");
 	REFUSED("--log-level=loud: choose error, warning, info or debug", "--log-level",
 		"loud");
 	REFUSED("--log-format=xml: choose text or json", "--log-format", "xml");
@@ -224,6 +273,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_sane),
 		cmocka_unit_test(flags_win_over_the_file),
+		cmocka_unit_test(a_group_is_a_name_or_a_number),
+		cmocka_unit_test(a_key_may_have_underscores),
 		cmocka_unit_test(wrong_flags_are_named),
 		cmocka_unit_test(wrong_lines_are_named_with_their_number),
 		cmocka_unit_test(times_have_units),

@@ -184,7 +184,7 @@ static void a_unix_socket_is_private_and_answers(void **state)
 {
 	struct address address AUTO(address_fini) = unix_address(state, "s");
 	int listening AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &listening, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &listening, &error), 0);
 	struct stat stat_of;
 	assert_int_equal(stat(address.path, &stat_of), 0);
 	assert_int_equal(stat_of.st_mode & 07777, 0600);
@@ -205,7 +205,7 @@ static void the_umask_is_as_before(void **state)
 	struct address address AUTO(address_fini) = unix_address(state, "s");
 	int listening AUTO_FD = -1;
 	mode_t before = umask(0027);
-	assert_int_equal(address_listen(&address, &listening, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &listening, &error), 0);
 	assert_int_equal(umask(before), 0027);
 }
 
@@ -213,7 +213,7 @@ static void a_missing_directory_is_made_private(void **state)
 {
 	struct address address AUTO(address_fini) = unix_address(state, "d/s");
 	int listening AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &listening, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &listening, &error), 0);
 	struct stat stat_of;
 	*strrchr(address.path, '/') = '\0';
 	assert_int_equal(stat(address.path, &stat_of), 0);
@@ -224,7 +224,7 @@ static void a_directory_whose_parent_is_missing_is_not_made(void **state)
 {
 	struct address address AUTO(address_fini) = unix_address(state, "x/y/s");
 	int listening = -1;
-	assert_int_equal(address_listen(&address, &listening, &error), ERR_LOCAL);
+	assert_int_equal(address_listen(&address, NULL, &listening, &error), ERR_LOCAL);
 	assert_says("x/y: the directory of the socket cannot be made");
 	assert_int_equal(listening, -1);
 }
@@ -236,13 +236,13 @@ static void a_directory_that_others_can_write_to_is_refused(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		int listening AUTO_FD = -1;
 		assert_int_equal(chmod(*state, modes[i]), 0);
-		assert_int_equal(address_listen(&address, &listening, &error),
+		assert_int_equal(address_listen(&address, NULL, &listening, &error),
 				 ERR_DENIED);
 		assert_says("others can write");
 	}
 	assert_int_equal(chmod(*state, 0755), 0);
 	int listening AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &listening, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &listening, &error), 0);
 }
 
 static void a_live_socket_is_left_alone(void **state)
@@ -250,8 +250,8 @@ static void a_live_socket_is_left_alone(void **state)
 	struct address address AUTO(address_fini) = unix_address(state, "s");
 	int first AUTO_FD = -1;
 	int second AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &first, &error), 0);
-	assert_int_equal(address_listen(&address, &second, &error), ERR_BUSY);
+	assert_int_equal(address_listen(&address, NULL, &first, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &second, &error), ERR_BUSY);
 	assert_says("another daemon listens at unix:");
 	int fd AUTO_FD = -1;
 	assert_int_equal(address_connect(&address, 1000, -1, &fd, &error), 0);
@@ -262,12 +262,12 @@ static void a_stale_socket_is_replaced(void **state)
 	struct address address AUTO(address_fini) = unix_address(state, "s");
 	int first AUTO_FD = -1;
 	int second AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &first, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &first, &error), 0);
 	(void)close(take_fd(&first));
 	int fd AUTO_FD = -1;
 	assert_int_equal(address_connect(&address, 1000, -1, &fd, &error),
 			 ERR_UNREACHABLE);
-	assert_int_equal(address_listen(&address, &second, &error), 0);
+	assert_int_equal(address_listen(&address, NULL, &second, &error), 0);
 	assert_int_equal(address_connect(&address, 1000, -1, &fd, &error), 0);
 }
 
@@ -277,7 +277,7 @@ static void a_file_in_the_way_is_left_alone(void **state)
 	int file AUTO_FD = open(address.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(file >= 0);
 	int listening AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &listening, &error), ERR_LOCAL);
+	assert_int_equal(address_listen(&address, NULL, &listening, &error), ERR_LOCAL);
 	assert_says("not a socket");
 	assert_int_equal(access(address.path, F_OK), 0);
 }
@@ -296,7 +296,7 @@ static void a_missing_socket_is_unreachable(void **state)
 static int listen_with_full_queue(const struct address *address)
 {
 	int listening = -1;
-	assert_int_equal(address_listen(address, &listening, &error), 0);
+	assert_int_equal(address_listen(address, NULL, &listening, &error), 0);
 	assert_int_equal(listen(listening, 0), 0);
 	int ret = 0;
 	while (ret == 0) {
@@ -354,7 +354,7 @@ static void tcp_listens_and_connects_without_delay(void **state)
 	(void)state;
 	struct address any AUTO(address_fini) = parsed("tcp://127.0.0.1:0");
 	int listening AUTO_FD = -1;
-	assert_int_equal(address_listen(&any, &listening, &error), 0);
+	assert_int_equal(address_listen(&any, NULL, &listening, &error), 0);
 	assert_true(has_option(listening, SOL_SOCKET, SO_REUSEADDR));
 	struct address address AUTO(address_fini) = address_of(listening);
 	int fd AUTO_FD = -1;
@@ -364,7 +364,7 @@ static void tcp_listens_and_connects_without_delay(void **state)
 	assert_true(accepted >= 0);
 	assert_true(has_option(accepted, IPPROTO_TCP, TCP_NODELAY));
 	int second AUTO_FD = -1;
-	assert_int_equal(address_listen(&address, &second, &error), ERR_BUSY);
+	assert_int_equal(address_listen(&address, NULL, &second, &error), ERR_BUSY);
 	assert_says("another daemon listens at tcp://");
 }
 
@@ -373,7 +373,7 @@ static void a_closed_port_is_unreachable(void **state)
 	(void)state;
 	struct address any AUTO(address_fini) = parsed("tcp://127.0.0.1:0");
 	int listening AUTO_FD = -1;
-	assert_int_equal(address_listen(&any, &listening, &error), 0);
+	assert_int_equal(address_listen(&any, NULL, &listening, &error), 0);
 	struct address address AUTO(address_fini) = address_of(listening);
 	(void)close(take_fd(&listening));
 	int fd AUTO_FD = -1;
@@ -432,7 +432,7 @@ static void without_a_runtime_directory_the_sentence_says_what_to_pass(void **st
 {
 	int fd;
 	struct address address = unix_address(state, "no/such/s");
-	assert_int_equal(address_listen(&address, &fd, &error), ERR_LOCAL);
+	assert_int_equal(address_listen(&address, NULL, &fd, &error), ERR_LOCAL);
 	assert_says("--listen unix:DIR/batond.sock");
 	assert_says("BATON_SERVER=unix:DIR/batond.sock");
 	address_fini(&address);
