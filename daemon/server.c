@@ -15,11 +15,11 @@
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
 #include "daemon/service/socket_access.h"
+#include "daemon/session/persist_keys.h"
 #include "daemon/session/services.h"
 #include "daemon/store/store.h"
 #include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
-#include "daemon/session/persist_keys.h"
 #include "daemon/verb/run.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
@@ -284,7 +284,7 @@ static void run_request(struct task *task, int wake_fd)
 		.local = peer->local,
 		.silence_ms = silence_of(server->config),
 	};
-	peer->keep = session_run(&server->services, &call, wake_fd);
+	peer->keep = verb_run(&server->services, &call, wake_fd);
 }
 
 static void wire(struct server *server)

@@ -1,7 +1,7 @@
 /*
  * A session: one request on a worker thread, in straight-line code (PROTOCOL.md §5, §6).
- * The program counter is the state; back-pressure is the kernel's. run.h begins and ends
- * it; what follows here is what its verbs share.
+ * The program counter is the state; back-pressure is the kernel's. daemon/verb begins and
+ * ends it; what follows here is what the verbs share.
  */
 #ifndef BATON_DAEMON_SESSION_SESSION_H
 #define BATON_DAEMON_SESSION_SESSION_H
@@ -22,8 +22,8 @@ struct session {
 	struct voice *voice;               /* borrowed */
 	const struct principal *principal; /* borrowed; who asks */
 	struct link link;
-	int wake_fd; /* borrowed; readable: the session must end */
-	bool local;  /* a Unix socket: compressing for it does not pay */
+	int wake_fd;    /* borrowed; readable: the session must end */
+	bool local;     /* a Unix socket: compressing for it does not pay */
 	enum tier tier; /* of who asks (rule A10) */
 	/* What an ERROR carries besides its sentence: conflicts, borrowed until the
 	 * session ends. */
@@ -33,12 +33,6 @@ struct session {
 	char layer[LAYER_ID_TEXT_SIZE];
 	uint64_t files, bytes, new_bytes;
 };
-
-/* The verbs. A return of 0 means that the client has all it asked for. */
-int session_persist(struct session *session, struct error *error);
-int session_attach(struct session *session, struct error *error);
-int session_log(struct session *session, struct error *error);
-int session_status(struct session *session, struct error *error);
 
 /* Around work during which the session sends nothing: a merge, a long sync, a wait for
  * another session. The loop sends KEEPALIVE meanwhile, so the session must not send; what

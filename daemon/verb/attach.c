@@ -12,7 +12,9 @@
 #include "daemon/session/session.h"
 #include "daemon/session/view.h"
 #include "daemon/store/segment/table.h"
+#include "daemon/verb/conflict.h"
 #include "daemon/verb/frame_doubt.h"
+#include "daemon/verb/verb.h"
 #include "daemon/workspace/frame_plan.h"
 #include "daemon/workspace/tree.h"
 #include "proto/base/advice.h"
@@ -23,7 +25,6 @@
 /* Rows gather up to this size; one more row is at most PIECE_ALONE_MAX. */
 #define ROWS_LEN_TARGET (256u * 1024u)
 #define ROWS_HEADER_LEN 12u
-#define MAKERS_SIZE 400u
 
 struct attaching {
 	struct session *session;   /* borrowed */
@@ -183,116 +184,11 @@ static int stream_rows(struct attaching *attach, struct error *error)
 
 /* ---- what ends an attach before its first frame ---- */
 
-static void describe_conflict(struct attaching *attach,
-			      const struct merge_conflict *conflict,
-			      struct msg_conflict *message)
-{
-	struct arena *arena = attach->session->arena;
-	message->path =
-		(struct text){.at = arena_text(arena, (struct text){conflict->path,
-								    conflict->path_len}),
-			      .len = conflict->path_len};
-	message->layers.count = conflict->source_count;
-	message->layers.items =
-		arena_take(arena, conflict->source_count * sizeof(struct text));
-	for (size_t i = 0; i < conflict->source_count; i++) {
-		uint32_t layer = attach->view->view.layers[conflict->sources[i]].layer;
-		message->layers.items[i] =
-			layer_message_id(arena, &attach->view->history.records[layer]);
-	}
-}
-
-/* Conflicts whose paths are very long are left to the count. */
-static size_t conflicts_that_fit(const struct merge_conflict *conflicts, size_t count)
-{
-	size_t len = 0, fit = 0;
-	while (fit < count) {
-		len += conflicts[fit].path_len +
-		       conflicts[fit].source_count * LAYER_ID_TEXT_SIZE + 64;
-		if (len > CONTROL_LEN_MAX / 2)
-			break;
-		fit++;
-	}
-	return fit;
-}
-
-static const struct history_execution *maker_of(const struct attaching *attach,
-						uint32_t source)
-{
-	const struct history *history = &attach->view->history.history;
-	uint32_t layer = attach->view->view.layers[source].layer;
-	return &history->executions[history->layers[layer].execution];
-}
-
-/* A job's name alone chooses nothing where shards of one job disagree. */
-static bool is_between_shards(const struct attaching *attach,
-			      const struct merge_conflict *conflict)
-{
-	for (size_t i = 0; i < conflict->source_count; i++)
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(maker_of(attach, conflict->sources[i])->job,
-				   maker_of(attach, conflict->sources[k])->job) == 0)
-				return true;
-	return false;
-}
-
-/* The conflicts as data, for programs. */
-static void list_conflicts(struct attaching *attach, const struct merge *merge)
-{
-	size_t count = 0;
-	const struct merge_conflict *conflicts = merge_conflicts(merge, &count);
-	struct msg_error *details = &attach->session->details;
-	size_t fit = conflicts_that_fit(conflicts, count);
-	details->conflict_count = merge_conflict_count(merge);
-	details->conflicts.count = fit;
-	details->conflicts.items = arena_take(
-		attach->session->arena, (fit + 1) * sizeof(*details->conflicts.items));
-	for (size_t i = 0; i < fit; i++)
-		describe_conflict(attach, &conflicts[i], &details->conflicts.items[i]);
-}
-
-/* "`build` (layer 1f…) and `test` (layer 2a…)". */
-static void name_makers(const struct attaching *attach,
-			const struct merge_conflict *conflict, char ret_text[MAKERS_SIZE])
-{
-	size_t len = 0;
-	ret_text[0] = '\0';
-	for (size_t i = 0; i < conflict->source_count && len < MAKERS_SIZE; i++) {
-		uint32_t layer = attach->view->view.layers[conflict->sources[i]].layer;
-		char label[128], id[LAYER_ID_TEXT_SIZE];
-		execution_label(maker_of(attach, conflict->sources[i]), label,
-				sizeof(label));
-		layer_id_text(attach->view->history.records[layer].name, id);
-		len += (size_t)snprintf(ret_text + len, MAKERS_SIZE - len,
-					"%s`%s` (layer %s)", i ? " and " : "", label, id);
-	}
-}
-
-static int conflict_error(struct attaching *attach, struct error *error)
-{
-	size_t count = 0;
-	const struct merge *merge = tree_merge(attach->tree);
-	const struct merge_conflict *first = merge_conflicts(merge, &count);
-	uint64_t all = merge_conflict_count(merge);
-	list_conflicts(attach, merge);
-	char who[MAKERS_SIZE];
-	name_makers(attach, first, who);
-	char more[64] = "";
-	if (all > 1)
-		snprintf(more, sizeof(more), ", and %llu more %s",
-			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
-	(void)error_set(error, ERR_CONFLICT,
-			"concurrent jobs persisted different content at `%.*s`: %s%s",
-			(int)(first->path_len > 200 ? 200 : first->path_len), first->path,
-			who, more);
-	return error_advise(error, is_between_shards(attach, first) ? ADVICE_CHOOSE_SHARD
-								    : ADVICE_CHOOSE_JOB);
-}
-
 static int check_rows(struct attaching *attach, struct error *error)
 {
 	if (attach->tree && is_in_conflict(attach))
-		return conflict_error(attach, error);
+		return conflict_refuse(attach->session, attach->view,
+				       tree_merge(attach->tree), error);
 	const struct msg_attach *request = &attach->session->request->attach;
 	bool nothing = totals_rows(&attach->totals) == 0;
 	if (!nothing || !attach->view->filtered || request->if_empty)
@@ -491,7 +387,7 @@ static int attach_view(struct session *session, struct session_view *view,
 		   : 0;
 }
 
-int session_attach(struct session *session, struct error *error)
+int verb_attach(struct session *session, struct error *error)
 {
 	AUTO(session_view_fini) struct session_view view = {0};
 	int err = session_view_make(session, &view, error);

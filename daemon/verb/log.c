@@ -4,7 +4,7 @@
 #include "daemon/history/names.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/left_out.h"
-#include "daemon/session/session.h"
+#include "daemon/verb/verb.h"
 #include "daemon/view/view.h"
 #include "proto/base/cleanup.h"
 
@@ -129,7 +129,7 @@ static struct text_list warnings_of(const struct session *session, struct text *
 	return (struct text_list){room, refusal->code == ERR_DAMAGED ? 1 : 0};
 }
 
-int session_log(struct session *session, struct error *error)
+int verb_log(struct session *session, struct error *error)
 {
 	struct logged logged AUTO(logged_fini) = {0};
 	int err = load_history(session, &logged, error);

@@ -5,7 +5,8 @@
 
 #include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
-#include "daemon/session/session.h"
+#include "daemon/verb/persist/persist.h"
+#include "daemon/verb/verb.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -18,13 +19,13 @@ static int run_verb(struct session *session, struct error *error)
 {
 	switch (session->request->type) {
 	case MSG_PERSIST:
-		return session_persist(session, error);
+		return verb_persist(session, error);
 	case MSG_ATTACH:
-		return session_attach(session, error);
+		return verb_attach(session, error);
 	case MSG_LOG:
-		return session_log(session, error);
+		return verb_log(session, error);
 	default:
-		return session_status(session, error);
+		return verb_status(session, error);
 	}
 }
 
@@ -143,8 +144,8 @@ static void log_request(struct session *session, int code, const struct error *e
 		  code ? error->text : NULL, fields, sizeof(fields) / sizeof(*fields));
 }
 
-bool session_run(const struct services *services, const struct session_call *call,
-		 int wake_fd)
+bool verb_run(const struct services *services, const struct session_call *call,
+	      int wake_fd)
 {
 	AUTO(arena_fini) struct arena arena = {0};
 	struct session session = {

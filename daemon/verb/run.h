@@ -27,7 +27,7 @@ struct session_call {
 /* Runs the request to its end, sends an ERROR if it fails, writes one line to the log.
  * Every wait ends when wake_fd becomes readable. Returns whether the connection may carry
  * another request. */
-bool session_run(const struct services *services, const struct session_call *call,
-		 int wake_fd);
+bool verb_run(const struct services *services, const struct session_call *call,
+	      int wake_fd);
 
 #endif

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/session/session.h"
+#include "daemon/verb/verb.h"
 #include "proto/base/cleanup.h"
 
 /* RssAnon of this process in bytes; 0 where /proc does not tell. */
@@ -34,7 +34,7 @@ static int reply_briefly(struct session *session, struct error *error)
 	return link_send_control(&session->link, MSG_STATUS_REPLY, &reply, error);
 }
 
-int session_status(struct session *session, struct error *error)
+int verb_status(struct session *session, struct error *error)
 {
 	const struct services *services = session->services;
 	if (!principal_is_admin_of_all(session->principal))

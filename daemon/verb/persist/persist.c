@@ -9,11 +9,11 @@
 
 #include "daemon/session/layer_message.h"
 #include "daemon/session/persist_keys.h"
-#include "daemon/session/session.h"
 #include "daemon/session/view.h"
 #include "daemon/store/transaction/transaction.h"
 #include "daemon/verb/persist/base.h"
 #include "daemon/verb/persist/outcome.h"
+#include "daemon/verb/persist/persist.h"
 #include "daemon/verb/persist/unit_job.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -477,7 +477,7 @@ static int enter_key(struct persisting *persist, struct error *error)
 	return entered ? 0 : superseded(error);
 }
 
-int session_persist(struct session *session, struct error *error)
+int verb_persist(struct session *session, struct error *error)
 {
 	AUTO(persist_fini) struct persisting persist = {.session = session};
 	const struct msg_identity *who = &session->request->persist.identity;
