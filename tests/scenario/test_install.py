@@ -94,7 +94,8 @@ class Installed(Scenario):
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_service_is_exposed_to_little(self):
         _, prefix = self.install()
-        text = run("systemd-analyze", "security", "--offline=yes", "--threshold=15", "--no-pager",
+        # 0.1 of it is /proc/sys, where the id of the boot stands.
+        text = run("systemd-analyze", "security", "--offline=yes", "--threshold=16", "--no-pager",
                    prefix / "lib/systemd/system/batond.service")
         self.assertRegex(text, r"Overall exposure level")
 
