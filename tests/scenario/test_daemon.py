@@ -210,8 +210,10 @@ class Configuration(DaemonScenario):
     def test_wrong_configuration_is_refused_with_file_and_line(self):
         file = self.folder / "batond.conf"
         for text, says in (("data\n", ":1:"), ("\nbogus = 1\n", ":2: bogus"),
-                           ("sessions = many\n", "sessions=many"), ("retention = 5 weeks\n", "5 weeks"),
-                           ("log-level = loud\n", "log-level=loud"), ("log-format = xml\n", "log-format=xml")):
+                           ("sessions = many\n", ":1: sessions=many: not a number"),
+                           ("retention = 5 weeks\n", ":1: retention=5 weeks: not a time"),
+                           ("log-level = loud\n", ":1: log-level=loud: choose error, warning,"),
+                           ("log-format = xml\n", ":1: log-format=xml: choose text or json")):
             file.write_text(text)
             self.batond("--config", file, "--data", self.folder / "data", status=2,
                         says=(str(file), says))
