@@ -113,7 +113,7 @@ int status_run(const struct options *options, struct report *report, struct erro
 	struct msg_empty message = {0};
 	struct connection_request request = {MSG_STATUS, &message};
 	struct connection_how how = how_to_connect(options);
-	int err = connection_open(&how, connection_patience(&how), &request, &connection,
-				  error);
+	int err = connection_open(&how, connection_patience_given(&how), &request,
+				  &connection, error);
 	return err < 0 ? err : answer(&connection, report, error);
 }

@@ -25,6 +25,10 @@
  * silent. */
 #define KEEPALIVES_MISSED 3u
 #define SILENCE_MAX_MS (10u * 60 * 1000)
+/* A daemon that starts takes less. */
+#define TELL_AFTER_MS 1000u
+/* Looking whether somebody listens costs little. */
+#define ABSENT_PAUSE_MAX_MS 1000u
 
 /* ---- the greeting: HELLO, WELCOME -------------------------------------------------- */
 
@@ -219,20 +223,68 @@ static int try_servers(const struct connection_how *how,
 
 uint64_t connection_patience(const struct connection_how *how)
 {
-	return how->timeout_given ? clock_now_ms() + (uint64_t)how->timeout_ms : 0;
+	return how->timeout_given || server_list_expects(how->server)
+		       ? clock_now_ms() + (uint64_t)how->timeout_ms
+		       : 0;
 }
 
-/* Says so once: waiting in silence would look like hanging. */
-static void say_retrying(const struct connection_how *how, unsigned try, uint64_t left_ms,
-			 const struct error *error)
+uint64_t connection_patience_given(const struct connection_how *how)
 {
-	if (try > 0 || how->is_quiet)
+	return how->timeout_given ? connection_patience(how) : 0;
+}
+
+/* All tries of one connection_open(). */
+struct patience {
+	uint64_t started_ms, deadline_ms;
+	unsigned count;
+	bool told;
+};
+
+/* Says so once: waiting in silence would look like hanging, but not in the second that a
+ * daemon takes to start. */
+static void say_retrying(const struct connection_how *how, struct patience *patience,
+			 uint64_t next_ms, const struct error *error)
+{
+	if (patience->told || how->is_quiet ||
+	    next_ms - patience->started_ms < TELL_AFTER_MS)
 		return;
 	char left[HUMAN_TEXT_SIZE];
 	char sentence[ERROR_TEXT_SIZE + 64];
 	(void)snprintf(sentence, sizeof(sentence), "%s; trying again for %s", error->text,
-		       human_seconds(left_ms, left));
+		       human_seconds(patience->deadline_ms - clock_now_ms(), left));
 	terminal_say("", sentence);
+	patience->told = true;
+}
+
+/* Says for how long it was tried, if that was long. */
+static int give_up(const struct patience *patience, int code, struct error *error)
+{
+	uint64_t tried_ms = clock_now_ms() - patience->started_ms;
+	if (tried_ms < TELL_AFTER_MS || !retry_may_help(code))
+		return code;
+	char reason[ERROR_TEXT_SIZE];
+	char tried[HUMAN_TEXT_SIZE];
+	memcpy(reason, error->text, sizeof(reason));
+	return error_set(error, code, "%s (tried for %s)", reason,
+			 human_seconds(tried_ms, tried));
+}
+
+/* Waits before the next try; an error if there is none. code: of the last one. */
+static int wait_for_next(const struct connection_how *how, struct patience *patience,
+			 struct link *link, int code, struct error *error)
+{
+	uint32_t pause_ms = retry_pause_ms(link, patience->count++);
+	uint64_t now = clock_now_ms();
+	/* A daemon was there and may come back: the whole timeout at least. */
+	uint64_t lost_until_ms = patience->started_ms + (uint64_t)how->timeout_ms;
+	if (code != ERR_UNREACHABLE && patience->deadline_ms < lost_until_ms)
+		patience->deadline_ms = lost_until_ms;
+	if (code == ERR_UNREACHABLE && pause_ms > ABSENT_PAUSE_MAX_MS)
+		pause_ms = ABSENT_PAUSE_MAX_MS;
+	if (!retry_may_help(code) || now + pause_ms >= patience->deadline_ms)
+		return give_up(patience, code, error);
+	say_retrying(how, patience, now + pause_ms, error);
+	return retry_wait(pause_ms, error);
 }
 
 int connection_open(const struct connection_how *how, uint64_t deadline_ms,
@@ -241,20 +293,11 @@ int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 {
 	struct connection connection AUTO(connection_close) = {0};
 	*ret_connection = connection;
-	uint64_t lost_until_ms = clock_now_ms() + (uint64_t)how->timeout_ms;
-	for (unsigned try = 0;; try++) {
-		int err = try_servers(how, request, &connection, error);
-		if (err == 0)
-			break;
-		/* A daemon was there and may come back: the whole timeout at least. */
-		if (err != ERR_UNREACHABLE && deadline_ms < lost_until_ms)
-			deadline_ms = lost_until_ms;
-		uint32_t pause_ms = retry_pause_ms(&connection.link, try);
-		uint64_t now = clock_now_ms();
-		if (!retry_may_help(err) || now + pause_ms >= deadline_ms)
-			return err;
-		say_retrying(how, try, deadline_ms - now, error);
-		err = retry_wait(pause_ms, error);
+	struct patience patience = {.started_ms = clock_now_ms(),
+				    .deadline_ms = deadline_ms};
+	int err;
+	while ((err = try_servers(how, request, &connection, error)) < 0) {
+		err = wait_for_next(how, &patience, &connection.link, err, error);
 		if (err < 0)
 			return err;
 	}

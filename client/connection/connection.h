@@ -42,11 +42,12 @@ struct connection_request {
  * answer costs one round trip and not two. request NULL: only greets. Without a server,
  * the usual places are tried (server_list.h).
  *
- * If nobody listens, it is tried again until deadline_ms (clock_now_ms(); 0: one try). If
- * the connection is lost during the greeting, or the daemon is busy, it is tried again
- * for how->timeout_ms at least. ERR_UNREACHABLE names what was tried, and how to start a
- * daemon or name another; ERR_VERSION names the versions of both sides. On failure
- * *ret_connection is closed.
+ * If nobody listens, it is tried again until deadline_ms (clock_now_ms(); 0: one try),
+ * which is said after a second. If the connection is lost during the greeting, or the
+ * daemon is busy, it is tried again for how->timeout_ms at least. ERR_UNREACHABLE names
+ * what was tried, for how long if that was long, and how to start a daemon or name
+ * another; ERR_VERSION names the versions of both sides. On failure *ret_connection is
+ * closed.
  */
 int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		    const struct connection_request *request,
@@ -57,8 +58,12 @@ void connection_keep_alive(struct connection *connection);
 /* A closed one is fine, and so is one that is all zero. */
 void connection_close(struct connection *connection);
 
-/* The deadline for a command that its user can simply run again: that of --timeout if it
- * was given, else 0, which is one try. */
+/* The deadline for reaching a daemon that is not there: that of the timeout if it was
+ * given, or if a daemon is to be expected (server_list_expects()); else 0, which is one
+ * try. */
 uint64_t connection_patience(const struct connection_how *how);
+/* The same for a command that asks whether there is one: only if the timeout was given.
+ */
+uint64_t connection_patience_given(const struct connection_how *how);
 
 #endif

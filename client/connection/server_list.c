@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -19,6 +21,29 @@ void server_list_of(const char *server, struct string_list *ret_servers)
 	if (own)
 		string_list_add(ret_servers, own);
 	string_list_add(ret_servers, ADDRESS_SYSTEM);
+}
+
+static bool has_folder(const char *url)
+{
+	struct address address AUTO(address_fini) = {0};
+	struct error ignored;
+	if (address_parse(url, &address, &ignored) < 0 || address.kind != ADDRESS_UNIX)
+		return false;
+	char *last = strrchr(address.path, '/');
+	if (!last)
+		return false;
+	*last = '\0';
+	return access(address.path, F_OK) == 0;
+}
+
+bool server_list_expects(const char *server)
+{
+	struct string_list servers AUTO(string_list_fini) = {0};
+	bool expects = server != NULL;
+	server_list_of(server, &servers);
+	for (size_t i = 0; !expects && i < servers.count; i++)
+		expects = has_folder(servers.items[i]);
+	return expects;
 }
 
 char *server_list_text(const struct string_list *servers)

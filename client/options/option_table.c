@@ -135,7 +135,7 @@ static const struct option options[] = {
 
 	/* how it is said */
 	{"--timeout", 0, "SECONDS", "BATON_TIMEOUT", ALL, TO(timeout, timeout_ms),
-		"for reaching the daemon and for silence on the line (default)", .initial = "60"},
+		"for reaching the daemon and for silence on the line (default); unless it is given, status waits for no daemon, nor does any command where no server is named and no folder of its socket is there", .initial = "60"},
 	{"--json", 0, NULL, NULL, ALL, TO(flag, json),
 		"one JSON object on standard output at the end, nothing else there"},
 	{"--quiet", 0, NULL, NULL, ALL, TO(flag, quiet),
