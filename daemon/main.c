@@ -13,8 +13,8 @@
 #include "daemon/store/store.h"
 #include "daemon/token_command.h"
 #include "proto/base/cleanup.h"
-#include "proto/base/descriptor_limit.h"
-#include "proto/base/parallel.h"
+#include "proto/machine/descriptor_limit.h"
+#include "proto/machine/parallel.h"
 #include "proto/options/help.h"
 
 /* From this size on malloc maps a block by itself and unmaps it when it is freed. This is

@@ -8,7 +8,7 @@
 #include "client/destination/internal.h"
 #include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
-#include "proto/base/descriptor_limit.h"
+#include "proto/machine/descriptor_limit.h"
 
 /* ---- stages ---- */
 

@@ -14,7 +14,7 @@
 #include "client/files/stage.h"
 #include "client/view/table.h"
 #include "proto/base/error.h"
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 
 /* Where an entry is made. */
 enum place {

@@ -1,6 +1,6 @@
 #include "client/destination/share.h"
 
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 
 /* Fewer entries than this are not worth starting threads for. */
 #define SHARE_FROM 4096u

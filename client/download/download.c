@@ -6,7 +6,7 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
 

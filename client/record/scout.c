@@ -7,7 +7,7 @@
 #include "client/terminal/interrupts.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 
 /* Neighbours share most of their path, and the kernel's cache of it. */
 #define TURN_ENTRIES 512u

@@ -4,7 +4,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 
 /* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
  * frame. */

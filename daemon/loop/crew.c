@@ -7,8 +7,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
-#include "proto/base/parallel.h"
 #include "proto/bounds.h"
+#include "proto/machine/parallel.h"
 
 #define CREW_THREADS_MAX 64u
 /* zstd and SHA-256 are the deepest callees. */

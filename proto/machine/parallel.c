@@ -1,4 +1,4 @@
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -72,7 +72,8 @@ static void start_threads(struct parallel *threads)
 	unsigned wanted = parallel_count();
 	while (threads->count < wanted) {
 		struct parallel_thread *thread = &threads->thread[threads->count];
-		*thread = (struct parallel_thread){.all = threads, .number = threads->count};
+		*thread = (struct parallel_thread){.all = threads,
+						   .number = threads->count};
 		if (pthread_create(&thread->id, &attributes, run_one, thread) != 0)
 			break;
 		threads->count++;

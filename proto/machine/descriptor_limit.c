@@ -1,4 +1,4 @@
-#include "proto/base/descriptor_limit.h"
+#include "proto/machine/descriptor_limit.h"
 
 #include <sys/resource.h>
 

@@ -2,8 +2,8 @@
  * As many threads as there are cores, for one piece of work. Started and joined by the
  * same thread.
  */
-#ifndef BATON_PROTO_BASE_PARALLEL_H
-#define BATON_PROTO_BASE_PARALLEL_H
+#ifndef BATON_PROTO_MACHINE_PARALLEL_H
+#define BATON_PROTO_MACHINE_PARALLEL_H
 
 #include "proto/base/error.h"
 

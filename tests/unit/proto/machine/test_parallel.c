@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "proto/base/parallel.h"
+#include "proto/machine/parallel.h"
 
 static struct {
 	unsigned processors;   /* 0: the real kernel answers */
