@@ -11,6 +11,7 @@
 #include "daemon/loop/crew.h"
 #include "daemon/loop/listener.h"
 #include "daemon/loop/peer.h"
+#include "daemon/loop/renewal.h"
 #include "daemon/loop/workers.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
@@ -18,6 +19,7 @@
 #include "daemon/session/persist_keys.h"
 #include "daemon/session/services.h"
 #include "daemon/store/store.h"
+#include "daemon/session/persist_keys.h"
 #include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
 #include "daemon/verb/run.h"
@@ -40,7 +42,9 @@ struct server {
 	uv_loop_t loop;
 	struct listen_fds passed; /* owned until the listeners take them */
 	struct listeners listeners;
-	uv_signal_t on_term, on_int;
+	struct certificate certificate; /* for tls:// */
+	struct renewal renewal;
+	uv_signal_t on_term, on_int, on_hup;
 	uv_timer_t tick;
 	uv_async_t wake;
 	struct retention retention;
@@ -68,6 +72,7 @@ static void close_handles(struct server *server)
 	server->closing_handles = true;
 	uv_close((uv_handle_t *)&server->on_term, NULL);
 	uv_close((uv_handle_t *)&server->on_int, NULL);
+	uv_close((uv_handle_t *)&server->on_hup, NULL);
 	uv_close((uv_handle_t *)&server->tick, NULL);
 	uv_close((uv_handle_t *)&server->wake, NULL);
 }
@@ -99,6 +104,14 @@ static void on_stop_signal(uv_signal_t *handle, int number)
 		workers_interrupt(server->workers);
 	else
 		begin_stop(server, strsignal(number));
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+	struct server *server = handle->data;
+	(void)number;
+	if (!is_stopping(server))
+		renewal_begin(&server->renewal);
 }
 
 /* ---- what comes from other threads ---- */
@@ -174,6 +187,22 @@ static int open_store(struct server *server, struct error *error)
 	return err;
 }
 
+/* Only where somebody may ask for it. */
+static int load_certificate(struct server *server, struct error *error)
+{
+	const struct string_list *listen = &server->config->listen;
+	bool is_wanted = false;
+	for (size_t i = 0; i < listen->count; i++)
+		is_wanted = is_wanted || strncmp(listen->items[i], "tls:", 4) == 0;
+	if (!is_wanted || server->passed.count > 0)
+		return 0;
+	struct certificate_files files = renewal_files(server->config);
+	int err = certificate_load(&files, &server->certificate, error);
+	if (err == 0)
+		server->renewal.certificate = &server->certificate;
+	return err;
+}
+
 static int start_crew(struct server *server, struct error *error)
 {
 	int err = crew_new(0, &server->crew, error);
@@ -195,14 +224,18 @@ static int init_handles(struct server *server)
 		number = uv_signal_init(loop, &server->on_term);
 	if (number == 0)
 		number = uv_signal_init(loop, &server->on_int);
+	if (number == 0)
+		number = uv_signal_init(loop, &server->on_hup);
 	server->wake.data = server->tick.data = server;
-	server->on_term.data = server->on_int.data = server;
+	server->on_term.data = server->on_int.data = server->on_hup.data = server;
 	if (number == 0)
 		number = uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
 	if (number == 0)
 		number = uv_signal_start(&server->on_term, on_stop_signal, SIGTERM);
 	if (number == 0)
 		number = uv_signal_start(&server->on_int, on_stop_signal, SIGINT);
+	if (number == 0)
+		number = uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
 	return number;
 }
 
@@ -233,7 +266,8 @@ static void run_loop(struct server *server)
 		server->exit_status = error_exit_status(error.code);
 		return;
 	}
-	if (listeners_open(&server->listeners, &server->passed, &error)) {
+	if (load_certificate(server, &error) ||
+	    listeners_open(&server->listeners, &server->passed, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		server->exit_status = error_exit_status(error.code);
 		begin_stop(server, "cannot listen");
@@ -299,7 +333,13 @@ static void wire(struct server *server)
 		.on_none = end_if_stopped,
 		.context = server,
 	};
-	listeners_init(&server->listeners, &server->peers);
+	admission_init(&server->peers.admission, server->config->address_connections);
+	listeners_init(&server->listeners, &server->peers, &server->certificate);
+	server->renewal = (struct renewal){
+		.loop = &server->loop,
+		.config = server->config,
+		.log = server->log,
+	};
 	server->retention = (struct retention){
 		.store = server->store,
 		.log = server->log,
@@ -329,6 +369,7 @@ static void server_fini(struct server *server)
 	access_free(server->access);
 	listen_fds_fini(&server->passed);
 	listeners_fini(&server->listeners);
+	certificate_fini(&server->certificate);
 }
 
 /* Makes all that must exist before the loop does. */

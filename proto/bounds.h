@@ -20,6 +20,8 @@
  * token. */
 #define HELLO_LEN_MAX (TOKEN_LEN_MAX + 4096u)
 #define HELLO_TIMEOUT_MS 10000
+/* What may come before that, of a TLS handshake: a chain of certificates has some KiB. */
+#define HANDSHAKE_LEN_MAX 16384u
 /* Grants that a WELCOME names, each a sentence; it fits where a HELLO does. */
 #define WELCOME_GRANTS_MAX 16u
 

@@ -93,7 +93,7 @@ static int verify_pin(X509_STORE_CTX *chain, void *context)
 	if (certificate && pin_of(certificate, shake->found_pin) &&
 	    strcmp(shake->found_pin, shake->address->pin) == 0)
 		return 1;
-	X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
+	X509_STORE_CTX_set_error(chain, X509_V_ERR_CERT_REJECTED);
 	return 0;
 }
 
@@ -197,9 +197,9 @@ static int wrong_host(const struct handshake *shake)
 static int untrusted(const struct handshake *shake)
 {
 	long verdict = SSL_get_verify_result(transport_tls_ssl(&shake->transport));
-	switch (verdict) {
-	case X509_V_ERR_APPLICATION_VERIFICATION:
+	if (shake->address->pin)
 		return wrong_pin(shake);
+	switch (verdict) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		return wrong_time(shake, true);
 	case X509_V_ERR_CERT_NOT_YET_VALID:

@@ -1,9 +1,20 @@
 #include "daemon/loop/listener.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "proto/bounds.h"
+#include "proto/link/transport_tls.h"
+
+/* A host's name or number, in brackets. */
+#define CLIENT_HOST_SIZE (HOST_NAME_MAX + 4)
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
@@ -21,6 +32,28 @@ static void listener_pause(struct listener *listener)
 	(void)uv_poll_stop(&listener->poll);
 }
 
+/* A connection that is to become TLS, if it is let in. */
+static void take_secured(struct listener *listener, int fd,
+			 const struct sockaddr_storage *from)
+{
+	struct peers *peers = listener->all->peers;
+	struct transport transport = {0};
+	struct admitted admitted = {0};
+	struct error error = {0};
+	if (!admission_take(&peers->admission, from, &admitted)) {
+		(void)close(fd);
+		return;
+	}
+	if (transport_of_tls(listener->all->certificate->context, fd, HANDSHAKE_LEN_MAX,
+			     &transport, &error)) {
+		admission_leave(&peers->admission, &admitted);
+		log_line(peers->log, LOG_WARNING, "accept", "%s", error.text);
+		return;
+	}
+	SSL_set_accept_state(transport_tls_ssl(&transport));
+	peer_open(peers, transport, admitted);
+}
+
 /* Accepts one connection; false when there is none, or none can be taken for now. */
 static bool accept_one(struct listener *listener)
 {
@@ -29,9 +62,16 @@ static bool accept_one(struct listener *listener)
 		listener_pause(listener); /* resumed by the next tick */
 		return false;
 	}
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_storage from = {0};
+	socklen_t len = sizeof(from);
+	int fd = accept4(listener->fd, (struct sockaddr *)&from, &len,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0 && listener->address.kind == ADDRESS_TLS) {
+		take_secured(listener, fd, &from);
+		return true;
+	}
 	if (fd >= 0) {
-		peer_open(peers, transport_of_socket(fd));
+		peer_open(peers, transport_of_socket(fd), (struct admitted){0});
 		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -54,16 +94,62 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 static int check_reachable(const struct address *address, struct error *error)
 {
-	bool loopback = false;
-	int err = address_is_loopback(address, &loopback, error);
+	if (address->pin)
+		return error_set(error, ERR_USAGE,
+				 "%s: the pin behind # is for clients; the daemon has it "
+				 "of its certificate",
+				 address->url);
+	bool loopback = address->kind == ADDRESS_TLS;
+	int err = loopback ? 0 : address_is_loopback(address, &loopback, error);
 	if (err || loopback)
 		return err;
 	return error_set(
 		error, ERR_DENIED,
-		"%s: is not a loopback address; this version has neither tokens "
-		"nor TLS, so it listens on 127.0.0.1 or ::1 only (use an SSH tunnel "
-		"to reach it from elsewhere)",
+		"%s: is not a loopback address, and beyond this machine there is TLS and "
+		"a token, or nothing: --listen tls://… instead, and `batond token "
+		"create`",
 		address->url);
+}
+
+/* The port that it got, which need not be the one that it asked for. */
+static unsigned port_of(int fd)
+{
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} name = {0};
+	socklen_t len = sizeof(name);
+	(void)getsockname(fd, (struct sockaddr *)&name.any, &len);
+	bool is_v6 = name.any.ss_family == AF_INET6;
+	return ntohs(is_v6 ? name.v6.sin6_port : name.v4.sin_port);
+}
+
+/* The host that clients have to name: of a listener on all addresses this machine's name.
+ */
+static void client_host(const char *listens, char ret_host[CLIENT_HOST_SIZE])
+{
+	bool everywhere = strcmp(listens, "0.0.0.0") == 0 || strcmp(listens, "::") == 0;
+	char name[HOST_NAME_MAX + 1] = "localhost";
+	if (everywhere)
+		(void)gethostname(name, sizeof(name) - 1);
+	const char *host = everywhere ? name : listens;
+	(void)snprintf(ret_host, CLIENT_HOST_SIZE, strchr(host, ':') ? "[%s]" : "%s",
+		       host);
+}
+
+/* Says what clients need, ready to be pasted. */
+static void announce(const struct listener *listener)
+{
+	char host[CLIENT_HOST_SIZE];
+	client_host(listener->address.host, host);
+	unsigned port = port_of(listener->fd);
+	const char *pin = listener->all->certificate->pin;
+	log_line(listener->all->peers->log, LOG_INFO, "listening",
+		 "%s, for clients with BATON_SERVER=tls://%s:%u#%s",
+		 listener->address.url, host, port, pin);
+	printf("BATON_SERVER=tls://%s:%u#%s\n", host, port, pin);
+	(void)fflush(stdout);
 }
 
 /* The kernel cannot watch one more descriptor. */
@@ -96,7 +182,10 @@ static int listener_open(struct listener *listener, const char *url, int passed_
 	int number = uv_poll_init(peers->loop, &listener->poll, listener->fd);
 	if (number)
 		return cannot_poll(listener, number, error);
-	log_line(peers->log, LOG_INFO, "listening", "%s", url);
+	if (listener->address.kind == ADDRESS_TLS)
+		announce(listener);
+	else
+		log_line(peers->log, LOG_INFO, "listening", "%s", url);
 	listener->poll.data = listener;
 	listener_resume(listener);
 	return 0;
@@ -148,17 +237,32 @@ int listeners_open(struct listeners *listeners, struct listen_fds *passed,
 	return err;
 }
 
-void listeners_init(struct listeners *listeners, struct peers *peers)
+void listeners_init(struct listeners *listeners, struct peers *peers,
+		    const struct certificate *certificate)
 {
-	*listeners = (struct listeners){.peers = peers};
+	*listeners = (struct listeners){.peers = peers, .certificate = certificate};
 	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++) {
 		listeners->items[i].all = listeners;
 		listeners->items[i].fd = -1;
 	}
 }
 
+/* One line for all, so that a flood does not fill the log. */
+static void tell_dropped(struct peers *peers)
+{
+	uint32_t dropped = peers->admission.dropped;
+	if (dropped > 0)
+		log_line(peers->log, LOG_WARNING, "dropped",
+			 "%" PRIu32 " new connections: too many of one address "
+			 "(--address-connections), or too many that have not shown a "
+			 "token (%" PRIu32 ")",
+			 dropped, peers->admission.strangers);
+	peers->admission.dropped = 0;
+}
+
 void listeners_tick(struct listeners *listeners)
 {
+	tell_dropped(listeners->peers);
 	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
 		listener_resume(&listeners->items[i]);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/access/certificate.h"
 #include "daemon/loop/peer.h"
 #include "daemon/service/config.h"
 #include "daemon/service/listen_fds.h"
@@ -25,14 +26,18 @@ struct listener {
 
 struct listeners {
 	struct peers *peers; /* borrowed; they get each new connection */
+	const struct certificate *certificate; /* borrowed; for tls:// */
 	struct listener items[CONFIG_LISTEN_MAX];
 	bool closed;
 };
 
-void listeners_init(struct listeners *listeners, struct peers *peers);
+void listeners_init(struct listeners *listeners, struct peers *peers,
+		    const struct certificate *certificate);
 /* Begins to listen: on the passed sockets, which are owned from then on, or, if there are
- * none, on the addresses of the configuration. After a failure some may be listening:
- * call listeners_close(). */
+ * none, on the addresses of the configuration; one that would offer less than TLS and a
+ * token beyond this machine is ERR_DENIED (rule A1). For tls:// says on standard output
+ * what clients need: BATON_SERVER=tls://HOST:PORT#PIN. After a failure some may be
+ * listening: call listeners_close(). */
 int listeners_open(struct listeners *listeners, struct listen_fds *passed,
 		   struct error *error);
 /* Called a few times a second: listeners that paused, because no connection could be

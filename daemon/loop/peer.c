@@ -1,150 +1,31 @@
 #include "daemon/loop/peer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/loop/greeting.h"
+#include "daemon/loop/peer_end.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
+#include "proto/link/transport_tls.h"
 #include "proto/message/message.h"
 
 #define KEEPALIVE_MS 5000u
 
-/* ---- sending small messages without waiting ---- */
-
-/* Sends a few bytes. False: the kernel did not take them all. */
-static bool send_whole(const struct peer *peer, void *data, size_t len)
-{
-	struct iovec piece = {.iov_base = data, .iov_len = len};
-	return transport_send(&peer->transport, &piece, 1, false) == (ssize_t)len &&
-	       transport_flush(&peer->transport) == 0;
-}
-
-/* Sends a small message. False: not all of it could be sent, and the connection must be
- * closed. */
-static bool send_now(struct peer *peer, uint16_t type, const void *message)
-{
-	AUTO(buffer_fini) struct buffer out = {0};
-	struct header_bytes header = {{0}};
-	buffer_put(&out, &header, sizeof(header));
-	message_encode(&out, type, message);
-	header = header_encode(type, out.len - sizeof(header));
-	memcpy(out.at, &header, sizeof(header));
-	return send_whole(peer, out.at, out.len);
-}
-
-/* ---- closing ---- */
-
-static void remember(struct peers *peers, struct peer *peer)
-{
-	peer->peers = peers;
-	peer->next = peers->first;
-	if (peer->next)
-		peer->next->previous = peer;
-	peers->first = peer;
-	peers->count++;
-}
-
-static void forget(struct peer *peer)
-{
-	struct peers *peers = peer->peers;
-	if (peer->previous)
-		peer->previous->next = peer->next;
-	else
-		peers->first = peer->next;
-	if (peer->next)
-		peer->next->previous = peer->previous;
-	peers->count--;
-	if (!peers->first)
-		peers->on_none(peers->context);
-}
-
-static void peer_free(struct peer *peer)
-{
-	transport_close(&peer->transport);
-	principal_free(peer->principal);
-	request_free(peer->request);
-	free(peer->payload);
-	voice_fini(&peer->voice);
-	forget(peer);
-	free(peer);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct peer *peer = handle->data;
-	peer->left = peer->proving != NULL; /* on_proved() frees it */
-	if (!peer->left)
-		peer_free(peer);
-}
-
-static void peer_close(struct peer *peer)
-{
-	claim(peer->state != PEER_GIVEN);
-	if (peer->state == PEER_CLOSING)
-		return;
-	peer->state = PEER_CLOSING;
-	uv_close((uv_handle_t *)&peer->poll, on_closed);
-}
-
 static void on_readable(uv_poll_t *poll, int status, int events);
-
-/* Ends a connection after its last message was sent. */
-static void leave(struct peer *peer)
-{
-	transport_end(&peer->transport);
-	peer->state = PEER_LEAVING;
-	peer->deadline_ms = uv_now(peer->peers->loop) + LINGER_MS;
-	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
-}
-
-static void drop_input(struct peer *peer)
-{
-	uint8_t dropped[4096];
-	struct iovec piece = {.iov_base = dropped, .iov_len = sizeof(dropped)};
-	ssize_t got = transport_receive(&peer->transport, &piece, 1);
-	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-		peer_close(peer);
-}
-
-static void refuse(struct peer *peer, struct error *error)
-{
-	error_say_busy(error);
-	const char *verb = peer->request ? request_verb(peer->request) : NULL;
-	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
-				     LOG_TEXT("request", verb),
-				     LOG_TEXT("error", error_name(error->code))};
-	log_event(peer->peers->log, LOG_WARNING, "refused", error->text, fields, 3);
-	struct msg_error refusal = {
-		.code = error_to_wire(error->code),
-		.exit = (uint64_t)error_exit_status(error->code),
-		.message = text_of(error->text),
-		.retry_ms = error->code == ERR_BUSY ? 1000 : 0,
-	};
-	(void)send_now(peer, MSG_ERROR, &refusal);
-	leave(peer);
-}
-
-static void answer_http(struct peer *peer)
-{
-	struct text answer = greeting_http_answer();
-	AUTO_FREE char *copy = must_memdup(answer.at, answer.len);
-	(void)send_whole(peer, copy, answer.len);
-	log_line(peer->peers->log, LOG_INFO, "refused", "%s: an HTTP client",
-		 peer->label);
-	leave(peer);
-}
+static void read_on(struct peer *peer);
 
 static bool welcome(struct peer *peer)
 {
 	struct greeting_words words AUTO(greeting_words_fini);
 	struct msg_welcome message = greeting_welcome(
 		peer->principal, KEEPALIVE_MS, peer->peers->config->silence_ms, &words);
-	return send_now(peer, MSG_WELCOME, &message);
+	return peer_say(peer, MSG_WELCOME, &message);
 }
 
 /* ---- reading ---- */
@@ -160,6 +41,7 @@ static void expect_message(struct peer *peer, enum peer_state state, uint64_t pa
 
 static void let_in(struct peer *peer)
 {
+	admission_know(&peer->peers->admission, &peer->admitted);
 	if (welcome(peer))
 		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
 	else
@@ -171,13 +53,13 @@ static void let_in(struct peer *peer)
 static void settle(struct peer *peer, struct proving *proving)
 {
 	if (!proving->principal) {
-		refuse(peer, &proving->error);
+		peer_refuse(peer, &proving->error);
 		return;
 	}
 	peer->principal = take_ptr(&proving->principal);
 	let_in(peer);
 	if (peer->state == PEER_IDLE)
-		claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+		read_on(peer);
 }
 
 static void on_proved(struct proving *proving)
@@ -196,7 +78,9 @@ static void on_hello(struct peer *peer, struct buffer *token)
 {
 	struct error error = {0};
 	const struct proof proof = {
-		.way = peer->local ? PROOF_UNIX : PROOF_LOOPBACK,
+		.way = peer->local           ? PROOF_UNIX
+		       : peer->transport.tls ? PROOF_TLS
+					     : PROOF_LOOPBACK,
 		.fd = peer->transport.fd,
 	};
 	if (token->len > 0) {
@@ -205,7 +89,7 @@ static void on_hello(struct peer *peer, struct buffer *token)
 		peer->proving = proving_begin(peer->peers->loop, peer->peers->access,
 					      &proof, token, on_proved, peer);
 	} else if (access_prove(peer->peers->access, &proof, &peer->principal, &error)) {
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 	} else {
 		let_in(peer);
 	}
@@ -222,7 +106,7 @@ static void on_greeting(struct peer *peer, uint16_t type)
 				    "a connection begins with HELLO; this does not look "
 				    "like a Baton client");
 	if (err)
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 	else
 		on_hello(peer, &token);
 }
@@ -233,7 +117,7 @@ static void on_request(struct peer *peer, uint16_t type)
 	int err = request_decode(type, take_ptr(&peer->payload), peer->payload_len,
 				 &peer->request, &error);
 	if (err) {
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 		return;
 	}
 	(void)uv_poll_stop(&peer->poll);
@@ -251,7 +135,7 @@ static void on_request(struct peer *peer, uint16_t type)
 		&error, ERR_BUSY,
 		"the daemon can start no thread for a request now; try again in a "
 		"second");
-	refuse(peer, &error);
+	peer_refuse(peer, &error);
 }
 
 static int check_header(const struct peer *peer, const struct header *header,
@@ -281,19 +165,19 @@ static bool on_header(struct peer *peer)
 {
 	struct error error = {0};
 	if (peer->state == PEER_GREETING && greeting_is_http(peer->header)) {
-		answer_http(peer);
+		peer_answer_http(peer);
 		return false;
 	}
 	struct header header = header_decode(peer->header);
 	if (check_header(peer, &header, &error)) {
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 		return false;
 	}
 	peer->payload_room = header.len;
 	peer->payload = may_alloc(peer->payload_room, &error);
 	peer->payload_len = 0;
 	if (!peer->payload)
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 	return peer->payload != NULL;
 }
 
@@ -341,36 +225,119 @@ static bool read_some(struct peer *peer)
 	return greets && peer->state == PEER_IDLE;
 }
 
+static bool may_speak(const struct peer *peer)
+{
+	return peer->state == PEER_GREETING || peer->state == PEER_IDLE;
+}
+
+/* What came with a TLS record is no longer in the socket, and poll() would not tell of
+ * it. */
+static void read_all(struct peer *peer)
+{
+	do {
+		while (read_some(peer))
+			;
+	} while (may_speak(peer) && transport_pending(&peer->transport));
+}
+
+static void read_on(struct peer *peer)
+{
+	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+	if (transport_pending(&peer->transport))
+		read_all(peer);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct peer *peer = poll->data;
-	if (status < 0 || !(events & (UV_READABLE | UV_DISCONNECT))) {
+	if (peer->state == PEER_SHAKING) {
+		(void)uv_poll_stop(poll);
+		shaking_step(peer->peers->loop, peer->shaking);
+	} else if (status < 0 || !(events & (UV_READABLE | UV_DISCONNECT))) {
 		peer_close(peer);
-		return;
+	} else {
+		read_all(peer);
 	}
-	if (peer->state == PEER_LEAVING)
-		drop_input(peer);
-	else
-		while (read_some(peer))
-			;
 }
 
-void peer_open(struct peers *peers, struct transport transport)
+/* ---- the TLS handshake ---- */
+
+/* Says so in clear to a peer that speaks in clear; others have had their alert. */
+static void refuse_shaking(struct peer *peer)
+{
+	struct error error = {0};
+	(void)shaking_explain(&peer->transport, &error);
+	bool is_http = shaking_met_http(&peer->transport);
+	bool is_baton = shaking_met_baton(&peer->transport);
+	transport_tls_give_up(&peer->transport);
+	if (is_baton)
+		(void)error_set(&error, ERR_PROTOCOL,
+				"this port speaks TLS: name it tls:// in the URL");
+	if (is_http) {
+		peer_answer_http(peer);
+	} else if (is_baton) {
+		peer_refuse(peer, &error);
+	} else {
+		peer_log_refusal(peer, &error);
+		peer_leave(peer);
+	}
+}
+
+/* The deadline stays what it was. */
+static void end_shaking(struct peer *peer)
+{
+	free(take_ptr(&peer->shaking));
+	peer->state = PEER_GREETING;
+	read_on(peer);
+}
+
+static void on_step(struct shaking *shaking)
+{
+	struct peer *peer = shaking->context;
+	if (peer->left)
+		peer_free(peer);
+	else if (peer->state != PEER_SHAKING)
+		; /* its handle is being closed */
+	else if (shaking->result == 0)
+		end_shaking(peer);
+	else if (shaking->error_number != EAGAIN)
+		refuse_shaking(peer);
+	else
+		claim(uv_poll_start(&peer->poll,
+				    shaking->events == POLLOUT ? UV_WRITABLE
+							       : UV_READABLE,
+				    on_readable) == 0);
+}
+
+static void begin_shaking(struct peer *peer)
+{
+	peer->state = PEER_SHAKING;
+	peer->shaking = must_calloc(1, sizeof(*peer->shaking));
+	peer->shaking->transport = &peer->transport;
+	peer->shaking->on_step = on_step;
+	peer->shaking->context = peer;
+}
+
+void peer_open(struct peers *peers, struct transport transport, struct admitted admitted)
 {
 	struct peer *peer = must_calloc(1, sizeof(*peer));
 	peer->transport = transport;
+	peer->admitted = admitted;
 	/* The kernel may be unable to watch one more descriptor: then this peer is not
 	 * served. */
 	if (uv_poll_init(peers->loop, &peer->poll, transport.fd) != 0) {
 		transport_close(&peer->transport);
+		admission_leave(&peers->admission, &peer->admitted);
 		free(peer);
 		return;
 	}
 	voice_init(&peer->voice);
-	peer->local = peer_label(transport.fd, peer->label);
-	remember(peers, peer);
+	peer->local = peer_label(&transport, peer->label);
+	peer_remember(peers, peer);
 	peer->poll.data = peer;
 	expect_message(peer, PEER_GREETING, peers->config->hello_ms);
+	if (transport.tls)
+		begin_shaking(peer);
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
 }
 
@@ -384,7 +351,7 @@ void peer_return(struct peer *peer)
 		return;
 	}
 	expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
-	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);
+	read_on(peer);
 }
 
 /* ---- deadlines ---- */
@@ -403,7 +370,7 @@ static void on_long_wait(struct peer *peer)
 		(unsigned long long)config->sessions,
 		(double)config->queue_wait_ms / 1000.0);
 	peer->state = PEER_IDLE;
-	refuse(peer, &error);
+	peer_refuse(peer, &error);
 }
 
 static void on_impatience(struct peer *peer)
@@ -411,13 +378,18 @@ static void on_impatience(struct peer *peer)
 	struct error error = {0};
 	if (peer->state == PEER_GIVEN) {
 		on_long_wait(peer);
+	} else if (peer->state == PEER_SHAKING) {
+		(void)error_set(&error, ERR_TIMEOUT, "no TLS handshake within %.3g s",
+				(double)peer->peers->config->hello_ms / 1000.0);
+		peer_log_refusal(peer, &error);
+		peer_close(peer);
 	} else if (peer->state == PEER_GREETING || peer->state == PEER_PROVING) {
 		(void)error_set(&error, ERR_TIMEOUT,
 				peer->state == PEER_GREETING
 					? "no HELLO within %.3g s"
 					: "the token could not be checked within %.3g s",
 				(double)peer->peers->config->hello_ms / 1000.0);
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 	} else {
 		peer_close(peer);
 	}
@@ -452,7 +424,7 @@ static void dismiss(struct peer *peer)
 	if (peer->state == PEER_GIVEN &&
 	    workers_withdraw(peer->peers->workers, &peer->task)) {
 		peer->state = PEER_IDLE;
-		refuse(peer, &error);
+		peer_refuse(peer, &error);
 	} else if (peer->state != PEER_GIVEN) {
 		peer_close(peer);
 	}

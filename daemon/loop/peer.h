@@ -1,6 +1,8 @@
 /*
  * A connection, and who owns it.
  *
+ *   SHAKING   a TLS handshake is under way, on libuv's pool while there is input: at most
+ *             HANDSHAKE_LEN_MAX bytes, within the 10 seconds of the next states
  *   GREETING  the loop reads a HELLO: at most HELLO_LEN_MAX bytes, within 10 seconds
  *             (batond --hello)
  *   PROVING   its token is being verified, within the same 10 seconds
@@ -23,9 +25,11 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/loop/admission.h"
 #include "daemon/loop/peer_label.h"
 #include "daemon/loop/proving.h"
 #include "daemon/loop/request.h"
+#include "daemon/loop/shaking.h"
 #include "daemon/loop/voice.h"
 #include "daemon/loop/workers.h"
 #include "daemon/service/config.h"
@@ -34,6 +38,7 @@
 #include "proto/link/transport.h"
 
 enum peer_state {
+	PEER_SHAKING,
 	PEER_GREETING,
 	PEER_PROVING,
 	PEER_IDLE,
@@ -49,6 +54,7 @@ struct peers {
 	const struct log *log;       /* borrowed */
 	struct workers *workers;     /* borrowed */
 	struct access *access;       /* borrowed */
+	struct admission admission;  /* of those that come over TLS */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
 	/* Called when the last connection has been closed. */
@@ -72,6 +78,8 @@ struct peer {
 	uint64_t said_ms;     /* loop time of the last KEEPALIVE */
 	uint8_t header[WIRE_HEADER_LEN];
 	size_t header_len;
+	struct shaking *shaking; /* owned; SHAKING */
+	struct admitted admitted;
 	struct proving *proving;     /* runs on libuv's pool; NULL: none */
 	struct principal *principal; /* owned; from IDLE on */
 	uint8_t *payload;            /* owned; of payload_room bytes */
@@ -80,7 +88,8 @@ struct peer {
 	bool keep; /* set by the worker: the connection may carry another request */
 	struct voice voice;
 	bool local; /* a Unix socket */
-	bool left;  /* its handle is closed, and what proves it has not ended */
+	bool left; /* its handle is closed, and what runs for it on the pool has not ended
+		    */
 	char label[PEER_LABEL_SIZE]; /* "unix uid 0", "tcp 127.0.0.1:4711" */
 };
 
@@ -89,8 +98,9 @@ static inline struct peer *peer_of(struct task *task)
 	return (struct peer *)((char *)task - offsetof(struct peer, task));
 }
 
-/* Takes ownership of the transport and begins to read. */
-void peer_open(struct peers *peers, struct transport transport);
+/* Takes ownership of the transport and of what was admitted (zeros: nothing), and begins
+ * to read. */
+void peer_open(struct peers *peers, struct transport transport, struct admitted admitted);
 /* A worker has ended its request: closes, or reads the next one. */
 void peer_return(struct peer *peer);
 /* Begins to stop: requests that wait for a worker are refused, those that run may

@@ -6,9 +6,11 @@
 
 #include <stdbool.h>
 
+#include "proto/link/transport.h"
+
 #define PEER_LABEL_SIZE 80u
 
-/* "unix uid 0", "tcp 127.0.0.1:4711". Returns whether it is a Unix socket. */
-bool peer_label(int fd, char ret_label[PEER_LABEL_SIZE]);
+/* "unix uid 0", "tcp 127.0.0.1:4711", "tls …". Returns whether it is a Unix socket. */
+bool peer_label(const struct transport *transport, char ret_label[PEER_LABEL_SIZE]);
 
 #endif

@@ -30,7 +30,7 @@ static const struct option_kind option_listen = {set_listen, option_list_fini, t
 
 /* clang-format off */
 static const struct verb verbs[] = {
-	[CONFIG_SERVE] = {"", "", 0, 0, "serve the clients on this machine"},
+	[CONFIG_SERVE] = {"", "", 0, 0, "serve clients"},
 	[CONFIG_CHECK] = {"check", "", 0, 0,
 		"verify everything that is stored, name what is damaged and which layers that touches; the daemon of that data directory must not be running"},
 	[CONFIG_TOKEN] = {"token", "create|list|revoke|rotate|help", 1, 1,
@@ -43,13 +43,21 @@ static const struct verb verbs[] = {
 static const struct option options[] = {
 	/* whom it serves */
 	{"--listen", 0, "URL", NULL, SERVE, TO(listen, listen),
-		"unix:/path or tcp://host:port, repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); TCP only on a loopback address in this version"},
+		"unix:/path, tcp://host:port or tls://host[:port], repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); tcp:// on a loopback address only, tls:// anywhere, for clients with a token"},
 	{"--tcp-token", 0, "optional|required", NULL, SERVE, TO(choice_bool, tcp_token),
 		"whether a connection to a loopback address needs a token, too; without one it may do all (default)", .initial = "optional"},
 	{"--socket-group", 0, "GROUP", NULL, SERVE, TO(socket_group, socket),
 		"who may connect to the Unix sockets beside batond's user: a name or a number"},
 	{"--socket-mode", 0, "MODE", NULL, SERVE, TO(socket_mode, socket),
 		"mode of the Unix sockets, four octal digits (default: 0660 with --socket-group, else 0600)"},
+	{"--certificate", 0, "FILE", NULL, SERVE, TO(text, certificate),
+		"with tls://: the certificate to show, and what leads to its authority, in PEM (default: one that makes itself, in the data directory)"},
+	{"--certificate-key", 0, "FILE", NULL, SERVE, TO(text, certificate_key),
+		"the key of that certificate (default: in the same file)"},
+	{"--client-ca", 0, "FILE", NULL, SERVE, TO(text, client_ca),
+		"with tls://: demand a certificate by an authority in FILE of each client, beside its token"},
+	{"--address-connections", 0, "N", NULL, SERVE, TO(number, address_connections),
+		"open at once from one address, over TLS (default)", .initial = "512"},
 	{"--sessions", 0, "N", NULL, SERVE, TO(number, sessions),
 		"requests worked on at once (default)", .initial = "64"},
 	{"--connections", 0, "N", NULL, SERVE, TO(number, connections),
@@ -153,7 +161,7 @@ static int read_words(struct config *config, struct option_words *words,
 
 int config_read(struct config *config, int argc, char *const *argv, struct error *error)
 {
-	*config = (struct config){0};
+	*config = (struct config){.argc = argc, .argv = argv};
 	option_apply_initial(&batond, config);
 	struct option_words words AUTO(option_words_fini) = {0};
 	int err = option_words_split(&batond, argc, argv, &words, error);

@@ -27,11 +27,16 @@ enum config_verb {
 };
 
 struct config {
+	int argc;          /* what it was read from */
+	char *const *argv; /* borrowed */
 	enum config_verb verb;
 	struct string_list arguments; /* of the verb */
 	char *file;                   /* owned; NULL: none was read */
 	char *data;                   /* owned */
 	struct string_list listen;    /* URLs */
+	/* For tls://, PEM files; owned; NULL: none was named. */
+	char *certificate, *certificate_key, *client_ca;
+	uint64_t address_connections; /* of one address, over TLS */
 	bool tcp_token; /* loopback TCP, too, is for those with a token alone */
 	struct address_access socket; /* of the Unix sockets; mode 0: not said */
 	struct log log;

@@ -350,12 +350,33 @@ const char *transport_tls_words(const struct transport *transport)
 	return transport->tls->words;
 }
 
+const uint8_t *transport_tls_first(const struct transport *transport)
+{
+	return transport->tls->bio.first;
+}
+
 SSL *transport_tls_ssl(const struct transport *transport)
 {
 	return transport->tls->ssl;
 }
 
+void transport_tls_give_up(struct transport *transport)
+{
+	tls_free(transport->tls);
+	*transport = transport_of_socket(transport->fd);
+}
+
 /* ---- contexts ---- */
+
+/* A key that has a passphrase is of no use: nobody is there to be asked for it. */
+static int no_passphrase(char *buffer, int size, int writing, void *context)
+{
+	(void)buffer;
+	(void)size;
+	(void)writing;
+	(void)context;
+	return -1;
+}
 
 int tls_context_new(bool is_server, SSL_CTX **ret_context, struct error *error)
 {
@@ -371,6 +392,7 @@ int tls_context_new(bool is_server, SSL_CTX **ret_context, struct error *error)
 		ERR_clear_error();
 		return error_set(error, ERR_NO_MEMORY, "TLS cannot be set up");
 	}
+	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
 						   SSL_OP_IGNORE_UNEXPECTED_EOF);

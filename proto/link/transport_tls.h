@@ -54,7 +54,14 @@ int transport_tls_shake(const struct transport *transport, short *ret_events);
 enum tls_failure transport_tls_failure(const struct transport *transport);
 /* OpenSSL's words for it: ASCII without control characters; "" where it has none. */
 const char *transport_tls_words(const struct transport *transport);
+/* The first bytes that came. */
+const uint8_t *transport_tls_first(const struct transport *transport);
+
 /* For what OpenSSL knows of this connection, between other calls only. */
 SSL *transport_tls_ssl(const struct transport *transport);
+
+/* After a failed handshake: the socket alone, for a word in clear to a peer that speaks
+ * no TLS, and for what it still sends. */
+void transport_tls_give_up(struct transport *transport);
 
 #endif

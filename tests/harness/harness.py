@@ -100,12 +100,14 @@ class Daemon:
         pidfd = os.pidfd_open(self.process.pid)
         ready, _, _ = select.select([notify, pidfd], [], [], PATIENCE)
         os.close(pidfd)
-        started = notify in ready and b"READY=1" in notify.recv(4096)
+        word = notify.recv(4096) if notify in ready else b""
+        started = b"READY=1" in word
         notify.close()
         path.unlink(missing_ok=True)
         if not started:
-            self.process.kill()
-            status = self.process.wait()
+            if not ready:
+                self.process.kill()
+            status = self.process.wait(PATIENCE)
             self.log_file.close()
             raise NotStarted(self.read_log(), status if ready else None)
 

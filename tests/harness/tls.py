@@ -37,7 +37,14 @@ def openssl(*words, stdin=b""):
 
 def pin_of(certificate):
     """As PROTOCOL.md §1 says, of a PEM file's first certificate."""
-    public = openssl("x509", "-in", certificate, "-noout", "-pubkey")
+    return _pin(openssl("x509", "-in", certificate, "-noout", "-pubkey"))
+
+
+def pin_of_der(certificate):
+    return _pin(openssl("x509", "-inform", "der", "-noout", "-pubkey", stdin=certificate))
+
+
+def _pin(public):
     der = openssl("pkey", "-pubin", "-outform", "der", stdin=public)
     return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 

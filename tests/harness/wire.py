@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import enum
 import socket
+import ssl
 import struct
 from typing import Any, Iterable, NamedTuple
 
 import msgpack
+
+import tls
 
 PROTOCOL_VERSION = 1
 CONTROL_LEN_MAX = 256 * 1024
@@ -163,8 +166,25 @@ def open_socket(url: str) -> socket.socket:
             raise
         peer.settimeout(PATIENCE)
         return peer
+    if url.startswith("tls://"):
+        return open_tls(url)
     host, _, port = url.removeprefix("tcp://").rpartition(":")
     return socket.create_connection((host.strip("[]"), int(port)), PATIENCE)
+
+
+def open_tls(url: str, context: ssl.SSLContext | None = None,
+             source: str = "") -> ssl.SSLSocket:
+    """TLS as §1 has it, with the pin deciding. source: the address to come from."""
+    place, _, pin = url.removeprefix("tls://").partition("#")
+    host, _, port = place.rpartition(":")
+    plain = socket.create_connection((host.strip("[]"), int(port)), PATIENCE,
+                                     (source, 0) if source else None)
+    peer = (context or tls.client_context()).wrap_socket(plain)
+    found = tls.pin_of_der(peer.getpeercert(binary_form=True))
+    if peer.selected_alpn_protocol() != tls.ALPN or pin and pin != found:
+        peer.close()
+        raise Malformed(f"ALPN {peer.selected_alpn_protocol()}, pin {found}")
+    return peer
 
 
 class Link:
@@ -189,7 +209,7 @@ class Link:
         self.sent += data
         try:
             self.peer.sendall(data)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError) as error:
             raise Lost("the connection was closed while sending") from error
 
     def send(self, type_: int, payload: bytes = b"", flags: int | None = None) -> None:
@@ -203,7 +223,7 @@ class Link:
         while len(data) < count:
             try:
                 part = self.peer.recv(min(count - len(data), 1 << 18))
-            except ConnectionResetError:
+            except (ConnectionResetError, ssl.SSLError):
                 part = b""
             if not part:
                 raise Lost(f"the connection ended {count - len(data)} bytes too early")

@@ -1,0 +1,65 @@
+#include "daemon/loop/renewal.h"
+
+struct certificate_files renewal_files(const struct config *config)
+{
+	return (struct certificate_files){
+		.data = config->data,
+		.certificate = config->certificate,
+		.key = config->certificate_key,
+		.client_ca = config->client_ca,
+	};
+}
+
+static void read_again(uv_work_t *work)
+{
+	struct renewal *renewal = work->data;
+	const struct config *config = renewal->config;
+	int err =
+		config_read(&renewal->fresh, config->argc, config->argv, &renewal->error);
+	if (err || !renewal->certificate)
+		return;
+	struct certificate_files files = renewal_files(&renewal->fresh);
+	(void)certificate_load(&files, &renewal->loaded, &renewal->error);
+}
+
+static void use(struct renewal *renewal)
+{
+	if (!renewal->certificate)
+		return;
+	certificate_fini(renewal->certificate);
+	*renewal->certificate = renewal->loaded;
+	renewal->loaded = (struct certificate){0};
+}
+
+static void on_read(uv_work_t *work, int status)
+{
+	struct renewal *renewal = work->data;
+	(void)status;
+	renewal->running = false;
+	if (renewal->error.code) {
+		log_line(renewal->log, LOG_ERROR, "reload",
+			 "%s; what was in use stays in use", renewal->error.text);
+	} else {
+		use(renewal);
+		log_line(renewal->log, LOG_INFO, "reload", "%s%s",
+			 renewal->certificate
+				 ? "new connections see the certificate with "
+				   "the pin "
+				 : "nothing here is read again",
+			 renewal->certificate ? renewal->certificate->pin : "");
+	}
+	config_fini(&renewal->fresh);
+	if (renewal->again)
+		renewal_begin(renewal);
+}
+
+void renewal_begin(struct renewal *renewal)
+{
+	renewal->again = renewal->running;
+	if (renewal->running)
+		return;
+	renewal->running = true;
+	renewal->error = (struct error){0};
+	renewal->work.data = renewal;
+	claim(uv_queue_work(renewal->loop, &renewal->work, read_again, on_read) == 0);
+}

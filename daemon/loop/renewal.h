@@ -1,0 +1,36 @@
+/*
+ * Reading the configuration and the certificate again, at SIGHUP (rule A2): on libuv's
+ * pool, while sessions go on. What cannot be read is refused with a sentence in the log,
+ * and what was in use stays. Belongs to the loop's thread but for `read_again`.
+ */
+#ifndef BATON_DAEMON_LOOP_RENEWAL_H
+#define BATON_DAEMON_LOOP_RENEWAL_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "daemon/access/certificate.h"
+#include "daemon/service/config.h"
+#include "daemon/service/log.h"
+#include "proto/base/error.h"
+
+struct renewal {
+	uv_loop_t *loop;                 /* borrowed */
+	const struct config *config;     /* borrowed; of the start */
+	const struct log *log;           /* borrowed */
+	struct certificate *certificate; /* borrowed; replaced; NULL: no TLS here */
+	bool running, again;
+	uv_work_t work;
+	/* What was read, while it runs. */
+	struct config fresh;
+	struct certificate loaded;
+	struct error error;
+};
+
+/* The files that a configuration names. */
+struct certificate_files renewal_files(const struct config *config);
+
+/* Begins; while one runs already, another follows it. */
+void renewal_begin(struct renewal *renewal);
+
+#endif
