@@ -252,6 +252,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
 		.record = attach->held.record,
+		.dry_run = options->dry_run,
 		.look_again = options->verify,
 		.report = attach->report,
 		.settle_from = DESTINATION_SETTLE_FROM,

@@ -10,70 +10,19 @@
 #include "proto/base/cleanup.h"
 #include "proto/machine/descriptor_limit.h"
 
-/* ---- stages ---- */
-
-/* A directory that is there and will be changed. */
-static int prepare_parent(struct destination *dest, uint32_t directory,
-			  struct error *error)
-{
-	places_mount(&dest->places, directory)->needed = true;
-	if (is_marked(&dest->places, directory, MARK_PREPARED))
-		return 0;
-	set_mark(&dest->places, directory, MARK_PREPARED);
-	return modes_unlock(&dest->modes, directory, 0700, error);
-}
-
-static int prepare_parents(struct destination *dest, struct error *error)
-{
-	int err = 0;
-	uint32_t entry = 1;
-	while (!err && entry < dest->places.table->entry_count) {
-		if (place_of(&dest->places, entry) != PLACE_STAGED) {
-			entry++;
-			continue;
-		}
-		err = prepare_parent(dest, dest->places.table->entries[entry].parent,
-				     error);
-		entry = view_table_end(dest->places.table, entry);
-	}
-	return err;
-}
-
-static int make_stage(struct destination *dest, struct mount *mount, struct error *error)
-{
-	int err = modes_unlock(&dest->modes, mount->entry, 0700, error);
-	int fd = err ? -1 : places_fd(&dest->places, 0, mount->entry);
-	if (err)
-		return err;
-	if (fd < 0)
-		return places_error(&dest->places, mount->entry, errno,
-				    "cannot be opened", error);
-	stage_sweep(fd);
-	if (stage_make(&mount->stage, fd, "") != 0)
-		return places_error(&dest->places, mount->entry, errno,
-				    "a staging directory cannot be made in it", error);
-	return 0;
-}
-
-static int make_stages(struct destination *dest, struct error *error)
-{
-	int err = prepare_parents(dest, error);
-	for (size_t i = 0; !err && i < dest->places.mount_count; i++) {
-		struct mount *mount = &dest->places.mounts[i];
-		struct error ignored;
-		if (mount->needed)
-			err = make_stage(dest, mount, error);
-		else if (dest->options.delete_extra) /* there may be nothing to delete */
-			(void)make_stage(dest, mount, &ignored);
-	}
-	return err;
-}
-
 /* ---- what the file system makes of modes, and its clock ---- */
 
 static bool is_later(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Whether a file has the mode that it is given. */
+static bool keeps_modes(int file)
+{
+	struct stat stat;
+	return fchmod(file, 0640) == 0 && fstat(file, &stat) == 0 &&
+	       (stat.st_mode & 07777) == 0640;
 }
 
 /* Access control lists that are inherited, and some file systems, give another mode than
@@ -88,6 +37,8 @@ static void probe_one(struct destination *dest, struct mount *mount, int fd)
 	bool known = file >= 0 && fstat(file, &stat) == 0;
 	if (!known || (stat.st_mode & 07777) != 0777)
 		dest->must_chmod = true;
+	if (known && !keeps_modes(file))
+		dest->lacks_modes = true;
 	if (known && is_later(&stat.st_mtim, &dest->now))
 		dest->now = stat.st_mtim;
 	if (file >= 0)
@@ -132,7 +83,8 @@ static int make_link(struct destination *dest, unsigned worker, uint32_t entry,
 		return places_error(&dest->places, entry, errno, "cannot be made", error);
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 				    destination_time(dest, entry)};
-	if (utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0)
+	if (utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    !unmet_note(&dest->times_left, entry, errno))
 		return places_error(&dest->places, entry, errno, "its time cannot be set",
 				    error);
 	struct stat stat;
@@ -192,7 +144,7 @@ static int make_entries(struct destination *dest, struct error *error)
 
 int destination_begin(struct destination *dest, struct error *error)
 {
-	int err = dest->missing ? root_make(dest, error) : make_stages(dest, error);
+	int err = dest->missing ? root_make(dest, error) : stages_make(dest, error);
 	if (err)
 		return err;
 	known_note_device(&dest->known);

@@ -141,7 +141,7 @@ static void clean_up(struct destination *dest)
 		take_back_all(dest);
 	if (!dest->finished && dest->missing)
 		root_take_back(dest);
-	remove_stages(dest);
+	stages_remove(dest);
 	if (dest->places.root_fd >= 0)
 		(void)modes_restore(&dest->modes, &ignored);
 	if (dest->has_umask)
@@ -170,6 +170,7 @@ int destination_abandon(struct destination *dest, struct error *error)
 {
 	clean_up(dest);
 	struct error why = *error;
+	bool is_ours_to_mend = why.code == ERR_LOCAL || why.code == ERR_NO_ROOM;
 	struct destination_counts counts = destination_counts(dest);
 	if (!dest->changed)
 		(void)error_set(error, why.code, "%s; `%s` is as it was", why.text,
@@ -177,10 +178,12 @@ int destination_abandon(struct destination *dest, struct error *error)
 	else
 		(void)error_set(
 			error, why.code,
-			"%s; `%s` holds %" PRIu64 " of %" PRIu64
-			" files, each whole; run the command again to complete it",
+			"%s; `%s` holds %" PRIu64 " of %" PRIu64 " files, each whole; %s",
 			why.text, dest->places.shown, counts.unchanged + counts.written,
-			counts.files);
+			counts.files,
+			is_ours_to_mend
+				? "once that is mended, the same command completes it"
+				: "run the command again to complete it");
 	int err = error->code;
 	destination_close(dest);
 	return err;

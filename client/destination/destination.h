@@ -8,17 +8,19 @@
  * end, and files as they are complete; but where DIR was empty all waits for the end, so
  * that a failure can leave it empty again.
  *
- * - Equal entries (type, bytes, mode) are kept as they are. Bytes are compared unit by
+ * - Equal entries (type, bytes, mode) are kept as they are; the mode is what the file
+ *   system makes of the row's. Bytes are compared unit by
  *   unit where the size is equal: by XXH3-128, and where that agrees by SHA-256. A kept
  *   entry whose time differs gets the row's, unless times_now or it has other hard links,
  *   which may lie outside DIR. Anything else is made anew, never changed in place.
  *   What the stat record of DIR (record/record.h) shows to be unchanged is not read.
  * - Directories without owner's permissions get them while work goes on in them.
  * - Directories that are there get the mode of their row, if they have one; times are set
- *   on those that this attach made.
+ *   on those that this attach made. A mode or time that cannot be had, because the
+ *   directory is another's or the file system keeps none, is a warning.
  * - Others may put things into DIR at the same time. What they have put where an entry
- *   belongs is met as if it had been there before: directories are merged, DIR itself too,
- *   other things are replaced, each by one rename.
+ *   belongs is met as if it had been there before: directories are merged, DIR itself
+ * too, other things are replaced, each by one rename.
  * - What the file system takes for one name of two is refused before anything is written
  *   (alike.h).
  * - Nothing below DIR is reached by a joined path: each component is opened relative to
@@ -45,6 +47,7 @@ struct destination_options {
 	bool delete_extra;     /* remove what the view does not have */
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
 	const struct glob_filter *filter;
+	bool dry_run;      /* nothing follows but destination_list() */
 	bool times_now;    /* all that is made gets one instant, and not the row's time */
 	bool look_again;   /* at the end: each entry is there, and is no other one */
 	bool keeps_record; /* leave a stat record of DIR */
@@ -68,7 +71,8 @@ struct destination_counts {
 struct destination;
 
 /*
- * Looks at DIR and decides what is to be done; nothing is written yet. table is borrowed.
+ * Looks at DIR and decides what is to be done; nothing is written yet, but that what a
+ * file system makes of a mode may be tried in a stage. table is borrowed.
  * ERR_LOCAL also: DIR is a file; a directory that is not empty where a file belongs,
  * without delete_extra, or with something in it that the filter does not take.
  * *ret_destination is set also on failure, and to be closed.

@@ -71,8 +71,9 @@ static int dress_file(struct destination *dest, unsigned worker, uint32_t entry,
 	const struct view_entry *row = &dest->places.table->entries[entry];
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 				    destination_time(dest, entry)};
-	if ((needs_chmod(dest, row) && fchmod(fd, row->mode) != 0) ||
-	    futimens(fd, times) != 0)
+	if ((needs_chmod(dest, row) && fchmod(fd, row->mode) != 0 &&
+	     !unmet_note(&dest->modes.left, entry, errno)) ||
+	    (futimens(fd, times) != 0 && !unmet_note(&dest->times_left, entry, errno)))
 		return cannot_write(dest, worker, entry, error);
 	known_note_fd(&dest->known, entry, fd);
 	return close(take_fd(&owned)) != 0 ? cannot_write(dest, worker, entry, error) : 0;

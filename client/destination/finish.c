@@ -1,12 +1,17 @@
 /* The end: what waited for all bytes to be there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "client/destination/alike.h"
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
+
+#define OWNER_TEXT_SIZE 64u
 
 /* ---- directories that were made ---- */
 
@@ -41,9 +46,12 @@ static int dress_directory(struct destination *dest, unsigned worker, uint32_t e
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 				    destination_time(dest, entry)};
 	int fd = places_fd(&dest->places, worker, entry);
-	if (fd < 0 || (!row->implied && futimens(fd, times) != 0) ||
+	if (fd < 0 ||
+	    (!row->implied && futimens(fd, times) != 0 &&
+	     !unmet_note(&dest->times_left, entry, errno)) ||
 	    ((dest->must_chmod || lacks_owner_mode(mode)) &&
-	     set_mode(fd, staged ? mode | 0700 : mode) != 0))
+	     set_mode(fd, staged ? mode | 0700 : mode) != 0 &&
+	     !unmet_note(&dest->modes.left, entry, errno)))
 		return places_error(&dest->places, entry, errno,
 				    "its mode or time cannot be set", error);
 	known_note_fd(&dest->known, entry, fd);
@@ -87,7 +95,8 @@ static int publish_staged(struct destination *dest, uint32_t entry, struct error
 	    !lacks_owner_mode(directory_mode(dest, entry)))
 		return err;
 	int fd = places_fd(&dest->places, 0, entry);
-	if (fd < 0 || set_mode(fd, directory_mode(dest, entry)) != 0)
+	if (fd < 0 || (set_mode(fd, directory_mode(dest, entry)) != 0 &&
+		       !unmet_note(&dest->modes.left, entry, errno)))
 		return places_error(&dest->places, entry, errno, "its mode cannot be set",
 				    error);
 	return 0;
@@ -130,7 +139,8 @@ static int retime(struct destination *dest, uint32_t entry, struct error *error)
 				    error);
 	dest->changed = true;
 	if (dest->places.table->entries[entry].type == ROW_SYMLINK) {
-		(void)utimensat(home.fd, home.name, times, AT_SYMLINK_NOFOLLOW);
+		if (utimensat(home.fd, home.name, times, AT_SYMLINK_NOFOLLOW) != 0)
+			(void)unmet_note(&dest->times_left, entry, errno);
 		return 0;
 	}
 	int fd AUTO_FD =
@@ -138,8 +148,8 @@ static int retime(struct destination *dest, uint32_t entry, struct error *error)
 		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat stat;
 	if (fd >= 0 && fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) &&
-	    stat.st_nlink == 1)
-		(void)futimens(fd, times);
+	    stat.st_nlink == 1 && futimens(fd, times) != 0)
+		(void)unmet_note(&dest->times_left, entry, errno);
 	return 0;
 }
 
@@ -151,6 +161,51 @@ static int retime_all(struct destination *dest, struct error *error)
 		    is_marked(&dest->places, entry, MARK_RETIME))
 			err = retime(dest, entry, error);
 	return err;
+}
+
+/* ---- what could not be had ---- */
+
+/* Whose it is, if not ours; "" where that is not the reason. */
+static void put_owner(struct destination *dest, const struct unmet *left,
+		      char ret_text[OWNER_TEXT_SIZE])
+{
+	struct spot home = {.fd = dest->places.root_fd, .name = "."};
+	struct stat stat;
+	*ret_text = '\0';
+	if (left->number == EPERM &&
+	    (left->first == VIEW_ROOT ||
+	     places_home(&dest->places, 0, left->first, &home) == 0) &&
+	    fstatat(home.fd, home.name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    stat.st_uid != geteuid())
+		(void)snprintf(ret_text, OWNER_TEXT_SIZE, ", it belongs to user %u",
+			       (unsigned)stat.st_uid);
+}
+
+static void say_left(struct destination *dest, const struct unmet *left, const char *what)
+{
+	char owner[OWNER_TEXT_SIZE];
+	char more[OWNER_TEXT_SIZE] = "";
+	if (left->count == 0)
+		return;
+	char *shown AUTO_FREE = places_shown(&dest->places, left->first);
+	put_owner(dest, left, owner);
+	if (left->count > 1)
+		(void)snprintf(more, sizeof(more), ", and %" PRIu64 " more like it",
+			       left->count - 1);
+	destination_warn(dest, "`%s`: its %s is not that of the view: %s%s%s", shown,
+			 what, strerror(left->number), owner, more);
+}
+
+static void say_what_is_left(struct destination *dest)
+{
+	if (dest->lacks_modes)
+		destination_warn(dest,
+				 "`%s`: this file system does not keep permissions; "
+				 "files have those that it gives them",
+				 dest->places.shown);
+	else
+		say_left(dest, &dest->modes.left, "mode");
+	say_left(dest, &dest->times_left, "time");
 }
 
 int destination_finish(struct destination *dest, struct error *error)
@@ -165,12 +220,14 @@ int destination_finish(struct destination *dest, struct error *error)
 		err = retime_all(dest, error);
 	if (!err) {
 		/* while the directories that they are in may still be written to */
-		remove_stages(dest);
+		stages_remove(dest);
 		err = dest->options.look_again ? alike_look_again(&dest->places, error)
 					       : 0;
 	}
 	if (!err)
 		err = modes_set_kept(&dest->modes, &dest->changed, error);
+	if (!err)
+		say_what_is_left(dest);
 	dest->finished = !err;
 	return err;
 }

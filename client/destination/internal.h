@@ -14,6 +14,7 @@
 #include "client/destination/modes.h"
 #include "client/destination/places.h"
 #include "client/destination/share.h"
+#include "client/destination/unmet.h"
 #include "client/files/stage.h"
 
 /* A file of several units. */
@@ -37,9 +38,11 @@ struct destination {
 	struct timespec now; /* once begun: the instant that times_now gives to all */
 	bool has_umask;
 	mode_t umask_before;
-	bool must_chmod; /* this file system does not give the modes asked for */
-	bool changed;    /* something in DIR is not as it was; atomic */
-	bool is_shared;  /* others put things into DIR at the same time; atomic */
+	bool must_chmod;  /* this file system does not give the modes asked for */
+	bool lacks_modes; /* it does not even when told a second time */
+	struct unmet times_left;
+	bool changed;   /* something in DIR is not as it was; atomic */
+	bool is_shared; /* others put things into DIR at the same time; atomic */
 	bool finished;
 	struct large_file *large; /* owned; by entry */
 	size_t large_count;
@@ -62,6 +65,13 @@ static inline struct timespec destination_time(const struct destination *dest,
 void destination_warn(const struct destination *dest, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* stages.c: one for each mount that is written to; to remove them again does nothing */
+int stages_make(struct destination *dest, struct error *error);
+void stages_remove(struct destination *dest);
+/* What the file system of this directory makes of a mode; in a dry run, or where that
+ * cannot be tried, the mode. */
+mode_t stages_held_mode(struct destination *dest, uint32_t directory, mode_t mode);
+
 /* ---- the steps ---- */
 int plan_directory(struct destination *dest, struct error *error); /* plan.c */
 int compare_files(struct destination *dest, struct error *error);  /* compare.c */
@@ -72,8 +82,6 @@ void root_take_back(struct destination *dest);
 int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,
 		  struct error *error);
 void take_back_all(struct destination *dest);
-/* The stages of all mounts; again does nothing. */
-void remove_stages(struct destination *dest);
 /* Moves a directory into a stage, with which it goes away. -1 and errno. */
 int move_to_trash(struct destination *dest, const struct spot *home, int stage_fd);
 /* extra.c: what DIR has and the view does not, as far as the filter takes it;

@@ -45,8 +45,9 @@ int modes_unlock(struct modes *modes, uint32_t entry, mode_t need, struct error 
 	if ((stat.st_mode & need) == need)
 		return 0;
 	if (path_fd_chmod(fd, (stat.st_mode & 07777) | 0700) != 0)
-		return places_error(modes->places, entry, errno,
-				    "cannot be made writable", error);
+		return unmet_is(errno) ? 0
+				       : places_error(modes->places, entry, errno,
+						      "cannot be made writable", error);
 	remember(modes, entry, stat.st_mode & 07777);
 	return 0;
 }
@@ -74,8 +75,9 @@ int modes_restore(struct modes *modes, struct error *error)
 	int err = 0;
 	for (size_t i = 0; i < modes->count; i++) {
 		const struct restore *restore = &modes->restores[i];
-		int fd = places_fd(modes->places, 0, restore->entry);
-		if ((fd < 0 || fchmod(fd, restore->mode) != 0) && !err)
+		int fd AUTO_FD = open_path_fd(modes->places, restore->entry);
+		if ((fd < 0 || path_fd_chmod(fd, restore->mode) != 0) &&
+		    !unmet_note(&modes->left, restore->entry, errno) && !err)
 			err = places_error(modes->places, restore->entry, errno,
 					   "its mode cannot be set", error);
 	}
@@ -97,7 +99,7 @@ static int add_row_mode(struct modes *modes, uint32_t entry, size_t sorted,
 		known->mode = (known->mode & 07000) | mode;
 		return 0;
 	}
-	int fd = places_fd(modes->places, 0, entry);
+	int fd AUTO_FD = open_path_fd(modes->places, entry);
 	struct stat stat;
 	if (fd < 0 || fstat(fd, &stat) != 0)
 		return places_error(modes->places, entry, errno, "cannot be opened",

@@ -7,6 +7,7 @@
 #define BATON_CLIENT_DESTINATION_MODES_H
 
 #include "client/destination/places.h"
+#include "client/destination/unmet.h"
 
 /* A directory whose mode is to be given back. */
 struct restore {
@@ -18,12 +19,14 @@ struct modes {
 	struct places *places;    /* borrowed */
 	struct restore *restores; /* owned; in the order of opening */
 	size_t count, room;
+	struct unmet left; /* those that could not be given */
 };
 
 void modes_fini(struct modes *modes);
 
 /* Gives a directory that is there all of its owner's permissions until the end, if it
- * lacks one of those that are needed. */
+ * lacks one of those that are needed. One that is not ours to change may be good enough
+ * as it is: what fails in it says so. */
 int modes_unlock(struct modes *modes, uint32_t entry, mode_t need, struct error *error);
 /* Gives directories that were there their modes, deepest first. */
 int modes_restore(struct modes *modes, struct error *error);

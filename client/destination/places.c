@@ -177,6 +177,8 @@ void places_fini(struct places *places)
 		cache_fini(&places->caches[i]);
 	free(places->shown);
 	free(places->states);
+	for (size_t i = 0; i < places->mount_count; i++)
+		free(places->mounts[i].held_modes);
 	free(places->mounts);
 }
 

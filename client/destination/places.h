@@ -52,6 +52,9 @@ struct mount {
 	struct stage stage;
 	bool needed;
 	bool folds; /* once begun: it takes some names for one (alike.h) */
+	/* owned; by mode: what the file system makes of it, and 1; 0 and NULL: not known
+	 */
+	uint16_t *held_modes;
 };
 
 struct places {

@@ -97,6 +97,15 @@ static int plan_link(struct destination *dest, uint32_t entry, const struct spot
 	return 0;
 }
 
+/* Or what the file system makes of the row's. */
+static bool has_mode(struct destination *dest, uint32_t entry, const struct stat *stat)
+{
+	const struct view_entry *row = &dest->places.table->entries[entry];
+	mode_t mode = stat->st_mode & 07777;
+	return mode == row->mode ||
+	       mode == stages_held_mode(dest, row->parent, row->mode);
+}
+
 static int plan_file(struct destination *dest, uint32_t entry, const struct stat *stat)
 {
 	if (known_holds(&dest->known, entry, stat)) {
@@ -107,8 +116,8 @@ static int plan_file(struct destination *dest, uint32_t entry, const struct stat
 	}
 	/* All bits: a file that is there with setuid is not the one of the view. */
 	if (S_ISREG(stat->st_mode) &&
-	    (stat->st_mode & 07777) == dest->places.table->entries[entry].mode &&
-	    (uint64_t)stat->st_size == view_table_size(dest->places.table, entry))
+	    (uint64_t)stat->st_size == view_table_size(dest->places.table, entry) &&
+	    has_mode(dest, entry, stat))
 		set_place(&dest->places, entry, PLACE_KEPT,
 			  time_mark(dest, entry, stat) | MARK_COMPARE);
 	else

@@ -72,13 +72,40 @@ static bool is_taken(int number)
 	       number == ENOTDIR;
 }
 
+/* What makes it impossible, where that can be told. */
+static int cannot_put(struct destination *dest, unsigned worker, uint32_t entry,
+		      struct error *error)
+{
+	int number = errno;
+	char what[128] = "cannot be put into its place";
+	struct spot home;
+	struct stat parent, there;
+	if (places_home(&dest->places, worker, entry, &home) != 0 ||
+	    fstat(home.fd, &parent) != 0)
+		return places_error(&dest->places, entry, number, what, error);
+	bool is_there = fstatat(home.fd, home.name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+	if (number == EBUSY)
+		(void)snprintf(what, sizeof(what), "something is mounted there");
+	else if (number == EPERM && is_there && (parent.st_mode & S_ISVTX) &&
+		 there.st_uid != geteuid())
+		(void)snprintf(
+			what, sizeof(what),
+			"belongs to user %u, and its folder is sticky: nobody else "
+			"may replace it",
+			(unsigned)there.st_uid);
+	else if (number == EACCES && parent.st_uid != geteuid())
+		(void)snprintf(what, sizeof(what),
+			       "cannot be put into its folder, which belongs to user %u",
+			       (unsigned)parent.st_uid);
+	return places_error(&dest->places, entry, number, what, error);
+}
+
 int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,
 		  struct error *error)
 {
 	for (int left = MEETINGS_MAX; put_into_place(dest, worker, entry) != 0; left--) {
 		if (!is_taken(errno) || left == 0)
-			return places_error(&dest->places, entry, errno,
-					    "cannot be put into its place", error);
+			return cannot_put(dest, worker, entry, error);
 		int err = meet_entry(dest, worker, entry, error);
 		if (err || place_of(&dest->places, entry) == PLACE_KEPT)
 			return err;
@@ -110,17 +137,4 @@ void take_back_all(struct destination *dest)
 			all = false;
 	if (all)
 		dest->changed = false;
-}
-
-void remove_stages(struct destination *dest)
-{
-	for (size_t i = 0; i < dest->places.mount_count; i++) {
-		struct mount *mount = &dest->places.mounts[i];
-		int fd = mount->stage.fd < 0 ? -1
-					     : places_fd(&dest->places, 0, mount->entry);
-		if (fd >= 0)
-			(void)stage_remove(&mount->stage, fd);
-		else if (mount->stage.fd >= 0)
-			(void)close(take_fd(&mount->stage.fd));
-	}
 }

@@ -126,7 +126,8 @@ int root_publish(struct destination *dest, struct error *error)
 	struct stat stat;
 	mode_t mode = 0777 & ~dest->umask_before;
 	if (fstat(dest->places.root_fd, &stat) != 0 ||
-	    fchmod(dest->places.root_fd, (stat.st_mode & 06000) | mode) != 0)
+	    (fchmod(dest->places.root_fd, (stat.st_mode & 06000) | mode) != 0 &&
+	     !unmet_note(&dest->modes.left, VIEW_ROOT, errno)))
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: its mode",
 				       dest->places.shown);
 	if (rename_new(dest->parent_fd, dest->root_stage.name, dest->parent_fd,

@@ -112,12 +112,19 @@ static bool has_mark(const struct stat *stat)
 	       (stat->st_mode & 01777) == STAGE_MODE;
 }
 
+static bool is_in_use(int directory_fd, const char *name)
+{
+	int fd AUTO_FD = open_directory(directory_fd, name);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 bool stage_is_one(int directory_fd, const char *name)
 {
 	struct stat stat;
 	return has_form(name) &&
 	       fstatat(directory_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       has_mark(&stat);
+	       S_ISDIR(stat.st_mode) &&
+	       (has_mark(&stat) || is_in_use(directory_fd, name));
 }
 
 static void sweep_one(int directory_fd, const char *name)

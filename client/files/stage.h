@@ -7,7 +7,7 @@
  * be locked was left behind by an attach that was killed, and the next one that makes a
  * stage in the same directory removes it, whatever its prefix; one that cannot be locked
  * is in use and left alone, also by --delete. Where a file system has no flock(), nothing
- * is removed.
+ * is removed; where it has no modes, only what is in use is known for a stage.
  */
 #ifndef BATON_CLIENT_FILES_STAGE_H
 #define BATON_CLIENT_FILES_STAGE_H

@@ -204,8 +204,11 @@ int outcome_foresee(struct store *store, struct outcome *outcome, int wake_fd,
 	result = tree_open(store, &outcome->now, &outcome->view, &options, &tree, error);
 	if (result == 0)
 		result = find_conflict(tree, outcome->place, wake_fd, &coming, error);
-	if (result == 1)
+	if (result == 1) {
 		keep_conflict(outcome, &coming);
+		outcome->conflict_of_mode =
+			overlap_is_of_mode(&overlap, coming.path, coming.path_len);
+	}
 	tree_free(tree);
 	return result < 0 ? result : 0;
 }

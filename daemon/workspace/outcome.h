@@ -24,6 +24,7 @@ struct outcome {
 	 * NULL: none is known */
 	char *conflict_path;
 	size_t conflict_path_len;
+	bool conflict_of_mode;  /* the bytes there are the same */
 	uint32_t conflict_with; /* position in now of another layer in it */
 };
 

@@ -15,7 +15,8 @@ void overlap_fini(struct overlap *overlap)
 	*overlap = (struct overlap){0};
 }
 
-static int add(struct overlap *overlap, const struct row *row, struct error *error)
+static int add(struct overlap *overlap, const struct row *row, bool is_of_mode,
+	       struct error *error)
 {
 	if (array_may_make_room(overlap->paths, overlap->count, overlap->room, error))
 		return ERR_NO_MEMORY;
@@ -23,7 +24,8 @@ static int add(struct overlap *overlap, const struct row *row, struct error *err
 	if (!path)
 		return ERR_NO_MEMORY;
 	memcpy(path, row->path, row->path_len);
-	overlap->paths[overlap->count++] = (struct overlap_path){path, row->path_len};
+	overlap->paths[overlap->count++] = (struct overlap_path){
+		.path = path, .len = row->path_len, .is_of_mode = is_of_mode};
 	overlap->full = overlap->count == OVERLAP_PATHS_MAX;
 	return 0;
 }
@@ -42,16 +44,28 @@ void overlap_sort(struct overlap *overlap)
 	qsort(paths, overlap->count, sizeof(*paths), compare_paths);
 	size_t kept = 1;
 	for (size_t i = 1; i < overlap->count; i++) {
-		const struct overlap_path *last = &paths[kept - 1];
+		struct overlap_path *last = &paths[kept - 1];
 		bool covered =
 			compare_paths(last, &paths[i]) == 0 ||
 			path_below(paths[i].path, paths[i].len, last->path, last->len);
-		if (covered)
-			free(paths[i].path);
-		else
+		if (!covered) {
 			paths[kept++] = paths[i];
+			continue;
+		}
+		last->is_of_mode = last->is_of_mode && paths[i].is_of_mode;
+		free(paths[i].path);
 	}
 	overlap->count = kept;
+}
+
+bool overlap_is_of_mode(const struct overlap *overlap, const char *path, size_t len)
+{
+	struct overlap_path key = {.path = (char *)(uintptr_t)path, .len = len};
+	const struct overlap_path *found = NULL;
+	if (overlap->count > 0)
+		found = bsearch(&key, overlap->paths, overlap->count,
+				sizeof(*overlap->paths), compare_paths);
+	return found && found->is_of_mode;
 }
 
 /* ---- walking through both ------------------------------------------------------ */
@@ -95,11 +109,18 @@ static int pass(struct overlap_side *behind, const struct overlap_side *ahead,
 {
 	int err = 0;
 	if (behind->row.type != ROW_DIRECTORY && is_below(&ahead->row, &behind->row))
-		err = add(overlap, &behind->row, error);
+		err = add(overlap, &behind->row, false, error);
 	behind->has = 0;
 	return err ? err
 		   : layer_reader_skip_to(behind->reader, ahead->row.path,
 					  ahead->row.path_len, error);
+}
+
+static bool differs_in_mode(const struct row *one, const struct row *other)
+{
+	struct row same = *other;
+	same.mode = one->mode;
+	return row_equal(one, &same);
 }
 
 static int step(struct overlap_side *one, struct overlap_side *other,
@@ -115,7 +136,8 @@ static int step(struct overlap_side *one, struct overlap_side *other,
 			   other->row.type == ROW_DIRECTORY;
 	int err = 0;
 	if (!directories && !row_equal(&one->row, &other->row))
-		err = add(overlap, &one->row, error);
+		err = add(overlap, &one->row, differs_in_mode(&one->row, &other->row),
+			  error);
 	one->has = other->has = 0;
 	return err;
 }

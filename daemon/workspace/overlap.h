@@ -20,6 +20,7 @@
 struct overlap_path {
 	char *path; /* owned */
 	size_t len;
+	bool is_of_mode; /* only the modes differ */
 };
 
 /* {0} is empty and ready. */
@@ -38,5 +39,7 @@ int overlap_find(struct layer_reader *one, struct layer_reader *other,
 		 struct overlap *overlap, struct error *error);
 /* Puts the paths in manifest order, each once, and none that is below another. */
 void overlap_sort(struct overlap *overlap);
+/* Once it is sorted: whether the layers differ at this path in nothing but the mode. */
+bool overlap_is_of_mode(const struct overlap *overlap, const char *path, size_t len);
 
 #endif

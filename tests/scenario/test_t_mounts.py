@@ -63,3 +63,21 @@ class Mounted(Scenario):
             self.refused("attach", "--delete", into, status=9, says=("x`", "mounted"))
             self.refused("attach", "--delete", "--only", "y", into, status=9,
                          says=("y`", "mounted"))
+
+    def test_m4_a_read_only_volume_is_no_failure_where_nothing_is_to_be_written(self):
+        self.persist("a", {"v/data": "mine", "v/deep/data": "mine", "x": "x"})
+        into = self.tree({"old": ""})
+        volume = self.volume(into, "v", "ro")
+        with self.nothing_changes(volume):
+            self.attach(None, "--delete", into=into)
+        self.assertEqual(sorted(os.listdir(into)), ["v", "x"])
+        (volume / "data").write_text("other")
+        with self.nothing_changes(volume):
+            self.refused("attach", into, status=9, says=("/v`", "Read-only file system"))
+
+    def test_m4_a_mounted_file_that_would_be_replaced_is_said_to_be_one(self):
+        self.persist("a", {"x": "theirs", "y": "y"})
+        into = self.tree({"x": ""})
+        mounts.bind(self, self.tree({"f": "mine"}) / "f", into / "x")
+        self.refused("attach", into, status=9, says=("x`: something is mounted there", "as it was"))
+        self.assertEqual((into / "x").read_text(), "mine")

@@ -81,10 +81,11 @@ static void warn_of_conflict(struct session *session, const struct outcome *outc
 	char label[LABEL_SIZE];
 	size_t len = outcome->conflict_path_len;
 	warn(session, message, advice_name(ADVICE_AT_CHOOSE_LATER),
-	     "`%.*s` was also persisted by `%s`, with other content and without either "
+	     "`%.*s` was also persisted by `%s`, with %s and without either "
 	     "having seen the other: an attach of both will fail until one is chosen",
 	     (int)(len > PATH_SHOWN_MAX ? PATH_SHOWN_MAX : len), outcome->conflict_path,
-	     label_of(outcome, outcome->conflict_with, label));
+	     label_of(outcome, outcome->conflict_with, label),
+	     outcome->conflict_of_mode ? "another mode" : "other content");
 }
 
 /* Rule W7: a persist that already sees a conflict coming warns. */
