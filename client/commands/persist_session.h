@@ -82,6 +82,12 @@ void persist_record_end(struct persist *persist, const struct persist_outcome *o
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome);
 /* The warnings of --if-empty=warn. */
 void persist_warn_of_empty(const struct persist *persist, const struct totals *totals);
+/* Each stored path on a line. */
+void persist_report_paths(const struct persist *persist, const struct tree *tree);
+/* The counts, as members of the JSON object. */
+void persist_report_totals(struct json_writer *json, const struct totals *totals);
+
+/* ---- persist_dry.c ---- */
 /* --dry-run: tells what would be stored, or fails as a persist of the same files would.
  * It walks and opens the files, but reads none of them and does not ask the daemon. */
 int persist_dry_run(struct persist *persist, struct error *error);
