@@ -1,7 +1,7 @@
 /*
- * Sets the program's struct, `target`, to what was said: the initial values first, then
- * from the least to the most explicit source. Each returns the first error of a kind's
- * set(), and what came before it is set also then.
+ * Writes what was said into the program's struct, `target`: first the initial values,
+ * then a configuration file, then the command line, and last the environment, which
+ * counts only where the line says nothing. After an error, what came before it is set.
  */
 #ifndef BATON_PROTO_OPTIONS_APPLY_H
 #define BATON_PROTO_OPTIONS_APPLY_H
@@ -11,14 +11,13 @@
 /* target is all zero before. */
 void option_apply_initial(const struct program *program, void *target);
 
-/* The mentions of a command line. One of a list replaces what an earlier source said of
- * it. ERR_USAGE also for an option that the verb does not take. */
+/* The mentions of a command line. A list on it replaces what an earlier source said.
+ * ERR_USAGE also for an option that the verb does not take. */
 int option_apply_words(const struct program *program, const struct verb *verb,
 		       const struct option_words *words, void *target,
 		       struct error *error);
 
-/* The environment, for options that the words do not mention: whose variable is set, and
- * not empty. */
+/* The variables of options that the words do not mention; an empty one is not set. */
 int option_apply_variables(const struct program *program,
 			   const struct option_words *words, void *target,
 			   struct error *error);

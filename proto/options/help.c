@@ -56,24 +56,20 @@ static void print_option(const struct option *option)
 	print_wrapped(help);
 }
 
-static void print_common_options(const struct program *program)
-{
-	(void)printf("\n%s:\n", program->common);
-	for (const struct option *option = program->options; option->flag; option++) {
-		if (option_is_common(option))
-			print_option(option);
-	}
-}
-
-static void print_own_options(const struct program *program, const struct verb *verb)
+/* Those of a verb alone, or with NULL those that every verb takes. */
+static void print_options(const struct program *program, const struct verb *verb)
 {
 	bool begun = false;
 	for (const struct option *option = program->options; option->flag; option++) {
-		if (option_is_common(option) || !option_taken_by(program, option, verb))
+		bool is_common = option_is_common(option);
+		if (verb ? is_common || !option_taken_by(program, option, verb)
+			 : !is_common)
 			continue;
-		if (!begun)
+		if (!begun && verb)
 			(void)printf("\noptions of %s%s%s:\n", program->name,
 				     verb->name[0] ? " " : "", verb->name);
+		else if (!begun)
+			(void)printf("\n%s:\n", program->common);
 		begun = true;
 		print_option(option);
 	}
@@ -95,8 +91,8 @@ static void print_all(const struct program *program)
 	(void)printf("\n`%s help COMMAND` lists the options of a command.\n",
 		     program->name);
 	if (program->verbs[0].name[0] == '\0')
-		print_own_options(program, &program->verbs[0]);
-	print_common_options(program);
+		print_options(program, &program->verbs[0]);
+	print_options(program, NULL);
 	(void)printf("\n%s", program->notes);
 }
 
@@ -112,7 +108,7 @@ int option_help(const struct program *program, const char *name, struct error *e
 		return err;
 	(void)puts("usage:");
 	print_usage(program, verb);
-	print_own_options(program, verb);
-	print_common_options(program);
+	print_options(program, verb);
+	print_options(program, NULL);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * Kinds of options that any program may want, and what its own kinds are made of.
+ * Kinds of options that any program may use, and what kinds of its own are made of.
  */
 #ifndef BATON_PROTO_OPTIONS_KIND_H
 #define BATON_PROTO_OPTIONS_KIND_H
@@ -24,7 +24,7 @@ void option_keep(char **text, const char *value);
 /* Adds the value to a list of at most `most`. ERR_USAGE. */
 int option_add(struct string_list *list, size_t most, const struct option_use *use,
 	       struct error *error);
-/* fini of a kind that keeps an owned text, and of one that keeps a list. */
+/* For `fini`: of a kind that keeps an owned text, of one that keeps a list. */
 void option_text_fini(void *place);
 void option_list_fini(void *place);
 

@@ -1,7 +1,7 @@
 /*
- * What a program can be told: its verbs and its options, one table of each, of which the
- * reading of the command line, the environment and a configuration file are made, and the
- * help, from which in turn man pages and completions come. Constant data of the program.
+ * What a program can be told: a table of its verbs and one of its options. By them the
+ * command line, the environment and a configuration file are read, and the help is
+ * printed, of which man pages and completions are made. Constant data.
  */
 #ifndef BATON_PROTO_OPTIONS_OPTION_H
 #define BATON_PROTO_OPTIONS_OPTION_H
@@ -17,15 +17,15 @@ struct option;
 struct option_use {
 	const struct option *option;
 	const char *value; /* borrowed; "" for a switch */
-	/* Borrowed; where it was found, for sentences: "--job", "BATON_JOB". NULL:
-	 * nowhere, it is the initial value. */
+	/* Borrowed; where it was found, for sentences: "--job", "BATON_JOB". NULL: it
+	 * is the initial value. */
 	const char *origin;
 };
 
-/* What values an option takes, and as what they are kept; kind.h has the common ones. */
+/* Which values an option takes, and how they are kept; kind.h has the common kinds. */
 struct option_kind {
-	/* Checks the value and keeps it in `target`, the program's struct. ERR_USAGE with
-	 * a sentence that begins with the origin. */
+	/* Checks the value and keeps it in `target`, the program's struct, where the
+	 * option's `at` says. ERR_USAGE with a sentence that begins with the origin. */
 	int (*set)(void *target, const struct option_use *use, struct error *error);
 	void (*fini)(void *place); /* frees what was kept; NULL: nothing is to be freed */
 	/* Each mention adds one; of other kinds the last mention counts. */
@@ -40,8 +40,8 @@ struct option {
 	unsigned verbs;       /* bit 1 << N for the Nth verb if that takes it */
 	const struct option_kind *kind;
 	size_t at; /* where the value is kept: offset in the program's struct */
-	/* Begins below the flag, cut into lines by the help, which puts the initial value
-	 * into "(default)". */
+	/* Without its capital and full stop. The help breaks it into lines, and makes
+	 * "(default VALUE)" of a "(default)" in it. */
 	const char *help;
 	const char *initial; /* the value before anything is read; NULL: all zero */
 };

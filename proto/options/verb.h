@@ -8,9 +8,8 @@
 
 /*
  * Takes the first word away, which names the verb, so that its arguments are left.
- * --help, of which the first word is the argument, and --version may stand anywhere; with
- * them nothing else counts, and the words lose it. ERR_USAGE: there is no verb, or no
- * such one, with the nearest.
+ * --help, whose argument is the first word, and --version may stand anywhere; all else is
+ * then dropped. ERR_USAGE: no verb is named, or one that there is not, with the nearest.
  */
 int option_verb_take(const struct program *program, struct option_words *words,
 		     const struct verb **ret_verb, struct error *error);
@@ -19,8 +18,8 @@ int option_verb_take(const struct program *program, struct option_words *words,
 int option_verb_check(const struct program *program, const struct verb *verb,
 		      const struct string_list *arguments, struct error *error);
 
-/* *ret_verb: the verb of that name. ERR_USAGE, with the nearest one; asked: what stands
- * between the program's name and the verb's to say what was meant, "" or "help ". */
+/* *ret_verb: the verb of that name. ERR_USAGE, with the nearest one behind the program's
+ * name and `asked`: "" or "help ". */
 int option_verb_named(const struct program *program, const char *name, const char *asked,
 		      const struct verb **ret_verb, struct error *error);
 

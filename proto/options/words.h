@@ -1,7 +1,7 @@
 /*
  * A command line cut into mentions of options and the words between them. Knows the
- * tables, but sets nothing. What has no command line, such as a library, fills the same
- * struct with option_words_add() and string_list_add(), and no value is taken for an
+ * tables, but sets nothing. A library, which has no command line, fills the same
+ * struct with option_words_add() and string_list_add(); then no value can be taken for an
  * option.
  */
 #ifndef BATON_PROTO_OPTIONS_WORDS_H
