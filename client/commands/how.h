@@ -18,6 +18,7 @@ static inline struct connection_how how_to_connect(const struct options *options
 		.security = {.ca = options->ca,
 			     .certificate = options->certificate,
 			     .key = options->key},
+		.token_file = options->token_file,
 		.timeout_ms = options->timeout_ms,
 		.timeout_given = options->timeout_given,
 		.is_quiet = options->quiet,

@@ -19,6 +19,7 @@
 static void persist_fini(struct persist *persist)
 {
 	progress_free(persist->progress);
+	credentials_fini(&persist->credentials);
 	free(persist->identity_items);
 	record_writer_free(persist->record_writer);
 	record_close(persist->record);
@@ -46,6 +47,10 @@ static int check_paths(const struct persist *persist, struct error *error)
 static int prepare(struct persist *persist, struct error *error)
 {
 	struct selection_how how = how_to_select(persist->options);
+	struct error ignored = {0};
+	/* Where one is needed, connecting says what is wrong with it. */
+	(void)credentials_find(persist->options->token_file, &persist->credentials,
+			       &ignored);
 	int err = make_key(persist, error);
 	if (err == 0)
 		err = selection_open(&persist->selection, &how, error);
@@ -67,9 +72,11 @@ static int reconnect(struct persist *persist, struct connection *connection,
 
 /* The daemon may refuse what was cited because the stat record is wrong: then it is tried
  * once without it. */
-static bool may_be_misled(const struct persist *persist, int err)
+static bool may_be_misled(const struct persist *persist,
+			  const struct connection *connection, int err)
 {
-	return persist->record && (err == ERR_DENIED || err == ERR_DAMAGED);
+	return persist->record && connection->link.last_error.len > 0 &&
+	       (err == ERR_DENIED || err == ERR_DAMAGED);
 }
 
 static int try_often(struct persist *persist, struct connection *connection,
@@ -81,7 +88,7 @@ static int try_often(struct persist *persist, struct connection *connection,
 		int err = persist_session(persist, connection, outcome, error);
 		if (err == 0)
 			return err;
-		bool misled = may_be_misled(persist, err);
+		bool misled = may_be_misled(persist, connection, err);
 		if (!retry_goes_on(&retry, &connection->link, err) && !misled)
 			return err;
 		if (misled)

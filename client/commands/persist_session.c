@@ -189,6 +189,9 @@ static int upload(struct persist_try *try, const struct root *base, struct error
 		.record = persist->record,
 		.base = base,
 		.if_changed = persist->options->if_changed,
+		.secret = persist->options->allow_token
+				  ? text_of(NULL)
+				  : credentials_mark(&persist->credentials),
 		.if_empty = persist->options->if_empty,
 		.progress = persist->progress,
 		.on_begin = try->is_fresh ? begin : NULL,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "client/connection/connection.h"
+#include "client/connection/credentials.h"
 #include "client/options/options.h"
 #include "client/terminal/progress.h"
 #include "client/terminal/report.h"
@@ -32,6 +33,7 @@ struct persist {
 	struct progress *progress;           /* owned */
 	struct record *record;               /* owned; NULL: none */
 	struct record_writer *record_writer; /* owned; writes the next one; NULL: none */
+	struct credentials credentials;      /* of which no file may hold the token */
 	uint8_t key[PERSIST_KEY_LEN];
 	bool key_sent;
 	bool has_digest; /* a COMMIT with this digest may have arrived */

@@ -7,6 +7,47 @@
 #include "client/terminal/terminal.h"
 #include "proto/base/cleanup.h"
 
+/* Who the daemon takes us for. */
+static void write_principal(struct json_writer *writer,
+			    const struct connection *connection)
+{
+	json_writer_text(writer, "principal", connection->principal);
+	json_writer_text(writer, "tier", connection->tier);
+	json_writer_array_begin(writer, "grants");
+	for (size_t i = 0; i < connection->grants.count; i++)
+		json_writer_text(writer, NULL, connection->grants.items[i]);
+	json_writer_array_end(writer);
+}
+
+static void print_principal(struct report *report, const struct connection *connection)
+{
+	report_answer(report, "you are     %s, %s", connection->principal,
+		      connection->tier);
+	for (size_t i = 0; i < connection->grants.count; i++)
+		report_answer(report, "you may     %s", connection->grants.items[i]);
+}
+
+/* What everybody is told; the rest is for who administers the daemon. */
+static void write_brief(struct json_writer *writer, const struct connection *connection,
+			const struct msg_status_reply *reply)
+{
+	json_writer_text(writer, "server", connection->server);
+	json_writer_text_len(writer, "software", reply->software.at, reply->software.len);
+	json_writer_unsigned(writer, "protocol", reply->version);
+	json_writer_unsigned(writer, "started_ms", reply->started_ms);
+	json_writer_unsigned(writer, "uptime_ms", reply->uptime_ms);
+	json_writer_boolean(writer, "limited", true);
+}
+
+static void print_brief(struct report *report, const struct connection *connection,
+			const struct msg_status_reply *reply)
+{
+	char uptime[HUMAN_TEXT_SIZE];
+	report_answer(report, "daemon      %.*s at %s, protocol %" PRIu64 ", up for %s",
+		      (int)reply->software.len, reply->software.at, connection->server,
+		      reply->version, human_seconds(reply->uptime_ms, uptime));
+}
+
 static void write_json(struct json_writer *writer, const char *server,
 		       const struct msg_status_reply *reply)
 {
@@ -99,11 +140,21 @@ static int answer(struct connection *connection, struct report *report,
 		return err;
 	struct json_writer *writer = report_json(report);
 	if (writer) {
-		write_json(writer, connection->server, &reply);
+		if (reply.limited)
+			write_brief(writer, connection, &reply);
+		else
+			write_json(writer, connection->server, &reply);
+		write_principal(writer, connection);
 		return 0;
 	}
-	print_daemon(report, connection->server, &reply);
-	print_store(report, &reply);
+	if (reply.limited) {
+		print_brief(report, connection, &reply);
+	} else {
+		print_daemon(report, connection->server, &reply);
+		print_store(report, &reply);
+	}
+	if (connection->principal[0])
+		print_principal(report, connection);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/connection/credentials.h"
 #include "client/connection/heartbeat.h"
 #include "client/connection/retry.h"
 #include "client/connection/server_list.h"
@@ -35,7 +36,8 @@
 static struct text hashes[] = {{"xxh3-128", 8}, {"sha256", 6}};
 static struct text codecs[] = {{"zstd", 4}};
 
-static int say_hello(struct link *link, struct error *error)
+static int say_hello(struct link *link, const struct credentials *credentials,
+		     struct error *error)
 {
 	uint64_t versions[] = {PROTOCOL_VERSION};
 	struct msg_hello hello = {
@@ -43,6 +45,7 @@ static int say_hello(struct link *link, struct error *error)
 		.software = text_of("baton " BATON_VERSION),
 		.hashes = {hashes, sizeof(hashes) / sizeof(*hashes)},
 		.codecs = {codecs, sizeof(codecs) / sizeof(*codecs)},
+		.token = {credentials->token, credentials->len},
 	};
 	return link_send_control(link, MSG_HELLO, &hello, error);
 }
@@ -104,6 +107,12 @@ static int explain_version(int code, struct error *error)
 			 refusal, PROTOCOL_VERSION);
 }
 
+static void add_grant(struct string_list *grants, struct text text)
+{
+	char *grant AUTO_FREE = must_memdup(text.at, text.len);
+	string_list_add(grants, grant);
+}
+
 static void accept_welcome(struct connection *connection,
 			   const struct connection_how *how,
 			   const struct msg_welcome *welcome)
@@ -117,14 +126,41 @@ static void accept_welcome(struct connection *connection,
 	if (!how->timeout_given && patience_ms > (uint64_t)how->timeout_ms)
 		connection->link.silence_ms = (int)patience_ms;
 	connection->heartbeat_ms = welcome->silence_ms / HEARTBEATS_IN_SILENCE;
+	connection->principal =
+		must_memdup(welcome->principal.at, welcome->principal.len);
+	connection->tier = must_memdup(welcome->tier.at, welcome->tier.len);
+	for (size_t i = 0; i < welcome->grants.count; i++)
+		add_grant(&connection->grants, welcome->grants.items[i]);
 	link_greeted(&connection->link);
+}
+
+/* What goes along with the HELLO. */
+static int find_token(const struct connection *connection,
+		      const struct connection_how *how, struct credentials *credentials,
+		      struct error *error)
+{
+	const struct transport *transport = &connection->link.transport;
+	if (connection->is_local)
+		return 0;
+	int err = credentials_find(how->token_file, credentials, error);
+	if (err < 0 || !credentials->token || transport->tls ||
+	    address_peer_is_loopback(transport->fd))
+		return err;
+	return error_set(error, ERR_USAGE,
+			 "%s: is on another machine, and a token is never sent there in "
+			 "clear; use tls://",
+			 connection->server);
 }
 
 static int greet(struct connection *connection, const struct connection_how *how,
 		 const struct connection_request *request, struct error *error)
 {
 	struct link_message message = {0};
-	int err = say_hello(&connection->link, error);
+	struct credentials credentials AUTO(credentials_fini) = {0};
+	int err = find_token(connection, how, &credentials, error);
+	if (err < 0)
+		return err;
+	err = say_hello(&connection->link, &credentials, error);
 	if (err == 0 && request)
 		err = link_send_control(&connection->link, request->type,
 					request->message, error);
@@ -320,5 +356,8 @@ void connection_close(struct connection *connection)
 		link_fini(&connection->link);
 	free(connection->server);
 	free(connection->peer);
+	free(connection->principal);
+	free(connection->tier);
+	string_list_fini(&connection->grants);
 	*connection = (struct connection){0};
 }

@@ -10,6 +10,7 @@
 #include "client/connection/security.h"
 #include "proto/base/error.h"
 #include "proto/link/link.h"
+#include "proto/options/string_list.h"
 
 struct connection {
 	struct link link;            /* without a transport: closed */
@@ -19,6 +20,9 @@ struct connection {
 	struct heartbeat *heartbeat; /* owned; NULL: none was needed so far */
 	uint64_t heartbeat_ms;       /* 0: none is wanted */
 	bool is_local;               /* a Unix socket: compressing rows does not pay */
+	/* Who the daemon takes us for, in its words. */
+	char *principal, *tier; /* owned; NULL: it does not say */
+	struct string_list grants;
 };
 
 /* How the daemon is to be reached. */
@@ -26,6 +30,7 @@ struct connection_how {
 	const char
 		*server; /* borrowed; its URL; NULL: the usual places (server_list.h) */
 	struct security_files security; /* for tls:// */
+	const char *token_file;         /* borrowed; NULL: none (credentials.h) */
 	int timeout_ms;                 /* for reaching it, and for silence on the line */
 	bool timeout_given;             /* else the daemon may ask for a longer one */
 	bool is_quiet;                  /* does not say that it tries again */
@@ -48,6 +53,10 @@ struct connection_request {
  * what was tried, for how long if that was long, and how to start a daemon or name
  * another; ERR_VERSION names the versions of both sides. On failure *ret_connection is
  * closed.
+ *
+ * A token (credentials.h), where there is one, goes along over TLS and over TCP to this
+ * machine; on a Unix socket the user id stands for it. To another machine in clear it is
+ * never sent: ERR_USAGE.
  */
 int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 		    const struct connection_request *request,

@@ -51,6 +51,7 @@ struct reading {
 	const struct record *record; /* borrowed; NULL: none */
 	bool has_base;               /* units of the record's base need no question */
 	struct progress *progress;   /* borrowed; may be NULL */
+	struct text secret;          /* borrowed; no file may hold it; empty: none */
 	/* For tests: called between opening and reading a file. May be NULL. */
 	void (*on_opened)(void *context, const char *path, unsigned attempt);
 	void *context; /* borrowed */

@@ -107,6 +107,7 @@ int source_open(struct source *source, uint32_t entry, unsigned attempt,
 		return too_large(reading, entry, error);
 	take_file(source, entry, take_fd(&fd), &status);
 	source->file.attempt = attempt;
+	source->watch = (struct secret_watch){0};
 	if (reading->on_opened) {
 		char *path AUTO_FREE = tree_path_text(reading->tree, entry);
 		reading->on_opened(reading->context, path, attempt);
@@ -165,6 +166,15 @@ static ssize_t read_run(struct source_file *file, uint64_t offset, void *data, s
 	return (ssize_t)len;
 }
 
+static int refuse_secret(const struct source *source, struct error *error)
+{
+	char *path AUTO_FREE = tree_path_text(source->reading->tree, source->file.entry);
+	return error_set(error, ERR_DENIED,
+			 "`%s`: holds the token that was given to this persist; leave it "
+			 "out, or say --allow-token",
+			 path);
+}
+
 int source_read(struct source *source, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error)
 {
@@ -183,6 +193,9 @@ int source_read(struct source *source, uint64_t offset, void *data, size_t len,
 			break;
 	}
 	*ret_len = done;
+	struct text secret = source->reading->secret;
+	if (secret.len && secret_watch_finds(&source->watch, secret, offset, data, done))
+		return refuse_secret(source, error);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "client/content/chunk.h"
 #include "client/content/extent.h"
 #include "client/content/reading.h"
+#include "client/content/secret.h"
 #include "client/tree/directory.h"
 
 struct source_file {
@@ -35,6 +36,7 @@ struct source {
 	uint8_t *scratch;                /* borrowed; UNIT_LEN_MAX bytes */
 	bool has_zeros;                  /* zeros is known */
 	struct xxh128 zeros;             /* of CHUNK_MAX of them */
+	struct secret_watch watch;       /* over what is read of the file */
 	bool settles; /* rows need what it opens: nothing can be left out now */
 	struct source_file file;
 };
@@ -51,7 +53,7 @@ void source_close(struct source *source);
 
 /* Reads up to len bytes from offset, and no holes of large files; fewer at the end of the
  * file. One byte more than the file should have costs nothing and shows whether it has
- * more. */
+ * more. ERR_DENIED: it holds the reading's secret. */
 int source_read(struct source *source, uint64_t offset, void *data, size_t len,
 		size_t *ret_len, struct error *error);
 /* Whether the len bytes from offset, of a large file, are in a hole: zeros, which

@@ -141,17 +141,6 @@ SETTER(timeout)
 }
 KIND(timeout, NULL, false);
 
-/* Refused and not ignored: who gives a token relies on it. */
-SETTER(no_token)
-{
-	(void)target;
-	return error_set(error, ERR_USAGE,
-			 "%s: this version has no tokens, and who reaches the daemon may "
-			 "do everything; leave it out",
-			 use->origin);
-}
-KIND(no_token, NULL, false);
-
 SETTER(layer)
 {
 	size_t len = strlen(use->value);

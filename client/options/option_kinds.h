@@ -16,6 +16,5 @@ extern const struct option_kind option_retry_of; /* struct setting, or retry_non
 extern const struct option_kind option_timeout;  /* seconds, kept as milliseconds */
 extern const struct option_kind option_layer;    /* char *: an id, or how it begins */
 extern const struct option_kind option_digest;   /* struct expected: "sha256:…" */
-extern const struct option_kind option_no_token; /* refused */
 
 #endif

@@ -60,6 +60,8 @@ static const struct option options[] = {
 		"leave out what version control systems keep: .git, .hg, .svn …"},
 	{"--if-changed", 0, "error|skip|prefix", NULL, PERSIST, TO(choice, if_changed),
 		"when a file keeps changing while it is read: fail, leave it out, or keep what was there when it was opened (default); skip also leaves out a file that vanishes before it is read", .initial = "error"},
+	{"--allow-token", 0, NULL, NULL, PERSIST, TO(flag, allow_token),
+		"persist files that hold the token that this persist was given, too"},
 
 	/* what is wanted */
 	{"--only", 0, "GLOB", NULL, FILTERED, TO(patterns, only),
@@ -130,8 +132,8 @@ static const struct option options[] = {
 		"a job that this one needs; repeatable, '' for none at all; the variable has them separated by commas, or one per line"},
 	{"--retry-of", 0, "ID", "BATON_RETRY_OF", ALL, TO(retry_of, retry_of),
 		"the workflow that this one retries; none: it retries nothing"},
-	{"--token-file", 0, "FILE", "BATON_TOKEN_FILE", ALL, .kind = &option_no_token, .help =
-		"a file with a token; refused, like a token in BATON_TOKEN, as long as this version has none"},
+	{"--token-file", 0, "FILE", "BATON_TOKEN_FILE", ALL, TO(text, token_file),
+		"the token in FILE says who asks; without it that in BATON_TOKEN, or what CircleCI sets; never sent in clear to another machine"},
 
 	/* how it is said */
 	{"--timeout", 0, "SECONDS", "BATON_TIMEOUT", ALL, TO(timeout, timeout_ms),

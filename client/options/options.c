@@ -15,14 +15,6 @@
 
 /* ---- the environment --------------------------------------------------------------- */
 
-/* BATON_TOKEN sets no option; it is refused as --token-file is. */
-static int refuse_token(struct error *error)
-{
-	const char *token = getenv("BATON_TOKEN");
-	struct option_use use = {.value = token, .origin = "BATON_TOKEN"};
-	return token && *token ? option_no_token.set(NULL, &use, error) : 0;
-}
-
 /* Sets a value that was not given from the CI system's variables. */
 static int take_detected(struct options *options, const struct identity_value *value,
 			 const struct ci_system *system, struct error *error)
@@ -79,8 +71,6 @@ static int read_environment(struct options *options, const struct option_words *
 			    struct error *error)
 {
 	int err = option_apply_variables(&baton, words, options, error);
-	if (err == 0)
-		err = refuse_token(error);
 	return err < 0 ? err : detect_identity(options, error);
 }
 

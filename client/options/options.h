@@ -30,6 +30,7 @@ struct options {
 	struct setting server, namespace, workflow, run, job, shard, attempt, execution;
 	struct setting retry_of;
 	char *ca, *certificate, *key; /* owned; files for tls://; NULL: none */
+	char *token_file;             /* owned; NULL: none */
 	bool retry_none;     /* --retry-of none */
 	bool retry_detected; /* found in a CI system's environment, not given */
 	/* Owned; what the CI system's environment lacks and no option gives, as a
@@ -51,7 +52,7 @@ struct options {
 	char *root;       /* owned */
 	char *prefix;     /* owned; NULL: none; {job} and {shard} already replaced */
 	char *paths_from; /* owned; NULL: none; "-": standard input */
-	bool literal, follow, exclude_vcs;
+	bool literal, follow, exclude_vcs, allow_token;
 	enum if_changed if_changed;
 
 	/* persist, attach */

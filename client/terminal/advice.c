@@ -34,6 +34,9 @@ static const char *const texts[ADVICE_COUNT] = {
 				   "first|last, or keep all with --by-job",
 	[ADVICE_AT_CHOOSE_LATER] = " (--prefer, --on-conflict, --from, --by-job)",
 	[ADVICE_AT_LOG_ALL] = " (`baton log --all` lists it)",
+	[ADVICE_AT_GIVE_TOKEN] =
+		": give one with --token-file, BATON_TOKEN_FILE or BATON_TOKEN "
+		"(`batond token create` on the daemon's machine makes one)",
 	[ADVICE_AT_ALLOW_EMPTY] = "; --if-empty=ok allows that",
 };
 

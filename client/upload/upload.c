@@ -351,6 +351,7 @@ static void init_reading(struct upload *upload)
 		.root_fd = request->selection->root_fd,
 		.device = status.st_dev,
 		.if_changed = request->if_changed,
+		.secret = request->secret,
 		.batch_units = request->ask_window < BATCH_UNITS ? request->ask_window
 								 : BATCH_UNITS,
 		.record = request->record,

@@ -12,6 +12,7 @@
 #include "daemon/access/peer_user.h"
 #include "daemon/access/token.h"
 #include "daemon/access/vault.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
@@ -112,6 +113,12 @@ static int prove_token(struct access *access, struct text token,
 
 /* ---- everybody ---- */
 
+static int ask_for_token(struct error *error)
+{
+	(void)error_set(error, ERR_DENIED, "this daemon wants a token");
+	return error_advise(error, ADVICE_GIVE_TOKEN);
+}
+
 int access_prove(struct access *access, const struct proof *proof,
 		 struct principal **ret_principal, struct error *error)
 {
@@ -120,7 +127,7 @@ int access_prove(struct access *access, const struct proof *proof,
 	if (proof->way == PROOF_UNIX)
 		return peer_user_principal(proof->fd, ret_principal, error);
 	if (proof->way == PROOF_TLS || access->loopback_needs_token)
-		return error_set(error, ERR_DENIED, "this daemon wants a token");
+		return ask_for_token(error);
 	*ret_principal = principal_new("loopback", TIER_TRUSTED);
 	principal_add_all(*ret_principal);
 	return 0;

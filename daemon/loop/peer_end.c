@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/loop/greeting.h"
+#include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
@@ -130,11 +131,13 @@ void peer_refuse(struct peer *peer, struct error *error)
 {
 	error_say_busy(error);
 	peer_log_refusal(peer, error);
+	struct text advice[ADVICE_COUNT];
 	struct msg_error refusal = {
 		.code = error_to_wire(error->code),
 		.exit = (uint64_t)error_exit_status(error->code),
 		.message = text_of(error->text),
 		.retry_ms = error->code == ERR_BUSY ? 1000 : 0,
+		.advice = {advice, advice_names(error->advice, advice)},
 	};
 	(void)peer_say(peer, MSG_ERROR, &refusal);
 	peer_leave(peer);

@@ -58,9 +58,7 @@ static void send_error(struct session *session, const struct error *error)
 	message.retry_ms = error->code == ERR_BUSY ? RETRY_MS : 0;
 	struct text advice[ADVICE_COUNT];
 	message.advice.items = advice;
-	for (unsigned i = 0; i < ADVICE_COUNT; i++)
-		if (error->advice & 1u << i)
-			advice[message.advice.count++] = text_of(advice_name(i));
+	message.advice.count = advice_names(error->advice, advice);
 	struct error ignored = {0};
 	session->link.wake_fd = -1;
 	session->link.silence_ms = LINGER_MS;

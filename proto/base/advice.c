@@ -13,6 +13,15 @@ const char *advice_name(unsigned position)
 	return names[position];
 }
 
+size_t advice_names(uint32_t advice, struct text ret_names[ADVICE_COUNT])
+{
+	size_t count = 0;
+	for (unsigned i = 0; i < ADVICE_COUNT; i++)
+		if (advice & 1u << i)
+			ret_names[count++] = text_of(names[i]);
+	return count;
+}
+
 uint32_t advice_named(const char *name, size_t len)
 {
 	for (unsigned i = 0; i < ADVICE_COUNT; i++)

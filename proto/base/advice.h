@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/text.h"
+
 /* X(CONSTANT, "name"), in the order in which they are said. */
 #define ADVICE_LIST(X)                                                                   \
 	X(NAME_WORKFLOW, "name-workflow")     /* the workflow has to be named */         \
@@ -23,14 +25,15 @@
 	X(ONE_PREFER_EACH, "one-prefer-each") /* the same of `prefer` */                 \
 	X(STALE_TOO, "stale-too")             /* or take the stale layer */              \
 	X(STALE_BACK, "stale-back")           /* the layers left out can be had */       \
-	X(UNTRUSTED_TOO, "untrusted-too")     /* the untrusted layers can be had */    \
+	X(UNTRUSTED_TOO, "untrusted-too")     /* the untrusted layers can be had */      \
 	X(FILTERS, "filters")                 /* it was the filters */                   \
 	X(NARROW, "narrow")                   /* ask for less */                         \
-	X(CHOOSE_JOB, "choose-job")     /* say which job's content to take */            \
-	X(CHOOSE_SHARD, "choose-shard") /* say which shard's content to take */          \
-	X(CHOOSE_LATER, "choose-later") /* an attach will have to choose */              \
-	X(LOG_ALL, "log-all")           /* the history has it */                         \
-	X(ALLOW_EMPTY, "allow-empty")   /* nothing can be allowed */
+	X(CHOOSE_JOB, "choose-job")           /* say which job's content to take */      \
+	X(CHOOSE_SHARD, "choose-shard")       /* say which shard's content to take */    \
+	X(CHOOSE_LATER, "choose-later")       /* an attach will have to choose */        \
+	X(LOG_ALL, "log-all")                 /* the history has it */                   \
+	X(GIVE_TOKEN, "give-token")           /* a token is wanted */                    \
+	X(ALLOW_EMPTY, "allow-empty")         /* nothing can be allowed */
 
 enum advice_position {
 #define ADVICE_POSITION(constant, name) ADVICE_AT_##constant,
@@ -48,6 +51,9 @@ enum advice {
 
 /* The name of the one at this position, below ADVICE_COUNT. */
 const char *advice_name(unsigned position);
+
+/* The names of a set, in their order; static texts. Returns how many. */
+size_t advice_names(uint32_t advice, struct text ret_names[ADVICE_COUNT]);
 
 /* The bit of a name of len bytes; 0 for one that is not known here. */
 uint32_t advice_named(const char *name, size_t len);

@@ -251,3 +251,11 @@ int address_is_loopback(const struct address *address, bool *ret_loopback,
 	*ret_loopback = loopback;
 	return 0;
 }
+
+bool address_peer_is_loopback(int fd)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t len = sizeof(at);
+	return getpeername(fd, (struct sockaddr *)&at, &len) == 0 &&
+	       is_loopback((const struct sockaddr *)&at);
+}

@@ -87,5 +87,7 @@ void address_unlisten(const struct address *address);
  * resolved address is a loopback address. ERR_UNREACHABLE where it cannot be resolved. */
 int address_is_loopback(const struct address *address, bool *ret_loopback,
 			struct error *error);
+/* The same of a connected TCP socket's other end. */
+bool address_peer_is_loopback(int fd);
 
 #endif

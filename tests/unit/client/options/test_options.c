@@ -19,6 +19,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
+#include "proto/options/kind.h"
 #include "proto/options/verb.h"
 #include "tests/harness/option_tables.h"
 
@@ -361,23 +362,21 @@ static void layers_digests_times_and_servers_are_checked(void **state)
 	assert_true(options.timeout_given);
 }
 
-static void a_token_that_would_protect_nothing_is_refused(void **state)
+static void a_token_is_named_by_its_file_and_never_given(void **state)
 {
 	(void)state;
-	assert_refused(PARSE("attach", "--token-file=/dev/null"),
-		       "--token-file: this version has no tokens");
-	(void)setenv("BATON_TOKEN_FILE", "/dev/null", 1);
-	assert_refused(PARSE("ls"), "BATON_TOKEN_FILE: this version has no tokens");
-	assert_int_equal(PARSE("version"), 0);
+	assert_refused(PARSE("attach", "--token=secret"), "--token");
+	assert_int_equal(PARSE("attach", "--token-file=/a"), 0);
+	assert_string_equal(options.token_file, "/a");
+	(void)setenv("BATON_TOKEN_FILE", "/b", 1);
+	assert_int_equal(PARSE("ls"), 0);
+	assert_string_equal(options.token_file, "/b");
+	assert_int_equal(PARSE("ls", "--token-file=/a"), 0);
+	assert_string_equal(options.token_file, "/a");
 	(void)setenv("BATON_TOKEN_FILE", "", 1);
 	assert_int_equal(PARSE("ls"), 0);
+	assert_null(options.token_file);
 	(void)unsetenv("BATON_TOKEN_FILE");
-	(void)setenv("BATON_TOKEN", "secret", 1);
-	assert_refused(PARSE("persist", "p"), "BATON_TOKEN: this version has no tokens");
-	assert_null(strstr(error.text, "secret"));
-	assert_int_equal(PARSE("help"), 0);
-	(void)unsetenv("BATON_TOKEN");
-	assert_int_equal(PARSE("persist", "p"), 0);
 }
 
 static void t1_job_and_shard_stand_for_themselves_in_a_prefix(void **state)
@@ -420,7 +419,7 @@ static void the_command_line_beats_the_environment(void **state)
 {
 	for (const struct option *option = baton.options; option->flag; option++) {
 		if (!option->variable || !option->argument || option->kind->is_list ||
-		    option->kind == &option_timeout || option->kind == &option_no_token)
+		    option->kind == &option_timeout)
 			continue;
 		bool is_server = option->kind == &option_server;
 		const char *far = is_server ? "unix:/far" : "far";
@@ -557,7 +556,7 @@ int main(void)
 		TEST(json_and_quiet_are_known_also_when_the_rest_is_refused),
 		TEST(names_are_checked),
 		TEST(layers_digests_times_and_servers_are_checked),
-		TEST(a_token_that_would_protect_nothing_is_refused),
+		TEST(a_token_is_named_by_its_file_and_never_given),
 		TEST(t1_job_and_shard_stand_for_themselves_in_a_prefix),
 		TEST(the_command_line_beats_the_environment),
 		TEST(the_environment_is_checked_too_and_named),
