@@ -65,7 +65,7 @@ static const struct ci_row github[] = {
 	NEEDED("--run", "{GITHUB_RUN_ATTEMPT}"),
 	NEEDED("--job", "{GITHUB_JOB}"),
 	{.flag = "--shard", .hint = "GITHUB_JOB is the same for every leg of a matrix, and no "
-		"variable tells them apart; in a matrix the workflow has to say it"},
+		"variable tells them apart; in a matrix the workflow has to hand it on (BATON_MATRIX)"},
 	{.flag = "--execution", .make = ci_github_execution},
 	BRANCH("{GITHUB_HEAD_REF}"),
 	BRANCH("{GITHUB_REF_NAME}"),
