@@ -11,6 +11,7 @@
 #include "daemon/loop/crew.h"
 #include "daemon/loop/listener.h"
 #include "daemon/loop/peer.h"
+#include "daemon/loop/pressure.h"
 #include "daemon/loop/renewal.h"
 #include "daemon/loop/workers.h"
 #include "daemon/service/listen_fds.h"
@@ -161,6 +162,7 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct server *server = timer->data;
 	peers_tick(&server->peers);
+	pressure_tick(&server->peers);
 	listeners_tick(&server->listeners);
 	if (is_stopping(server) && uv_now(&server->loop) >= server->stop_by_ms)
 		workers_interrupt(server->workers);
@@ -317,6 +319,8 @@ static void run_request(struct task *task, int wake_fd)
 		.tier = peer->principal->tier,
 		.local = peer->local,
 		.silence_ms = silence_of(server->config),
+		.meter = &peer->meter,
+		.too_slow = &peer->pace.too_slow,
 	};
 	peer->keep = verb_run(&server->services, &call, wake_fd);
 }

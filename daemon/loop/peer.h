@@ -35,6 +35,7 @@
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
 #include "proto/bounds.h"
+#include "proto/link/meter.h"
 #include "proto/link/transport.h"
 
 enum peer_state {
@@ -66,6 +67,13 @@ struct peers {
 	bool stopping;     /* no connection may carry another request */
 };
 
+/* What pressure.h knows of the speed of a request. */
+struct pace {
+	struct link_pace mark; /* when the present span began */
+	bool slow;             /* the span before was */
+	_Atomic bool too_slow; /* the request is to end for it */
+};
+
 struct peer {
 	struct peers *peers;          /* borrowed */
 	struct peer *previous, *next; /* of all peers */
@@ -87,6 +95,8 @@ struct peer {
 	struct request *request; /* owned; GIVEN */
 	bool keep; /* set by the worker: the connection may carry another request */
 	struct voice voice;
+	struct link_meter meter; /* of its request */
+	struct pace pace;
 	bool local; /* a Unix socket */
 	bool left; /* its handle is closed, and what runs for it on the pool has not ended
 		    */
