@@ -93,7 +93,5 @@ int compare_files(struct destination *dest, struct error *error)
 	if (!any)
 		return 0;
 	struct parallel_job job = {.body = compare_turns, .context = dest};
-	struct parallel *workers;
-	int err = parallel_start(&job, &workers, error);
-	return err ? err : parallel_join(workers, error);
+	return parallel_run(&job, error);
 }
