@@ -67,7 +67,7 @@ static void compare_turn(struct destination *dest, unsigned worker, uint32_t fir
 		if (entry < dest->places.table->entry_count &&
 		    is_marked(&dest->places, entry, MARK_COMPARE) &&
 		    !file_is_equal(dest, worker, entry, buffer))
-			set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
+			destination_replace(dest, entry);
 }
 
 static int compare_turns(void *context, unsigned worker, struct error *error)
