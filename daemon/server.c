@@ -26,6 +26,7 @@
 #include "daemon/verb/run.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
+#include "proto/bounds.h"
 
 #define TICK_MS 250u
 /* The reserve of memory.h: for the small allocations of all sessions, some KiB each,
@@ -51,8 +52,9 @@ struct server {
 	struct retention retention;
 	struct rest rest;
 	struct peers peers;
-	struct services services; /* what sessions may use */
-	uint64_t started_ms;      /* Unix time */
+	struct services services;              /* what sessions may use */
+	uint64_t data_place[WELCOME_DATA_MAX]; /* for WELCOME */
+	uint64_t started_ms;                   /* Unix time */
 	uint64_t started_mono_ms;
 	uint64_t stop_by_ms; /* loop time; 0 while running */
 	bool closing_handles;
@@ -343,6 +345,10 @@ static void wire(struct server *server)
 		.loop = &server->loop,
 		.config = server->config,
 		.log = server->log,
+	};
+	server->peers.data = (struct number_list){
+		server->data_place,
+		store_ancestry(server->store, server->data_place, WELCOME_DATA_MAX),
 	};
 	server->retention = (struct retention){
 		.store = server->store,

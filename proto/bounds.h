@@ -24,6 +24,7 @@
 #define HANDSHAKE_LEN_MAX 16384u
 /* Grants that a WELCOME names, each a sentence; it fits where a HELLO does. */
 #define WELCOME_GRANTS_MAX 16u
+#define WELCOME_DATA_MAX 64u /* numbers: of a directory and 31 above it */
 
 /* A control message (msgpack). The largest is a LOG_REPLY part or a list of excludes. */
 #define CONTROL_LEN_MAX (256u * 1024u)

@@ -25,6 +25,9 @@ static bool welcome(struct peer *peer)
 	struct greeting_words words AUTO(greeting_words_fini);
 	struct msg_welcome message = greeting_welcome(
 		peer->principal, KEEPALIVE_MS, peer->peers->config->silence_ms, &words);
+	/* A client that may be on this machine is to keep the store out of its trees. */
+	if (peer->local)
+		message.data = peer->peers->data;
 	return peer_say(peer, MSG_WELCOME, &message);
 }
 

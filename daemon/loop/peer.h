@@ -56,6 +56,7 @@ struct peers {
 	struct workers *workers;     /* borrowed */
 	struct access *access;       /* borrowed */
 	struct admission admission;  /* of those that come over TLS */
+	struct number_list data;     /* borrowed; of WELCOME, for who may see it */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
 	/* Called when the last connection has been closed. */
