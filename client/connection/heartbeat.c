@@ -8,7 +8,6 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
-#include "proto/machine/thread.h"
 
 struct heartbeat {
 	struct link *link; /* borrowed */
@@ -66,7 +65,7 @@ struct heartbeat *heartbeat_new(struct link *link, uint64_t interval_ms)
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-	bool started = thread_start(&heartbeat->thread, 0, beat, heartbeat);
+	bool started = pthread_create(&heartbeat->thread, NULL, beat, heartbeat) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (started)
 		return heartbeat;

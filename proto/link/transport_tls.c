@@ -187,15 +187,37 @@ static void stage_locked(struct tls *tls, const void *data, size_t len)
 	tls->staged_len += len;
 }
 
+/* Takes a whole record without staging it first: it is copied only where the kernel has
+ * no room for it now. 0: the connection has failed, and errno. */
+static size_t take_record_locked(struct tls *tls, const void *data)
+{
+	size_t done = 0;
+	int returned = SSL_write_ex(tls->ssl, data, STAGED_LEN, &done);
+	if (returned == 1)
+		return done;
+	if (outcome(tls, returned) == 0)
+		errno = EPIPE;
+	if (errno != EAGAIN)
+		return 0;
+	stage_locked(tls, data, STAGED_LEN);
+	tls->sealed = true;
+	return STAGED_LEN;
+}
+
 /* How many bytes of the piece were taken. */
 static size_t take_piece_locked(struct tls *tls, const struct iovec *piece)
 {
-	size_t done = 0, room = 0;
-	while (done < piece->iov_len && (room = room_locked(tls)) > 0) {
+	size_t done = 0, room = 0, taken = 1;
+	while (done < piece->iov_len && taken > 0 && (room = room_locked(tls)) > 0) {
+		const uint8_t *at = (const uint8_t *)piece->iov_base + done;
 		size_t left = piece->iov_len - done;
-		size_t len = left < room ? left : room;
-		stage_locked(tls, (const uint8_t *)piece->iov_base + done, len);
-		done += len;
+		if (left >= STAGED_LEN && room == STAGED_LEN) {
+			taken = take_record_locked(tls, at);
+		} else {
+			taken = left < room ? left : room;
+			stage_locked(tls, at, taken);
+		}
+		done += taken;
 	}
 	return done;
 }

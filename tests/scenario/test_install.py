@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BUILD, PATIENCE, Scenario, contents, is_sanitized
+from harness import BATOND, BUILD, PATIENCE, Scenario, contents, is_sanitized
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 STATIC_MAX = 6 << 20  # bytes
@@ -179,7 +179,7 @@ class Static(Scenario):
         jail.mkdir()
         shutil.copy(self.static(), jail / "baton")
         (jail / "kept").write_text("x")
-        daemon = self.start_daemon("jail/d")
+        daemon = self.start_daemon("jail/d", "--listen", "tls://127.0.0.1:0")
         environment = {"BATON_SERVER": "unix:/d/run/batond.sock", "BATON_WORKFLOW": "w",
                        "PATH": os.environ["PATH"]}
 
@@ -190,6 +190,15 @@ class Static(Scenario):
         call("attach", "--job", "b", "/out")
         self.assertEqual((jail / "out/kept").read_text(), "x")
         self.assertTrue(daemon.socket.exists())
+        # Over TLS too: what it trusts is the pin.
+        environment["BATON_SERVER"] = re.findall(r"^BATON_SERVER=(.*)$", daemon.read_log(), re.M)[0]
+        create = [BATOND, "token", "create", "--data", daemon.data, "--namespace", "default"]
+        environment["BATON_TOKEN"] = subprocess.run(create, capture_output=True, text=True,
+                                                    check=True).stdout.strip()
+        call("persist", "--job", "c", "--root", "/", "kept")
+        call("attach", "--job", "d", "/again")
+        self.assertEqual((jail / "again/kept").read_text(), "x")
+        self.assertFalse((jail / "etc").exists() or (jail / "dev").exists())
 
 
 if __name__ == "__main__":
