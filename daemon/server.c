@@ -11,6 +11,7 @@
 #include "daemon/loop/crew.h"
 #include "daemon/loop/listener.h"
 #include "daemon/loop/peer.h"
+#include "daemon/loop/pressure.h"
 #include "daemon/loop/renewal.h"
 #include "daemon/loop/workers.h"
 #include "daemon/service/listen_fds.h"
@@ -25,6 +26,7 @@
 #include "daemon/verb/run.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
+#include "proto/bounds.h"
 
 #define TICK_MS 250u
 /* The reserve of memory.h: for the small allocations of all sessions, some KiB each,
@@ -50,8 +52,9 @@ struct server {
 	struct retention retention;
 	struct rest rest;
 	struct peers peers;
-	struct services services; /* what sessions may use */
-	uint64_t started_ms;      /* Unix time */
+	struct services services;              /* what sessions may use */
+	uint64_t data_place[WELCOME_DATA_MAX]; /* for WELCOME */
+	uint64_t started_ms;                   /* Unix time */
 	uint64_t started_mono_ms;
 	uint64_t stop_by_ms; /* loop time; 0 while running */
 	bool closing_handles;
@@ -161,6 +164,7 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct server *server = timer->data;
 	peers_tick(&server->peers);
+	pressure_tick(&server->peers);
 	listeners_tick(&server->listeners);
 	if (is_stopping(server) && uv_now(&server->loop) >= server->stop_by_ms)
 		workers_interrupt(server->workers);
@@ -317,6 +321,8 @@ static void run_request(struct task *task, int wake_fd)
 		.tier = peer->principal->tier,
 		.local = peer->local,
 		.silence_ms = silence_of(server->config),
+		.meter = &peer->meter,
+		.too_slow = &peer->pace.too_slow,
 	};
 	peer->keep = verb_run(&server->services, &call, wake_fd);
 }
@@ -339,6 +345,10 @@ static void wire(struct server *server)
 		.loop = &server->loop,
 		.config = server->config,
 		.log = server->log,
+	};
+	server->peers.data = (struct number_list){
+		server->data_place,
+		store_ancestry(server->store, server->data_place, WELCOME_DATA_MAX),
 	};
 	server->retention = (struct retention){
 		.store = server->store,

@@ -24,6 +24,7 @@
 #define HANDSHAKE_LEN_MAX 16384u
 /* Grants that a WELCOME names, each a sentence; it fits where a HELLO does. */
 #define WELCOME_GRANTS_MAX 16u
+#define WELCOME_DATA_MAX 64u /* numbers: of a directory and 31 above it */
 
 /* A control message (msgpack). The largest is a LOG_REPLY part or a list of excludes. */
 #define CONTROL_LEN_MAX (256u * 1024u)
@@ -35,16 +36,16 @@
 #define BULK_LEN_MAX (3u * 1024u * 1024u)
 
 /* ---- names ---------------------------------------------------------------------- */
-#define NAME_LEN_MAX 255u       /* namespace, workflow, job, shard, run … in bytes */
-#define LAYER_ID_LEN 8u         /* bytes of a layer's id, which is written in hex */
+#define NAME_LEN_MAX 255u /* namespace, workflow, job, shard, run … in bytes */
+#define LAYER_ID_LEN 8u   /* bytes of a layer's id, which is written in hex */
 #define LAYER_ID_DIGITS (2u * LAYER_ID_LEN)
 #define LAYER_ID_TEXT_SIZE (LAYER_ID_DIGITS + 1)
-#define KEY_LEN 16u             /* by which a repeated PERSIST is known */
-#define NEEDS_MAX 1024u         /* needs, from, prefer: entries each */
-#define HELD_TAGS_MAX 16u       /* views that an ATTACH may name as held */
-#define PATTERNS_MAX 4096u      /* only, exclude: entries each */
-#define PATTERN_LEN_MAX 32768u  /* bytes of one pattern */
-#define COMPONENT_LEN_MAX 255u  /* Linux NAME_MAX */
+#define KEY_LEN 16u            /* by which a repeated PERSIST is known */
+#define NEEDS_MAX 1024u        /* needs, from, prefer: entries each */
+#define HELD_TAGS_MAX 16u      /* views that an ATTACH may name as held */
+#define PATTERNS_MAX 4096u     /* only, exclude: entries each */
+#define PATTERN_LEN_MAX 32768u /* bytes of one pattern */
+#define COMPONENT_LEN_MAX 255u /* Linux NAME_MAX */
 /* Stored paths may exceed PATH_MAX (4096): every call is relative to a descriptor. */
 #define PATH_LEN_MAX 32768u
 #define PATH_DEPTH_MAX 4096u
@@ -71,8 +72,12 @@
 /* Units asked about or sent and not yet answered, per session. The daemon buffers that
  * many answers (at most 129 bytes each), so a client never has to read while it sends. */
 #define ASK_WINDOW_UNITS 16384u
-#define ASK_UNITS_MAX 4096u  /* in one ASK */
-#define CANDIDATES_MAX 4u    /* SHA-256 answers for one (XXH3-128, length) */
+#define ASK_UNITS_MAX 4096u /* in one ASK */
+/* What asking about a unit counts for where a client has to move something: to read and hash
+ * it is work, however little is sent of it. Not more, or asking would be a cheap way to
+ * stay. */
+#define UNIT_WORK_LEN 1024u
+#define CANDIDATES_MAX 4u   /* SHA-256 answers for one (XXH3-128, length) */
 
 /* ---- manifests -------------------------------------------------------------------- */
 #define PIECE_LEN_TARGET (64u * 1024u) /* average; cut at row boundaries by path hash */
@@ -80,10 +85,10 @@
 #define PIECE_LEN_MAX (256u * 1024u)
 /* A row may exceed PIECE_LEN_MAX only through its units; then it is a piece alone. */
 #define PIECE_ALONE_MAX UNIT_LEN_MAX
-#define ROW_UNITS_MAX 41000u           /* what fits a piece alone: files of about 20 GiB */
+#define ROW_UNITS_MAX 41000u /* what fits a piece alone: files of about 20 GiB */
 #define ROW_FIELDS_MAX 64u
 #define PIECES_MAX 65536u
-#define ROOT_LEN_MAX UNIT_LEN_MAX      /* the root itself is kept as one frame */
+#define ROOT_LEN_MAX UNIT_LEN_MAX /* the root itself is kept as one frame */
 /* The root's length ends a layer at some 14 million paths before this does. */
 #define LAYER_ROWS_MAX (16u * 1000u * 1000u)
 /* Unit mentions of a layer, and of a view: 4 bytes each while an attach runs. Repeated

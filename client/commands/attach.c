@@ -248,6 +248,7 @@ static int open_destination(struct attach *attach, struct error *error)
 	struct destination_options how = {
 		.directory = options->directory,
 		.delete_extra = options->delete_extra,
+		.keep_existing = options->keep_existing,
 		.filter = filtered ? &attach->filter : NULL,
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,

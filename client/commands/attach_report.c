@@ -50,6 +50,7 @@ static void attach_json(const struct view_session *session,
 			     session->connection.link.received_bytes);
 	json_writer_unsigned(writer, "written_files", figures->counts.written);
 	json_writer_unsigned(writer, "unchanged_files", figures->counts.unchanged);
+	json_writer_unsigned(writer, "kept_existing", figures->counts.kept);
 	report_json_warnings(session->report);
 	json_writer_unsigned(writer, "elapsed_ms", clock_now_ms() - figures->started_ms);
 }
@@ -67,18 +68,24 @@ void attach_report(const struct options *options, const struct view_session *ses
 	char size[HUMAN_TEXT_SIZE];
 	char written[HUMAN_TEXT_SIZE];
 	char unchanged[HUMAN_TEXT_SIZE];
+	char number[HUMAN_TEXT_SIZE];
+	char kept[HUMAN_TEXT_SIZE + sizeof(", kept  existing")] = "";
 	char received[HUMAN_TEXT_SIZE];
 	char seconds[HUMAN_TEXT_SIZE];
 	char *directory AUTO_FREE =
 		escape_encode(options->directory, strlen(options->directory));
-	report_line(session->report,
-		    "attached %s, %s, to `%s`: %s written, %s unchanged, %s received, %s",
-		    human_things(totals->files, "file", files),
-		    human_size(totals->bytes, size), directory,
-		    human_count(figures->counts.written, written),
-		    human_count(figures->counts.unchanged, unchanged),
-		    human_size(session->connection.link.received_bytes, received),
-		    human_seconds(clock_now_ms() - figures->started_ms, seconds));
+	if (options->keep_existing)
+		(void)snprintf(kept, sizeof(kept), ", kept %s existing",
+			       human_count(figures->counts.kept, number));
+	report_line(
+		session->report,
+		"attached %s, %s, to `%s`: %s written, %s unchanged%s, %s received, %s",
+		human_things(totals->files, "file", files),
+		human_size(totals->bytes, size), directory,
+		human_count(figures->counts.written, written),
+		human_count(figures->counts.unchanged, unchanged), kept,
+		human_size(session->connection.link.received_bytes, received),
+		human_seconds(clock_now_ms() - figures->started_ms, seconds));
 	say_digest_and_layers(session);
 }
 

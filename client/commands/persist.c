@@ -147,6 +147,8 @@ int persist_run(const struct options *options, struct report *report, struct err
 		.selection.root_fd = -1,
 		.started_ms = clock_now_ms(),
 	};
+	char *records AUTO_FREE = record_folder();
+	own_places_add_records(&persist.own, records);
 	int err = prepare(&persist, error);
 	if (err < 0)
 		return err;

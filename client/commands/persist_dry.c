@@ -133,6 +133,7 @@ int persist_dry_run(struct persist *persist, struct error *error)
 	struct walk_request request = {
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
+		.own = &persist->own,
 		.events = {on_progress, on_skipped, on_link, &dry},
 	};
 	int err = walk_run(&request, &dry.tree, error);

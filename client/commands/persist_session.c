@@ -181,12 +181,16 @@ int persist_check_totals(const struct persist *persist, const struct totals *tot
 static int upload(struct persist_try *try, const struct root *base, struct error *error)
 {
 	struct persist *persist = try->persist;
+	struct own_places own = persist->own;
+	own_places_add_data(&own, try->connection->data_place,
+			    try->connection->data_place_count);
 	struct upload_request request = {
 		.link = &try->connection->link,
 		.ask_window = try->connection->ask_window,
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
 		.record = persist->record,
+		.own = &own,
 		.base = base,
 		.if_changed = persist->options->if_changed,
 		.secret = persist->options->allow_token

@@ -16,6 +16,7 @@
 #include "client/options/options.h"
 #include "client/terminal/progress.h"
 #include "client/terminal/report.h"
+#include "client/tree/own.h"
 #include "client/tree/select.h"
 #include "client/upload/upload.h"
 #include "proto/message/message.h"
@@ -28,6 +29,7 @@ struct persist {
 	struct msg_identity identity;
 	struct text *identity_items; /* owned */
 	struct selection selection;
+	struct own_places own;               /* but for the daemon's */
 	const char *prefix;                  /* borrowed; clean; "": none */
 	uint64_t started_ms;                 /* clock_now_ms() */
 	struct progress *progress;           /* owned */

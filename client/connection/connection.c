@@ -125,6 +125,9 @@ static void accept_welcome(struct connection *connection,
 				       : SILENCE_MAX_MS;
 	if (!how->timeout_given && patience_ms > (uint64_t)how->timeout_ms)
 		connection->link.silence_ms = (int)patience_ms;
+	connection->data_place_count = welcome->data.count;
+	for (size_t i = 0; i < welcome->data.count; i++)
+		connection->data_place[i] = welcome->data.items[i];
 	connection->heartbeat_ms = welcome->silence_ms / HEARTBEATS_IN_SILENCE;
 	connection->principal =
 		must_memdup(welcome->principal.at, welcome->principal.len);

@@ -9,6 +9,7 @@
 
 #include "client/connection/security.h"
 #include "proto/base/error.h"
+#include "proto/bounds.h"
 #include "proto/link/link.h"
 #include "proto/options/string_list.h"
 
@@ -23,6 +24,10 @@ struct connection {
 	/* Who the daemon takes us for, in its words. */
 	char *principal, *tier; /* owned; NULL: it does not say */
 	struct string_list grants;
+	/* Of WELCOME: device and inode of the daemon's data directory and of those above
+	 * it. */
+	uint64_t data_place[WELCOME_DATA_MAX];
+	size_t data_place_count;
 };
 
 /* How the daemon is to be reached. */

@@ -8,6 +8,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
+#include "proto/machine/thread.h"
 
 struct heartbeat {
 	struct link *link; /* borrowed */
@@ -65,7 +66,7 @@ struct heartbeat *heartbeat_new(struct link *link, uint64_t interval_ms)
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-	bool started = pthread_create(&heartbeat->thread, NULL, beat, heartbeat) == 0;
+	bool started = thread_start(&heartbeat->thread, 0, beat, heartbeat);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (started)
 		return heartbeat;

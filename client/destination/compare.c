@@ -67,7 +67,7 @@ static void compare_turn(struct destination *dest, unsigned worker, uint32_t fir
 		if (entry < dest->places.table->entry_count &&
 		    is_marked(&dest->places, entry, MARK_COMPARE) &&
 		    !file_is_equal(dest, worker, entry, buffer))
-			set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
+			destination_replace(dest, entry);
 }
 
 static int compare_turns(void *context, unsigned worker, struct error *error)
@@ -93,7 +93,5 @@ int compare_files(struct destination *dest, struct error *error)
 	if (!any)
 		return 0;
 	struct parallel_job job = {.body = compare_turns, .context = dest};
-	struct parallel *workers;
-	int err = parallel_start(&job, &workers, error);
-	return err ? err : parallel_join(workers, error);
+	return parallel_run(&job, error);
 }

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,19 +56,6 @@ int destination_open(const struct view_table *table,
 	return plan_directory(dest, error);
 }
 
-void destination_warn(const struct destination *dest, const char *format, ...)
-{
-	if (!dest->options.report)
-		return;
-	char *sentence AUTO_FREE = NULL;
-	va_list values;
-	va_start(values, format);
-	int len = vasprintf(&sentence, format, values);
-	va_end(values);
-	claim(len >= 0);
-	report_warning(dest->options.report, "%s", sentence);
-}
-
 /* ---- asking ---- */
 
 bool destination_needs(const struct destination *dest, uint32_t entry)
@@ -82,10 +67,13 @@ struct destination_counts destination_counts(const struct destination *dest)
 {
 	struct destination_counts counts = {0};
 	for (uint32_t entry = 0; entry < dest->places.table->entry_count; entry++) {
+		bool existing = is_marked(&dest->places, entry, MARK_EXISTING);
+		counts.kept += existing;
 		if (dest->places.table->entries[entry].type != ROW_FILE)
 			continue;
 		counts.files++;
-		counts.unchanged += place_of(&dest->places, entry) == PLACE_KEPT;
+		counts.unchanged += !existing &&
+				    place_of(&dest->places, entry) == PLACE_KEPT;
 	}
 	counts.written = __atomic_load_n(&dest->written, __ATOMIC_RELAXED);
 	if (dest->missing && dest->finished)

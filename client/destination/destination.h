@@ -14,6 +14,9 @@
  *   entry whose time differs gets the row's, unless times_now or it has other hard links,
  *   which may lie outside DIR. Anything else is made anew, never changed in place.
  *   What the stat record of DIR (record/record.h) shows to be unchanged is not read.
+ * - With keep_existing what is there is never changed, its time and mode neither, and
+ *   directories are merged. What cannot be merged, a directory and something else, is
+ *   refused: nothing of the view is left out in silence.
  * - Directories without owner's permissions get them while work goes on in them.
  * - Directories that are there get the mode of their row, if they have one; times are set
  *   on those that this attach made. A mode or time that cannot be had, because the
@@ -45,6 +48,7 @@
 struct destination_options {
 	const char *directory; /* borrowed */
 	bool delete_extra;     /* remove what the view does not have */
+	bool keep_existing;    /* what is there stays as it is, whatever it holds */
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
 	const struct glob_filter *filter;
 	bool dry_run;      /* nothing follows but destination_list() */
@@ -65,6 +69,7 @@ struct destination_options {
 struct destination_counts {
 	uint64_t files;     /* in the view */
 	uint64_t unchanged; /* files there already */
+	uint64_t kept;      /* files and links that keep_existing left: not the view's */
 	uint64_t written;   /* files in their place through this attach */
 };
 

@@ -51,6 +51,16 @@ struct destination {
 	uint32_t next_compare; /* atomic */
 };
 
+/* Something lies where the entry belongs that is not what the view has: it is replaced,
+ * or it stays. */
+static inline void destination_replace(struct destination *dest, uint32_t entry)
+{
+	if (dest->options.keep_existing)
+		set_place(&dest->places, entry, PLACE_KEPT, MARK_EXISTING);
+	else
+		set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
+}
+
 /* The modification time that an entry gets. */
 static inline struct timespec destination_time(const struct destination *dest,
 					       uint32_t entry)
@@ -61,6 +71,9 @@ static inline struct timespec destination_time(const struct destination *dest,
 							   .tv_nsec = row->nanoseconds};
 }
 
+/* With keep_existing: a directory and something else are at one place. */
+int destination_refuse_type(const struct destination *dest, uint32_t entry,
+			    struct error *error);
 /* Says what does not make the attach fail. One thread. */
 void destination_warn(const struct destination *dest, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -41,7 +41,8 @@ static int merge(struct destination *dest, uint32_t entry, const struct stat *th
 		return err;
 	places_moved(&dest->places, entry);
 	known_forget(&dest->known, entry);
-	bool differs = !row->implied && (there->st_mode & 0777) != row->mode;
+	bool differs = !row->implied && !dest->options.keep_existing &&
+		       (there->st_mode & 0777) != row->mode;
 	set_place(&dest->places, entry, PLACE_KEPT, differs ? MARK_MODE : 0);
 	return modes_unlock(&dest->modes, entry, 0700, error);
 }
@@ -69,9 +70,14 @@ static int meet(struct destination *dest, uint32_t entry, const struct spot *hom
 	bool is_directory = dest->places.table->entries[entry].type == ROW_DIRECTORY;
 	if (is_directory && S_ISDIR(there->st_mode))
 		return merge(dest, entry, there, error);
+	if (dest->options.keep_existing && is_directory != S_ISDIR(there->st_mode))
+		return destination_refuse_type(dest, entry, error);
 	if (S_ISDIR(there->st_mode))
 		return meet_directory(dest, entry, home, error);
-	set_mark(&dest->places, entry, is_directory ? MARK_OBSTACLE : MARK_REPLACE);
+	if (is_directory)
+		set_mark(&dest->places, entry, MARK_OBSTACLE);
+	else
+		destination_replace(dest, entry);
 	return 0;
 }
 

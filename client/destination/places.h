@@ -25,13 +25,14 @@ enum place {
 
 /* What else is known of an entry; a number with its place. */
 #define PLACE_MASK 0x03u
-#define MARK_COMPARE 0x04u  /* kept, if the bytes are equal */
-#define MARK_RETIME 0x08u   /* kept, but its time differs */
-#define MARK_OBSTACLE 0x10u /* a link or file has to go, or an empty directory */
-#define MARK_TRASH 0x20u    /* a directory with something in it has to go */
-#define MARK_DONE 0x40u     /* staged, and now in its place */
-#define MARK_MODE 0x80u     /* a directory that is there, whose mode differs */
-#define MARK_REPLACE 0x100u /* staged, and a file or link is there that it replaces */
+#define MARK_COMPARE 0x04u   /* kept, if the bytes are equal */
+#define MARK_RETIME 0x08u    /* kept, but its time differs */
+#define MARK_OBSTACLE 0x10u  /* a link or file has to go, or an empty directory */
+#define MARK_TRASH 0x20u     /* a directory with something in it has to go */
+#define MARK_DONE 0x40u      /* staged, and now in its place */
+#define MARK_MODE 0x80u      /* a directory that is there, whose mode differs */
+#define MARK_REPLACE 0x100u  /* staged, and a file or link is there that it replaces */
+#define MARK_EXISTING 0x200u /* kept, though it is not what the view has */
 /* A directory that is there and has been made writable; files alone are compared. */
 #define MARK_PREPARED MARK_COMPARE
 

@@ -21,7 +21,8 @@ static bool time_differs(const struct view_entry *entry, const struct stat *stat
 static unsigned time_mark(const struct destination *dest, uint32_t entry,
 			  const struct stat *stat)
 {
-	return !dest->options.times_now && stat->st_nlink == 1 &&
+	return !dest->options.times_now && !dest->options.keep_existing &&
+			       stat->st_nlink == 1 &&
 			       time_differs(&dest->places.table->entries[entry], stat)
 		       ? MARK_RETIME
 		       : 0;
@@ -88,7 +89,7 @@ static int plan_link(struct destination *dest, uint32_t entry, const struct spot
 {
 	bool provable = known_can_prove(&dest->known, entry, stat);
 	if (!S_ISLNK(stat->st_mode) || !same_link(dest, entry, home)) {
-		set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
+		destination_replace(dest, entry);
 		return 0;
 	}
 	set_place(&dest->places, entry, PLACE_KEPT, time_mark(dest, entry, stat));
@@ -121,7 +122,7 @@ static int plan_file(struct destination *dest, uint32_t entry, const struct stat
 		set_place(&dest->places, entry, PLACE_KEPT,
 			  time_mark(dest, entry, stat) | MARK_COMPARE);
 	else
-		set_place(&dest->places, entry, PLACE_STAGED, MARK_REPLACE);
+		destination_replace(dest, entry);
 	return 0;
 }
 
@@ -131,7 +132,8 @@ static int plan_present_directory(struct destination *dest, uint32_t entry,
 {
 	const struct view_entry *row = &dest->places.table->entries[entry];
 	set_place(&dest->places, entry, PLACE_KEPT, 0);
-	if (!row->implied && (stat->st_mode & 0777) != row->mode)
+	if (!row->implied && !dest->options.keep_existing &&
+	    (stat->st_mode & 0777) != row->mode)
 		set_mark(&dest->places, entry, MARK_MODE);
 	uint64_t id = mount_points_id(home->fd, home->name);
 	if (id != places_mount(&dest->places, row->parent)->id)
@@ -146,9 +148,12 @@ static int plan_present(struct destination *dest, uint32_t entry, const struct s
 			const struct stat *stat, struct error *error)
 {
 	uint8_t type = dest->places.table->entries[entry].type;
-	if (type == ROW_DIRECTORY && S_ISDIR(stat->st_mode))
+	bool is_directory = S_ISDIR(stat->st_mode);
+	if (dest->options.keep_existing && (type == ROW_DIRECTORY) != is_directory)
+		return destination_refuse_type(dest, entry, error);
+	if (type == ROW_DIRECTORY && is_directory)
 		return plan_present_directory(dest, entry, home, stat, error);
-	if (S_ISDIR(stat->st_mode))
+	if (is_directory)
 		return plan_over_directory(dest, entry, home, error);
 	if (type == ROW_FILE)
 		return plan_file(dest, entry, stat);

@@ -57,9 +57,7 @@ int ranges_each(const struct ranges *ranges, on_range *call, void *context,
 {
 	struct range_work work = {.ranges = ranges, .call = call, .context = context};
 	struct parallel_job job = {.body = take_ranges, .context = &work};
-	struct parallel *workers;
 	if (ranges->count == 1)
 		return take_ranges(&work, 0, error);
-	int err = parallel_start(&job, &workers, error);
-	return err ? err : parallel_join(workers, error);
+	return parallel_run(&job, error);
 }

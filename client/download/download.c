@@ -216,25 +216,35 @@ static void decoder_fini(struct decoder *decoder)
 	free(decoder->raw);
 }
 
+static struct decoder decoder_of(struct download *download, unsigned worker)
+{
+	return (struct decoder){
+		.download = download,
+		.worker = worker,
+		.codec = codec_new(1),
+		.units = must_alloc(FRAME_UNITS_MAX * sizeof(struct unit_name)),
+		.raw = must_alloc(FRAME_RAW_MAX),
+	};
+}
+
+static int decode_next(struct decoder *decoder, struct slot *slot, struct error *error)
+{
+	int err = decode_frame(decoder, slot, error);
+	if (err)
+		note_damaged(decoder->download, slot, error);
+	give_back(decoder->download, slot);
+	return err;
+}
+
 /* One worker. */
 static int decode_frames(void *context, unsigned worker, struct error *error)
 {
 	struct download *download = context;
-	struct decoder decoder AUTO(decoder_fini) = {
-		.download = download,
-		.worker = worker,
-		.codec = codec_new(1),
-		.units = must_alloc(FRAME_UNITS_MAX * sizeof(*decoder.units)),
-		.raw = must_alloc(FRAME_RAW_MAX),
-	};
+	struct decoder decoder AUTO(decoder_fini) = decoder_of(download, worker);
 	struct slot *slot;
 	int err = 0;
-	while (!err && (slot = pop(download)) != NULL) {
-		err = decode_frame(&decoder, slot, error);
-		if (err)
-			note_damaged(download, slot, error);
-		give_back(download, slot);
-	}
+	while (!err && (slot = pop(download)) != NULL)
+		err = decode_next(&decoder, slot, error);
 	if (err)
 		close_queue(download, true);
 	return err;
@@ -321,6 +331,31 @@ static int check_complete(const struct download *download, struct error *error)
 	return blame(download, missing, error);
 }
 
+/* With workers that decode. <0: the link's failure; ret_failed: what a worker found. */
+static int receive_all(struct link *link, struct download *download,
+		       struct parallel *workers, struct error *ret_failed,
+		       struct error *error)
+{
+	int got;
+	do {
+		got = receive_one(link, download, error);
+	} while (got > 0);
+	close_queue(download, got < 0);
+	(void)parallel_join(workers, ret_failed);
+	return got;
+}
+
+/* Where there is no thread: each frame is decoded before the next is received. */
+static int receive_alone(struct link *link, struct download *download,
+			 struct error *ret_failed, struct error *error)
+{
+	struct decoder decoder AUTO(decoder_fini) = decoder_of(download, 0);
+	int got, err = 0;
+	while (!err && (got = receive_one(link, download, error)) > 0)
+		err = decode_next(&decoder, pop(download), ret_failed);
+	return err ? 0 : got;
+}
+
 int download_run(struct link *link, struct want *want, const struct download_sink *sink,
 		 bool verify, struct error *error)
 {
@@ -328,22 +363,14 @@ int download_run(struct link *link, struct want *want, const struct download_sin
 		.want = want, .sink = sink, .verify = verify};
 	download_init(&download);
 	struct parallel_job job = {.body = decode_frames, .context = &download};
-	struct parallel *workers;
-	int err = parallel_start(&job, &workers, error);
-	if (err)
-		return err;
-	int got;
-	do {
-		got = receive_one(link, &download, error);
-	} while (got > 0);
-	close_queue(&download, got < 0);
-	struct error worker_error = {0};
-	err = parallel_join(workers, &worker_error);
-	if (err)
-		*error = worker_error;
-	if (err)
+	struct parallel *workers = parallel_start(&job);
+	struct error failed = {0};
+	int got = workers ? receive_all(link, &download, workers, &failed, error)
+			  : receive_alone(link, &download, &failed, error);
+	if (failed.code) {
+		*error = failed;
 		tell_damage(link, &download, error);
-	if (err || got < 0)
-		return err ? err : got;
-	return check_complete(&download, error);
+		return error->code;
+	}
+	return got < 0 ? got : check_complete(&download, error);
 }

@@ -92,6 +92,8 @@ static const struct option options[] = {
 		"fail, exit 6, unless the view has this digest"},
 	{"--delete", 0, NULL, NULL, ATTACH, TO(flag, delete_extra),
 		"remove from DIR what the view does not have; what --only or --exclude leave out stays"},
+	{"--keep-existing", 0, NULL, NULL, ATTACH, TO(flag, keep_existing),
+		"leave each file, link and folder that is in DIR as it is, and put what is missing"},
 	{"--times", 0, "keep|now", NULL, ATTACH, TO(choice_bool, times_now),
 		"modification times as they were stored, or one for all, the present (default)", .initial = "keep"},
 	{"--verify", 0, NULL, NULL, ATTACH | TAKES(CAT), TO(flag, verify),

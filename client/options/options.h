@@ -62,7 +62,7 @@ struct options {
 	/* attach, ls, cat, log */
 	char *directory; /* owned; default "." */
 	struct string_list only, from, prefer;
-	bool by_job, stale_keep, untrusted, delete_extra, times_now, verify, all;
+	bool by_job, stale_keep, untrusted, delete_extra, keep_existing, times_now, verify, all;
 	char *layer;       /* owned; NULL: none */
 	char *on_conflict; /* owned; "error", "first", "last" */
 	struct expected {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "client/record/format.h"
+#include "client/record/record.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -48,7 +49,7 @@ static char *joined(const char *folder, const char *below)
 }
 
 /* Relative ones are to be ignored (XDG Base Directory Specification). */
-static char *folder_of_records(void)
+char *record_folder(void)
 {
 	const char *cache = getenv("XDG_CACHE_HOME");
 	if (cache && cache[0] == '/')
@@ -82,7 +83,7 @@ int record_place_find(int root_fd, struct record_place *place)
 	ssize_t len = readlink(self, path, sizeof(path));
 	if (len < 0 || fstat(root_fd, &status) != 0)
 		return -1;
-	place->folder = folder_of_records();
+	place->folder = record_folder();
 	if (len == 0 || (size_t)len == sizeof(path) || !place->folder) {
 		errno = ENOENT;
 		return -1;

@@ -112,6 +112,10 @@ bool record_view_is_known(const struct record_view *view);
 
 struct record;
 
+/* Where records are kept, whether it is there or not; owned by the caller. NULL: nowhere.
+ */
+char *record_folder(void);
+
 /* The record of an open directory; NULL where there is none that can be used. */
 struct record *record_open(int root_fd);
 void record_close(struct record *record); /* NULL is fine */

@@ -111,10 +111,9 @@ void record_scout_run(struct record_scout *scout, uint32_t first, uint32_t end)
 	scout->next = first;
 	scout->end = end;
 	struct parallel_job job = {.body = look_turns, .context = scout};
-	struct parallel *workers;
 	struct error ignored;
-	if (first < end && parallel_start(&job, &workers, &ignored) == 0)
-		(void)parallel_join(workers, &ignored);
+	if (first < end)
+		(void)parallel_run(&job, &ignored);
 }
 
 void record_scout_fini(struct record_scout *scout)

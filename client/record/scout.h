@@ -23,7 +23,7 @@ struct record_scout {
 
 void record_scout_init(struct record_scout *scout, const struct record *record,
 		       int root_fd);
-/* Looks at the entries first … end - 1. Interrupted or without threads, at fewer. */
+/* Looks at the entries first … end - 1. Interrupted, at fewer. */
 void record_scout_run(struct record_scout *scout, uint32_t first, uint32_t end);
 void record_scout_fini(struct record_scout *scout);
 

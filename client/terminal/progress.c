@@ -13,6 +13,7 @@
 #include "client/terminal/terminal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
+#include "proto/machine/thread.h"
 
 #define QUIET_START_MS 500u
 #define REDRAW_MS 200u
@@ -116,7 +117,7 @@ struct progress *progress_new(const char *verb, bool enabled)
 	(void)pthread_cond_init(&progress->end, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&progress->lock, NULL);
-	if (pthread_create(&progress->thread, NULL, run, progress) == 0)
+	if (thread_start(&progress->thread, 0, run, progress))
 		return progress;
 	/* Work without a line is better than no work. */
 	free(progress);

@@ -39,7 +39,7 @@ static char *kinds_text(uint8_t losses)
 	struct buffer text AUTO(buffer_fini) = {0};
 	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		struct text kind = text_of(kinds[i]);
-		if (!((unsigned)losses >> i & 1u))
+		if (!(losses & 1u << i))
 			continue;
 		const char *gap = text.len == 0 ? "" : losses >> (i + 1) ? ", " : " and ";
 		buffer_put(&text, gap, text_of(gap).len);

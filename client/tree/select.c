@@ -283,3 +283,13 @@ struct verdict selection_judge(struct selection *selection, struct literal_range
 			   selection_reads(selection, path.path, path.len));
 	return verdict;
 }
+
+void selection_match_root(struct selection *selection, bool any)
+{
+	for (size_t i = 0; any && i < selection->literal_count; i++) {
+		struct selector *selector = &selection->items[selection->literals[i]];
+		if (selector->path_len > 0)
+			return;
+		selector->matched = true;
+	}
+}

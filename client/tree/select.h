@@ -66,6 +66,8 @@ const char *selection_absent(const struct selection *selection);
 const char *selection_unmatched(const struct selection *selection);
 /* ERR_EMPTY naming the PATH that matched nothing. */
 int selection_check(const struct selection *selection, struct error *error);
+/* PATHs that name the root itself matched if it holds anything. */
+void selection_match_root(struct selection *selection, bool any);
 
 /* A part of the sorted literals: those below one directory. */
 struct literal_range {

@@ -69,6 +69,11 @@ int tree_add(struct tree *tree, uint32_t parent, const char *name, size_t name_l
 	return 0;
 }
 
+void tree_drop_last(struct tree *tree)
+{
+	tree->count--;
+}
+
 struct entry *tree_entry(const struct tree *tree, uint32_t entry)
 {
 	return &tree->blocks[entry / BLOCK_ENTRIES][entry % BLOCK_ENTRIES];

@@ -67,6 +67,8 @@ void tree_fini(struct tree *tree);
 /* Appends; the name is copied. ERR_LIMIT beyond LAYER_ROWS_MAX. */
 int tree_add(struct tree *tree, uint32_t parent, const char *name, size_t name_len,
 	     uint32_t *ret_entry, struct error *error);
+/* Takes the entry back that was appended last, before anybody else knows of it. */
+void tree_drop_last(struct tree *tree);
 /* A copy of len bytes with a NUL, which lives as long as the tree. */
 const char *tree_text(struct tree *tree, const char *text, size_t len);
 

@@ -107,6 +107,15 @@ static int level_fd(const struct walk *walk, struct level *level)
 	return level->fd;
 }
 
+/* What has no entry: its directory is read the next time too. */
+static void skip(const struct walk *walk, const struct found *found, const char *kind)
+{
+	const struct walk_events *events = &walk->request->events;
+	top_of(walk)->complete = false;
+	if (events->on_skipped)
+		events->on_skipped(events->context, walk->path, found->path_len, kind);
+}
+
 /* ---- entering a directory ---- */
 
 /* Without reading: the next components of the literals below. */
@@ -161,7 +170,8 @@ static bool enter_recorded(struct walk *walk, const struct found *found)
 	struct record_entry known;
 	if (found->is_followed || !is_read(walk, found->path_len, found->verdict.taken) ||
 	    !walk_recorded(walk->request->scout, found->recorded, &known) ||
-	    !known.listed)
+	    !known.listed ||
+	    own_places_what(walk->request->own, walk->device, known.stamp.inode, -1))
 		return false;
 	walk_recorded_keep(tree_entry(walk->tree, found->entry), found->recorded, &known);
 	struct level *level = push(walk);
@@ -196,8 +206,15 @@ static int enter(struct walk *walk, const struct found *found, struct error *err
 				(reads ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC |
 					(found->is_followed ? 0 : O_NOFOLLOW));
 	struct stat status;
-	if (fd < 0 || fstat(fd, &status) < 0)
+	const char *own;
+	if (own_places_look(walk->request->own, level_fd(walk, top_of(walk)), found->name,
+			    fd, &status, &own) < 0)
 		return fail(walk, found->path_len, error);
+	if (own) {
+		tree_drop_last(walk->tree);
+		skip(walk, found, own);
+		return 0;
+	}
 	note_directory(walk, found, &status);
 	struct level *level = push(walk);
 	level->fd = take_fd(&fd);
@@ -218,6 +235,12 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 	struct stat status;
 	if (fstat(walk->selection->root_fd, &status) < 0)
 		return fail(walk, 0, error);
+	const char *own = own_places_what(walk->request->own, status.st_dev,
+					  status.st_ino, walk->selection->root_fd);
+	if (own)
+		return error_set(error, ERR_USAGE,
+				 "`%s`: is a %s, of which nothing is stored",
+				 walk->selection->root, own);
 	walk->device = status.st_dev;
 	level->complete = is_read(walk, 0, level->taken);
 	if (level->complete &&
@@ -253,11 +276,6 @@ static int enter_root(struct walk *walk, struct error *error)
 
 /* ---- one name ---- */
 
-static unsigned char type_of_mode(mode_t mode)
-{
-	return (unsigned char)IFTODT(mode);
-}
-
 static int look(struct walk *walk, const char *name, struct found *found,
 		struct error *error)
 {
@@ -290,7 +308,7 @@ static int look(struct walk *walk, const char *name, struct found *found,
 		return 0;
 	if (fstatat(level_fd(walk, level), name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(walk, found->path_len, error);
-	found->type = type_of_mode(status.st_mode);
+	found->type = (unsigned char)IFTODT(status.st_mode);
 	return 0;
 }
 
@@ -394,15 +412,9 @@ static int take_link(struct walk *walk, struct found *found, struct error *error
 	return err;
 }
 
-static void skip(const struct walk *walk, const struct found *found)
+static const char *kind_of(unsigned char type)
 {
-	const struct walk_events *events = &walk->request->events;
-	const char *kind = found->type == DT_DIR    ? "folder that a killed attach left"
-			   : found->type == DT_SOCK ? "socket"
-			   : found->type == DT_FIFO ? "FIFO"
-						    : "device";
-	if (events->on_skipped)
-		events->on_skipped(events->context, walk->path, found->path_len, kind);
+	return type == DT_SOCK ? "socket" : type == DT_FIFO ? "FIFO" : "device";
 }
 
 static int visit(struct walk *walk, const char *name, struct error *error)
@@ -426,8 +438,7 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 	if (!found.verdict.taken && !found.verdict.entered)
 		return 0;
 	if (found.type == DT_DIR && stage_is_one(level_fd(walk, top_of(walk)), name)) {
-		top_of(walk)->complete = false;
-		skip(walk, &found);
+		skip(walk, &found, "folder that a killed attach left");
 		return 0;
 	}
 	if (found.type == DT_REG)
@@ -435,8 +446,7 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 	if (found.type == DT_LNK)
 		return take_link(walk, &found, error);
 	if (found.type != DT_DIR) {
-		top_of(walk)->complete = false;
-		skip(walk, &found);
+		skip(walk, &found, kind_of(found.type));
 		return 0;
 	}
 	err = append(walk, &found, ROW_DIRECTORY, error);
@@ -455,17 +465,6 @@ static int step(struct walk *walk, struct error *error)
 	walk->depth--;
 	const struct walk_events *events = &walk->request->events;
 	return events->on_progress ? events->on_progress(events->context, error) : 0;
-}
-
-/* PATHs that name the root itself matched if it holds anything. */
-static void match_root(struct selection *selection, bool any)
-{
-	for (size_t i = 0; any && i < selection->literal_count; i++) {
-		struct selector *selector = &selection->items[selection->literals[i]];
-		if (selector->path_len > 0)
-			return;
-		selector->matched = true;
-	}
 }
 
 static void measure_prefix(struct walk *walk)
@@ -492,6 +491,6 @@ int walk_run(const struct walk_request *request, struct tree *tree, struct error
 	int err = enter_root(&walk, error);
 	while (err == 0 && walk.depth > 0)
 		err = step(&walk, error);
-	match_root(request->selection, tree->count > 1);
+	selection_match_root(request->selection, tree->count > 1);
 	return err;
 }

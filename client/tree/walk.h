@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "client/record/scout.h"
+#include "client/tree/own.h"
 #include "client/tree/select.h"
 #include "client/tree/tree.h"
 #include "proto/base/error.h"
@@ -29,7 +30,8 @@ struct walk_events {
 	/* After each directory: the tree's entries so far may be read. <0 ends the walk
 	 * with that error. May be NULL. */
 	int (*on_progress)(void *context, struct error *error);
-	/* Something that cannot be kept: "socket", "FIFO", "device". May be NULL. */
+	/* Something that cannot be kept: "socket", "FIFO", "device", or is no part of the
+	 * tree. May be NULL. */
 	void (*on_skipped)(void *context, const char *path, size_t len, const char *kind);
 	/* A link that a PATH means and that will be stored, but not what it leads to.
 	 * target: as the link has it. May be NULL. */
@@ -42,6 +44,7 @@ struct walk_request {
 	const char *prefix; /* borrowed; clean; what will stand before each path when it
 			     * is stored, for the limits; NULL or "": nothing */
 	const struct record_scout *scout; /* borrowed; NULL: no stat record */
+	const struct own_places *own;     /* borrowed; left out; NULL: none is known */
 	struct walk_events events;
 };
 

@@ -5,6 +5,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/machine/parallel.h"
+#include "proto/machine/thread.h"
 
 /* Entries that a worker takes at a time: neighbours share a directory, and their bytes a
  * frame. */
@@ -13,8 +14,8 @@
 
 struct upload_threads {
 	struct upload_worker workers[WORKERS_MAX];
-	unsigned count; /* initialised */
-	unsigned started;
+	unsigned count;
+	bool has_receiver;
 	pthread_t receiver;
 };
 
@@ -185,56 +186,75 @@ static unsigned worker_count(const struct upload_crew *crew)
 	return count < WORKERS_MAX ? count : WORKERS_MAX;
 }
 
-static int start(pthread_t *thread, void *(*run)(void *), void *context,
-		 struct error *error)
-{
-	int number = pthread_create(thread, NULL, run, context);
-	if (number == 0)
-		return 0;
-	return error_set_errno(error, ERR_INTERNAL, number, "a thread cannot be started");
-}
-
 /* The receiver's. */
 static void *receive(void *context)
 {
-	exchange_receive(context);
+	struct upload_crew *crew = context;
+	flow_lock(crew->flow);
+	bool called_off = crew->is_called_off;
+	flow_unlock(crew->flow);
+	if (!called_off)
+		exchange_receive(crew->exchange);
 	return NULL;
 }
 
-static int start_workers(struct upload_crew *crew, struct error *error)
+static void start_threads(struct upload_crew *crew, struct upload_threads *threads)
 {
-	struct upload_threads *threads = crew->threads;
-	int err = 0;
-	threads->count = worker_count(crew);
-	for (unsigned i = 0; i < threads->count; i++)
-		worker_init(&threads->workers[i], crew);
-	while (err == 0 && threads->started < threads->count) {
-		struct upload_worker *worker = &threads->workers[threads->started];
-		err = start(&worker->thread, work, worker, error);
-		threads->started += err == 0;
+	threads->has_receiver = thread_start(&threads->receiver, 0, receive, crew);
+	unsigned wanted = threads->has_receiver ? worker_count(crew) : 0;
+	while (threads->count < wanted) {
+		struct upload_worker *worker = &threads->workers[threads->count];
+		worker_init(worker, crew);
+		if (!thread_start(&worker->thread, 0, work, worker)) {
+			worker_fini(worker);
+			return;
+		}
+		threads->count++;
 	}
-	return err;
+}
+
+static void join_threads(struct upload_threads *threads)
+{
+	for (unsigned i = 0; i < threads->count; i++) {
+		(void)pthread_join(threads->workers[i].thread, NULL);
+		worker_fini(&threads->workers[i]);
+	}
+	if (threads->has_receiver)
+		(void)pthread_join(threads->receiver, NULL);
+}
+
+/* Those that could be had do nothing before it is known whether they are enough: one that
+ * receives and one that works. Else the calling thread stays alone. */
+static bool gather_threads(struct upload_crew *crew, struct upload_threads *threads)
+{
+	flow_lock(crew->flow);
+	start_threads(crew, threads);
+	bool enough = threads->count > 0;
+	crew->is_called_off = !enough;
+	if (enough) {
+		crew->flow->help = NULL;
+		frames_gather(crew->frames);
+	}
+	flow_unlock(crew->flow);
+	if (!enough)
+		join_threads(threads);
+	return enough;
 }
 
 int upload_crew_start(struct upload_crew *crew, struct error *error)
 {
-	if (crew->threads)
+	if (crew->threads || crew->is_called_off)
 		return 0;
 	int err = exchange_begin(crew->exchange, error);
 	if (err < 0)
 		return err;
-	struct upload_threads *threads = must_calloc(1, sizeof(*threads));
-	err = start(&threads->receiver, receive, crew->exchange, error);
-	if (err < 0) {
-		free(threads);
-		return err;
-	}
-	crew->threads = threads;
-	crew->flow->help = NULL;
-	frames_gather(crew->frames);
+	struct upload_threads *threads AUTO_FREE = must_calloc(1, sizeof(*threads));
+	if (!gather_threads(crew, threads))
+		return 0;
+	crew->threads = take_ptr(&threads);
 	if (crew->on_threads)
 		crew->on_threads(crew->context);
-	return start_workers(crew, error);
+	return 0;
 }
 
 void upload_crew_end(struct upload_crew *crew)
@@ -245,11 +265,7 @@ void upload_crew_end(struct upload_crew *crew)
 		exchange_receive(crew->exchange);
 		return;
 	}
-	for (unsigned i = 0; i < threads->started; i++)
-		(void)pthread_join(threads->workers[i].thread, NULL);
-	(void)pthread_join(threads->receiver, NULL);
-	for (unsigned i = 0; i < threads->count; i++)
-		worker_fini(&threads->workers[i]);
+	join_threads(threads);
 	free(threads);
 }
 

@@ -36,6 +36,8 @@ struct upload_crew {
 	struct upload_worker own;       /* the calling thread's */
 	struct upload_threads *threads; /* owned; NULL: not started, or not needed */
 	/* under the flow's lock */
+	bool is_called_off; /* too few threads could be had: the calling one stays alone
+			     */
 	uint32_t walked, next; /* entries that may be read; that were taken */
 	unsigned busy;         /* workers with a job */
 	unsigned holders; /* workers with entries or a file of theirs to go on with */
@@ -45,7 +47,7 @@ struct upload_crew {
 void upload_crew_init(struct upload_crew *crew);
 void upload_crew_fini(struct upload_crew *crew);
 
-/* Starts the threads, unless they run. */
+/* Starts the threads, unless they run or cannot be had. */
 int upload_crew_start(struct upload_crew *crew, struct error *error);
 /* Ends them: at once after a failure, else when all is answered. */
 void upload_crew_end(struct upload_crew *crew);

@@ -97,6 +97,7 @@ static int walk(struct upload *upload, struct error *error)
 		.selection = upload->request->selection,
 		.prefix = upload->request->prefix,
 		.scout = upload->scout.record ? &upload->scout : NULL,
+		.own = upload->request->own,
 		.events = {on_progress, on_skipped, on_link, upload},
 	};
 	int err = walk_run(&request, &upload->result->tree, error);

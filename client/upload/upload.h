@@ -23,6 +23,7 @@
 #include "client/options/choices.h"
 #include "client/record/scout.h"
 #include "client/terminal/progress.h"
+#include "client/tree/own.h"
 #include "client/tree/select.h"
 #include "client/tree/tree.h"
 #include "proto/base/error.h"
@@ -32,11 +33,12 @@
 struct upload_result;
 
 struct upload_request {
-	struct link *link;           /* borrowed; PERSIST was sent */
-	uint32_t ask_window;         /* units, of WELCOME; at least 1 */
-	struct selection *selection; /* borrowed */
-	const char *prefix;          /* borrowed; clean; "" or NULL: none */
-	const struct record *record; /* borrowed; NULL: none */
+	struct link *link;            /* borrowed; PERSIST was sent */
+	uint32_t ask_window;          /* units, of WELCOME; at least 1 */
+	struct selection *selection;  /* borrowed */
+	const char *prefix;           /* borrowed; clean; "" or NULL: none */
+	const struct record *record;  /* borrowed; NULL: none */
+	const struct own_places *own; /* borrowed; left out; NULL: none is known */
 	const struct root *base; /* borrowed; of the record's base, if the daemon has it;
 				  * or NULL */
 	enum if_changed if_changed;

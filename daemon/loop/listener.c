@@ -1,6 +1,7 @@
 #include "daemon/loop/listener.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/loop/pressure.h"
 #include "proto/bounds.h"
 #include "proto/link/transport_tls.h"
 
@@ -54,11 +56,18 @@ static void take_secured(struct listener *listener, int fd,
 	peer_open(peers, transport, admitted);
 }
 
+/* For one that waits at the door, if there is one. */
+static bool make_room(struct listener *listener)
+{
+	struct pollfd door = {.fd = listener->fd, .events = POLLIN};
+	return poll(&door, 1, 0) == 1 && pressure_make_room(listener->all->peers);
+}
+
 /* Accepts one connection; false when there is none, or none can be taken for now. */
 static bool accept_one(struct listener *listener)
 {
 	struct peers *peers = listener->all->peers;
-	if (peers->count >= peers->config->connections) {
+	if (peers->count >= peers->config->connections && !make_room(listener)) {
 		listener_pause(listener); /* resumed by the next tick */
 		return false;
 	}

@@ -25,6 +25,9 @@ static bool welcome(struct peer *peer)
 	struct greeting_words words AUTO(greeting_words_fini);
 	struct msg_welcome message = greeting_welcome(
 		peer->principal, KEEPALIVE_MS, peer->peers->config->silence_ms, &words);
+	/* A client that may be on this machine is to keep the store out of its trees. */
+	if (peer->local)
+		message.data = peer->peers->data;
 	return peer_say(peer, MSG_WELCOME, &message);
 }
 
@@ -128,13 +131,16 @@ static void on_request(struct peer *peer, uint16_t type)
 	peer->deadline_ms = peer->said_ms + peer->peers->config->queue_wait_ms;
 	peer->task = (struct task){.run = peer->peers->run,
 				   .lane = request_namespace(peer->request)};
-	if (workers_submit(peer->peers->workers, &peer->task))
+	peer->meter = (struct link_meter){0};
+	peer->pace = (struct pace){0};
+	enum workers_answer answer = workers_submit(peer->peers->workers, &peer->task);
+	if (answer == WORKERS_TAKEN)
 		return;
 	peer->state = PEER_IDLE;
-	(void)error_set(
-		&error, ERR_BUSY,
-		"the daemon can start no thread for a request now; try again in a "
-		"second");
+	(void)error_set(&error, ERR_BUSY, "%s; try again in a second",
+			answer == WORKERS_LANE_FULL
+				? "too many requests of this namespace wait already"
+				: "the daemon can start no thread for a request now");
 	peer_refuse(peer, &error);
 }
 

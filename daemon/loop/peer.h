@@ -35,6 +35,7 @@
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
 #include "proto/bounds.h"
+#include "proto/link/meter.h"
 #include "proto/link/transport.h"
 
 enum peer_state {
@@ -55,6 +56,7 @@ struct peers {
 	struct workers *workers;     /* borrowed */
 	struct access *access;       /* borrowed */
 	struct admission admission;  /* of those that come over TLS */
+	struct number_list data;     /* borrowed; of WELCOME, for who may see it */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
 	/* Called when the last connection has been closed. */
@@ -64,6 +66,13 @@ struct peers {
 	_Atomic uint64_t count;
 	uint64_t arrivals; /* requests given to the workers so far */
 	bool stopping;     /* no connection may carry another request */
+};
+
+/* What pressure.h knows of the speed of a request. */
+struct pace {
+	struct link_pace mark; /* when the present span began */
+	bool slow;             /* the span before was */
+	_Atomic bool too_slow; /* the request is to end for it */
 };
 
 struct peer {
@@ -87,6 +96,8 @@ struct peer {
 	struct request *request; /* owned; GIVEN */
 	bool keep; /* set by the worker: the connection may carry another request */
 	struct voice voice;
+	struct link_meter meter; /* of its request */
+	struct pace pace;
 	bool local; /* a Unix socket */
 	bool left; /* its handle is closed, and what runs for it on the pool has not ended
 		    */

@@ -56,7 +56,6 @@ static void forget(struct peer *peer)
 		peers->first = peer->next;
 	if (peer->next)
 		peer->next->previous = peer->previous;
-	peers->count--;
 	if (!peers->first)
 		peers->on_none(peers->context);
 }
@@ -89,6 +88,7 @@ void peer_close(struct peer *peer)
 	if (peer->state == PEER_CLOSING)
 		return;
 	peer->state = PEER_CLOSING;
+	peer->peers->count--; /* its place is free, if not its memory */
 	uv_close((uv_handle_t *)&peer->poll, on_closed);
 }
 

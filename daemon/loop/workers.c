@@ -11,17 +11,21 @@
 /* Sessions need little: SQLite and msgpack-c are the deepest callees. */
 #define WORKER_STACK_SIZE (512u * 1024u)
 
-/* Tasks that wait, first come first served. */
+/* Tasks of one name: those that wait, first come first served, and how many run. It is
+ * there as long as it has any. */
 struct lane {
 	struct lane *next; /* in the ring; the last one's is the first */
 	char *name;        /* owned */
 	struct task *first, **last;
+	unsigned waiting, running;
 };
 
 struct workers_thread {
 	struct workers *workers; /* borrowed */
 	uv_thread_t thread;
-	int wake_fd; /* owned; readable: stop waiting */
+	int wake_fd;             /* owned; readable: stop waiting */
+	const struct task *task; /* borrowed; NULL: it waits for work */
+	struct lane *lane;       /* of the task */
 };
 
 struct workers {
@@ -29,11 +33,11 @@ struct workers {
 	void *context;
 	uv_mutex_t mutex; /* guards all below; held for a few instructions only */
 	uv_cond_t work;
-	struct lane *turn; /* the lane before the one whose turn it is; NULL: none */
+	struct lane *turn; /* the one served last, or newer; NULL: there is none */
 	struct task *ended;
 	struct workers_thread
 		*threads; /* owned; thread_max of them, thread_count in use */
-	unsigned thread_max, thread_count, idle_count;
+	unsigned thread_max, thread_count, idle_count, lane_max;
 	uint64_t running, waiting, ended_count;
 	bool stopping, interrupted;
 };
@@ -63,41 +67,58 @@ static struct lane *lane_new(struct workers *workers, struct text name)
 	return lane;
 }
 
-/* Takes the lane after `before` out of the ring. */
-static void lane_remove(struct workers *workers, struct lane *before)
+/* Takes a lane that has nothing left out of the ring. */
+static void lane_leave(struct workers *workers, struct lane *lane)
 {
-	struct lane *lane = before->next;
-	if (lane == before) {
-		workers->turn = NULL;
-	} else {
-		before->next = lane->next;
-		if (workers->turn == lane)
-			workers->turn = before;
-	}
+	if (lane->waiting || lane->running)
+		return;
+	struct lane *before = lane;
+	while (before->next != lane)
+		before = before->next;
+	before->next = lane->next;
+	if (workers->turn == lane)
+		workers->turn = before == lane ? NULL : before;
 	free(lane->name);
 	free(lane);
 }
 
-static struct task *take_locked(struct workers *workers)
+/* The lane to serve: of those that have a task and may run one more, the first of those
+ * that run fewest, in the order of the ring after the last served one. NULL: none. */
+static struct lane *lane_next(const struct workers *workers)
 {
-	if (!workers->turn)
+	struct lane *best = NULL;
+	struct lane *lane = workers->turn;
+	if (workers->waiting == 0)
 		return NULL;
-	struct lane *lane = workers->turn->next;
+	do {
+		lane = lane->next;
+		bool may = lane->waiting && lane->running < workers->lane_max;
+		if (may && (!best || lane->running < best->running))
+			best = lane;
+	} while (lane != workers->turn);
+	return best;
+}
+
+static struct task *take_locked(struct workers *workers, struct lane **ret_lane)
+{
+	struct lane *lane = lane_next(workers);
+	if (!lane)
+		return NULL;
 	struct task *task = lane->first;
 	lane->first = task->next;
-	if (lane->first) {
-		workers->turn = lane;
-	} else {
-		lane_remove(workers, workers->turn);
-	}
+	if (!lane->first)
+		lane->last = &lane->first;
+	lane->waiting--;
+	lane->running++;
 	workers->waiting--;
+	workers->running++;
+	workers->turn = lane;
+	*ret_lane = lane;
 	return task;
 }
 
-static bool withdraw_locked(struct workers *workers, struct lane *before,
-			    struct task *task)
+static bool withdraw_locked(struct workers *workers, struct lane *lane, struct task *task)
 {
-	struct lane *lane = before->next;
 	struct task **at = &lane->first;
 	while (*at && *at != task)
 		at = &(*at)->next;
@@ -106,9 +127,9 @@ static bool withdraw_locked(struct workers *workers, struct lane *before,
 	*at = task->next;
 	if (!*at)
 		lane->last = at;
-	if (!lane->first)
-		lane_remove(workers, before);
+	lane->waiting--;
 	workers->waiting--;
+	lane_leave(workers, lane);
 	return true;
 }
 
@@ -120,11 +141,10 @@ static struct task *wait_for_work(struct workers_thread *worker)
 	uv_mutex_lock(&workers->mutex);
 	struct task *task = NULL;
 	workers->idle_count++;
-	while (!workers->stopping && !(task = take_locked(workers)))
+	while (!workers->stopping && !(task = take_locked(workers, &worker->lane)))
 		uv_cond_wait(&workers->work, &workers->mutex);
 	workers->idle_count--;
-	if (task)
-		workers->running++;
+	worker->task = task;
 	uv_mutex_unlock(&workers->mutex);
 	return task;
 }
@@ -146,11 +166,17 @@ static void end_work(struct workers_thread *worker, struct task *task)
 	struct workers *workers = worker->workers;
 	uv_mutex_lock(&workers->mutex);
 	reset_wake_locked(worker);
+	worker->task = NULL;
+	worker->lane->running--;
+	lane_leave(workers, worker->lane);
 	task->next = workers->ended;
 	workers->ended = task;
 	workers->running--;
 	workers->ended_count++;
 	workers->on_ended(workers->context);
+	/* The lane may run one more: this worker may take from another one. */
+	if (workers->waiting)
+		uv_cond_signal(&workers->work);
 	uv_mutex_unlock(&workers->mutex);
 }
 
@@ -180,6 +206,13 @@ static void start_thread_locked(struct workers *workers)
 		(void)close(worker->wake_fd);
 }
 
+/* Tasks of one lane that may run at once. */
+static unsigned lane_max_of(unsigned thread_max)
+{
+	unsigned kept = thread_max / 8;
+	return thread_max - (kept || thread_max < 4 ? kept : 1);
+}
+
 struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context),
 			    void *context)
 {
@@ -187,6 +220,7 @@ struct workers *workers_new(unsigned thread_max, void (*on_ended)(void *context)
 	workers->on_ended = on_ended;
 	workers->context = context;
 	workers->thread_max = thread_max;
+	workers->lane_max = lane_max_of(thread_max);
 	workers->threads = must_calloc(thread_max, sizeof(*workers->threads));
 	claim(uv_mutex_init(&workers->mutex) == 0);
 	claim(uv_cond_init(&workers->work) == 0);
@@ -212,42 +246,40 @@ void workers_free(struct workers *workers)
 	free(workers);
 }
 
-static void queue_locked(struct workers *workers, struct task *task)
+static enum workers_answer queue_locked(struct workers *workers, struct task *task)
 {
 	struct lane *lane = lane_find(workers, task->lane);
+	if (lane && lane->waiting >= WORKERS_LANE_WAITING_MAX)
+		return WORKERS_LANE_FULL;
 	if (!lane)
 		lane = lane_new(workers, task->lane);
 	task->next = NULL;
 	*lane->last = task;
 	lane->last = &task->next;
+	lane->waiting++;
 	workers->waiting++;
 	uv_cond_signal(&workers->work);
+	return WORKERS_TAKEN;
 }
 
-bool workers_submit(struct workers *workers, struct task *task)
+enum workers_answer workers_submit(struct workers *workers, struct task *task)
 {
 	uv_mutex_lock(&workers->mutex);
 	if (workers->idle_count <= workers->waiting &&
 	    workers->thread_count < workers->thread_max)
 		start_thread_locked(workers);
-	bool taken = workers->thread_count > 0;
-	if (taken)
-		queue_locked(workers, task);
+	enum workers_answer answer = WORKERS_NO_THREAD;
+	if (workers->thread_count > 0)
+		answer = queue_locked(workers, task);
 	uv_mutex_unlock(&workers->mutex);
-	return taken;
+	return answer;
 }
 
 bool workers_withdraw(struct workers *workers, struct task *task)
 {
 	uv_mutex_lock(&workers->mutex);
-	bool found = false;
-	struct lane *before = workers->turn;
-	for (bool first = true; before && !found && (first || before != workers->turn);
-	     first = false) {
-		struct lane *next = before->next;
-		found = withdraw_locked(workers, before, task);
-		before = next;
-	}
+	struct lane *lane = lane_find(workers, task->lane);
+	bool found = lane && withdraw_locked(workers, lane, task);
 	uv_mutex_unlock(&workers->mutex);
 	return found;
 }
@@ -269,6 +301,19 @@ void workers_interrupt(struct workers *workers)
 	for (unsigned i = 0; i < workers->thread_count; i++)
 		(void)eventfd_write(workers->threads[i].wake_fd, 1);
 	uv_mutex_unlock(&workers->mutex);
+}
+
+bool workers_interrupt_task(struct workers *workers, const struct task *task)
+{
+	bool found = false;
+	uv_mutex_lock(&workers->mutex);
+	for (unsigned i = 0; i < workers->thread_count && !found; i++) {
+		found = workers->threads[i].task == task;
+		if (found)
+			(void)eventfd_write(workers->threads[i].wake_fd, 1);
+	}
+	uv_mutex_unlock(&workers->mutex);
+	return found;
 }
 
 struct workers_figures workers_figures(struct workers *workers)

@@ -66,6 +66,10 @@ static const struct option options[] = {
 		"a request waits so long for its turn (default)", .initial = "30s"},
 	{"--silence", 0, "TIME", NULL, SERVE, TO(duration, silence_ms),
 		"a peer in a request may be silent so long (default)", .initial = "60s"},
+	{"--min-rate", 0, "BYTES", NULL, SERVE, TO(size, min_rate),
+		"while others wait, a request that moves less a second is ended as busy (default); 0: never", .initial = "16K"},
+	{"--min-rate-over", 0, "TIME", NULL, SERVE, TO(duration, min_rate_over_ms),
+		"… over so much time that it waited for its own client (default)", .initial = "30s"},
 	{"--hello", 0, "TIME", NULL, SERVE, TO(duration, hello_ms),
 		"a new connection has so long for its HELLO (default)", .initial = "10s"},
 	{"--idle", 0, "TIME", NULL, SERVE, TO(duration, idle_ms),
@@ -104,7 +108,8 @@ const struct program batond = {
 	.options = options,
 	.verbs = verbs,
 	.common = "options of every command",
-	.notes = "TIME is a number with ms, s, m, h or d; N is from 1 to 1000000.\n",
+	.notes = "TIME is a number with ms, s, m, h or d; BYTES one with K, M, G or T, or none; "
+		 "N is from 1 to 1000000.\n",
 };
 
 /* ---- what depends on the user ------------------------------------------------------ */

@@ -49,6 +49,9 @@ struct config {
 	uint64_t stop_timeout_ms; /* SIGTERM lets sessions finish for so long */
 	uint64_t silence_ms;      /* a session's peer may be silent for so long */
 	uint64_t hello_ms;        /* a new connection has so long for its HELLO */
+	uint64_t min_rate; /* bytes a second that a request must move while others wait
+			    * for its place; 0: none */
+	uint64_t min_rate_over_ms;
 	uint64_t idle_ms;      /* a connection may be idle for so long between requests */
 	uint64_t retention_ms; /* workflows without contact for longer expire; 0: never */
 };

@@ -360,6 +360,24 @@ int store_close(struct store *store, struct error *error)
 	return store ? close_store(store, true, error) : 0;
 }
 
+size_t store_ancestry(const struct store *store, uint64_t *ret_numbers, size_t room)
+{
+	int fd AUTO_FD = openat(store->directory_fd, ".", O_PATH | O_CLOEXEC);
+	size_t count = 0;
+	struct stat status;
+	while (count + 2 <= room && fd >= 0 && fstat(fd, &status) == 0) {
+		if (count > 0 && ret_numbers[count - 2] == status.st_dev &&
+		    ret_numbers[count - 1] == status.st_ino)
+			break;
+		ret_numbers[count++] = status.st_dev;
+		ret_numbers[count++] = status.st_ino;
+		int above = openat(fd, "..", O_PATH | O_CLOEXEC);
+		(void)close(fd);
+		fd = above;
+	}
+	return count;
+}
+
 /* ---- figures ------------------------------------------------------------------ */
 
 int store_figures(struct store *store, struct store_figures *ret_figures,

@@ -8,6 +8,7 @@
 #define BATON_STORE_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/store/catalogue/catalogue.h"
@@ -43,6 +44,9 @@ int store_close(struct store *store, struct error *error);
 
 struct catalogue *store_catalogue(struct store *store); /* borrowed */
 bool store_is_read_only(struct store *store);
+/* Device and inode of the data directory, then of the one that it lies in, and so on up
+ * to the root or until there is no room for two more. Returns how many numbers. */
+size_t store_ancestry(const struct store *store, uint64_t *ret_numbers, size_t room);
 /* Why no change is taken, though nothing has failed: ERR_DAMAGED, the catalogue has
  * forgotten what was acknowledged (forgotten.h); code 0 where changes are taken. What can
  * be read may lack something then. Borrowed; the same until store_close. */

@@ -78,11 +78,16 @@ static void explain_farewell(struct error *error)
 /* A sentence of the link is about its peer, but it is the peer that will read it.
  * ERR_INTERRUPTED means that the daemon stops: a verb that was interrupted for another
  * reason has replaced it. */
-static void explain(const struct session *session, struct error *error)
+static void explain(const struct session *session, const struct session_call *call,
+		    struct error *error)
 {
 	error_say_busy(error);
 	if (session->link.last_error.len)
 		explain_farewell(error);
+	else if (error->code == ERR_INTERRUPTED && atomic_load(call->too_slow))
+		(void)error_set(error, ERR_BUSY,
+				"this request moves too little while others wait for its "
+				"place (batond --min-rate)");
 	else if (error->code == ERR_INTERRUPTED)
 		(void)error_set(error, ERR_SHUTDOWN,
 				"the daemon is shutting down; try again when it is back");
@@ -160,6 +165,7 @@ bool verb_run(const struct services *services, const struct session_call *call,
 	link_init(&session.link, call->transport, wake_fd, call->label);
 	link_greeted(&session.link);
 	session.link.silence_ms = call->silence_ms;
+	session.link.meter = call->meter;
 	struct error error = {0};
 	int err = session_authorise(&session, &error);
 	if (err == 0)
@@ -170,7 +176,7 @@ bool verb_run(const struct services *services, const struct session_call *call,
 	if (err == 0)
 		err = link_flush(&session.link, &error);
 	if (err)
-		explain(&session, &error);
+		explain(&session, call, &error);
 	err = err ? error.code : 0;
 	if (err && err != ERR_LOST)
 		send_error(&session, &error);

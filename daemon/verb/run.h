@@ -22,6 +22,8 @@ struct session_call {
 	bool local;                        /* a Unix socket */
 	enum tier tier;                    /* of who asks */
 	int silence_ms;                    /* as in struct link */
+	struct link_meter *meter;          /* how fast it goes */
+	const _Atomic bool *too_slow;      /* it was interrupted because others wait */
 };
 
 /* Runs the request to its end, sends an ERROR if it fails, writes one line to the log.

@@ -25,6 +25,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/bounds.h"
+#include "proto/link/meter.h"
 #include "proto/link/transport.h"
 #include "proto/message/message.h"
 
@@ -40,6 +41,12 @@ struct link {
 	size_t queue_sent;
 	bool unflushed; /* what went out of the queue is with the transport yet */
 	uint64_t sent_bytes, received_bytes;
+	/* Of those received: KEEPALIVEs and what is of no known type. */
+	uint64_t idle_bytes;
+	/* What the other side did beside sending and receiving, in bytes: the owner adds.
+	 */
+	uint64_t worked_bytes;
+	struct link_meter *meter;       /* borrowed; NULL: nobody asks */
 	uint8_t early[WIRE_HEADER_LEN]; /* header bytes received so far */
 	size_t early_len;
 	struct buffer

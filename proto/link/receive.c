@@ -158,6 +158,7 @@ static int receive_payload(struct link *link, uint8_t *payload, size_t len, bool
 
 static int skip(struct link *link, size_t len, struct error *error)
 {
+	link->idle_bytes += WIRE_HEADER_LEN + len;
 	uint8_t dropped[4096];
 	while (len > 0) {
 		struct iovec piece = {
@@ -180,6 +181,7 @@ static int swallow_keepalive(struct link *link, size_t len, struct error *error)
 			  : ERR_NO_MEMORY;
 	if (err < 0)
 		return err;
+	link->idle_bytes += WIRE_HEADER_LEN + len;
 	struct message_memory memory AUTO(message_memory_fini) = {0};
 	struct msg_empty keepalive;
 	return message_decode(&memory, MSG_KEEPALIVE, payload, len, &keepalive, error);

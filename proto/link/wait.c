@@ -36,7 +36,13 @@ int link_poll(struct link *link, short events, int timeout_ms, struct error *err
 
 int link_await(struct link *link, short events, struct error *error)
 {
+	if (link->meter)
+		link_meter_begin(link->meter, link->sent_bytes + link->received_bytes -
+						      link->idle_bytes +
+						      link->worked_bytes);
 	int ready = link_poll(link, events, link->silence_ms, error);
+	if (link->meter)
+		link_meter_end(link->meter);
 	if (ready != 0)
 		return ready;
 	return error_set(error, ERR_TIMEOUT, "%s: nothing came or went for %.3g seconds",

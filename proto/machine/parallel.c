@@ -8,6 +8,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/machine/thread.h"
 
 /* zstd and the hashes need little; path buffers are on the heap. */
 #define STACK_LEN (256u * 1024u)
@@ -66,34 +67,34 @@ static void *run_one(void *context)
 
 static void start_threads(struct parallel *threads)
 {
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, STACK_LEN);
 	unsigned wanted = parallel_count();
 	while (threads->count < wanted) {
 		struct parallel_thread *thread = &threads->thread[threads->count];
 		*thread = (struct parallel_thread){.all = threads,
 						   .number = threads->count};
-		if (pthread_create(&thread->id, &attributes, run_one, thread) != 0)
+		if (!thread_start(&thread->id, STACK_LEN, run_one, thread))
 			break;
 		threads->count++;
 	}
-	pthread_attr_destroy(&attributes);
 }
 
-int parallel_start(const struct parallel_job *job, struct parallel **ret_threads,
-		   struct error *error)
+struct parallel *parallel_start(const struct parallel_job *job)
 {
 	struct parallel *threads = must_calloc(1, sizeof(*threads));
 	threads->job = *job;
 	pthread_mutex_init(&threads->mutex, NULL);
 	start_threads(threads);
-	if (threads->count == 0) {
-		(void)parallel_join(threads, error);
-		return error_set(error, ERR_NO_MEMORY, "threads: none could be started");
-	}
-	*ret_threads = threads;
-	return 0;
+	struct error none;
+	if (threads->count == 0)
+		(void)parallel_join(take_ptr(&threads), &none);
+	return threads;
+}
+
+int parallel_run(const struct parallel_job *job, struct error *error)
+{
+	struct parallel *threads = parallel_start(job);
+	return threads ? parallel_join(threads, error)
+		       : job->body(job->context, 0, error);
 }
 
 int parallel_join(struct parallel *threads, struct error *error)

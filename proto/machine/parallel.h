@@ -26,10 +26,13 @@ struct parallel_job {
 	void *context; /* borrowed */
 };
 
-/* Starts them; where not all can be had, fewer. ERR_NO_MEMORY: not even one. */
-int parallel_start(const struct parallel_job *job, struct parallel **ret_threads,
-		   struct error *error);
+/* Starts them; where not all can be had, fewer. NULL: not even one. */
+struct parallel *parallel_start(const struct parallel_job *job);
 /* Waits for all, and gives back the first error. Frees. */
 int parallel_join(struct parallel *threads, struct error *error);
+
+/* Both; where there is no thread, the calling one is the only worker: for work that any
+ * number of them can share. */
+int parallel_run(const struct parallel_job *job, struct error *error);
 
 #endif

@@ -85,6 +85,7 @@ static const struct message_field welcome_fields[] = {
 	FIELD(msg_welcome, ask_window, UINT),
 	FIELD(msg_welcome, keepalive_ms, UINT),
 	FIELD(msg_welcome, silence_ms, UINT),
+	FIELD(msg_welcome, data, UINT, .list = true, .entries_max = WELCOME_DATA_MAX),
 	FIELD(msg_welcome, principal, STR),
 	FIELD(msg_welcome, tier, STR),
 	FIELD(msg_welcome, grants, SENTENCE, .list = true, .entries_max = WELCOME_GRANTS_MAX),

@@ -71,6 +71,7 @@ struct msg_welcome {
 	uint64_t ask_window; /* units */
 	uint64_t keepalive_ms;
 	uint64_t silence_ms;
+	struct number_list data; /* device, inode, of each directory */
 	struct text principal, tier;
 	struct text_list grants;
 };

@@ -10,6 +10,7 @@
 
 #define NUMBER_MAX 1000000u
 #define DURATION_MAX 1000000000u /* in whichever unit */
+#define SIZE_NUMBER_MAX 1000000u /* with its suffix below an exbibyte and a bit */
 
 void *option_place(void *target, const struct option_use *use)
 {
@@ -135,6 +136,28 @@ static int set_duration(void *target, const struct option_use *use, struct error
 	return 0;
 }
 
+/* How many bits of a number of bytes stand for a suffix; -1: there is no such suffix. */
+static int suffix_bits(const char *suffix)
+{
+	static const char letters[] = "KMGT";
+	if (!*suffix)
+		return 0;
+	const char *letter = strchr(letters, suffix[0]);
+	return letter && !suffix[1] ? 10 * (int)(letter - letters + 1) : -1;
+}
+
+static int set_size(void *target, const struct option_use *use, struct error *error)
+{
+	const char *end;
+	uint64_t number;
+	bool is_number = read_number(use->value, SIZE_NUMBER_MAX, &number, &end);
+	if (!is_number || suffix_bits(end) < 0)
+		return option_refuse(use, "not a size such as 16K, 500M or 20G", error);
+	*(uint64_t *)option_place(target, use) = number << suffix_bits(end);
+	return 0;
+}
+
+const struct option_kind option_size = {set_size, NULL, false};
 const struct option_kind option_number = {set_number, NULL, false};
 const struct option_kind option_duration = {set_duration, NULL, false};
 

@@ -81,6 +81,7 @@ static const struct msg_welcome full_welcome = {
 	.ask_window = 16384,
 	.keepalive_ms = 5000,
 	.silence_ms = 60000,
+	.data = {some_versions, 2},
 	.principal = T("token 12bb159ec7cabc20 (ci)"),
 	.tier = T("untrusted"),
 	.grants = LIST(some_grants),

@@ -269,13 +269,15 @@ class Dawdlers(ConcurrencyScenario):
 
     def test_beyond_the_connections_newcomers_wait_at_the_door(self):
         self.start_daemon("daemon", "--connections", "4")
-        inside = [self.connect() for _ in range(4)]
+        held = [self.occupy(f"holder{n}") for n in range(4)]
+        inside = [upload.connection for upload in held]
         outside = socket.socket(socket.AF_UNIX)
         self.addCleanup(outside.close)
         outside.connect(str(self.daemon.socket))
         outside.sendall(encode_map(Type.HELLO, HELLO))
-        self.assertEqual(client.status(inside[0])["connections"], 4)
-        self.assertEqual(select.select([outside], [], [], 0)[0], [])
+        # Who works is not put out: it goes on while the newcomer waits.
+        self.commit(held[0], "held")
+        self.assertEqual(select.select([outside], [], [], PATIENCE)[0], [outside])
         inside[1].close()
         self.assertEqual(select.select([outside], [], [], PATIENCE)[0], [outside])
         for connection in inside:
@@ -286,7 +288,64 @@ class Dawdlers(ConcurrencyScenario):
             self.outcome(process)
         self.assertLessEqual(self.status()["connections"], 4)
         outside.close()
-        self.assert_clean_end(20)
+        self.assert_clean_end(21)
+
+    def test_f7_idle_connections_make_room_the_longest_idle_first(self):
+        self.start_daemon("daemon", "--connections", "8")
+        working = self.occupy()
+        idle = [self.connect() for _ in range(7)]
+        client.status(idle[0])  # not the longest any more
+        for count in range(1, 4):
+            self.persist("a", {"a": str(count)})
+            gone = [n for n, connection in enumerate(idle)
+                    if select.select([connection.peer], [], [], 0)[0]]
+            self.assertIn(1, gone)
+            self.assertNotIn(0, gone)
+        self.commit(working, "held")
+        self.assert_clean_end(4)
+
+    def crawl(self, namespace):
+        """A persist that says KEEPALIVE and nothing else, as long as it may."""
+        return self.occupy(namespace, namespace=namespace)
+
+    def ended_as_busy(self, upload):
+        with self.assertRaises(Refused) as refused:
+            upload.connection.expect(Type.COMMITTED)
+        self.assertEqual(refused.exception.code, Code.BUSY)
+        self.assertIn("moves too little", refused.exception.error["message"])
+
+    def test_f4_one_namespace_never_holds_all_sessions(self):
+        self.start_daemon("daemon", "--sessions", "8", "--min-rate", "0")
+        crawling = [self.crawl("evil") for _ in range(7)]
+        behind = [self.connect() for _ in range(20)]
+        for number, connection in enumerate(behind):
+            connection.send_map(Type.PERSIST, {**identity(f"evil{number}", namespace="evil"),
+                                               "key": os.urandom(16)})
+        self.persist("a", {"a": "1"})
+        self.assertEqual(self.status()["waiting"], 20)
+        for upload in crawling:
+            upload.connection.close()
+
+    def test_f4_who_crawls_is_ended_when_others_wait(self):
+        self.start_daemon("daemon", "--sessions", "2", "--min-rate-over", "100ms")
+        crawling = [self.crawl(f"evil{n}") for n in range(2)]
+        self.assertEqual(self.outcome(self.start_persist("a", self.tree({"a": "1"})))["files"], 1)
+        ended = [upload for number, upload in enumerate(crawling)
+                 if [line for line in self.daemon.log_lines(f"job=evil{number} ")
+                     if "result=busy" in line]]
+        self.assertGreater(len(ended), 0)  # one place is enough
+        for upload in ended:
+            self.ended_as_busy(upload)
+        self.assert_clean_end(1)
+
+    def test_f4_while_nobody_waits_who_crawls_may_stay(self):
+        self.start_daemon("daemon", "--sessions", "2", "--min-rate-over", "1ms")
+        crawling = self.crawl("slow")
+        began = self.status()["uptime_ms"]
+        while self.status()["uptime_ms"] < began + 1000:
+            crawling.connection.send_map(Type.KEEPALIVE)
+        self.commit(crawling, "slow")
+        self.assert_clean_end(1)
 
 
 class Ending(ConcurrencyScenario):

@@ -45,6 +45,11 @@ class Lint(unittest.TestCase):
         for path in sources():
             self.assertNotRegex(path.read_text(), r"\b(TODO|FIXME|XXX|HACK)\b", path)
 
+    def test_m13_client_and_proto_start_threads_in_one_place(self):
+        makers = {str(path.relative_to(TOP)) for path in sources("client", "proto")
+                  if "pthread_create" in path.read_text()}
+        self.assertEqual(makers, {"proto/machine/thread.c"})
+
     def test_sizeof_has_its_parentheses(self):
         for path in sources():
             if path.suffix in (".c", ".h"):

@@ -170,6 +170,7 @@ static int on_ask(struct persisting *persist, const struct link_message *message
 				"%u",
 				persist->keys[i].len, UNIT_LEN_MAX);
 	}
+	persist->session->link.worked_bytes += (uint64_t)count * UNIT_WORK_LEN;
 	uint8_t counts[ASK_UNITS_MAX];
 	int err = transaction_offer(persist->transaction, persist->keys, count, counts,
 				    persist->candidates, error);

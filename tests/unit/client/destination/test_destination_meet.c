@@ -94,6 +94,23 @@ static void m5_with_delete_what_came_meanwhile_goes(void **state)
 	assert_int_equal(entries_in("out/d/deep"), 1);
 }
 
+static void with_keep_existing_what_came_meanwhile_is_kept(void **state)
+{
+	struct place *place = *state;
+	add_view(place);
+	place->options.keep_existing = true;
+	assert_int_equal(attach_with(place, 0, (struct events){.written = put_theirs}),
+			 0);
+	assert_holds("out/d/deep/a", "theirs");
+	assert_holds("out/top", "theirs");
+	assert_holds("out/link", "theirs");
+	assert_holds("out/d/x", "ours");
+	assert_mode("out/d", 0755);
+	assert_theirs_too();
+	assert_int_equal(place->counts.written, 1);
+	assert_int_equal(place->counts.kept, 3);
+}
+
 static void put_a_file_where_dir_belongs(void)
 {
 	put("out", "theirs");
@@ -180,6 +197,7 @@ int main(void)
 		PLACE_TEST(m5_what_came_into_a_dir_right_after_it_was_looked_at),
 		PLACE_TEST(m5_a_dir_that_somebody_else_made_meanwhile_is_merged_with),
 		PLACE_TEST(m5_with_delete_what_came_meanwhile_goes),
+		PLACE_TEST(with_keep_existing_what_came_meanwhile_is_kept),
 		PLACE_TEST(m5_a_file_that_came_where_dir_belongs_is_left),
 		PLACE_TEST(m5_what_came_is_replaced_when_it_is_of_another_type),
 		PLACE_TEST(m5_a_directory_that_came_where_a_file_belongs_needs_delete),

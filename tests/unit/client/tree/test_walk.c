@@ -24,6 +24,7 @@ struct fixture {
 	struct tree tree;
 	struct buffer listing; /* rows: "d a", "f a/b", "l c -> target", one a line */
 	unsigned skipped;
+	struct own_places own;
 	int code;
 	struct error error;
 };
@@ -99,6 +100,7 @@ static const char *walk(struct fixture *fixture, const char *const *paths,
 	tree_init(&fixture->tree);
 	struct walk_request request = {
 		.selection = &fixture->selection,
+		.own = &fixture->own,
 		.events = {.on_skipped = on_skipped, .context = fixture},
 	};
 	fixture->code = walk_run(&request, &fixture->tree, &fixture->error);
@@ -141,6 +143,52 @@ static const char small_rows[] = "f .hidden\n"
 				 "d b\n"
 				 "l c -> a\n"
 				 "f q\n";
+
+/* ---- what is Baton's own ---- */
+
+static void own(struct fixture *fixture, const char *name)
+{
+	struct stat status;
+	assert_int_equal(fstatat(fixture->scratch.fd, name, &status, 0), 0);
+	const uint64_t numbers[] = {status.st_dev, status.st_ino, 1, 2};
+	fixture->own.count = 0;
+	own_places_add_data(&fixture->own, numbers, 4);
+}
+
+static void l5_the_daemons_data_are_left_out_whatever_their_name(void **state)
+{
+	struct fixture *fixture = *state;
+	make_small(fixture);
+	scratch_text(&fixture->scratch, "a/deep/catalogue.db", "rows");
+	own(fixture, "a/deep");
+	assert_string_equal(walk(fixture, PATHS("a"), NULL), "d a\nf a/x.o\nf a/y.c\n");
+	assert_int_equal(fixture->skipped, 1);
+	assert_string_equal(walk(fixture, PATHS("a/deep"), NULL), "");
+	assert_int_equal(fixture->skipped, 1);
+	assert_null(walk(fixture, PATHS("a/deep/z.o"), NULL));
+	assert_int_equal(fixture->code, ERR_EMPTY);
+	assert_int_equal(fixture->skipped, 1);
+}
+
+static void l5_the_daemons_data_as_the_root_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "catalogue.db", "rows");
+	own(fixture, ".");
+	assert_null(walk(fixture, PATHS("."), NULL));
+	assert_int_equal(fixture->code, ERR_USAGE);
+	assert_non_null(strstr(fixture->error.text, "data directory of batond"));
+}
+
+/* The numbers may be those of another machine. */
+static void l5_what_only_has_the_numbers_of_the_daemons_data_is_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	make_small(fixture);
+	own(fixture, "a");
+	assert_string_equal(walk(fixture, PATHS("."), NULL), small_rows);
+	assert_int_equal(fixture->skipped, 0);
+}
 
 /* ---- T1 ---- */
 
@@ -422,6 +470,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(l5_the_daemons_data_are_left_out_whatever_their_name),
+		TEST(l5_the_daemons_data_as_the_root_are_refused),
+		TEST(l5_what_only_has_the_numbers_of_the_daemons_data_is_taken),
 		TEST(t1_a_dot_takes_the_whole_root_without_a_row_for_it),
 		TEST(t1_a_directory_is_taken_whole_also_when_empty),
 		TEST(t1_parents_of_a_path_have_no_row),

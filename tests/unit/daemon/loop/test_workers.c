@@ -110,7 +110,7 @@ static struct job *job_new(char letter, const char *lane)
 static struct job *submit(struct workers *workers, char letter, const char *lane)
 {
 	struct job *job = job_new(letter, lane);
-	assert_true(workers_submit(workers, &job->task));
+	assert_int_equal(workers_submit(workers, &job->task), WORKERS_TAKEN);
 	return job;
 }
 
@@ -253,17 +253,134 @@ static void without_any_thread_a_task_is_refused_and_with_one_it_waits(void **st
 	struct workers *workers = workers_new(2, on_ended, NULL);
 	struct job *refused = job_new('r', "a");
 	no_threads = true;
-	assert_false(workers_submit(workers, &refused->task));
+	assert_int_equal(workers_submit(workers, &refused->task), WORKERS_NO_THREAD);
 	assert_int_equal(workers_figures(workers).waiting, 0);
 	assert_false(workers_withdraw(workers, &refused->task));
 	no_threads = false;
 	(void)submit(workers, '0', "a");
 	wait_for(&stage.begun, 1);
 	no_threads = true;
-	assert_true(workers_submit(workers, &refused->task));
+	assert_int_equal(workers_submit(workers, &refused->task), WORKERS_TAKEN);
 	assert_int_equal(workers_figures(workers).waiting, 1);
 	no_threads = false;
 	finish(workers, 2);
+}
+
+/* ---- fairness among those that run (rule A11) ---------------------------------------
+ */
+
+/* Submits as many tasks of one lane as there are threads, then one of another: `ran` is
+ * what begins. */
+static void assert_begun(unsigned threads, const char *ran)
+{
+	set_gate(false);
+	stage.begun = stage.ended = 0;
+	memset(stage.ran, 0, sizeof(stage.ran));
+	struct workers *workers = workers_new(threads, on_ended, NULL);
+	size_t of_lane = strspn(ran, "e");
+	for (size_t i = 0; i < threads; i++)
+		(void)submit(workers, 'e', "evil");
+	wait_for(&stage.begun, of_lane);
+	(void)submit(workers, 'g', "good");
+	wait_for(&stage.begun, strlen(ran));
+	assert_string_equal(stage.ran, ran);
+	assert_int_equal(workers_figures(workers).running, strlen(ran));
+	finish(workers, threads + 1);
+}
+
+static void a11_a_lane_leaves_an_eighth_to_others(void **state)
+{
+	(void)state;
+	assert_begun(1, "e");
+	assert_begun(3, "eee");
+	assert_begun(4, "eeeg");
+	assert_begun(8, "eeeeeeeg");
+	assert_begun(15, "eeeeeeeeeeeeeeg");
+	assert_begun(16, "eeeeeeeeeeeeeeg");
+}
+
+/* F4: tasks of one lane that never end keep no other lane from running. */
+static void a11_a_lane_that_never_ends_does_not_hold_all_workers(void **state)
+{
+	(void)state;
+	set_gate(false);
+	stage.begun = stage.ended = 0;
+	memset(stage.ran, 0, sizeof(stage.ran));
+	struct workers *workers = workers_new(8, on_ended, NULL);
+	for (size_t i = 0; i < 100; i++)
+		(void)submit(workers, 'e', "evil");
+	wait_for(&stage.begun, 7);
+	(void)submit(workers, 'g', "good");
+	wait_for(&stage.begun, 8);
+	assert_string_equal(stage.ran, "eeeeeeeg");
+	assert_int_equal(workers_figures(workers).running, 8);
+	assert_int_equal(workers_figures(workers).waiting, 93);
+	finish(workers, 101);
+}
+
+/* Whose tasks are few among those that run comes before whose turn it would be. */
+static void a11_the_lane_that_runs_fewest_is_served_first(void **state)
+{
+	(void)state;
+	set_gate(false);
+	stage.begun = stage.ended = 0;
+	memset(stage.ran, 0, sizeof(stage.ran));
+	struct workers *workers = workers_new(3, on_ended, NULL);
+	(void)submit(workers, 'a', "many");
+	wait_for(&stage.begun, 1);
+	(void)submit(workers, 'a', "many");
+	wait_for(&stage.begun, 2);
+	(void)submit(workers, 'h', "holder");
+	wait_for(&stage.begun, 3);
+	(void)submit(workers, 'b', "many");
+	(void)submit(workers, 'n', "new");
+	struct job *job = submit(workers, 'x', "new");
+	assert_true(workers_withdraw(workers, &job->task));
+	free(job);
+	finish(workers, 5);
+	assert_int_equal(stage.ran[3], 'n');
+}
+
+static void a11_what_waits_in_a_lane_is_bounded(void **state)
+{
+	(void)state;
+	struct workers *workers = busy_workers();
+	static struct job *jobs[WORKERS_LANE_WAITING_MAX];
+	for (size_t i = 0; i < WORKERS_LANE_WAITING_MAX; i++)
+		jobs[i] = submit(workers, 'a', "many");
+	struct job *refused = job_new('r', "many");
+	assert_int_equal(workers_submit(workers, &refused->task), WORKERS_LANE_FULL);
+	struct job *other = submit(workers, 'o', "other");
+	for (size_t i = 0; i < WORKERS_LANE_WAITING_MAX; i++) {
+		assert_true(workers_withdraw(workers, &jobs[i]->task));
+		free(jobs[i]);
+	}
+	assert_int_equal(workers_submit(workers, &refused->task), WORKERS_TAKEN);
+	assert_int_equal(workers_figures(workers).waiting, 2);
+	(void)other;
+	finish(workers, 3);
+}
+
+static void one_task_is_interrupted_alone(void **state)
+{
+	(void)state;
+	struct workers *workers = busy_workers();
+	struct job *next = submit(workers, 'a', "a");
+	assert_false(workers_interrupt_task(workers, &next->task));
+	set_gate(true);
+	wait_for(&stage.ended, 2);
+	assert_false(stage.woken);
+	set_gate(false);
+	struct job *woken = submit(workers, 'b', "a");
+	wait_for(&stage.begun, 3);
+	assert_true(workers_interrupt_task(workers, &woken->task));
+	set_gate(true);
+	wait_for(&stage.ended, 3);
+	assert_true(stage.woken);
+	assert_false(workers_interrupt_task(workers, &woken->task));
+	(void)submit(workers, 'c', "a");
+	finish(workers, 4);
+	assert_false(stage.woken);
 }
 
 int main(void)
@@ -278,6 +395,11 @@ int main(void)
 		cmocka_unit_test(
 			without_any_thread_a_task_is_refused_and_with_one_it_waits),
 		cmocka_unit_test(many_workers_run_each_request_once),
+		cmocka_unit_test(a11_a_lane_leaves_an_eighth_to_others),
+		cmocka_unit_test(a11_a_lane_that_never_ends_does_not_hold_all_workers),
+		cmocka_unit_test(a11_the_lane_that_runs_fewest_is_served_first),
+		cmocka_unit_test(a11_what_waits_in_a_lane_is_bounded),
+		cmocka_unit_test(one_task_is_interrupted_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -444,6 +444,43 @@ static void expecting_another_type_names_both(void **state)
 	assert_string_equal(pair.error.text, "the peer sent OFFER where READY was due");
 }
 
+/* Rule A11: what counts is what moves, not that somebody is there. */
+static void
+a11_the_meter_counts_bytes_but_not_keepalives_and_waits_but_not_work(void **state)
+{
+	(void)state;
+	struct pair pair AUTO(pair_fini);
+	struct link_meter meter = {0};
+	struct link_message message = {0};
+	pair_init(&pair);
+	pair.link.meter = &meter;
+	pair.link.silence_ms = 20;
+	assert_int_equal(link_meter_read(&meter).waited_ms, 0);
+	for (size_t i = 0; i < 100; i++)
+		far_send(&pair, MSG_KEEPALIVE, 0, "\x80", 1);
+	far_send(&pair, 999, 0, "unknown", 7);
+	assert_int_equal(link_receive(&pair.link, &message, 0, &pair.error), ERR_TIMEOUT);
+	struct link_pace pace = link_meter_read(&meter);
+	assert_int_equal(pace.moved, 0);
+	assert_true(pace.waited_ms >= 20);
+	far_send(&pair, MSG_STORED, 0, "\0\0\0", 4);
+	assert_int_equal(link_expect(&pair.link, MSG_STORED, &message, &pair.error), 0);
+	free(message.payload);
+	message = (struct link_message){0};
+	pair.link.worked_bytes += 1000;
+	assert_int_equal(link_receive(&pair.link, &message, 0, &pair.error), ERR_TIMEOUT);
+	assert_int_equal(link_meter_read(&meter).moved, WIRE_HEADER_LEN + 4 + 1000);
+	assert_true(link_meter_read(&meter).waited_ms >= 40);
+	/* A wait that goes on is counted, too. */
+	link_meter_begin(&meter, 5);
+	uint64_t before = link_meter_read(&meter).waited_ms;
+	while (link_meter_read(&meter).waited_ms == before)
+		;
+	link_meter_end(&meter);
+	assert_int_equal(link_meter_read(&meter).moved, 5);
+	assert_true(link_meter_read(&meter).waited_ms > before);
+}
+
 static void a_keepalive_must_be_a_map_too(void **state)
 {
 	(void)state;
@@ -776,6 +813,8 @@ int main(void)
 			errors_with_foreign_codes_or_no_sentence_still_say_something),
 		cmocka_unit_test(an_error_brings_what_is_advised_as_far_as_it_is_known),
 		cmocka_unit_test(expecting_another_type_names_both),
+		cmocka_unit_test(
+			a11_the_meter_counts_bytes_but_not_keepalives_and_waits_but_not_work),
 		cmocka_unit_test(a_keepalive_must_be_a_map_too),
 		cmocka_unit_test(the_end_between_messages_and_within_one_differ),
 		cmocka_unit_test(sending_to_nobody_is_lost),

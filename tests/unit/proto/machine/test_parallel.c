@@ -1,6 +1,7 @@
 /* Cores that a process may use, and a thread on each. The kernel's answer is the test's
  * own where it says so: __wrap_sched_getaffinity(). */
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "proto/machine/parallel.h"
+#include "proto/machine/thread.h"
 
 static struct {
 	unsigned processors;   /* 0: the real kernel answers */
@@ -35,9 +37,27 @@ int __wrap_sched_getaffinity(pid_t id, size_t size, cpu_set_t *ret_cores)
 	return 0;
 }
 
+/* How many more threads there are to be had. */
+static unsigned threads_left = UINT_MAX;
+
+bool __real_thread_start(pthread_t *ret_thread, size_t stack_len, void *(*body)(void *),
+			 void *context);
+bool __wrap_thread_start(pthread_t *ret_thread, size_t stack_len, void *(*body)(void *),
+			 void *context);
+
+bool __wrap_thread_start(pthread_t *ret_thread, size_t stack_len, void *(*body)(void *),
+			 void *context)
+{
+	if (threads_left == 0)
+		return false;
+	threads_left--;
+	return __real_thread_start(ret_thread, stack_len, body, context);
+}
+
 static int real_kernel(void **state)
 {
 	(void)state;
+	threads_left = UINT_MAX;
 	memset(&kernel, 0, sizeof(kernel));
 	return 0;
 }
@@ -106,12 +126,36 @@ static void each_thread_has_its_number_and_an_error_comes_back(void **state)
 	kernel.count = 5;
 	_Atomic unsigned seen = 0;
 	struct parallel_job job = {.body = note, .context = &seen};
-	struct parallel *parallel;
 	struct error error = {0};
-	assert_int_equal(parallel_start(&job, &parallel, &error), 0);
-	assert_int_equal(parallel_join(parallel, &error), ERR_LOCAL);
+	assert_int_equal(parallel_run(&job, &error), ERR_LOCAL);
 	assert_string_equal(error.text, "number two");
 	assert_int_equal(seen, 0x1f);
+}
+
+/* As a sandbox does that knows no clone3(). */
+static void without_a_thread_the_calling_one_works(void **state)
+{
+	(void)state;
+	_Atomic unsigned seen = 0;
+	struct parallel_job job = {.body = note, .context = &seen};
+	struct error error = {0};
+	threads_left = 0;
+	assert_null(parallel_start(&job));
+	assert_int_equal(parallel_run(&job, &error), 0);
+	assert_int_equal(seen, 0x1);
+}
+
+static void fewer_threads_than_cores_are_enough(void **state)
+{
+	(void)state;
+	kernel.processors = 64;
+	kernel.count = 5;
+	_Atomic unsigned seen = 0;
+	struct parallel_job job = {.body = note, .context = &seen};
+	struct error error = {0};
+	threads_left = 2;
+	assert_int_equal(parallel_run(&job, &error), 0);
+	assert_int_equal(seen, 0x3);
 }
 
 int main(void)
@@ -129,6 +173,10 @@ int main(void)
 					  real_kernel),
 		cmocka_unit_test_teardown(
 			each_thread_has_its_number_and_an_error_comes_back, real_kernel),
+		cmocka_unit_test_teardown(without_a_thread_the_calling_one_works,
+					  real_kernel),
+		cmocka_unit_test_teardown(fewer_threads_than_cores_are_enough,
+					  real_kernel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ struct wanted {
 	struct string_list list;
 	bool flag, second;
 	enum colour colour;
-	uint64_t number, duration;
+	uint64_t number, duration, size;
 };
 
 static int set_list(void *target, const struct option_use *use, struct error *error)
@@ -55,6 +55,7 @@ static const struct option options[] = {
 	{"--second", 0, "no|yes", NULL, 3u << 1, TO(choice_bool, second), "it", NULL},
 	{"--number", 0, "N", NULL, ALL, TO(number, number), "it", NULL},
 	{"--time", 0, "TIME", NULL, ALL, TO(duration, duration), "(default)", "2m"},
+	{"--size", 0, "BYTES", NULL, ALL, TO(size, size), "it", NULL},
 	{"--help", 'h', NULL, NULL, ALL, .kind = &option_verb, .help = "help"},
 	{"--version", 0, NULL, NULL, ALL, .kind = &option_verb, .help = "version"},
 	{.flag = NULL},
@@ -355,6 +356,34 @@ static void times_have_a_unit_unless_they_are_nothing(void **state)
 	}
 }
 
+static void sizes_may_have_a_suffix(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} right[] = {
+		{"0", 0},
+		{"1000000", 1000000},
+		{"16K", 16384},
+		{"3M", 3u << 20},
+		{"2G", UINT64_C(2) << 30},
+		{"1000000T", UINT64_C(1000000) << 40},
+	};
+	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++) {
+		assert_int_equal(READ("--size", right[i].text), 0);
+		assert_int_equal(wanted.size, right[i].bytes);
+	}
+	const char *const wrong[] = {"K", "", "-1", "1 K", "1k", "1KB", "1000001"};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		char *sentence AUTO_FREE = NULL;
+		assert_true(asprintf(&sentence,
+				     "--size=%s: not a size such as 16K, 500M or 20G",
+				     wrong[i]) > 0);
+		assert_refused(READ("--size", wrong[i]), sentence);
+	}
+}
+
 static void choices_are_listed(void **state)
 {
 	(void)state;
@@ -426,6 +455,7 @@ int main(void)
 		TEST(a_variable_with_a_newline_has_one_value_a_line),
 		TEST(numbers_have_two_ends),
 		TEST(times_have_a_unit_unless_they_are_nothing),
+		TEST(sizes_may_have_a_suffix),
 		TEST(choices_are_listed),
 		TEST(a_text_is_not_empty),
 		TEST(distance_counts_mistakes),

@@ -1,0 +1,33 @@
+/* Sentences that several steps say. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/destination/internal.h"
+#include "proto/base/cleanup.h"
+
+int destination_refuse_type(const struct destination *dest, uint32_t entry,
+			    struct error *error)
+{
+	bool is_directory = dest->places.table->entries[entry].type == ROW_DIRECTORY;
+	return places_error(&dest->places, entry, 0,
+			    is_directory
+				    ? "is there and no directory, where one belongs, and "
+				      "--keep-existing keeps it; move it away"
+				    : "is a directory, where a file belongs, and "
+				      "--keep-existing keeps it; move it away",
+			    error);
+}
+
+void destination_warn(const struct destination *dest, const char *format, ...)
+{
+	if (!dest->options.report)
+		return;
+	char *sentence AUTO_FREE = NULL;
+	va_list values;
+	va_start(values, format);
+	int len = vasprintf(&sentence, format, values);
+	va_end(values);
+	claim(len >= 0);
+	report_warning(dest->options.report, "%s", sentence);
+}

@@ -1,0 +1,57 @@
+#include "client/tree/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "proto/base/error.h"
+
+static void add(struct own_places *places, struct own_place place)
+{
+	claim(places->count < OWN_PLACES_MAX);
+	places->items[places->count++] = place;
+}
+
+/* The numbers are the daemon's machine's, which need not be this one where its socket was
+ * forwarded: so a file is asked for as well. */
+void own_places_add_data(struct own_places *places, const uint64_t *numbers, size_t count)
+{
+	if (count >= 2)
+		add(places,
+		    (struct own_place){numbers[0], numbers[1], "data directory of batond",
+				       "catalogue.db"});
+}
+
+void own_places_add_records(struct own_places *places, const char *folder)
+{
+	struct stat status;
+	if (folder && stat(folder, &status) == 0)
+		add(places, (struct own_place){status.st_dev, status.st_ino,
+					       "folder of baton's stat records", NULL});
+}
+
+const char *own_places_what(const struct own_places *places, uint64_t device,
+			    uint64_t inode, int fd)
+{
+	for (size_t i = 0; places && i < places->count; i++) {
+		const struct own_place *place = &places->items[i];
+		if (place->device == device && place->inode == inode &&
+		    (fd < 0 || !place->holds ||
+		     faccessat(fd, place->holds, F_OK, 0) == 0 || errno == EACCES))
+			return place->what;
+	}
+	return NULL;
+}
+
+int own_places_look(const struct own_places *places, int parent_fd, const char *name,
+		    int fd, struct stat *ret_status, const char **ret_what)
+{
+	int number = errno;
+	int looked = fd < 0 ? fstatat(parent_fd, name, ret_status, AT_SYMLINK_NOFOLLOW)
+			    : fstat(fd, ret_status);
+	if (looked < 0)
+		return -1;
+	*ret_what = own_places_what(places, ret_status->st_dev, ret_status->st_ino, fd);
+	errno = number;
+	return fd < 0 && !*ret_what ? -1 : 0;
+}
