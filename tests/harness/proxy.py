@@ -9,9 +9,10 @@ the list, goes through untouched. With it a test has its moment without waiting 
 """
 
 import os
-import select
 import socket
 import threading
+
+from relay import Relay
 
 PATIENCE = 60
 PIECE = 65536
@@ -98,40 +99,30 @@ class Connection:
             end.close()
 
 
-class Proxy:
+class Proxy(Relay):
     """Listens at `url`; to be ended with end()."""
 
     def __init__(self, folder, target, *plan):
         self.path, self.target, self.plan = os.path.join(folder, "proxy"), str(target), list(plan)
         self.url = f"unix:{self.path}"
-        self.connections = []
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(self.path)
-        self.listener.listen(64)
-        self.wake_reader, self.wake = os.pipe()
-        self.thread = threading.Thread(target=self.accept)
-        self.thread.start()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(self.path)
+        listener.listen(64)
+        super().__init__(listener, self._connect, self._pair)
 
-    def accept(self):
-        while self.listener in select.select([self.listener, self.wake_reader], [], [])[0]:
-            client, _ = self.listener.accept()
-            daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                daemon.connect(self.target)
-            except OSError:
-                daemon.close()
-                client.close()
-                continue
-            number = len(self.connections)
-            step = self.plan[number] if number < len(self.plan) else None
-            self.connections.append(Connection(client, daemon, step))
+    def _connect(self):
+        daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            daemon.connect(self.target)
+        except OSError:
+            daemon.close()
+            raise
+        return daemon
+
+    def _pair(self, client, daemon):
+        number = len(self.connections)
+        return Connection(client, daemon, self.plan[number] if number < len(self.plan) else None)
 
     def end(self):
-        os.write(self.wake, b"x")
-        self.thread.join()
-        for connection in self.connections:
-            connection.end()
-        self.listener.close()
-        os.close(self.wake)
-        os.close(self.wake_reader)
+        super().end()
         os.unlink(self.path)
