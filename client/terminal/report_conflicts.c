@@ -5,6 +5,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/enumeration.h"
 #include "proto/base/escape.h"
 #include "proto/path/path.h"
 
@@ -79,10 +80,12 @@ static void print_one(const struct report_conflict *conflict, FILE *stream)
 	char *name AUTO_FREE =
 		escape_encode(conflict->path + begin, conflict->path_len - begin);
 	(void)fprintf(stream, "    %s", name);
+	struct enumeration layers AUTO(enumeration_fini) = {0};
 	for (size_t i = 0; i < conflict->layers.count; i++)
-		(void)fprintf(stream, "%s%s", i == 0 ? "  (layers " : ", ",
-			      conflict->layers.items[i]);
-	(void)fputs(conflict->layers.count > 0 ? ")\n" : "\n", stream);
+		enumeration_add(&layers, conflict->layers.items[i]);
+	if (conflict->layers.count > 0)
+		(void)fprintf(stream, "  (layers %s)", enumeration_end(&layers));
+	(void)fputc('\n', stream);
 }
 
 void report_conflicts_print(const struct report_conflicts *conflicts, FILE *stream)

@@ -7,6 +7,11 @@
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/enumeration.h"
+#include "proto/bounds.h"
+
+/* So many layers of conflicts are named, as many as conflicts are. */
+#define NOTED_MAX 20u
 
 /* ---- conflicts ---- */
 
@@ -26,14 +31,18 @@ static void note_jobs(const struct view_session *session,
 		      const struct msg_error *conflict)
 {
 	const struct msg_layer_list *layers = &session->view.layers;
+	size_t count = 0;
 	for (size_t i = 0; i < layers->count; i++) {
 		char label[LAYER_LABEL_SIZE];
 		const struct msg_layer *layer = &layers->items[i];
-		if (mentions(conflict, layer->layer))
+		if (mentions(conflict, layer->layer) && count++ < NOTED_MAX)
 			report_note(session->report, "layer %.*s is of `%s`",
 				    (int)layer->layer.len, layer->layer.at,
 				    layer_label(layer, label, sizeof(label)));
 	}
+	if (count > NOTED_MAX)
+		report_note(session->report, "and %zu more layers; `baton log` has all",
+			    count - NOTED_MAX);
 }
 
 /* The warnings may tell how it came to that: a preferred job that is mistyped, a layer
@@ -122,22 +131,21 @@ static void warn_of_need(struct report *report, struct text need)
 static void warn_of_names(struct report *report, const char *option,
 			  const struct text_list *names, uint32_t advice_of_comma)
 {
-	struct buffer list AUTO(buffer_fini) = {0};
+	struct enumeration list AUTO(enumeration_fini) = {0};
 	char advice[ADVICE_TEXT_SIZE];
 	bool comma = false;
 	for (size_t i = 0; i < names->count; i++) {
-		const struct text *name = &names->items[i];
-		buffer_put(&list, i ? ", `" : " `", i ? 3 : 2);
-		buffer_put(&list, name->at, name->len);
-		buffer_put_u8(&list, '`');
-		comma = comma || has_comma(*name);
+		char quoted[NAME_LEN_MAX + 3];
+		text_print(quoted, sizeof(quoted), "`%.*s`", (int)names->items[i].len,
+			   names->items[i].at);
+		enumeration_add(&list, quoted);
+		comma = comma || has_comma(names->items[i]);
 	}
 	if (names->count > 0)
-		report_warning(
-			report,
-			"%s%.*s: the daemon never heard of that in this workflow%s",
-			option, (int)list.len, (const char *)list.at,
-			advice_text(comma ? advice_of_comma : 0, advice));
+		report_warning(report,
+			       "%s %s: the daemon never heard of that in this workflow%s",
+			       option, enumeration_end(&list),
+			       advice_text(comma ? advice_of_comma : 0, advice));
 }
 
 void view_session_warn(struct view_session *session)

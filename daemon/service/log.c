@@ -10,6 +10,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 #include "proto/base/json_writer.h"
+#include "proto/base/text.h"
 
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",
@@ -129,7 +130,7 @@ void log_line(const struct log *log, enum log_level level, const char *event,
 	char message[1200];
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(message, sizeof(message), format, arguments);
+	text_vprint(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	log_event(log, level, event, message, NULL, 0);
 }

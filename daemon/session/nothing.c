@@ -7,26 +7,23 @@
 
 #include "daemon/session/unknown.h"
 #include "proto/base/advice.h"
+#include "proto/base/bytes.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/enumeration.h"
+#include "proto/bounds.h"
 
-#define SENTENCE_SIZE 1000u
-
-struct sentence {
-	char text[SENTENCE_SIZE];
-	size_t len;
-};
-
-static void say(struct sentence *sentence, const char *format, ...)
+static void say(struct buffer *sentence, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static void say(struct sentence *sentence, const char *format, ...)
+static void say(struct buffer *sentence, const char *format, ...)
 {
-	size_t room = sizeof(sentence->text) - sentence->len;
+	char *part AUTO_FREE = NULL;
 	va_list arguments;
 	va_start(arguments, format);
-	int len = vsnprintf(sentence->text + sentence->len, room, format, arguments);
+	int len = vasprintf(&part, format, arguments);
 	va_end(arguments);
 	if (len > 0)
-		sentence->len += (size_t)len < room ? (size_t)len : room - 1;
+		buffer_put(sentence, part, (size_t)len);
 }
 
 /* Whether a name has a comma in it: it may have been meant as a list. */
@@ -39,18 +36,24 @@ static bool has_comma(const struct text_list *names)
 	return false;
 }
 
-/* Names them after `intro`. */
+/* Names them after `intro`, or the first few. */
 static void say_names(struct session *session, const char *intro,
-		      const struct text_list *names, struct sentence *sentence)
+		      const struct text_list *names, struct buffer *sentence)
 {
-	for (size_t i = 0; i < names->count; i++)
-		say(sentence, "%s `%s`", i ? "," : intro,
-		    arena_text(session->arena, names->items[i]));
+	struct enumeration enumeration AUTO(enumeration_fini) = {0};
+	for (size_t i = 0; i < names->count; i++) {
+		char quoted[NAME_LEN_MAX + 3];
+		text_print(quoted, sizeof(quoted), "`%s`",
+			   arena_text(session->arena, names->items[i]));
+		enumeration_add(&enumeration, quoted);
+	}
+	if (names->count > 0)
+		say(sentence, "%s %s", intro, enumeration_end(&enumeration));
 }
 
 /* Adds the names in the request that the daemon never heard of. Returns advice. */
 static uint32_t say_unknown(struct session *session, const struct session_view *view,
-			    struct sentence *sentence)
+			    struct buffer *sentence)
 {
 	struct text_list needs = unknown_in_needs(session, view);
 	struct text_list from = {0};
@@ -71,7 +74,7 @@ int nothing_error(struct session *session, const struct session_view *view,
 		arena_text(session->arena,
 			   other ? attach->from_workflow : attach->identity.workflow);
 	uint32_t advice = ADVICE_ALLOW_EMPTY;
-	struct sentence sentence = {0};
+	struct buffer sentence AUTO(buffer_fini) = {0};
 	if (!other && view->contact.workflow_id == 0) {
 		say(&sentence,
 		    "workflow `%s` is unknown here: nothing was persisted under that "
@@ -93,6 +96,7 @@ int nothing_error(struct session *session, const struct session_view *view,
 		    view->left_out.count);
 		advice |= ADVICE_UNTRUSTED_TOO;
 	}
-	(void)error_set(error, ERR_NOT_FOUND, "%s", sentence.text);
+	(void)error_set(error, ERR_NOT_FOUND, "%.*s", (int)sentence.len,
+			(const char *)sentence.at);
 	return error_advise(error, advice);
 }

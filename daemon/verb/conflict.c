@@ -6,9 +6,11 @@
 #include "daemon/history/names.h"
 #include "daemon/session/layer_message.h"
 #include "proto/base/advice.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/enumeration.h"
+#include "proto/base/escape.h"
 
-/* Of the sentence that names who disagrees. */
-#define MAKERS_SIZE 400u
+#define LABEL_SIZE 160u
 
 static void describe(struct arena *arena, const struct session_view *view,
 		     const struct merge_conflict *conflict, struct msg_conflict *message)
@@ -78,20 +80,18 @@ static void list_all(struct session *session, const struct session_view *view,
 			 &details->conflicts.items[i]);
 }
 
-/* "`build` (layer 1f…) and `test` (layer 2a…)". */
+/* "`build` as layer 1f… and `test` as layer 2a…", or the first few. */
 static void name_makers(const struct session_view *view,
-			const struct merge_conflict *conflict, char ret_text[MAKERS_SIZE])
+			const struct merge_conflict *conflict, struct enumeration *makers)
 {
-	size_t len = 0;
-	ret_text[0] = '\0';
-	for (size_t i = 0; i < conflict->source_count && len < MAKERS_SIZE; i++) {
+	for (size_t i = 0; i < conflict->source_count; i++) {
 		uint32_t layer = view->view.layers[conflict->sources[i]].layer;
-		char label[128], id[LAYER_ID_TEXT_SIZE];
+		char label[LABEL_SIZE], id[LAYER_ID_TEXT_SIZE], maker[LABEL_SIZE + 64];
 		execution_label(maker_of(view, conflict->sources[i]), label,
 				sizeof(label));
 		layer_id_text(view->history.records[layer].name, id);
-		len += (size_t)snprintf(ret_text + len, MAKERS_SIZE - len,
-					"%s`%s` (layer %s)", i ? " and " : "", label, id);
+		text_print(maker, sizeof(maker), "`%s` as layer %s", label, id);
+		enumeration_add(makers, maker);
 	}
 }
 
@@ -102,16 +102,17 @@ int conflict_refuse(struct session *session, const struct session_view *view,
 	const struct merge_conflict *first = merge_conflicts(merge, &count);
 	uint64_t all = merge_conflict_count(merge);
 	list_all(session, view, merge);
-	char who[MAKERS_SIZE];
-	name_makers(view, first, who);
+	struct enumeration makers AUTO(enumeration_fini) = {0};
+	name_makers(view, first, &makers);
+	char path[ESCAPE_SHOWN_SIZE];
 	char more[64] = "";
 	if (all > 1)
 		snprintf(more, sizeof(more), ", and %llu more %s",
 			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
 	(void)error_set(error, ERR_CONFLICT,
-			"concurrent jobs persisted different content at `%.*s`: %s%s",
-			(int)(first->path_len > 200 ? 200 : first->path_len), first->path,
-			who, more);
+			"concurrent jobs persisted different content at `%s`: %s%s",
+			escape_shown(first->path, first->path_len, path),
+			enumeration_end(&makers), more);
 	return error_advise(error, is_between_shards(view, first) ? ADVICE_CHOOSE_SHARD
 								  : ADVICE_CHOOSE_JOB);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 
 struct code_meaning {
 	const char *name;
@@ -34,41 +35,12 @@ static const struct code_meaning *meaning_of(int code)
 	return meaning->name ? meaning : NULL;
 }
 
-static size_t back_to_character(const char *text, size_t at)
-{
-	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
-		at--;
-	return at;
-}
-
-static size_t on_to_character(const char *text, size_t at)
-{
-	while (((unsigned char)text[at] & 0xc0) == 0x80)
-		at++;
-	return at;
-}
-
-/* The beginning names the thing and the end says why, so the middle is what goes. */
-static void copy_sentence(char ret_text[ERROR_TEXT_SIZE], const char *sentence)
-{
-	static const char gap[] = "…";
-	size_t len = strlen(sentence);
-	if (len < ERROR_TEXT_SIZE) {
-		memcpy(ret_text, sentence, len + 1);
-		return;
-	}
-	size_t half = (ERROR_TEXT_SIZE - sizeof(gap)) / 2;
-	size_t head = back_to_character(sentence, half);
-	size_t tail = on_to_character(sentence, len - half);
-	memcpy(ret_text, sentence, head);
-	memcpy(ret_text + head, gap, sizeof(gap) - 1);
-	memcpy(ret_text + head + sizeof(gap) - 1, sentence + tail, len - tail + 1);
-}
-
 /* sentence may be NULL: there was no memory to write it. */
 static int keep(struct error *error, int code, const char *sentence)
 {
-	copy_sentence(error->text, sentence ? sentence : error_text(code));
+	/* The beginning names the thing and the end says why. */
+	text_shorten(sentence ? sentence : error_text(code), error->text,
+		     sizeof(error->text));
 	error->code = code;
 	error->advice = 0;
 	return code;

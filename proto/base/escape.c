@@ -87,3 +87,10 @@ char *escape_decode(const char *text, size_t len, size_t *ret_len)
 	*ret_len = path_len;
 	return take_ptr(&path);
 }
+
+const char *escape_shown(const char *name, size_t len, char ret_text[ESCAPE_SHOWN_SIZE])
+{
+	char *whole AUTO_FREE = escape_encode(name, len);
+	text_shorten(whole, ret_text, ESCAPE_SHOWN_SIZE);
+	return ret_text;
+}

@@ -13,6 +13,11 @@
  * caller. */
 char *escape_encode(const char *name, size_t len);
 
+/* The same for a sentence: of one that is too long for it the middle is left out. Returns
+ * ret_text. */
+#define ESCAPE_SHOWN_SIZE 208u
+const char *escape_shown(const char *name, size_t len, char ret_text[ESCAPE_SHOWN_SIZE]);
+
 /* The reverse of escape_encode(). Takes upper case digits too, and an escape of any byte.
  * Gives *ret_len bytes and then a NUL, owned by the caller; NULL where a backslash begins
  * neither \\ nor \xHH. */

@@ -1,6 +1,5 @@
 #include "proto/base/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,11 +123,49 @@ static void end_on_character(char *text, size_t room)
 		text[start - 1] = '\0';
 }
 
+void text_vprint(char *ret_text, size_t room, const char *format, va_list arguments)
+{
+	(void)vsnprintf(ret_text, room, format, arguments);
+	end_on_character(ret_text, room);
+}
+
 void text_print(char *ret_text, size_t room, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	(void)vsnprintf(ret_text, room, format, arguments);
+	text_vprint(ret_text, room, format, arguments);
 	va_end(arguments);
-	end_on_character(ret_text, room);
+}
+
+/* ---- a text that is too long ---------------------------------------------------------
+ */
+
+static size_t back_to_character(const char *text, size_t at)
+{
+	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+		at--;
+	return at;
+}
+
+static size_t on_to_character(const char *text, size_t at)
+{
+	while (((unsigned char)text[at] & 0xc0) == 0x80)
+		at++;
+	return at;
+}
+
+void text_shorten(const char *text, char *ret_text, size_t room)
+{
+	static const char gap[] = "…";
+	size_t len = strlen(text);
+	if (len < room) {
+		memcpy(ret_text, text, len + 1);
+		return;
+	}
+	size_t half = (room - sizeof(gap)) / 2;
+	size_t head = back_to_character(text, half);
+	size_t tail = on_to_character(text, len - half);
+	memcpy(ret_text, text, head);
+	memcpy(ret_text + head, gap, sizeof(gap) - 1);
+	memcpy(ret_text + head + sizeof(gap) - 1, text + tail, len - tail + 1);
 }

@@ -5,6 +5,7 @@
 #ifndef BATON_PROTO_BASE_TEXT_H
 #define BATON_PROTO_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,5 +50,12 @@ size_t text_clean(struct text text, char *ret_text, size_t size);
  * character. */
 void text_print(char *ret_text, size_t room, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+void text_vprint(char *ret_text, size_t room, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
+
+/* The same of a text from which, where it is longer, the middle is left out: "…", also
+ * between whole characters. room: at least 16. */
+void text_shorten(const char *text, char *ret_text, size_t room);
 
 #endif

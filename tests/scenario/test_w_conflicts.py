@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 
 from harness import Link, Scenario, contents, read_tree
 
@@ -45,6 +46,30 @@ class TheError(Conflicts):
         self.assertEqual([line for line in lines if line.startswith("  in ")],
                          ["  in p:", "  in q:"])
         self.assertIn("  and 10 more", lines)
+
+    def test_l1_a_conflict_of_many_names_whole_ones_and_how_many_more(self):
+        """Names of many bytes each, so that whatever room there is ends inside of one."""
+        layers = [self.persist("jöb" * 20, {"x": str(n)}, "--shard", f"shärd {n:02}")["layer"]
+                  for n in range(1, 31)]
+        result = self.baton("attach", "--json", self.missing(), job="r", status=4)
+        message = result.json["error"]["message"]
+        named = re.findall(r"`jöb[^`]*` as layer ([0-9a-f]{16})\b", message)
+        self.assertEqual(named, layers[:len(named)])
+        self.assertGreater(len(named), 1)
+        self.assertIn(f" and {30 - len(named)} more", message)
+        self.assertEqual(re.sub(r"`jöb[^`]*` as layer [0-9a-f]{16},? ?", "", message)
+                         .count("layer"), 0)
+        self.assertEqual(result.json["error"]["conflicts"][0]["layers"], layers)
+        for line in result.err.decode().splitlines():
+            for word in re.findall(r"[0-9a-f]{4,}", line):
+                self.assertIn(word, layers)
+
+    def test_l1_a_path_that_is_too_long_for_a_sentence_is_cut_between_characters(self):
+        path = "/".join(["ä" * 100] * 3) + "x"
+        self.disagree([path])
+        self.assert_conflict(says=("ä…", "äx`"))
+        warning, = self.persist("c", {path: "c"})["warnings"]
+        self.assertIn("ä…", warning)
 
     def test_w7_ls_marks_conflicts_and_exits_4(self):
         self.disagree()

@@ -85,7 +85,7 @@ class WhatAnAttachSees(Views):
         self.persist("a", {"a": ""})
         for option in ("--from", "--prefer"):
             got = self.assert_seen({"a"}, "b", option, "a", option, "ghost", option, "host")
-            self.assertEqual(got["warnings"], [f"{option} `ghost`, `host`: the daemon never "
+            self.assertEqual(got["warnings"], [f"{option} `ghost` and `host`: the daemon never "
                                                "heard of that in this workflow"])
             self.assertEqual(self.assert_seen({"a"}, "b", option, "a")["warnings"], [])
 
@@ -224,6 +224,16 @@ class Nothing(Views):
     def test_w8_no_visible_layer_is_an_error(self):
         self.persist("a", {"a": ""})
         self.assert_refused("--from", "b", says="from `b`; the daemon never heard of `b`")
+
+    def test_l1_of_many_needs_that_nobody_heard_of_the_first_few_are_named(self):
+        needs = [f"need-{n:03}-" + "ü" * 40 for n in range(300)]
+        flags = [word for need in needs for word in ("--needs", need)]
+        self.persist("a", {"a": ""})
+        sentence = self.refused("attach", *flags, "--from", "b", self.missing(), status=3,
+                                says=f"never heard of the job `{needs[0]}`, ")
+        named = [need for need in needs if f"`{need}`" in sentence]
+        self.assertEqual(sentence.count("need-"), len(named))
+        self.assertIn(f" and {300 - len(named)} more", sentence)
 
     def test_an_unknown_name_with_a_comma_may_be_meant_as_a_list(self):
         for job in ("a", "b", "x,y"):

@@ -9,11 +9,11 @@
 #include "daemon/workspace/rival.h"
 #include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 
 #define WARNING_SIZE 1000u
 #define WARNINGS_MAX 4u
 #define LABEL_SIZE 600u
-#define PATH_SHOWN_MAX 200u /* bytes */
 
 static void list_replaced(struct session *session, const struct outcome *outcome,
 			  struct msg_committed *message)
@@ -34,10 +34,12 @@ static void warn(struct session *session, struct msg_committed *message,
 		 const char *advice, const char *format, ...)
 {
 	char sentence[WARNING_SIZE];
+	char *whole AUTO_FREE = NULL;
 	va_list arguments;
 	va_start(arguments, format);
-	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+	int len = vasprintf(&whole, format, arguments);
 	va_end(arguments);
+	text_shorten(len < 0 ? format : whole, sentence, sizeof(sentence));
 	message->warning_advice.items[message->warning_advice.count++] = text_of(advice);
 	message->warnings.items[message->warnings.count++] =
 		arena_copy(session->arena, sentence);
@@ -78,12 +80,11 @@ static void warn_if_stale(struct session *session, const struct outcome *outcome
 static void warn_of_conflict(struct session *session, const struct outcome *outcome,
 			     struct msg_committed *message)
 {
-	char label[LABEL_SIZE];
-	size_t len = outcome->conflict_path_len;
+	char label[LABEL_SIZE], path[ESCAPE_SHOWN_SIZE];
 	warn(session, message, advice_name(ADVICE_AT_CHOOSE_LATER),
-	     "`%.*s` was also persisted by `%s`, with %s and without either "
+	     "`%s` was also persisted by `%s`, with %s and without either "
 	     "having seen the other: an attach of both will fail until one is chosen",
-	     (int)(len > PATH_SHOWN_MAX ? PATH_SHOWN_MAX : len), outcome->conflict_path,
+	     escape_shown(outcome->conflict_path, outcome->conflict_path_len, path),
 	     label_of(outcome, outcome->conflict_with, label),
 	     outcome->conflict_of_mode ? "another mode" : "other content");
 }
@@ -108,12 +109,12 @@ static int warn_if_conflicting(struct session *session, struct outcome *outcome,
 static void warn_of_rival(struct session *session, const struct outcome *outcome,
 			  const struct overlap_path *path, struct msg_committed *message)
 {
-	char label[LABEL_SIZE];
+	char label[LABEL_SIZE], shown[ESCAPE_SHOWN_SIZE];
 	warn(session, message, advice_name(ADVICE_AT_NAME_SHARD),
 	     "another persist as `%s` was there at the same time, with other content at "
-	     "`%.*s`: the one that ended later counts, which is chance",
+	     "`%s`: the one that ended later counts, which is chance",
 	     label_of(outcome, outcome->layer, label),
-	     (int)(path->len > PATH_SHOWN_MAX ? PATH_SHOWN_MAX : path->len), path->path);
+	     escape_shown(path->path, path->len, shown));
 }
 
 /* The sequence of the last layer that the execution had. */
