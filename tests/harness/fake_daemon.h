@@ -33,6 +33,9 @@ struct fake {
 	bool lies_about_digest; /* another one than was committed */
 	bool hides_digest;      /* a layer without one */
 	bool answers_late;      /* only once nothing more comes */
+	/* From the first UNITS on it answers only once this is readable, and what had
+	 * been sent before that is taken; borrowed; 0: at once. */
+	int answers_after;
 	unsigned drop_at; /* closes instead of taking this message, from 1; 0: never */
 	int error_at_first_ask; /* an enum err to answer with; 0: none */
 
@@ -284,12 +287,24 @@ static inline bool fake_take(struct fake *fake, const struct link_message *messa
 	return true;
 }
 
+/* Whether what is to be answered is answered now, or another message taken first. */
+static inline bool fake_may_answer(struct fake *fake)
+{
+	struct error error;
+	if (fake->answers_after <= 0 || fake->sent == 0)
+		return !fake->answers_late || link_wait(&fake->link, 20, &error) == 0;
+	fake->link.wake_fd = fake->answers_after;
+	bool woken = link_wait(&fake->link, -1, &error) == ERR_INTERRUPTED;
+	fake->link.wake_fd = -1;
+	return woken && link_wait(&fake->link, 0, &error) == 0;
+}
+
 /* Until the client closes, or drop_at. Late answers wait until 20 ms bring nothing. */
 static inline void fake_serve(struct fake *fake)
 {
 	struct error error;
 	while (true) {
-		if (!fake->answers_late || link_wait(&fake->link, 20, &error) == 0)
+		if (fake_may_answer(fake))
 			fake_flush(fake);
 		struct link_message message = {0};
 		if (link_receive(&fake->link, &message, 0, &error) < 0)

@@ -42,8 +42,9 @@ struct fixture {
 	int wake[2];
 	int code;
 	struct error error;
-	unsigned opened;    /* by the hook of a test */
-	bool threads, sent; /* what the upload told */
+	unsigned opened; /* by the hook of a test */
+	bool threads;    /* what the upload told */
+	int on_sent_fd;  /* borrowed; written to when all is sent; 0: none */
 };
 
 static void on_threads(void *context)
@@ -53,10 +54,12 @@ static void on_threads(void *context)
 
 static int on_sent(void *context, const struct upload_result *result, struct error *error)
 {
-	(void)error;
+	struct fixture *fixture = context;
 	assert_true(result->root.len > 0);
-	((struct fixture *)context)->sent = true;
-	return 0;
+	int err = link_flush(fixture->request.link, error);
+	if (fixture->on_sent_fd > 0)
+		assert_int_equal(write(fixture->on_sent_fd, "!", 1), 1);
+	return err;
 }
 
 static int setup(void **state)
@@ -312,10 +315,14 @@ static void a_small_tree_is_sent_without_threads_or_waiting(void **state)
 	struct fixture *fixture = *state;
 	scratch_text(&fixture->scratch, "one", "one");
 	scratch_text(&fixture->scratch, "two", "two two");
-	fixture->fake.answers_late = true;
+	int all_sent[2];
+	assert_int_equal(pipe2(all_sent, O_CLOEXEC), 0);
+	fixture->fake.answers_after = all_sent[0];
+	fixture->on_sent_fd = all_sent[1];
 	assert_int_equal(upload(fixture), 0);
+	(void)close(all_sent[0]);
+	(void)close(all_sent[1]);
 	assert_false(fixture->threads);
-	assert_true(fixture->sent);
 	assert_int_equal(fixture->fake.asked, 2); /* not about the piece */
 	assert_int_equal(fixture->fake.sent_pieces, 1);
 	assert_int_equal(fixture->fake.most_unanswered, 3);
