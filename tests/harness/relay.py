@@ -136,7 +136,7 @@ class LockStep:
 
     def __init__(self, client, daemon, processes):
         self.ends, self.processes = (client, daemon), processes
-        self.held = {client: b"", daemon: b""}
+        self.held = {client: bytearray(), daemon: bytearray()}
         self.open = {client, daemon}
         self.crossings = []
         for end in self.ends:
@@ -182,7 +182,7 @@ class LockStep:
         client, daemon = self.ends
         self.crossings.append((len(self.held[client]), len(self.held[daemon])))
         for source, sink in ((client, daemon), (daemon, client)):
-            data, self.held[source] = self.held[source], b""
+            data, self.held[source] = self.held[source], bytearray()
             sink.setblocking(True)
             try:
                 sink.sendall(data)

@@ -1,5 +1,4 @@
-"""The client's work over TLS: two machines from nothing, and the round trips that a long line
-makes dear."""
+"""The client's work over TLS."""
 
 import os
 import re
@@ -7,11 +6,6 @@ import subprocess
 import unittest
 
 from harness import BATON, BATOND, PATIENCE, Scenario, contents, random_bytes, read_tree
-from waves import Waves
-
-TRIES = 5
-HANDSHAKES = 1  # a round trip of TLS 1.3, before the connection stands
-PERSIST_TRIPS_MAX, ATTACH_TRIPS_MAX = 3, 4
 
 
 class Remote(Scenario):
@@ -75,34 +69,6 @@ class Work(Remote):
                               capture_output=True, text=True, timeout=PATIENCE, check=False)
         self.assertEqual(done.returncode, 0, done)
         self.assertEqual(contents(self.folder / "deploy"), {"out/app": "built"})
-
-
-class RoundTrips(Remote):
-    def fewest(self, bound, run):
-        """The least number of several runs, of which one within the bound is enough."""
-        line = Waves(int(self.url.partition("#")[0].rpartition(":")[2]))
-        self.addCleanup(line.end)
-        url = f"tls://127.0.0.1:{line.port}#{self.url.partition('#')[2]}"
-        for number in range(TRIES):
-            run(number, {"BATON_SERVER": url})
-            if min(line.counts, default=PATIENCE) - HANDSHAKES <= bound:
-                break
-        self.assertLessEqual(min(line.counts) - HANDSHAKES, bound, line.counts)
-
-    def test_a_persist_of_one_small_file_takes_three(self):
-        def persist(number, variables):
-            root = self.tree({"file": f"content {number}"})
-            self.baton("persist", "--root", root, ".", workflow=f"w{number}", job="a",
-                       variables=variables)
-        self.fewest(PERSIST_TRIPS_MAX, persist)
-
-    def test_an_attach_of_it_takes_four(self):
-        self.persist("a", {"file": "content"})
-
-        def attach(_number, variables):
-            _, out = self.attach("b", variables=variables)
-            self.assertEqual(contents(out), {"file": "content"})
-        self.fewest(ATTACH_TRIPS_MAX, attach)
 
 
 if __name__ == "__main__":
