@@ -31,7 +31,8 @@ struct attach {
 	struct destination *destination; /* owned */
 	struct progress *progress;       /* owned */
 	bool got_to_directory;
-	uint32_t base; /* position in the view of the layer that gives most files */
+	bool was_disturbed; /* others deleted in DIR what this try needed there */
+	uint32_t base;      /* position in the view of the layer that gives most files */
 };
 
 static void attach_fini(struct attach *attach)
@@ -225,6 +226,12 @@ static void leave_record(struct attach *attach)
 			    strerror(errno));
 }
 
+static int abandon(struct attach *attach, struct error *error)
+{
+	attach->was_disturbed = destination_was_disturbed(attach->destination);
+	return destination_abandon(take_ptr(&attach->destination), error);
+}
+
 static int write_tree(struct attach *attach, struct error *error)
 {
 	bool draw = !attach->options->quiet && !attach->options->no_progress;
@@ -234,7 +241,7 @@ static int write_tree(struct attach *attach, struct error *error)
 		err = destination_finish(attach->destination, error);
 	progress_free(take_ptr(&attach->progress));
 	if (err)
-		return destination_abandon(take_ptr(&attach->destination), error);
+		return abandon(attach, error);
 	leave_record(attach);
 	return tell_attached(attach, error);
 }
@@ -263,7 +270,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		return err;
 	attach->got_to_directory = true;
 	err = destination_open(&attach->table, &how, &attach->destination, error);
-	return err ? destination_abandon(take_ptr(&attach->destination), error) : 0;
+	return err ? abandon(attach, error) : 0;
 }
 
 /* All of the view is in DIR already: there is nothing to write. */
@@ -317,6 +324,11 @@ static int attach_view(struct attach *attach, uint64_t started_ms, struct error 
 	return 0;
 }
 
+/* Attaches with --delete, of different views and into one DIR, that are running at the
+ * same time get out of each other's way after a few tries. */
+#define DISTURBED_MAX 20u
+#define DISTURBED_PAUSE_MS 10u
+
 /* All tries of one attach. */
 struct tries {
 	const struct options *options; /* borrowed */
@@ -324,7 +336,9 @@ struct tries {
 	uint64_t started_ms;
 	uint64_t deadline_ms; /* for reaching the daemon */
 	struct retry retry;
-	bool goes_on; /* the one that failed is followed by another */
+	bool was_disturbed; /* the one that failed was */
+	unsigned disturbed; /* how many were */
+	bool goes_on;       /* the one that failed is followed by another */
 	struct error
 		told; /* of the last try that got as far as DIR: what state it is in */
 };
@@ -365,6 +379,7 @@ static int attach_once(struct tries *tries, struct error *error)
 	if (err)
 		tries->goes_on = retry_goes_on(&tries->retry,
 					       &attach.session.connection.link, err);
+	tries->was_disturbed = err && attach.was_disturbed;
 	return err;
 }
 
@@ -372,6 +387,12 @@ static int attach_once(struct tries *tries, struct error *error)
 static bool goes_on(struct tries *tries)
 {
 	struct error interrupted;
+	if (tries->was_disturbed && tries->disturbed++ < DISTURBED_MAX) {
+		struct connection_how how = how_to_connect(tries->options);
+		tries->deadline_ms = connection_patience(&how);
+		return retry_wait(DISTURBED_PAUSE_MS * tries->disturbed, &interrupted) ==
+		       0;
+	}
 	if (!tries->goes_on)
 		return false;
 	tries->deadline_ms = tries->retry.until_ms;

@@ -115,6 +115,11 @@ int destination_list(struct destination *dest, destination_on_path *on_path,
 
 /* ---- ending ---- */
 
+bool destination_was_disturbed(const struct destination *dest)
+{
+	return __atomic_load_n(&dest->places.was_disturbed, __ATOMIC_RELAXED);
+}
+
 int destination_record(struct destination *dest, const struct record_base *base,
 		       const struct record_view *view)
 {

@@ -121,6 +121,10 @@ int destination_record(struct destination *destination, const struct record_base
 
 struct destination_counts destination_counts(const struct destination *destination);
 
+/* After a failure: whether something that was there, or was made, is there no longer, so
+ * that the attach may succeed if it begins anew. */
+bool destination_was_disturbed(const struct destination *destination);
+
 /* Removes staging directories, restores modes and the umask; before a finish also what
  * can be taken back. NULL is fine. Frees. */
 void destination_close(struct destination *destination);

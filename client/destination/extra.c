@@ -177,7 +177,7 @@ static int sift(struct extras *extras, const struct extra *extra, struct error *
 				      : holds_excluded(&filter->exclude, &extras->path,
 						       extra->fd, extra->name);
 	if (holds < 0)
-		return extra_error(extras, error);
+		return errno == ENOENT ? 0 : extra_error(extras, error);
 	return holds ? each_below(extras, extra, error)
 		     : extras->call(extras->context, extra, error);
 }

@@ -12,7 +12,7 @@
 #include "client/terminal/human.h"
 #include "proto/base/cleanup.h"
 
-static int too_large(const struct destination *dest, uint32_t entry, rlim_t limit,
+static int too_large(struct destination *dest, uint32_t entry, rlim_t limit,
 		     struct error *error)
 {
 	char size[HUMAN_TEXT_SIZE];

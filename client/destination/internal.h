@@ -72,7 +72,7 @@ static inline struct timespec destination_time(const struct destination *dest,
 }
 
 /* With keep_existing: a directory and something else are at one place. */
-int destination_refuse_type(const struct destination *dest, uint32_t entry,
+int destination_refuse_type(struct destination *dest, uint32_t entry,
 			    struct error *error);
 /* Says what does not make the attach fail. One thread. */
 void destination_warn(const struct destination *dest, const char *format, ...)

@@ -1,5 +1,6 @@
 #include "client/destination/places.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,10 +36,12 @@ char *places_shown(const struct places *places, uint32_t entry)
 	return text;
 }
 
-int places_error(const struct places *places, uint32_t entry, int number,
-		 const char *what, struct error *error)
+int places_error(struct places *places, uint32_t entry, int number, const char *what,
+		 struct error *error)
 {
 	char *shown AUTO_FREE = places_shown(places, entry);
+	if (number == ENOENT || number == ENOTDIR || number == ESTALE)
+		__atomic_store_n(&places->was_disturbed, true, __ATOMIC_RELAXED);
 	if (number == 0)
 		return error_set(error, ERR_LOCAL, "`%s`: %s", shown, what);
 	return error_set_errno(error, ERR_LOCAL, number, "`%s`: %s", shown, what);

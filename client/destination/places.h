@@ -60,9 +60,10 @@ struct mount {
 
 struct places {
 	const struct view_table *table; /* borrowed */
-	char *shown;                    /* owned; DIR for sentences */
-	int root_fd;      /* owned by whoever opened DIR; DIR, or what becomes it */
-	uint16_t *states; /* owned; by entry: place and marks */
+	bool was_disturbed; /* a sentence said that something is gone; atomic */
+	char *shown;        /* owned; DIR for sentences */
+	int root_fd;        /* owned by whoever opened DIR; DIR, or what becomes it */
+	uint16_t *states;   /* owned; by entry: place and marks */
 	struct directory_cache caches[PARALLEL_MAX];
 	struct mount *mounts; /* owned; by entry; the first is DIR */
 	size_t mount_count;
@@ -97,8 +98,8 @@ static inline void set_mark(struct places *places, uint32_t entry, unsigned mark
 /* The entry's path, DIR in front, for sentences. Owned by the caller. */
 char *places_shown(const struct places *places, uint32_t entry);
 /* "`out/a/b`: WHAT: strerror"; number 0: without the last. */
-int places_error(const struct places *places, uint32_t entry, int number,
-		 const char *what, struct error *error);
+int places_error(struct places *places, uint32_t entry, int number, const char *what,
+		 struct error *error);
 /* A new directory below DIR: all that is in it is made in it. */
 void places_set_new_below(struct places *places, uint32_t directory);
 /* Descriptor of a directory, borrowed from the worker's cache; -1 and errno. */

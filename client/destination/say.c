@@ -6,7 +6,7 @@
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
 
-int destination_refuse_type(const struct destination *dest, uint32_t entry,
+int destination_refuse_type(struct destination *dest, uint32_t entry,
 			    struct error *error)
 {
 	bool is_directory = dest->places.table->entries[entry].type == ROW_DIRECTORY;

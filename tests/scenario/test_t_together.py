@@ -8,7 +8,7 @@ from proxy import Hold
 
 def files_of(version):
     return {**{f"d{i % 20}/e/{i}": f"{version} {i}" for i in range(400)},
-            "link": Link("d1"), "top": version, f"only-{version}/x": version}
+            "link": Link("d1"), "top": version, **{f"only-{version}/{i}": version for i in range(200)}}
 
 
 class Together(Scenario):
@@ -55,8 +55,9 @@ class Together(Scenario):
     def test_m5_different_views_that_delete_each_others_files(self):
         self.both_views()
         into = self.tree({})
-        self.assert_ended(self.start(2, into, "--from", "a", "--delete") +
-                          self.start(2, into, "--from", "b", "--delete", job="u"))
+        for _ in range(3):
+            self.assert_ended(self.start(3, into, "--from", "a", "--delete") +
+                              self.start(3, into, "--from", "b", "--delete", job="u"))
         self.attach(None, "--from", "a", "--delete", into=into)
         self.assertEqual(set(contents(into)), set(files_of("a")) - {"link"})
 
