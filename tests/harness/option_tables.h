@@ -23,6 +23,8 @@ static inline void assert_option_is_sound_(const struct program *program,
 		assert_ptr_equal(option_lettered(program, option->letter), option);
 	assert_true(!option->letter || !option->argument);
 	assert_true(!option->kind->is_list || option->kind->fini);
+	assert_int_equal(strstr(option->help, "repeatable") != NULL,
+			 option->kind->is_list);
 	assert_int_equal(strstr(option->help, "(default)") != NULL,
 			 option->initial && !strstr(option->help, "(default \""));
 	unsigned known = 0;
@@ -32,8 +34,9 @@ static inline void assert_option_is_sound_(const struct program *program,
 		    (option->verbs == OPTION_OF_ALL || !(option->verbs & ~known)));
 }
 
-/* Flags and letters are unique, letters are of switches, help says what is initial, and
- * each option has a verb that takes it. */
+/* Flags and letters are unique, letters are of switches, the help says what is initial
+ * and what is repeatable (completions ask it), and each option has a verb that takes it.
+ */
 static inline void assert_tables_are_sound(const struct program *program)
 {
 	for (const struct option *option = program->options; option->flag; option++)
