@@ -37,11 +37,14 @@ static int make_key(struct persist *persist, struct error *error)
 
 static int check_paths(const struct persist *persist, struct error *error)
 {
-	if (persist->options->if_empty != IF_EMPTY_ERROR)
+	if (persist->options->if_empty != IF_EMPTY_ERROR ||
+	    !selection_lacks(&persist->selection))
 		return 0;
-	return selection_absent(&persist->selection)
-		       ? selection_check(&persist->selection, error)
-		       : 0;
+	struct faults faults AUTO(faults_fini);
+	faults_init(&faults);
+	int err = selection_check(&persist->selection, &faults, error);
+	report_keep_faults(persist->report, &faults);
+	return err;
 }
 
 static int prepare(struct persist *persist, struct error *error)
@@ -108,8 +111,10 @@ static void warn_of_upload(const struct persist *persist,
 	const struct string_list *warnings = &outcome->upload.warnings;
 	for (size_t i = 0; i < warnings->count; i++)
 		report_warning(persist->report, "%s", warnings->items[i]);
-	if (outcome->has_upload)
+	if (outcome->has_upload) {
 		persist_warn_of_empty(persist, &outcome->upload.totals);
+		report_keep_faults(persist->report, &outcome->upload.faults);
+	}
 }
 
 static int persist_online(struct persist *persist, struct error *error)

@@ -20,6 +20,7 @@ struct dry_run {
 	struct tree_directory directory;
 	uint64_t skipped;
 	struct links_left_out links;
+	struct faults faults;
 	struct totals totals;
 };
 
@@ -50,6 +51,7 @@ static void dry_run_fini(struct dry_run *dry)
 {
 	tree_directory_fini(&dry->directory);
 	links_left_out_fini(&dry->links);
+	faults_fini(&dry->faults);
 	tree_fini(&dry->tree);
 }
 
@@ -94,11 +96,10 @@ static int measure_all(struct dry_run *dry, struct error *error)
 	for (uint32_t i = 0; i < dry->tree.count; i++) {
 		if (!tree_entry(&dry->tree, i)->is_row)
 			continue;
-		int err = measure(dry, i, error);
-		if (err < 0)
-			return err;
+		if (measure(dry, i, error) < 0)
+			faults_add(&dry->faults, error);
 	}
-	return 0;
+	return faults_any(&dry->faults) ? faults_error(&dry->faults, error) : 0;
 }
 
 static void report_dry(const struct dry_run *dry)
@@ -129,20 +130,24 @@ int persist_dry_run(struct persist *persist, struct error *error)
 {
 	struct dry_run dry AUTO(dry_run_fini) = {.persist = persist};
 	tree_init(&dry.tree);
+	faults_init(&dry.faults);
 	tree_directory_init(&dry.directory, &dry.tree, persist->selection.root_fd);
 	struct walk_request request = {
 		.selection = &persist->selection,
 		.prefix = persist->prefix,
 		.own = &persist->own,
+		.faults = &dry.faults,
 		.events = {on_progress, on_skipped, on_link, &dry},
 	};
 	int err = walk_run(&request, &dry.tree, error);
-	if (err == 0 && persist->options->if_empty == IF_EMPTY_ERROR)
-		err = selection_check(&persist->selection, error);
+	if (err == 0 && !faults_any(&dry.faults) &&
+	    persist->options->if_empty == IF_EMPTY_ERROR)
+		err = selection_check(&persist->selection, &dry.faults, error);
 	if (err == 0)
 		err = measure_all(&dry, error);
 	if (err == 0)
 		err = persist_check_totals(persist, &dry.totals, error);
+	report_keep_faults(persist->report, &dry.faults);
 	if (err < 0)
 		return err;
 	char *links AUTO_FREE = links_left_out_text(&dry.links);

@@ -148,11 +148,18 @@ void persist_report(const struct persist *persist, const struct persist_outcome 
 
 void persist_warn_of_empty(const struct persist *persist, const struct totals *totals)
 {
-	const char *unmatched = selection_unmatched(&persist->selection);
+	const struct selection *selection = &persist->selection;
 	if (persist->options->if_empty != IF_EMPTY_WARN)
 		return;
-	if (unmatched)
-		report_warning(persist->report, "`%s`: matched nothing", unmatched);
+	size_t unmatched = 0;
+	for (size_t i = 0; i < selection->count; i++) {
+		if (!selection->items[i].matched && unmatched++ < FAULTS_NAMED_MAX)
+			report_warning(persist->report, "`%s`: matched nothing",
+				       selection->items[i].text);
+	}
+	if (unmatched > FAULTS_NAMED_MAX)
+		report_warning(persist->report, "and %zu more PATHs matched nothing",
+			       unmatched - FAULTS_NAMED_MAX);
 	if (totals_rows(totals) == 0)
 		report_warning(persist->report, "the layer is empty");
 }

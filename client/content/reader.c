@@ -272,6 +272,8 @@ static int open_next(struct content_reader *reader, struct batch *batch,
 		int err = source_open(&reader->source, number, 0, error);
 		if (err < 0)
 			return err;
+		if (reading_only_opens(reader->reading))
+			source_close(&reader->source);
 	}
 	if (!source_is_open(&reader->source) &&
 	    reading_next_again(reader->reading, &again))
@@ -289,21 +291,32 @@ static bool fits(const struct source_file *file, const struct batch *batch)
 					  FRAME_RAW_TARGET + FRAME_RAW_TARGET / 2;
 }
 
+/* 1: there may be room for more; 0: not, or nothing is left. */
+static int fill_one(struct content_reader *reader, struct batch *batch,
+		    struct error *error)
+{
+	int err = open_next(reader, batch, error);
+	if (err < 0)
+		return err;
+	const struct source_file *file = &reader->source.file;
+	if (file->fd < 0 || !fits(file, batch))
+		return 0;
+	err = is_large(file) ? read_large(reader, batch, error)
+			     : read_whole(reader, batch, error);
+	return err < 0 ? err : 1;
+}
+
 int content_reader_fill(struct content_reader *reader, struct batch *batch,
 			struct error *error)
 {
-	while (batch->len < FRAME_RAW_TARGET &&
+	int result = 1;
+	while (result > 0 && batch->len < FRAME_RAW_TARGET &&
 	       batch->count < reader->reading->batch_units) {
-		int err = open_next(reader, batch, error);
-		if (err < 0)
-			return err;
-		struct source_file *file = &reader->source.file;
-		if (file->fd < 0 || !fits(file, batch))
-			return 0;
-		err = is_large(file) ? read_large(reader, batch, error)
-				     : read_whole(reader, batch, error);
-		if (err < 0)
-			return err;
+		result = fill_one(reader, batch, error);
+		if (result < 0) {
+			source_close(&reader->source);
+			result = reading_put_aside(reader->reading, error) ? 1 : result;
+		}
 	}
-	return 0;
+	return result < 0 ? result : 0;
 }

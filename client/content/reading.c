@@ -88,6 +88,27 @@ void reading_leave_out(struct reading *reading, uint32_t number, const char *why
 	reading_skip(reading);
 }
 
+void reading_only_open(struct reading *reading)
+{
+	__atomic_store_n(&reading->only_opens, true, __ATOMIC_RELAXED);
+}
+
+bool reading_only_opens(const struct reading *reading)
+{
+	return __atomic_load_n(&reading->only_opens, __ATOMIC_RELAXED);
+}
+
+bool reading_put_aside(struct reading *reading, const struct error *error)
+{
+	bool is_of_one = error->code == ERR_LOCAL || error->code == ERR_CHANGED ||
+			 error->code == ERR_LIMIT;
+	if (is_of_one)
+		faults_add(reading->faults, error);
+	if (is_of_one && error->code != ERR_CHANGED)
+		reading_only_open(reading);
+	return is_of_one;
+}
+
 int reading_give_up(struct reading *reading, uint32_t number, struct error *error)
 {
 	if (reading->if_changed == IF_CHANGED_SKIP) {

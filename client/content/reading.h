@@ -14,6 +14,7 @@
 #include "client/files/stamp.h"
 #include "client/options/choices.h"
 #include "client/record/record.h"
+#include "client/terminal/faults.h"
 #include "client/terminal/progress.h"
 #include "client/tree/tree.h"
 #include "proto/options/string_list.h"
@@ -65,6 +66,10 @@ struct reading {
 			   * atomic */
 	uint64_t skipped; /* entries that could not be kept */
 	struct string_list *warnings; /* borrowed */
+
+	struct faults *faults; /* borrowed; files that cannot be stored */
+	bool only_opens;       /* some cannot be read: it is only seen whether others can;
+				* atomic */
 };
 
 void reading_fini(struct reading *reading);
@@ -83,6 +88,12 @@ void reading_warn(struct reading *reading, const char *format, ...)
 void reading_skip(struct reading *reading);
 /* The entry gives no row, with the warning "left out, because it WHY". */
 void reading_leave_out(struct reading *reading, uint32_t entry, const char *why);
+/* From now on it is only seen whether files can be read: the persist fails. */
+void reading_only_open(struct reading *reading);
+bool reading_only_opens(const struct reading *reading);
+/* What is wrong with one file, for the end, when all of them are known. false: it is
+ * wrong with more than one file. */
+bool reading_put_aside(struct reading *reading, const struct error *error);
 /* The file changed again: what --if-changed says about it. ERR_CHANGED. */
 int reading_give_up(struct reading *reading, uint32_t entry, struct error *error);
 

@@ -61,8 +61,12 @@ int settle_racy(struct source *source, struct error *error)
 	struct revisit_list list = reading->racy;
 	reading->racy = (struct revisit_list){0};
 	int err = 0;
-	for (size_t i = 0; err == 0 && i < list.count; i++)
+	for (size_t i = 0; err == 0 && i < list.count; i++) {
 		err = look_again(source, &list.items[i], error);
+		if (err < 0 && reading_put_aside(reading, error))
+			err = 0;
+		source_close(source);
+	}
 	free(list.items);
 	return err;
 }

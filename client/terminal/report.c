@@ -1,6 +1,7 @@
 #include "client/terminal/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -22,7 +23,9 @@ struct report {
 	pthread_mutex_t lock;      /* guards warnings */
 	struct string_list warnings;
 	struct report_conflicts conflicts;
-	int output_errno; /* the first failure of standard output; 0: none */
+	struct string_list faults; /* sentences */
+	uint64_t fault_count;      /* with those that are not named */
+	int output_errno;          /* the first failure of standard output; 0: none */
 };
 
 struct report *report_new(bool json, bool quiet)
@@ -49,6 +52,7 @@ void report_free(struct report *report)
 	buffer_fini(&report->text);
 	string_list_fini(&report->warnings);
 	report_conflicts_fini(&report->conflicts);
+	string_list_fini(&report->faults);
 	(void)pthread_mutex_destroy(&report->lock);
 	free(report);
 }
@@ -157,6 +161,36 @@ void report_keep_conflicts(struct report *report, const struct msg_error *confli
 	report_conflicts_copy(&report->conflicts, conflict);
 }
 
+void report_keep_faults(struct report *report, const struct faults *faults)
+{
+	string_list_fini(&report->faults);
+	report->faults = (struct string_list){0};
+	report->fault_count = faults->total;
+	for (size_t i = 0; i < faults->named_count; i++)
+		string_list_add(&report->faults, faults->named[i].sentence);
+}
+
+static void write_faults(const struct report *report, struct json_writer *writer)
+{
+	json_writer_array_begin(writer, "faults");
+	for (size_t i = 0; i < report->faults.count; i++)
+		json_writer_text(writer, NULL, report->faults.items[i]);
+	json_writer_array_end(writer);
+	json_writer_unsigned(writer, "fault_count", report->fault_count);
+}
+
+/* One alone is the sentence. */
+static void print_faults(const struct report *report)
+{
+	if (report->fault_count < 2)
+		return;
+	for (size_t i = 0; i < report->faults.count; i++)
+		(void)fprintf(stderr, "  %s\n", report->faults.items[i]);
+	if (report->fault_count > report->faults.count)
+		(void)fprintf(stderr, "  and %" PRIu64 " more\n",
+			      report->fault_count - report->faults.count);
+}
+
 /* ---- the end ----------------------------------------------------------------------- */
 
 static void end_object(struct report *report)
@@ -186,6 +220,8 @@ static void write_error(struct report *report, const struct error *error)
 	json_writer_text(writer, "message", explain(error, text));
 	if (error->code == ERR_CONFLICT)
 		report_conflicts_json(&report->conflicts, writer);
+	if (report->fault_count > 0)
+		write_faults(report, writer);
 	json_writer_object_end(writer);
 }
 
@@ -218,6 +254,7 @@ static void report_error(struct report *report, const struct error *error)
 	terminal_say("", explain(error, text));
 	if (error->code == ERR_CONFLICT)
 		report_conflicts_print(&report->conflicts, stderr);
+	print_faults(report);
 	if (report->json)
 		write_error_object(report, error);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "client/terminal/faults.h"
 #include "client/terminal/human.h"
 #include "proto/base/error.h"
 #include "proto/base/json_writer.h"
@@ -54,13 +55,17 @@ void report_json_warnings(struct report *report);
  * copied. */
 void report_keep_conflicts(struct report *report, const struct msg_error *conflict);
 
+/* The paths of an error that is about several, for the error object and behind the
+ * sentence; copied. */
+void report_keep_faults(struct report *report, const struct faults *faults);
+
 /*
  * Ends: prints the JSON object (if report_json() was asked for it), or the error: one
  * sentence on standard error and with --json {"error": {"exit", "code", "message",
- * "conflicts"?, "conflict_count"?}} in place of the object, or for ERR_CONFLICT at the
- * end of one that is whole (ls). Returns the exit status. If standard output could not be
- * written, a success becomes ERR_LOCAL or ERR_NO_ROOM; a reader that went away (EPIPE) is
- * not an error.
+ * "conflicts"?, "conflict_count"?, "faults"?, "fault_count"?}} in place of the object, or
+ * for ERR_CONFLICT at the end of one that is whole (ls). Returns the exit status. If
+ * standard output could not be written, a success becomes ERR_LOCAL or ERR_NO_ROOM; a
+ * reader that went away (EPIPE) is not an error.
  */
 int report_finish(struct report *report, int code, const struct error *error);
 

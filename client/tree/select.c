@@ -143,36 +143,39 @@ void selection_close(struct selection *selection)
 	*selection = (struct selection){.root_fd = -1};
 }
 
-const char *selection_unmatched(const struct selection *selection)
+bool selection_lacks(const struct selection *selection)
 {
-	for (size_t i = 0; i < selection->count; i++)
-		if (!selection->items[i].matched)
-			return selection->items[i].text;
-	return NULL;
+	bool lacks = false;
+	for (size_t i = 0; !lacks && i < selection->count; i++)
+		lacks = selection->items[i].is_absent;
+	return lacks;
 }
 
-const char *selection_absent(const struct selection *selection)
+static void add_empty(const struct selection *selection, const struct selector *selector,
+		      struct faults *faults)
 {
-	for (size_t i = 0; i < selection->count; i++)
-		if (selection->items[i].is_absent)
-			return selection->items[i].text;
-	return NULL;
+	struct error empty;
+	char *shown AUTO_FREE = escape_encode(selector->text, strlen(selector->text));
+	char *root AUTO_FREE = escape_encode(selection->root, strlen(selection->root));
+	(void)error_set(&empty, ERR_EMPTY,
+			"`%s`: matched nothing below `%s`; use --if-empty=ok if that is "
+			"as it should be",
+			shown, root);
+	faults_add(faults, &empty);
 }
 
-int selection_check(const struct selection *selection, struct error *error)
+int selection_check(const struct selection *selection, struct faults *faults,
+		    struct error *error)
 {
 	/* What is not there is known before the walk, when no other PATH has matched yet.
 	 */
-	const char *absent = selection_absent(selection);
-	const char *text = absent ? absent : selection_unmatched(selection);
-	if (!text)
-		return 0;
-	char *shown AUTO_FREE = escape_encode(text, strlen(text));
-	char *root AUTO_FREE = escape_encode(selection->root, strlen(selection->root));
-	return error_set(error, ERR_EMPTY,
-			 "`%s`: matched nothing below `%s`; use --if-empty=ok if that is "
-			 "as it should be",
-			 shown, root);
+	bool lacks = selection_lacks(selection);
+	for (size_t i = 0; i < selection->count; i++) {
+		const struct selector *selector = &selection->items[i];
+		if (lacks ? selector->is_absent : !selector->matched)
+			add_empty(selection, selector, faults);
+	}
+	return faults_any(faults) ? faults_error(faults, error) : 0;
 }
 
 /* ---- judging ---- */

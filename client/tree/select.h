@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/terminal/faults.h"
 #include "proto/base/error.h"
 #include "proto/options/string_list.h"
 #include "proto/path/glob.h"
@@ -60,12 +61,11 @@ int selection_open(struct selection *selection, const struct selection_how *how,
 		   struct error *error);
 void selection_close(struct selection *selection);
 
-/* The first PATH that matched nothing, as given; NULL: none. Before the walk, only those
- * that are literal and not there are known. */
-const char *selection_absent(const struct selection *selection);
-const char *selection_unmatched(const struct selection *selection);
-/* ERR_EMPTY naming the PATH that matched nothing. */
-int selection_check(const struct selection *selection, struct error *error);
+/* Whether a PATH is literal and not there: known before the walk. */
+bool selection_lacks(const struct selection *selection);
+/* ERR_EMPTY: some PATH matched nothing; each is a fault. */
+int selection_check(const struct selection *selection, struct faults *faults,
+		    struct error *error);
 /* PATHs that name the root itself matched if it holds anything. */
 void selection_match_root(struct selection *selection, bool any);
 

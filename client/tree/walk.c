@@ -9,12 +9,10 @@
 
 #include "client/files/beneath.h"
 #include "client/files/stage.h"
-#include "client/tree/directory.h"
-#include "client/tree/link.h"
 #include "client/tree/loss.h"
-#include "client/tree/select_link.h"
-#include "client/tree/walk_names.h"
+#include "client/tree/walk_links.h"
 #include "client/tree/walk_recorded.h"
+#include "client/tree/walk_state.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
@@ -23,45 +21,6 @@
 /* Directories kept open; those further up are opened again on the way back. */
 #define OPEN_LEVELS 128u
 #define SCRATCH_LEN 65536u
-
-/* A directory that the walk is in. */
-struct level {
-	int fd;         /* owned; -1: closed to spare descriptors */
-	uint32_t entry; /* in the tree */
-	size_t path_len;
-	bool taken;
-	struct literal_range range;
-	struct walk_names names;
-	size_t next;       /* in names */
-	bool complete;     /* all that was found has an entry */
-	uint32_t recorded; /* in the stat record; RECORD_NONE */
-	uint32_t sibling;  /* in the stat record: what the next name may be */
-};
-
-struct walk {
-	const struct walk_request *request; /* borrowed */
-	struct selection *selection;        /* borrowed */
-	struct tree *tree;                  /* borrowed */
-	struct level *levels;               /* owned */
-	size_t depth, room;
-	size_t prefix_len, prefix_depth; /* with the "/" behind it */
-	dev_t device;                    /* of the root */
-	char *path;    /* owned; PATH_LEN_MAX bytes and some; the directory's, then the
-			  entry's */
-	void *scratch; /* owned */
-};
-
-/* What stands at one path, looked at without following it. */
-struct found {
-	const char *name;
-	size_t name_len;
-	size_t path_len;    /* in walk->path */
-	unsigned char type; /* DT_…; if followed: of what the link leads to */
-	bool is_followed;
-	uint32_t entry;
-	uint32_t recorded; /* in the stat record; RECORD_NONE */
-	struct verdict verdict;
-};
 
 static void level_fini(struct level *level)
 {
@@ -78,40 +37,11 @@ static void walk_fini(struct walk *walk)
 	free(walk->scratch);
 }
 
-static struct level *top_of(const struct walk *walk)
-{
-	return &walk->levels[walk->depth - 1];
-}
-
-/* A sentence about the path of path_len bytes. */
-static int fail(const struct walk *walk, size_t path_len, struct error *error)
-{
-	int number = errno;
-	char *text AUTO_FREE = path_len ? escape_encode(walk->path, path_len)
-					: must_strdup(walk->selection->root);
-	if (number == ENOENT)
-		return error_set(error, ERR_LOCAL,
-				 "`%s`: vanished between listing and opening", text);
-	if (number == ENOTDIR || number == ELOOP)
-		return error_set(error, ERR_LOCAL,
-				 "`%s`: was replaced by something else during the walk",
-				 text);
-	return error_set_errno(error, ERR_LOCAL, number, "`%s`: cannot be read", text);
-}
-
-static int level_fd(const struct walk *walk, struct level *level)
-{
-	if (level->fd < 0)
-		level->fd = tree_directory_open(walk->tree, walk->selection->root_fd,
-						level->entry);
-	return level->fd;
-}
-
 /* What has no entry: its directory is read the next time too. */
 static void skip(const struct walk *walk, const struct found *found, const char *kind)
 {
 	const struct walk_events *events = &walk->request->events;
-	top_of(walk)->complete = false;
+	walk_top(walk)->complete = false;
 	if (events->on_skipped)
 		events->on_skipped(events->context, walk->path, found->path_len, kind);
 }
@@ -137,13 +67,14 @@ static bool is_read(const struct walk *walk, size_t path_len, bool taken)
 static int read_names(struct walk *walk, struct level *level, bool reads,
 		      struct error *error)
 {
+	int err = 0;
 	if (!reads)
 		name_literals(walk, level);
 	else if (walk_names_read(&level->names, level->fd, walk->scratch, SCRATCH_LEN) <
 		 0)
-		return fail(walk, level->path_len, error);
+		err = walk_fail(walk, level->path_len, error);
 	walk_names_sort(&level->names);
-	return 0;
+	return err;
 }
 
 static struct level *push(struct walk *walk)
@@ -202,14 +133,14 @@ static int enter(struct walk *walk, const struct found *found, struct error *err
 	if (enter_recorded(walk, found))
 		return 0;
 	bool reads = is_read(walk, found->path_len, found->verdict.taken);
-	int fd AUTO_FD = openat(level_fd(walk, top_of(walk)), found->name,
+	int fd AUTO_FD = openat(walk_level_fd(walk, walk_top(walk)), found->name,
 				(reads ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC |
 					(found->is_followed ? 0 : O_NOFOLLOW));
 	struct stat status;
 	const char *own;
-	if (own_places_look(walk->request->own, level_fd(walk, top_of(walk)), found->name,
-			    fd, &status, &own) < 0)
-		return fail(walk, found->path_len, error);
+	if (own_places_look(walk->request->own, walk_level_fd(walk, walk_top(walk)),
+			    found->name, fd, &status, &own) < 0)
+		return walk_fail(walk, found->path_len, error);
 	if (own) {
 		tree_drop_last(walk->tree);
 		skip(walk, found, own);
@@ -234,7 +165,7 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 	struct record_entry known;
 	struct stat status;
 	if (fstat(walk->selection->root_fd, &status) < 0)
-		return fail(walk, 0, error);
+		return walk_fail(walk, 0, error);
 	const char *own = own_places_what(walk->request->own, status.st_dev,
 					  status.st_ino, walk->selection->root_fd);
 	if (own)
@@ -254,7 +185,7 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 	level->fd =
 		openat(walk->selection->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (level->fd < 0)
-		return fail(walk, 0, error);
+		return walk_fail(walk, 0, error);
 	walk_recorded_note(entry, &status, walk->device);
 	return read_names(walk, level, level->complete, error);
 }
@@ -279,7 +210,7 @@ static int enter_root(struct walk *walk, struct error *error)
 static int look(struct walk *walk, const char *name, struct found *found,
 		struct error *error)
 {
-	struct level *level = top_of(walk);
+	struct level *level = walk_top(walk);
 	*found = (struct found){.name = name,
 				.name_len = strlen(name),
 				.type = walk_names_type(name),
@@ -306,62 +237,16 @@ static int look(struct walk *walk, const char *name, struct found *found,
 	struct stat status;
 	if (found->type != DT_UNKNOWN)
 		return 0;
-	if (fstatat(level_fd(walk, level), name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(walk, found->path_len, error);
+	if (fstatat(walk_level_fd(walk, level), name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return walk_fail(walk, found->path_len, error);
 	found->type = (unsigned char)IFTODT(status.st_mode);
-	return 0;
-}
-
-/* ---- links ---- */
-
-static struct tree_link link_of(struct walk *walk, const struct found *found)
-{
-	return (struct tree_link){.fd = level_fd(walk, top_of(walk)),
-				  .name = found->name,
-				  .path = {walk->path, found->path_len, false}};
-}
-
-/* A link that a PATH means or goes through is taken for what it leads to. The directory
- * that it lies in is read the next time too: no record tells of a link that leads
- * elsewhere. */
-static int follow(struct walk *walk, struct found *found, struct error *error)
-{
-	struct tree_link link = link_of(walk, found);
-	if (!selection_follows(walk->selection, link.path))
-		return 0;
-	top_of(walk)->complete = false;
-	found->is_followed = true;
-	return tree_link_follow(&link, &found->type, error);
-}
-
-/* One that will lead to nothing that is stored, though a PATH means it. */
-static void tell_of_link(struct walk *walk, const struct found *found, const char *target)
-{
-	const struct walk_events *events = &walk->request->events;
-	struct tree_link link = link_of(walk, found);
-	if (events->on_link && selection_means(walk->selection, link.path) &&
-	    tree_link_leaves_out(&link, target, walk->selection))
-		events->on_link(events->context, walk->path, found->path_len, target);
-}
-
-static int append(struct walk *walk, struct found *found, enum row_type type,
-		  struct error *error)
-{
-	int err = tree_add(walk->tree, top_of(walk)->entry, found->name, found->name_len,
-			   &found->entry, error);
-	if (err < 0)
-		return err;
-	struct entry *entry = tree_entry(walk->tree, found->entry);
-	entry->type = (uint8_t)type & 3u;
-	entry->is_row = found->verdict.taken;
-	entry->is_followed = found->is_followed;
 	return 0;
 }
 
 /* Its bytes need not be read, if nothing has changed. */
 static int append_file(struct walk *walk, struct found *found, struct error *error)
 {
-	int err = append(walk, found, ROW_FILE, error);
+	int err = walk_append(walk, found, ROW_FILE, error);
 	struct record_entry known;
 	if (err < 0 || found->is_followed ||
 	    !walk_recorded(walk->request->scout, found->recorded, &known) ||
@@ -370,46 +255,6 @@ static int append_file(struct walk *walk, struct found *found, struct error *err
 	struct entry *entry = tree_entry(walk->tree, found->entry);
 	walk_recorded_keep(entry, found->recorded, &known);
 	return 0;
-}
-
-static int append_link(struct walk *walk, struct found *found, struct error *error)
-{
-	int err = append(walk, found, ROW_SYMLINK, error);
-	if (err < 0)
-		return err;
-	struct entry *entry = tree_entry(walk->tree, found->entry);
-	struct record_entry known;
-	if (walk_recorded(walk->request->scout, found->recorded, &known) &&
-	    known.type == ROW_SYMLINK) {
-		walk_recorded_keep(entry, found->recorded, &known);
-		entry->target = tree_text(walk->tree, known.target, known.target_len);
-		return 0;
-	}
-	int fd = level_fd(walk, top_of(walk));
-	char target[LINK_TARGET_LEN_MAX + 1];
-	struct stat status;
-	ssize_t len = -1;
-	if (fstatat(fd, found->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-		walk_recorded_note(entry, &status, walk->device);
-		len = readlinkat(fd, found->name, target, sizeof(target));
-	}
-	if (len < 0)
-		return fail(walk, found->path_len, error);
-	entry->mode = 0777;
-	if (len == 0 || (size_t)len == sizeof(target)) {
-		errno = EINVAL;
-		return fail(walk, found->path_len, error);
-	}
-	entry->target = tree_text(walk->tree, target, (size_t)len);
-	return 0;
-}
-
-static int take_link(struct walk *walk, struct found *found, struct error *error)
-{
-	int err = append_link(walk, found, error);
-	if (err == 0)
-		tell_of_link(walk, found, tree_entry(walk->tree, found->entry)->target);
-	return err;
 }
 
 static const char *kind_of(unsigned char type)
@@ -424,42 +269,54 @@ static int visit(struct walk *walk, const char *name, struct error *error)
 	if (err < 0)
 		return err;
 	if (found.type == DT_LNK && walk->selection->follows) {
-		err = follow(walk, &found, error);
+		err = walk_follow(walk, &found, error);
 		if (err < 0)
 			return err;
 	}
-	const struct level *level = top_of(walk);
+	const struct level *level = walk_top(walk);
 	found.verdict = selection_judge(walk->selection, level->range, level->taken,
 					(struct named){.path = walk->path,
 						       .len = found.path_len,
 						       .is_dir = found.type == DT_DIR});
 	if (!found.verdict.taken)
-		top_of(walk)->complete = false;
+		walk_top(walk)->complete = false;
 	if (!found.verdict.taken && !found.verdict.entered)
 		return 0;
-	if (found.type == DT_DIR && stage_is_one(level_fd(walk, top_of(walk)), name)) {
+	if (found.type == DT_DIR &&
+	    stage_is_one(walk_level_fd(walk, walk_top(walk)), name)) {
 		skip(walk, &found, "folder that a killed attach left");
 		return 0;
 	}
 	if (found.type == DT_REG)
 		return append_file(walk, &found, error);
 	if (found.type == DT_LNK)
-		return take_link(walk, &found, error);
+		return walk_take_link(walk, &found, error);
 	if (found.type != DT_DIR) {
 		skip(walk, &found, kind_of(found.type));
 		return 0;
 	}
-	err = append(walk, &found, ROW_DIRECTORY, error);
+	err = walk_append(walk, &found, ROW_DIRECTORY, error);
 	return err < 0 ? err : enter(walk, &found, error);
 }
 
 /* ---- the whole ---- */
 
+/* What is wrong with one path need not end the walk. */
+static int put_aside(struct walk *walk, int err, const struct error *error)
+{
+	if (err != ERR_LOCAL || !walk->request->faults)
+		return err;
+	faults_add(walk->request->faults, error);
+	return 0;
+}
+
 static int step(struct walk *walk, struct error *error)
 {
-	struct level *level = top_of(walk);
+	struct level *level = walk_top(walk);
 	if (level->next < level->names.count)
-		return visit(walk, level->names.sorted[level->next++], error);
+		return put_aside(walk,
+				 visit(walk, level->names.sorted[level->next++], error),
+				 error);
 	tree_entry(walk->tree, level->entry)->listed = level->complete;
 	level_fini(level);
 	walk->depth--;

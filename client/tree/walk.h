@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "client/record/scout.h"
+#include "client/terminal/faults.h"
 #include "client/tree/own.h"
 #include "client/tree/select.h"
 #include "client/tree/tree.h"
@@ -45,11 +46,13 @@ struct walk_request {
 			     * is stored, for the limits; NULL or "": nothing */
 	const struct record_scout *scout; /* borrowed; NULL: no stat record */
 	const struct own_places *own;     /* borrowed; left out; NULL: none is known */
+	/* Gets what cannot be read, and the walk goes on; borrowed; NULL: it ends. */
+	struct faults *faults;
 	struct walk_events events;
 };
 
 /* Fills the tree, which holds its root only. ERR_LOCAL names what cannot be read or has
- * vanished, ERR_LIMIT a path that is too long or too deep. */
+ * vanished, where that ends it, ERR_LIMIT a path that is too long or too deep. */
 int walk_run(const struct walk_request *request, struct tree *tree, struct error *error);
 
 #endif

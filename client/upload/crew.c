@@ -112,7 +112,7 @@ static int do_job(struct upload_worker *worker, enum job job, struct batch *batc
 	int err = job == JOB_REVISIT ? source_open(&worker->reader.source, revisit->entry,
 						   revisit->attempt, error)
 				     : 0;
-	if (err == 0)
+	if (err == 0 || reading_put_aside(worker->crew->reading, error))
 		return read_and_ask(worker, batch, error);
 	exchange_release(worker->crew->exchange, batch);
 	return err;

@@ -98,6 +98,7 @@ static int walk(struct upload *upload, struct error *error)
 		.prefix = upload->request->prefix,
 		.scout = upload->scout.record ? &upload->scout : NULL,
 		.own = upload->request->own,
+		.faults = &upload->result->faults,
 		.events = {on_progress, on_skipped, on_link, upload},
 	};
 	int err = walk_run(&request, &upload->result->tree, error);
@@ -106,9 +107,10 @@ static int walk(struct upload *upload, struct error *error)
 	if (links)
 		reading_warn(&upload->reading, "%s", links);
 	progress_set_total(upload->request->progress, count_files(upload), 0);
-	if (err < 0 || upload->request->if_empty != IF_EMPTY_ERROR)
+	struct faults *faults = &upload->result->faults;
+	if (err < 0 || faults_any(faults) || upload->request->if_empty != IF_EMPTY_ERROR)
 		return err;
-	return selection_check(upload->request->selection, error);
+	return selection_check(upload->request->selection, faults, error);
 }
 
 /* ---- how much it is ---- */
@@ -284,19 +286,30 @@ static int finish(struct upload *upload, struct error *error)
 	return err < 0 ? err : wait_until_stored(upload, error);
 }
 
-/* Files first, until none has to be looked at again; then what they are made of. */
-static int conduct(struct upload *upload, struct error *error)
+/* All that can be stored is read, or all is known that cannot. */
+static int read_files(struct upload *upload, struct error *error)
 {
+	const struct faults *faults = &upload->result->faults;
 	int err = walk(upload, error);
+	if (faults_any(faults))
+		reading_only_open(&upload->reading);
 	if (err == 0 && !is_small(upload))
 		err = upload_crew_start(&upload->crew, error);
 	if (err == 0)
 		err = wait_until_quiet(upload, error);
-	while (err == 0 && is_more_to_read(upload)) {
+	while (err == 0 && !reading_only_opens(&upload->reading) &&
+	       is_more_to_read(upload)) {
 		err = settle_racy(&upload->crew.own.reader.source, error);
 		if (err == 0)
 			err = wait_until_quiet(upload, error);
 	}
+	return err == 0 && faults_any(faults) ? faults_error(faults, error) : err;
+}
+
+/* Files first, until none has to be looked at again; then what they are made of. */
+static int conduct(struct upload *upload, struct error *error)
+{
+	int err = read_files(upload, error);
 	if (err == 0)
 		err = learn_names(upload, error);
 	if (err < 0)
@@ -359,6 +372,7 @@ static void init_reading(struct upload *upload)
 		.has_base = request->base,
 		.progress = request->progress,
 		.warnings = &upload->result->warnings,
+		.faults = &upload->result->faults,
 		.on_opened = request->on_opened,
 		.context = request->context,
 	};
@@ -451,6 +465,7 @@ int upload_run(const struct upload_request *request, struct upload_result *ret_r
 {
 	*ret_result = (struct upload_result){.units = units_new()};
 	tree_init(&ret_result->tree);
+	faults_init(&ret_result->faults);
 	if (request->ask_window == 0)
 		return error_set(error, ERR_PROTOCOL,
 				 "the daemon: offers an ask_window of 0 units");
@@ -468,5 +483,6 @@ void upload_result_fini(struct upload_result *result)
 	units_free(result->units);
 	buffer_fini(&result->root);
 	string_list_fini(&result->warnings);
+	faults_fini(&result->faults);
 	*result = (struct upload_result){0};
 }

@@ -69,6 +69,7 @@ struct upload_result {
 	bool beyond_base; /* the stat record knew files that do not stand in its base */
 	uint64_t skipped; /* entries that could not be kept */
 	struct string_list warnings; /* owned; sentences, also after a failure */
+	struct faults faults; /* what is wrong with files, if that was the failure */
 };
 
 /*

@@ -98,6 +98,8 @@ static const char *walk(struct fixture *fixture, const char *const *paths,
 	if (fixture->code < 0)
 		return NULL;
 	tree_init(&fixture->tree);
+	struct faults faults AUTO(faults_fini);
+	faults_init(&faults);
 	struct walk_request request = {
 		.selection = &fixture->selection,
 		.own = &fixture->own,
@@ -105,7 +107,8 @@ static const char *walk(struct fixture *fixture, const char *const *paths,
 	};
 	fixture->code = walk_run(&request, &fixture->tree, &fixture->error);
 	if (fixture->code == 0)
-		fixture->code = selection_check(&fixture->selection, &fixture->error);
+		fixture->code = selection_check(&fixture->selection, &faults,
+						&fixture->error);
 	for (uint32_t i = 0; i < fixture->tree.count; i++)
 		if (tree_entry(&fixture->tree, i)->is_row)
 			list_row(fixture, i);

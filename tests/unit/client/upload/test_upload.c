@@ -464,6 +464,13 @@ static void t3_a_file_that_changes_is_read_again(void **state)
 	assert_true(has_text(fixture, "log", "start++"));
 }
 
+static void change_logs(void *context, const char *path, unsigned attempt)
+{
+	(void)attempt;
+	if (strncmp(path, "log", 3) == 0)
+		append(context, path);
+}
+
 static void change_always(void *context, const char *path, unsigned attempt)
 {
 	(void)attempt;
@@ -479,6 +486,20 @@ static void t3_a_file_that_keeps_changing_is_an_error(void **state)
 	assert_int_equal(upload(fixture), ERR_CHANGED);
 	assert_non_null(strstr(fixture->error.text, "`log`"));
 	assert_non_null(strstr(fixture->error.text, "--if-changed=skip"));
+}
+
+static void t3_all_files_that_keep_changing_are_named(void **state)
+{
+	struct fixture *fixture = *state;
+	scratch_text(&fixture->scratch, "log", "start");
+	scratch_text(&fixture->scratch, "logs", "start");
+	scratch_text(&fixture->scratch, "other", "other");
+	fixture->request.on_opened = change_logs;
+	assert_int_equal(upload(fixture), ERR_CHANGED);
+	assert_int_equal(fixture->result.faults.total, 2);
+	assert_non_null(strstr(fixture->error.text, "`log`"));
+	assert_non_null(strstr(fixture->error.text, "(and 1 more)"));
+	assert_non_null(strstr(fixture->result.faults.named[1].sentence, "`logs`"));
 }
 
 static void t3_skip_leaves_it_out_with_a_warning(void **state)
@@ -666,6 +687,7 @@ int main(void)
 		TEST(pieces_are_sent_while_files_are_still_read),
 		TEST(t3_a_file_that_changes_is_read_again),
 		TEST(t3_a_file_that_keeps_changing_is_an_error),
+		TEST(t3_all_files_that_keep_changing_are_named),
 		TEST(t3_skip_leaves_it_out_with_a_warning),
 		TEST(t3_prefix_stores_what_was_there_when_it_was_opened),
 		TEST(t3_prefix_of_a_large_file),
