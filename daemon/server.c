@@ -13,6 +13,7 @@
 #include "daemon/loop/peer.h"
 #include "daemon/loop/pressure.h"
 #include "daemon/loop/renewal.h"
+#include "daemon/loop/threads.h"
 #include "daemon/loop/workers.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
@@ -20,7 +21,6 @@
 #include "daemon/session/persist_keys.h"
 #include "daemon/session/services.h"
 #include "daemon/store/store.h"
-#include "daemon/session/persist_keys.h"
 #include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
 #include "daemon/verb/run.h"
@@ -240,7 +240,7 @@ static int init_handles(struct server *server)
 		number = uv_signal_start(&server->on_int, on_stop_signal, SIGINT);
 	if (number == 0)
 		number = uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
-	return number;
+	return number == 0 ? threads_begin_pool(loop) : number;
 }
 
 static void close_any(uv_handle_t *handle, void *context)
@@ -392,6 +392,8 @@ static int prepare(struct server *server, struct error *error)
 	 * reserve. */
 	(void)uv_replace_allocator(must_alloc, must_realloc, must_calloc, free);
 	int err = memory_keep_reserve(RESERVE_LEN, error);
+	if (err == 0)
+		err = threads_check(error);
 	if (err == 0)
 		err = listen_fds_take(&server->passed, error);
 	if (err == 0)

@@ -115,6 +115,38 @@ class Starting(DaemonScenario):
             self.assertEqual((done.returncode == 0, b"PermissionError" in done.stderr),
                              (may, not may), done)
 
+    def without_threads(self, error, when=""):
+        """Wraps a program so that clone3() is answered as some sandboxes do."""
+        return ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone3",
+                "-e", f"inject=clone3:error={error}{when}")
+
+    def test_m13_a_sandbox_that_forbids_threads_is_named_before_anything_is_made(self):
+        data = self.folder / "data"
+        for error, status, says in (("EPERM", 5, ("sandbox", "clone3", "seccomp")),
+                                    ("EAGAIN", 8, ("no thread can be started",))):
+            done = subprocess.run(
+                [*self.without_threads(error), BATOND, "--data", data,
+                 "--listen", f"unix:{self.folder}/s"],
+                capture_output=True, timeout=PATIENCE, check=False)
+            self.assertEqual(done.returncode, status, done)
+            for word in says:
+                self.assertIn(word, done.stderr.decode())
+            self.assertFalse(data.exists())
+
+    def test_m13_where_clone3_is_not_there_clone_does(self):
+        self.start_daemon("daemon", wrapper=self.without_threads("ENOSYS"))
+        self.persist("a", {"a": "1"})
+        self.assertEqual(contents(self.attach()[1]), {"a": "1"})
+
+    def test_m13_the_threads_that_verify_tokens_are_there_before_the_first_token(self):
+        daemon = self.start_daemon()
+        self.assertEqual(self.status()["sessions"], 1)  # a worker is there
+        task = f"/proc/{daemon.process.pid}/task"
+        before = len(os.listdir(task))
+        self.baton("status", workflow=None, status=None,
+                   variables={"BATON_TOKEN": "eyJhbGciOiJub25lIn0.e30.c2ln"})
+        self.assertEqual(len(os.listdir(task)), before)
+
     def test_a_store_of_a_newer_version_is_refused(self):
         self.daemon.stop()
         (self.daemon.data / "format").write_text("batond store 3\n")
