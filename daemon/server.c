@@ -344,6 +344,7 @@ static void wire(struct server *server)
 	server->renewal = (struct renewal){
 		.loop = &server->loop,
 		.config = server->config,
+		.access = server->access,
 		.log = server->log,
 	};
 	server->peers.data = (struct number_list){
@@ -401,6 +402,8 @@ static int prepare(struct server *server, struct error *error)
 						 error);
 	if (err == 0)
 		err = start_crew(server, error);
+	if (err == 0)
+		err = access_new(server->config, &server->access, error);
 	return err ? err : open_store(server, error);
 }
 
@@ -415,12 +418,12 @@ int server_run(const struct config *config)
 	if (prepare(server, &error)) {
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		crew_free(server->crew);
+		access_free(server->access);
 		listen_fds_fini(&server->passed);
 		free(server);
 		return error_exit_status(error.code);
 	}
 	server->keys = persist_keys_new();
-	server->access = access_new(config);
 	server->workers = workers_new((unsigned)config->sessions, wake_loop, server);
 	wire(server);
 	retention_run(&server->retention);

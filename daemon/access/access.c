@@ -9,7 +9,7 @@
 #include "daemon/access/jose.h"
 #include "daemon/access/keyring.h"
 #include "daemon/access/ledger.h"
-#include "daemon/access/peer_user.h"
+#include "daemon/access/rules.h"
 #include "daemon/access/token.h"
 #include "daemon/access/vault.h"
 #include "proto/base/advice.h"
@@ -18,31 +18,75 @@
 #include "proto/base/clock.h"
 
 struct access {
-	char *data; /* owned; the data directory */
-	bool loopback_needs_token;
-	pthread_mutex_t mutex; /* guards all below; held while a token is verified */
+	char *data;                  /* owned; the data directory */
+	pthread_mutex_t rules_mutex; /* guards rules; held for a moment */
+	struct rules *rules;         /* owned reference */
+	_Atomic uint64_t changes;    /* of the rules so far */
+	pthread_mutex_t mutex; /* guards all below; held while an own token is verified */
 	struct keyring keyring;
 	struct ledger ledger;
 };
 
-struct access *access_new(const struct config *config)
+int access_new(const struct config *config, struct access **ret_access,
+	       struct error *error)
 {
 	struct access *access = must_calloc(1, sizeof(*access));
 	access->data = must_strdup(config->data);
-	access->loopback_needs_token = config->tcp_token;
 	(void)pthread_mutex_init(&access->mutex, NULL);
-	return access;
+	(void)pthread_mutex_init(&access->rules_mutex, NULL);
+	int err = rules_read(config, &access->rules, error);
+	if (err) {
+		access_free(access);
+		return err;
+	}
+	*ret_access = access;
+	return 0;
 }
 
 void access_free(struct access *access)
 {
 	if (!access)
 		return;
+	rules_unref(access->rules);
 	keyring_fini(&access->keyring);
 	ledger_fini(&access->ledger);
 	(void)pthread_mutex_destroy(&access->mutex);
+	(void)pthread_mutex_destroy(&access->rules_mutex);
 	free(access->data);
 	free(access);
+}
+
+/* ---- rules ---- */
+
+/* Those of now; the caller's reference. */
+static struct rules *rules_of(struct access *access, uint64_t *ret_change)
+{
+	HOLD(&access->rules_mutex);
+	*ret_change = access->changes;
+	return rules_ref(access->rules);
+}
+
+static struct rules *replace(struct access *access, struct rules *rules)
+{
+	HOLD(&access->rules_mutex);
+	struct rules *old = access->rules;
+	access->rules = rules;
+	access->changes++;
+	return old;
+}
+
+int access_reload(struct access *access, const struct config *config, struct error *error)
+{
+	struct rules *rules = NULL;
+	int err = rules_read(config, &rules, error);
+	if (err == 0)
+		rules_unref(replace(access, rules));
+	return err;
+}
+
+static void unref_rules(struct rules **rules)
+{
+	rules_unref(*rules);
 }
 
 static int64_t now_s(void)
@@ -95,8 +139,36 @@ static int prove_own_token(struct access *access, const struct jose *jose,
 				  ret_principal, error);
 }
 
-static int prove_token(struct access *access, struct text token,
-		       struct principal **ret_principal, struct error *error)
+/* ---- those of issuers ---- */
+
+/* The sections of one issuer in turn: the first that takes the token decides, else the
+ * last says why not. */
+static int prove_issued(const struct rules *rules, const struct jose *jose,
+			struct principal **ret_principal, struct error *error)
+{
+	struct claim_text issuer = {""};
+	int err = 0;
+	bool is_known = false;
+	for (size_t i = 0; i < rules->issuer_count; i++) {
+		if (!issuer_is_named(&rules->issuers[i], jose))
+			continue;
+		is_known = true;
+		err = issuer_accept(&rules->issuers[i], jose, now_s(), ret_principal,
+				    error);
+		if (err == 0 || err == ERR_BUSY)
+			return err;
+	}
+	if (is_known)
+		return err;
+	(void)claims_text(jose->claims, "iss", &issuer);
+	return error_set(error, ERR_DENIED,
+			 "the token is refused: this daemon trusts no issuer `%s`",
+			 issuer.at);
+}
+
+static int prove_token(struct access *access, const struct rules *rules,
+		       struct text token, struct principal **ret_principal,
+		       struct error *error)
 {
 	struct jose jose AUTO(jose_fini) = {0};
 	struct claim_text issuer = {""};
@@ -106,9 +178,10 @@ static int prove_token(struct access *access, struct text token,
 	(void)claims_text(jose.claims, "iss", &issuer);
 	if (strcmp(issuer.at, TOKEN_ISSUER) == 0)
 		return prove_own_token(access, &jose, ret_principal, error);
-	return error_set(error, ERR_DENIED,
-			 "the token is refused: this daemon trusts no issuer `%s`",
-			 issuer.at);
+	err = prove_issued(rules, &jose, ret_principal, error);
+	if (err == 0)
+		(*ret_principal)->by_rules = true;
+	return err;
 }
 
 /* ---- everybody ---- */
@@ -119,18 +192,37 @@ static int ask_for_token(struct error *error)
 	return error_advise(error, ADVICE_GIVE_TOKEN);
 }
 
+/* Who came without a token. */
+static int prove_place(const struct rules *rules, const struct proof *proof,
+		       struct principal **ret_principal, struct error *error)
+{
+	if (proof->way == PROOF_TLS ||
+	    (proof->way == PROOF_LOOPBACK && rules->loopback_needs_token))
+		return ask_for_token(error);
+	if (proof->way == PROOF_UNIX) {
+		int err = peer_user_principal(&rules->users, proof->fd, ret_principal,
+					      error);
+		if (err)
+			return err;
+	} else {
+		*ret_principal = principal_new("loopback", TIER_TRUSTED);
+		principal_add_all(*ret_principal);
+	}
+	(*ret_principal)->by_rules = true;
+	return 0;
+}
+
 int access_prove(struct access *access, const struct proof *proof,
 		 struct principal **ret_principal, struct error *error)
 {
-	if (proof->token.len > 0)
-		return prove_token(access, proof->token, ret_principal, error);
-	if (proof->way == PROOF_UNIX)
-		return peer_user_principal(proof->fd, ret_principal, error);
-	if (proof->way == PROOF_TLS || access->loopback_needs_token)
-		return ask_for_token(error);
-	*ret_principal = principal_new("loopback", TIER_TRUSTED);
-	principal_add_all(*ret_principal);
-	return 0;
+	uint64_t change;
+	struct rules *rules AUTO(unref_rules) = rules_of(access, &change);
+	int err = proof->token.len > 0
+			  ? prove_token(access, rules, proof->token, ret_principal, error)
+			  : prove_place(rules, proof, ret_principal, error);
+	if (err == 0)
+		(*ret_principal)->change = change;
+	return err;
 }
 
 static int check_revoked(struct access *access, const char *token_id, struct error *error)
@@ -148,6 +240,10 @@ int access_still(struct access *access, const struct principal *principal,
 			error, ERR_DENIED, "%s: the token expired at %s; get a new one",
 			principal->name,
 			time_text_of(principal->expires_s - CLOCK_TOLERANCE_S).at);
+	if (principal->by_rules && principal->change != access->changes)
+		return error_set(error, ERR_BUSY,
+				 "the daemon's configuration was read again; connect "
+				 "again");
 	return principal->token_id ? check_revoked(access, principal->token_id, error)
 				   : 0;
 }

@@ -28,17 +28,24 @@ struct proof {
 	int fd; /* borrowed; PROOF_UNIX: the socket */
 };
 
-/* What the configuration says is taken over; it is not needed afterwards. */
-struct access *access_new(const struct config *config);
+/* Before there are other threads. What the configuration says is taken over; it is not
+ * needed afterwards. ERR_USAGE names the line of the file that is wrong. */
+int access_new(const struct config *config, struct access **ret_access,
+	       struct error *error);
 void access_free(struct access *access); /* NULL is fine */
 
+/* What the configuration says now; after an error what it said before counts on. Waits:
+ * not on the loop. Whoever was let in by the old rules is asked to connect again. */
+int access_reload(struct access *access, const struct config *config,
+		  struct error *error);
+
 /* Who that is; a token, where there is one, decides alone. ERR_DENIED: nobody who may do
- * anything. *ret_principal is the caller's. */
+ * anything; ERR_BUSY: it cannot be checked yet. *ret_principal is the caller's. */
 int access_prove(struct access *access, const struct proof *proof,
 		 struct principal **ret_principal, struct error *error);
 
 /* Before each request: whether the principal's token has neither expired nor been revoked
- * since. ERR_DENIED. */
+ * since. ERR_DENIED; ERR_BUSY: the rules have changed. */
 int access_still(struct access *access, const struct principal *principal,
 		 struct error *error);
 

@@ -72,3 +72,20 @@ int claims_check_time(const json_t *claims, int64_t now_s, int64_t *ret_expires_
 	*ret_expires_s = expires_s + CLOCK_TOLERANCE_S;
 	return 0;
 }
+
+static bool is_text(const json_t *value, const char *text)
+{
+	return json_is_string(value) && json_string_length(value) == strlen(text) &&
+	       strcmp(json_string_value(value), text) == 0;
+}
+
+bool claims_have_audience(const json_t *claims, const char *audience)
+{
+	const json_t *value = json_object_get(claims, "aud");
+	if (is_text(value, audience))
+		return true;
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (is_text(json_array_get(value, i), audience))
+			return true;
+	return false;
+}

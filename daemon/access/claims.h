@@ -32,6 +32,9 @@ bool claims_text(const json_t *claims, const char *name, struct claim_text *ret_
 int claims_check_time(const json_t *claims, int64_t now_s, int64_t *ret_expires_s,
 		      struct error *error);
 
+/* Whether `aud`, a text or a list of texts, has this audience. */
+bool claims_have_audience(const json_t *claims, const char *audience);
+
 /* "2026-11-29 22:41:07 UTC" */
 struct time_text {
 	char at[40];

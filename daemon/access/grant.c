@@ -20,6 +20,16 @@ void grant_fini(struct grant *grant)
 	*grant = (struct grant){0};
 }
 
+struct grant grant_copy(const struct grant *grant)
+{
+	struct grant copy = {.exact = grant->exact, .verbs = grant->verbs};
+	for (size_t i = 0; i < grant->namespaces.count; i++)
+		string_list_add(&copy.namespaces, grant->namespaces.items[i]);
+	copy.workflow = grant->workflow ? must_strdup(grant->workflow) : NULL;
+	copy.job = grant->job ? must_strdup(grant->job) : NULL;
+	return copy;
+}
+
 int grant_add_namespace(struct grant *grant, const char *pattern, struct error *error)
 {
 	if (grant->namespaces.count == GRANT_NAMESPACES_MAX)

@@ -35,6 +35,7 @@ struct grant {
 };
 
 void grant_fini(struct grant *grant);
+struct grant grant_copy(const struct grant *grant);
 
 /* Checks the pattern and adds it: ERR_USAGE, also for more than GRANT_NAMESPACES_MAX. */
 int grant_add_namespace(struct grant *grant, const char *pattern, struct error *error);

@@ -20,6 +20,8 @@ struct principal {
 	struct grant *grants; /* owned */
 	size_t grant_count;
 	int64_t expires_s; /* Unix time from which nothing may be asked; 0: never */
+	bool by_rules;     /* of the configuration: it counts as long as they do */
+	uint64_t change;   /* how often the rules had changed (access.c) */
 	char *token_id;    /* owned; of one of the daemon's own tokens; NULL: none */
 };
 

@@ -16,10 +16,13 @@ static void read_again(uv_work_t *work)
 	const struct config *config = renewal->config;
 	int err =
 		config_read(&renewal->fresh, config->argc, config->argv, &renewal->error);
-	if (err || !renewal->certificate)
-		return;
-	struct certificate_files files = renewal_files(&renewal->fresh);
-	(void)certificate_load(&files, &renewal->loaded, &renewal->error);
+	if (err == 0 && renewal->certificate) {
+		struct certificate_files files = renewal_files(&renewal->fresh);
+		err = certificate_load(&files, &renewal->loaded, &renewal->error);
+	}
+	/* Last, because it takes effect at once, and only if all else can. */
+	if (err == 0)
+		(void)access_reload(renewal->access, &renewal->fresh, &renewal->error);
 }
 
 static void use(struct renewal *renewal)
@@ -37,15 +40,17 @@ static void on_read(uv_work_t *work, int status)
 	(void)status;
 	renewal->running = false;
 	if (renewal->error.code) {
+		certificate_fini(&renewal->loaded);
 		log_line(renewal->log, LOG_ERROR, "reload",
 			 "%s; what was in use stays in use", renewal->error.text);
 	} else {
 		use(renewal);
-		log_line(renewal->log, LOG_INFO, "reload", "%s%s",
+		log_line(renewal->log, LOG_INFO, "reload",
+			 "who may do what was read again%s%s",
 			 renewal->certificate
-				 ? "new connections see the certificate with "
+				 ? "; new connections see the certificate with "
 				   "the pin "
-				 : "nothing here is read again",
+				 : "",
 			 renewal->certificate ? renewal->certificate->pin : "");
 	}
 	config_fini(&renewal->fresh);

@@ -1,5 +1,5 @@
 /*
- * Reading the configuration and the certificate again, at SIGHUP (rule A2): on libuv's
+ * Reading who may do what, and the certificate, again at SIGHUP (rule A2): on libuv's
  * pool, while sessions go on. What cannot be read is refused with a sentence in the log,
  * and what was in use stays. Belongs to the loop's thread but for `read_again`.
  */
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "daemon/access/access.h"
 #include "daemon/access/certificate.h"
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
@@ -18,6 +19,7 @@ struct renewal {
 	uv_loop_t *loop;                 /* borrowed */
 	const struct config *config;     /* borrowed; of the start */
 	const struct log *log;           /* borrowed */
+	struct access *access;           /* borrowed */
 	struct certificate *certificate; /* borrowed; replaced; NULL: no TLS here */
 	bool running, again;
 	uv_work_t work;

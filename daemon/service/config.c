@@ -189,4 +189,5 @@ void config_fini(struct config *config)
 {
 	option_fini(&batond, config);
 	string_list_fini(&config->arguments);
+	config_sections_fini(&config->sections);
 }

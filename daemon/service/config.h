@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/service/config_section.h"
 #include "daemon/service/log.h"
 #include "proto/base/error.h"
 #include "proto/link/address.h"
@@ -39,6 +40,7 @@ struct config {
 	uint64_t address_connections; /* of one address, over TLS */
 	bool tcp_token; /* loopback TCP, too, is for those with a token alone */
 	struct address_access socket; /* of the Unix sockets; mode 0: not said */
+	struct config_sections sections; /* of the file; daemon/access reads them */
 	struct log log;
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */

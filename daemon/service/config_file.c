@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 #include "proto/options/nearest.h"
 
 static bool is_key(const struct option *option)
@@ -36,6 +37,18 @@ static char *trim(char *text)
 	return text;
 }
 
+static int set_option(struct config *config, const char *place, const char *name,
+		      const char *value, struct error *error)
+{
+	char origin[512];
+	text_print(origin, sizeof(origin), "%s: %s", place, name);
+	const struct option *option = option_named(&batond, name, strlen(name));
+	if (!option || !is_key(option))
+		return refuse_key(origin, name, error);
+	struct option_use use = {option, value, origin};
+	return option->kind->set(config, &use, error);
+}
+
 static int read_line(struct config *config, const char *file, unsigned number, char *line,
 		     struct error *error)
 {
@@ -43,21 +56,21 @@ static int read_line(struct config *config, const char *file, unsigned number, c
 	char *name = trim(line);
 	if (!*name)
 		return 0;
+	char place[512];
+	snprintf(place, sizeof(place), "%s:%u", file, number);
+	if (*name == '[')
+		return config_section_begin(&config->sections, place, name, error);
 	char *equals = strchr(name, '=');
 	if (!equals)
-		return error_set(error, ERR_USAGE, "%s:%u: expected `name = value`", file,
-				 number);
+		return error_set(error, ERR_USAGE, "%s: expected `name = value`", place);
 	*equals = '\0';
 	name = trim(name);
-	char origin[512];
-	snprintf(origin, sizeof(origin), "%s:%u: %s", file, number, name);
 	for (char *at = name; (at = strchr(at, '_'));) /* `socket_group` will do, too */
 		*at = '-';
-	const struct option *option = option_named(&batond, name, strlen(name));
-	if (!option || !is_key(option))
-		return refuse_key(origin, name, error);
-	struct option_use use = {option, trim(equals + 1), origin};
-	return option->kind->set(config, &use, error);
+	const char *value = trim(equals + 1);
+	return config->sections.count > 0
+		       ? config_section_add(&config->sections, place, name, value, error)
+		       : set_option(config, place, name, value, error);
 }
 
 int config_file_read(struct config *config, const char *file, struct error *error)

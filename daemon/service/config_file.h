@@ -1,7 +1,8 @@
 /*
  * The configuration file: lines `key = value`; `#` begins a comment. A key is the name
  * of an option with a value, without its dashes, but for --config itself. The last line
- * of a key counts, or all where the option is a list.
+ * of a key counts, or all where the option is a list. Behind a line `[kind name]` stand
+ * the lines of that section (config_section.h).
  */
 #ifndef BATON_DAEMON_SERVICE_CONFIG_FILE_H
 #define BATON_DAEMON_SERVICE_CONFIG_FILE_H
