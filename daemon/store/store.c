@@ -56,6 +56,21 @@ static int open_directory(const struct store *store, int at_fd, const char *path
 	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened", path);
 }
 
+/* Whoever can write there can change what is served, and what is believed of tokens. */
+static int check_writers(const struct store *store, struct error *error)
+{
+	struct stat stat;
+	if (fstat(store->directory_fd, &stat) < 0)
+		return error_set_errno(error, ERR_LOCAL, errno,
+				       "`%s`: cannot be looked at", store->directory);
+	if ((stat.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return 0;
+	return error_set(error, ERR_DENIED,
+			 "`%s`: others than its owner can write to it (mode %04o); `chmod "
+			 "go-w` it before a daemon keeps anything there",
+			 store->directory, (unsigned)(stat.st_mode & 07777));
+}
+
 static int make_directory(const struct store *store, int at_fd, const char *path,
 			  int *ret_fd, struct error *error)
 {
@@ -112,6 +127,8 @@ static int open_directories(struct store *store, struct error *error)
 	if (!err)
 		err = make_directory(store, AT_FDCWD, store->directory,
 				     &store->directory_fd, error);
+	if (!err)
+		err = check_writers(store, error);
 	if (!err)
 		err = make_directory(store, store->directory_fd, "segments",
 				     &store->segments_fd, error);
