@@ -22,7 +22,9 @@ struct key_slot {
 struct alike_check {
 	struct places *places; /* borrowed */
 	bool missing;          /* DIR is */
-	/* Of the directory that is looked at: its entries, and a table of them by key. */
+	/* The directory that is looked at: its entries, and a table of them by key. */
+	uint32_t directory;
+	bool is_there;
 	uint32_t *children; /* owned */
 	size_t count, room;
 	struct key_slot *slots; /* owned; a power of two */
@@ -109,8 +111,14 @@ static bool is_one(int fd, const char *name, const char *other)
 	       !(alike_lists(fd, name) && alike_lists(fd, other));
 }
 
+/* Borrowed; -1: it is not there. Of most directories it is not needed. */
+static int open_fd(const struct alike_check *check)
+{
+	return check->is_there ? places_fd(check->places, 0, check->directory) : -1;
+}
+
 /* Looks at pairs with one key. *ret_suspicious: there are some. */
-static int compare_pairs(struct alike_check *check, int fd, bool *ret_suspicious,
+static int compare_pairs(struct alike_check *check, bool *ret_suspicious,
 			 struct error *error)
 {
 	clear_slots(check);
@@ -119,6 +127,7 @@ static int compare_pairs(struct alike_check *check, int fd, bool *ret_suspicious
 		if (first == i)
 			continue;
 		*ret_suspicious = true;
+		int fd = open_fd(check);
 		if (fd >= 0 && is_one(fd, name_at(check, first), name_at(check, i)))
 			return alike_error(check->places, check->children[first],
 					   check->children[i], error);
@@ -215,8 +224,7 @@ static int refuse_other_name(struct alike_check *check, uint32_t entry, int fd,
 {
 	const char *name = view_table_name(check->places->table, entry);
 	struct stat stat;
-	if (listing_has(listing, name) ||
-	    fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
 		return 0;
 	for (size_t i = 0; i < listing->count; i++)
 		if (alike_is(fd, listing->names[i], &stat))
@@ -231,21 +239,21 @@ static bool is_replaced(const struct alike_check *check, size_t child)
 			 MARK_REPLACE | MARK_OBSTACLE | MARK_TRASH);
 }
 
-static int check_replaced(struct alike_check *check, const struct mount *mount, int fd,
+static int check_replaced(struct alike_check *check, const struct mount *mount,
 			  struct error *error)
 {
 	size_t first = 0;
 	while (first < check->count && !is_replaced(check, first))
 		first++;
-	if (first == check->count ||
-	    (!mount->folds && !ignores_case(fd, name_at(check, first))))
+	int fd = first < check->count ? open_fd(check) : -1;
+	if (fd < 0 || (!mount->folds && !ignores_case(fd, name_at(check, first))))
 		return 0;
 	struct listing listing AUTO(listing_fini) = {0};
 	if (listing_read(&listing, fd) != 0)
 		return 0;
 	int err = 0;
 	for (size_t i = first; !err && i < check->count; i++)
-		if (is_replaced(check, i) &&
+		if (is_replaced(check, i) && !listing_has(&listing, name_at(check, i)) &&
 		    keeps_spelling(mount->stage.fd, name_at(check, i)))
 			err = refuse_other_name(check, check->children[i], fd, &listing,
 						error);
@@ -258,21 +266,20 @@ static int check_directory(struct alike_check *check, uint32_t directory,
 			   struct error *error)
 {
 	struct places *places = check->places;
-	bool is_there = !check->missing && place_of(places, directory) == PLACE_KEPT;
 	const struct mount *mount = places_mount(places, directory);
-	if (!is_there && !mount->folds)
+	check->directory = directory;
+	check->is_there = !check->missing && place_of(places, directory) == PLACE_KEPT;
+	if (!check->is_there && !mount->folds)
 		return 0;
 	list_children(check, directory);
 	bool suspicious = false;
-	int fd = is_there ? places_fd(places, 0, directory) : -1;
-	int err = compare_pairs(check, fd, &suspicious, error);
+	int err = compare_pairs(check, &suspicious, error);
 	for (size_t i = 0; mount->folds && !suspicious && i < check->count; i++)
 		suspicious = !is_ascii(name_at(check, i));
 	int stage_fd = check->missing ? places->root_fd : mount->stage.fd;
 	if (!err && mount->folds && suspicious && stage_fd >= 0)
 		err = try_names(check, stage_fd, error);
-	return err || fd < 0 || stage_fd < 0 ? err
-					     : check_replaced(check, mount, fd, error);
+	return err || stage_fd < 0 ? err : check_replaced(check, mount, error);
 }
 
 int alike_check(struct places *places, bool missing, struct error *error)
