@@ -68,7 +68,8 @@ static int refuse_ambiguous(const struct cat *cat, struct error *error)
 {
 	return error_set(error, ERR_USAGE,
 			 "`%s`: a path of the view, and how `baton ls` prints another "
-			 "one; attach what is meant with --only",
+			 "one; use --literal for the former, or attach the latter "
+			 "with --only",
 			 cat->path);
 }
 
@@ -239,7 +240,7 @@ int cat_run(const struct options *options, struct report *report, struct error *
 	if (err)
 		return err;
 	cat.path = path;
-	cat.unescaped = unescaped_path(path);
+	cat.unescaped = options->literal ? NULL : unescaped_path(path);
 	char *given AUTO_FREE = glob_escape(path);
 	char *meant AUTO_FREE = cat.unescaped ? glob_escape(cat.unescaped) : NULL;
 	struct text only[] = {text_of(given), text_of(meant ? meant : "")};

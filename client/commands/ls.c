@@ -258,15 +258,10 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 	int err = question_make(options, "look", &request, error);
 	if (err)
 		return err;
-	struct text *globs AUTO_FREE =
-		must_calloc(options->arguments.count + 1, sizeof(*globs));
-	for (size_t i = 0; i < options->arguments.count; i++)
-		globs[i] = text_of(options->arguments.items[i]);
 	if (options->arguments.count > PATTERNS_MAX)
 		return error_set(error, ERR_USAGE, "more than %u patterns", PATTERNS_MAX);
 	if (options->arguments.count > 0)
-		request.message.only = (struct text_list){
-			.items = globs, .count = options->arguments.count};
+		question_take_only(&request, options, &options->arguments);
 	/* Unless the user says how to decide, all sides of a conflict are listed. */
 	if (!options->on_conflict || strcmp(options->on_conflict, "error") == 0)
 		request.message.on_conflict = text_of("mark");

@@ -17,6 +17,20 @@ static struct text_list put_list(const struct string_list *list, struct text **r
 	return (struct text_list){.items = items, .count = list->count};
 }
 
+void question_take_only(struct question *request, const struct options *options,
+			const struct string_list *paths)
+{
+	free(request->only);
+	string_list_fini(&request->escaped);
+	request->escaped = (struct string_list){0};
+	for (size_t i = 0; options->literal && i < paths->count; i++) {
+		char *pattern AUTO_FREE = glob_escape(paths->items[i]);
+		string_list_add(&request->escaped, pattern);
+	}
+	request->message.only =
+		put_list(options->literal ? &request->escaped : paths, &request->only);
+}
+
 int question_make(const struct options *options, const char *purpose,
 		  struct question *ret_request, struct error *error)
 {
@@ -36,7 +50,7 @@ int question_make(const struct options *options, const char *purpose,
 	message->if_empty = options->if_empty != IF_EMPTY_ERROR;
 	message->from = put_list(&options->from, &ret_request->from);
 	message->prefer = put_list(&options->prefer, &ret_request->prefer);
-	message->only = put_list(&options->only, &ret_request->only);
+	question_take_only(ret_request, options, &options->only);
 	message->exclude = put_list(&options->exclude, &ret_request->exclude);
 	return 0;
 }
@@ -46,18 +60,22 @@ void question_fini(struct question *request)
 	free(request->needs);
 	free(request->from);
 	free(request->only);
+	string_list_fini(&request->escaped);
 	free(request->exclude);
 	free(request->prefer);
 	*request = (struct question){0};
 }
 
 static int add_patterns(struct glob_set *set, const struct string_list *patterns,
-			struct error *error)
+			bool literal, struct error *error)
 {
 	int err = 0;
-	for (size_t i = 0; !err && i < patterns->count; i++)
-		err = glob_set_add(set, patterns->items[i], strlen(patterns->items[i]),
-				   error);
+	for (size_t i = 0; !err && i < patterns->count; i++) {
+		const char *given = patterns->items[i];
+		char *escaped AUTO_FREE = literal ? glob_escape(given) : NULL;
+		const char *pattern = escaped ? escaped : given;
+		err = glob_set_add(set, pattern, strlen(pattern), error);
+	}
 	return err;
 }
 
@@ -65,6 +83,8 @@ int question_filter(const struct options *options, struct glob_filter *ret_filte
 		    struct error *error)
 {
 	*ret_filter = (struct glob_filter){.exclude.basename_anywhere = true};
-	int err = add_patterns(&ret_filter->only, &options->only, error);
-	return err ? err : add_patterns(&ret_filter->exclude, &options->exclude, error);
+	int err =
+		add_patterns(&ret_filter->only, &options->only, options->literal, error);
+	return err ? err
+		   : add_patterns(&ret_filter->exclude, &options->exclude, false, error);
 }

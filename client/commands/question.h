@@ -13,6 +13,7 @@ struct question {
 	struct msg_attach message; /* borrows from the options and from what follows */
 	struct text *needs;        /* owned */
 	struct text *from, *only, *exclude, *prefer; /* owned */
+	struct string_list escaped; /* owned; of --literal: patterns of what is in only */
 };
 
 /* purpose: "attach" or "look". ERR_USAGE: no workflow.
@@ -20,6 +21,10 @@ struct question {
 int question_make(const struct options *options, const char *purpose,
 		  struct question *ret_request, struct error *error);
 void question_fini(struct question *request);
+/* Asks for these instead of --only: patterns or, with --literal, paths as they are
+ * written. Borrowed. */
+void question_take_only(struct question *request, const struct options *options,
+			const struct string_list *paths);
 
 /* Compiles --only and --exclude. glob_filter_fini() also after a failure. */
 int question_filter(const struct options *options, struct glob_filter *ret_filter,

@@ -52,8 +52,6 @@ static const struct option options[] = {
 		"store everything below P, in which {job} and {shard} stand for themselves"},
 	{"--paths-from", 0, "FILE|-", NULL, PERSIST, TO(text, paths_from),
 		"read more PATHs from FILE, one per line, or ended by NULs if it holds any; - is standard input"},
-	{"--literal", 0, NULL, NULL, PERSIST, TO(flag, literal),
-		"take each PATH as it is written, not as a glob"},
 	{"--follow", 'L', NULL, NULL, PERSIST, TO(flag, follow),
 		"store what the symbolic links lead to that a PATH names, matches or goes through, under the links' names; links inside of that stay links"},
 	{"--exclude-vcs", 0, NULL, NULL, PERSIST, TO(flag, exclude_vcs),
@@ -66,6 +64,8 @@ static const struct option options[] = {
 	/* what is wanted */
 	{"--only", 0, "GLOB", NULL, FILTERED, TO(patterns, only),
 		"take only paths that match; repeatable"},
+	{"--literal", 0, NULL, NULL, PERSIST | VIEWING | TAKES(DIFF), TO(flag, literal),
+		"take each PATH, GLOB and --only as it is written: not as a glob (--exclude stays one), nor, with cat, as ls prints it"},
 	{"--exclude", 0, "GLOB", NULL, PERSIST | FILTERED, TO(patterns, exclude),
 		"leave out paths that match, at any depth without a /; repeatable"},
 	{"--from", 0, "JOB", NULL, COMPARING, TO(names, from),
