@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ static void handshake_fini(struct handshake *shake)
 
 /* ---- whom to trust ----------------------------------------------------------------- */
 
-/* Where systems keep the authorities that they trust, if OpenSSL's own place has none: a
+/* Where systems keep the authorities that they trust, if not where OpenSSL looks: a
  * static program runs anywhere. */
 static const char *const bundles[] = {
 	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Alpine, Arch */
@@ -45,14 +46,23 @@ static const char *const bundles[] = {
 	"/etc/ssl/cert.pem",                  /* Alpine, BSDs */
 };
 
+static bool is_there(const char *variable, const char *usual)
+{
+	const char *named = getenv(variable);
+	return access(named ? named : usual, R_OK) == 0;
+}
+
+/* Reading a bundle takes some milliseconds, a folder one file for each authority that is
+ * needed. */
 static void trust_system(SSL_CTX *context)
 {
 	(void)SSL_CTX_set_default_verify_paths(context);
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(*bundles); i++) {
-		if (access(bundles[i], R_OK) == 0 &&
-		    SSL_CTX_load_verify_file(context, bundles[i]) == 1)
-			break;
-	}
+	bool found =
+		is_there(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()) ||
+		is_there(X509_get_default_cert_file_env(), X509_get_default_cert_file());
+	for (size_t i = 0; !found && i < sizeof(bundles) / sizeof(*bundles); i++)
+		found = access(bundles[i], R_OK) == 0 &&
+			SSL_CTX_load_verify_file(context, bundles[i]) == 1;
 	ERR_clear_error();
 }
 

@@ -48,6 +48,9 @@ class Trust(Client):
         self.ask(f"tls://localhost:{front.port}",
                  variables={"BATON_CA": str(self.authority.certificate)})
         self.refuse(f"tls://localhost:{front.port}", status=5, says=("#pin", "--ca"))
+        # Where OpenSSL's own variables say what the system trusts.
+        self.ask(f"tls://localhost:{front.port}",
+                 variables={"SSL_CERT_FILE": str(self.authority.certificate)})
         other = tls.Authority(self.folder, "stranger")
         self.refuse(f"tls://localhost:{front.port}", "--ca", other.certificate, status=5,
                     says=("vouches", "--ca"))
