@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/access/claims.h"
 #include "daemon/access/keyring.h"
@@ -21,6 +22,7 @@
 /* The vault, and what lies in it, with its lock held. */
 struct desk {
 	int vault_fd, lock_fd; /* owned */
+	bool has_data;         /* the data directory is there */
 	struct keyring keyring;
 	struct ledger ledger;
 	int64_t now_s;
@@ -60,6 +62,7 @@ static int desk_open(struct desk *desk, const struct token_options *options,
 {
 	struct config config AUTO(config_fini) = {0};
 	int err = find_data(options, &config, error);
+	desk->has_data = err == 0 && access(config.data, F_OK) == 0;
 	if (err == 0)
 		err = vault_open(config.data, options->verb != TOKEN_LIST,
 				 &desk->vault_fd, error);
@@ -251,6 +254,8 @@ static int run(const struct token_options *options, struct error *error)
 		.now_s = clock_wall_ms() / 1000,
 	};
 	int err = desk_open(&desk, options, error);
+	if (err == ERR_NOT_FOUND && options->verb == TOKEN_LIST && desk.has_data)
+		return list_tokens(&desk, options); /* no token was ever made */
 	if (err)
 		return err;
 	switch (options->verb) {

@@ -533,6 +533,14 @@ class Users(IssuerScenario):
         self.assertEqual(self.as_user(54322, 1), (["public: read"], "trusted"))
         self.assertEqual(self.as_user(0, 777), (self.ALL, "trusted"))
 
+    def test_a9_welcome_names_16_grants_and_all_count(self):
+        sections = [(f"group {700 + number}", {"namespace": f"g{number}"}) for number in range(17)]
+        self.start(*sections)
+        grants, _ = self.as_user(54322, 1, [700 + number for number in range(16)])
+        self.assertEqual(len(grants), 16)
+        grants, _ = self.as_user(54322, 1, [700 + number for number in range(17)])
+        self.assertEqual(len(grants), 16)
+
     def test_a9_root_is_narrowed_by_a_section_of_its_own_alone(self):
         self.start(("user root", {"namespace": "a", "verbs": "read"}))
         self.assertEqual(self.as_user(0, 0), (["a: read"], "trusted"))

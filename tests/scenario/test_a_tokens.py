@@ -53,6 +53,14 @@ class TokenCommand(TokenScenario):
                                  "revoked": False})
         self.assertLess(abs(made["expires"] - time.time() - 30 * 86400), PATIENCE)
 
+    def test_a4_without_any_token_the_list_is_empty(self):
+        self.assertEqual(self.token_command("list").stdout, "")
+        self.assertEqual(json.loads(self.token_command("list", "--json").stdout), {"tokens": []})
+        done = subprocess.run([BATOND, "token", "list", "--data", self.folder / "none"],
+                              capture_output=True, timeout=PATIENCE, check=False, text=True)
+        self.assertEqual(done.returncode, 3, done)
+        self.assertIn(str(self.folder / "none"), done.stderr)
+
     def test_a4_words_that_are_wrong_are_exit_2_with_a_sentence(self):
         for words, says in (
                 (("create",), "--namespace"),
