@@ -268,6 +268,7 @@ struct io_fault *io_fault_new(uint64_t seed)
 		.rename = fault_rename,
 		.size = fault_size,
 		.clocks = io_system.clocks,
+		.synchronised = io_system.synchronised,
 	};
 	return fault;
 }

@@ -15,8 +15,14 @@
 
 static void tell_clocks(void *context, struct clocks *ret_clocks)
 {
-	const struct clocks *clocks = context;
-	*ret_clocks = *clocks;
+	const struct catalogue_fixture *fixture = context;
+	*ret_clocks = fixture->clocks;
+}
+
+static bool tell_synchronised(void *context)
+{
+	const struct catalogue_fixture *fixture = context;
+	return fixture->synchronised;
 }
 
 static void set_clocks(struct catalogue_fixture *fixture)
@@ -27,8 +33,9 @@ static void set_clocks(struct catalogue_fixture *fixture)
 		.wall_ms = 1795000000000, /* in November 2026 */
 	};
 	fixture->io = io_system;
-	fixture->io.context = &fixture->clocks;
+	fixture->io.context = fixture;
 	fixture->io.clocks = tell_clocks;
+	fixture->io.synchronised = tell_synchronised;
 }
 
 void fixture_open(struct catalogue_fixture *fixture)

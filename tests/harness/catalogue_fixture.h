@@ -13,6 +13,7 @@ struct catalogue_fixture {
 	struct catalogue *catalogue; /* owned */
 	struct io io;                /* the operating system's, but for the clocks */
 	struct clocks clocks;
+	bool synchronised;
 	struct error error;
 };
 

@@ -169,7 +169,8 @@ static int look_at_clocks(struct catalogue *catalogue, uint64_t *ret_off_ms,
 	struct clocks clocks = read_clocks(catalogue);
 	struct lifetime *lifetime = &catalogue->lifetime;
 	int64_t now_ms = lifetime->ahead_ms + clocks.uptime_ms;
-	bool believed = clocks.synchronised && clocks.boot;
+	bool believed = clocks.boot &&
+			catalogue->io->synchronised(catalogue->io->context);
 	if (lifetime->seen.time_ms && lifetime->seen.boot == clocks.boot &&
 	    now_ms - lifetime->seen.time_ms < MARK_EVERY_MS &&
 	    (!believed || lifetime->synced.boot == clocks.boot))

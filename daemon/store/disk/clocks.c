@@ -43,16 +43,6 @@ static int64_t uptime_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* This call changes nothing and needs no privilege. Where it is not allowed, nothing is
- * known of the clock. The C library makes another one of it, which fewer sandboxes let
- * pass. */
-static bool is_synchronised(void)
-{
-	struct timex state = {0};
-	long told = syscall(SYS_adjtimex, &state);
-	return told >= 0 && told != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
-}
-
 void clocks_read(struct clocks *ret_clocks)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -61,6 +51,15 @@ void clocks_read(struct clocks *ret_clocks)
 		.boot = boot,
 		.uptime_ms = uptime_ms(),
 		.wall_ms = clock_wall_ms(),
-		.synchronised = is_synchronised(),
 	};
+}
+
+/* This call changes nothing and needs no privilege. Where it is not allowed, nothing is
+ * known of the clock. The C library makes another one of it, which fewer sandboxes let
+ * pass. */
+bool clocks_synchronised(void)
+{
+	struct timex state = {0};
+	long told = syscall(SYS_adjtimex, &state);
+	return told >= 0 && told != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }

@@ -14,12 +14,12 @@ struct clocks {
 	int64_t uptime_ms; /* since that start, also while it was suspended; goes forward
 			    */
 	int64_t wall_ms;   /* since 1970 */
-	/* The kernel knows that something keeps the wall's clock right (NTP, PTP); it
-	 * forgets so when the clock is set by hand. */
-	bool synchronised;
 };
 
 /* Any thread. */
 void clocks_read(struct clocks *ret_clocks);
+/* Whether the kernel knows that something keeps the wall's clock right (NTP, PTP); it
+ * forgets so when the clock is set by hand. Any thread. */
+bool clocks_synchronised(void);
 
 #endif

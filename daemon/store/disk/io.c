@@ -75,6 +75,12 @@ static void system_clocks(void *context, struct clocks *ret_clocks)
 	clocks_read(ret_clocks);
 }
 
+static bool system_synchronised(void *context)
+{
+	(void)context;
+	return clocks_synchronised();
+}
+
 const struct io io_system = {
 	.open = system_open,
 	.close = system_close,
@@ -87,6 +93,7 @@ const struct io io_system = {
 	.rename = system_rename,
 	.size = system_size,
 	.clocks = system_clocks,
+	.synchronised = system_synchronised,
 };
 
 int io_open(const struct io *io, int dir_fd, const char *path, int flags, mode_t mode)

@@ -29,7 +29,9 @@ struct io {
 	int (*unlink)(void *context, int dir_fd, const char *path);
 	int (*rename)(void *context, int dir_fd, const char *from, const char *to);
 	int64_t (*size)(void *context, int fd);
-	void (*clocks)(void *context, struct clocks *ret_clocks); /* cannot fail */
+	/* These cannot fail. */
+	void (*clocks)(void *context, struct clocks *ret_clocks);
+	bool (*synchronised)(void *context);
 };
 
 /* The table that calls the operating system. */

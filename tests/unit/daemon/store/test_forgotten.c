@@ -197,6 +197,7 @@ static const struct io *reading_only(void)
 		.pread = io_system.pread,
 		.size = io_system.size,
 		.clocks = io_system.clocks,
+		.synchronised = io_system.synchronised,
 	};
 	return &table;
 }
