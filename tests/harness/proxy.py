@@ -60,6 +60,8 @@ class Connection:
         self.step, self.flip = step, None
         self.bytes = {"up": 0, "down": 0}
         self.threads = [threading.Thread(target=self.forward, args=(way,)) for way in self.bytes]
+
+    def start(self):
         for thread in self.threads:
             thread.start()
 
@@ -76,8 +78,9 @@ class Connection:
                     break
                 if self.flip == way:
                     data, self.flip = bytes([data[0] ^ 0xff]) + data[1:], None
-                sink.sendall(data)
+                # Counted before it arrives, so that who has seen it finds it counted.
                 self.bytes[way] += len(data)
+                sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             self.close()

@@ -20,7 +20,8 @@ UNDER_WAY_MAX = 32 << 20  # bytes that a Delayed holds, each way
 
 class Relay:
     """Takes connections from `listener`, which it owns; for each there is `connect()`, the way
-    to the daemon, and `pair(client, daemon)`, which owns both. To be ended with end()."""
+    to the daemon, and `pair(client, daemon)`, which owns both and begins with start(). To be
+    ended with end()."""
 
     def __init__(self, listener, connect, pair=None):
         self.listener, self.connect = listener, connect
@@ -38,7 +39,9 @@ class Relay:
             except OSError:
                 client.close()
                 continue
+            # It is known before anything goes over it: who has seen its effect finds it.
             self.connections.append(self.pair(client, daemon))
+            self.connections[-1].start()
 
     def end(self):
         os.write(self.wake, b"x")
@@ -63,8 +66,6 @@ class Way:
         self.under_way, self.held = collections.deque(), 0
         self.changed = threading.Condition()
         self.threads = [threading.Thread(target=work) for work in (self._take, self._give)]
-        for thread in self.threads:
-            thread.start()
 
     def _take(self):
         data = b"first"
@@ -108,6 +109,11 @@ class Delayed:
             without_nagle(end)
         self.ways = [Way(client, daemon, seconds), Way(daemon, client, seconds)]
 
+    def start(self):
+        for way in self.ways:
+            for thread in way.threads:
+                thread.start()
+
     def end(self):
         for end in self.ends:
             hang_up(end)
@@ -143,6 +149,8 @@ class LockStep:
             without_nagle(end)
             end.setblocking(False)
         self.thread = threading.Thread(target=self._run)
+
+    def start(self):
         self.thread.start()
 
     def _run(self):
