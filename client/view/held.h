@@ -3,6 +3,10 @@
  * the daemon need not send the rows of the same view again (PROTOCOL.md §6), and only
  * looks whether all of it is as it was.
  *
+ * Measured with 60,000 files as they lie there, through a Unix socket, nine pairs,
+ * medians: 454 bytes come instead of 4.7 MB of rows, in 0.27 s instead of 0.44 s; the
+ * client computes for 0.106 s instead of 0.138 s, the daemon for 1 ms instead of 22.
+ *
  * Belongs to one thread.
  */
 #ifndef BATON_CLIENT_VIEW_HELD_H
