@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "client/destination/alike.h"
 #include "client/destination/file.h"
 #include "client/destination/internal.h"
+#include "client/place/alike.h"
 #include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
 #include "proto/machine/descriptor_limit.h"

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "client/destination/alike.h"
 #include "client/destination/internal.h"
-#include "client/destination/listing.h"
 #include "client/files/mount_points.h"
+#include "client/place/alike.h"
+#include "client/place/listing.h"
 #include "client/terminal/interrupts.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"

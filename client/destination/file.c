@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "client/destination/alike.h"
-#include "client/destination/holes.h"
+#include "client/place/alike.h"
+#include "client/place/holes.h"
 #include "client/terminal/human.h"
 #include "proto/base/cleanup.h"
 

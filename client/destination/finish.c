@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "client/destination/alike.h"
 #include "client/destination/internal.h"
+#include "client/place/alike.h"
 #include "proto/base/cleanup.h"
 
 #define OWNER_TEXT_SIZE 64u

@@ -11,11 +11,11 @@
 
 #include "client/destination/destination.h"
 #include "client/destination/known.h"
-#include "client/destination/modes.h"
-#include "client/destination/places.h"
-#include "client/destination/share.h"
-#include "client/destination/unmet.h"
 #include "client/files/stage.h"
+#include "client/place/modes.h"
+#include "client/place/places.h"
+#include "client/place/share.h"
+#include "client/place/unmet.h"
 
 /* A file of several units. */
 struct large_file {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "client/destination/destination.h"
-#include "client/destination/places.h"
+#include "client/place/places.h"
 
 /* What a file, link or directory was when its bytes were known, for the stat record. */
 struct record_note {

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "client/destination/alike.h"
 #include "client/files/rename.h"
+#include "client/place/alike.h"
 #include "proto/base/cleanup.h"
 
 /* ---- a directory where a directory belongs ---- */

@@ -1,4 +1,4 @@
-#include "client/destination/unmet.h"
+#include "client/place/unmet.h"
 
 #include <errno.h>
 

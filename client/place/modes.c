@@ -1,4 +1,4 @@
-#include "client/destination/modes.h"
+#include "client/place/modes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "client/destination/listing.h"
+#include "client/place/listing.h"
 
 #include <dirent.h>
 #include <errno.h>

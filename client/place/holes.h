@@ -2,8 +2,8 @@
  * Long runs of zeros are not written, so that they become holes: what was sparse is
  * sparse again, whatever cut it into units. Any thread.
  */
-#ifndef BATON_CLIENT_DESTINATION_HOLES_H
-#define BATON_CLIENT_DESTINATION_HOLES_H
+#ifndef BATON_CLIENT_PLACE_HOLES_H
+#define BATON_CLIENT_PLACE_HOLES_H
 
 #include <stddef.h>
 #include <stdint.h>

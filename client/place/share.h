@@ -3,8 +3,8 @@
  * follow each other, which are subtrees but for the directories above where ranges meet.
  * Private to client/destination.
  */
-#ifndef BATON_CLIENT_DESTINATION_SHARE_H
-#define BATON_CLIENT_DESTINATION_SHARE_H
+#ifndef BATON_CLIENT_PLACE_SHARE_H
+#define BATON_CLIENT_PLACE_SHARE_H
 
 #include "client/view/table.h"
 #include "proto/base/error.h"

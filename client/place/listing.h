@@ -1,8 +1,8 @@
 /*
  * The names in one directory, all at once, sorted by their bytes. Any thread.
  */
-#ifndef BATON_CLIENT_DESTINATION_LISTING_H
-#define BATON_CLIENT_DESTINATION_LISTING_H
+#ifndef BATON_CLIENT_PLACE_LISTING_H
+#define BATON_CLIENT_PLACE_LISTING_H
 
 #include <stdbool.h>
 #include <stddef.h>

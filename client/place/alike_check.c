@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "client/destination/alike.h"
-#include "client/destination/listing.h"
+#include "client/place/alike.h"
+#include "client/place/listing.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"

@@ -4,8 +4,8 @@
  * keeps them. They are counted, by any thread, and said once at the end. Private to
  * client/destination.
  */
-#ifndef BATON_CLIENT_DESTINATION_UNMET_H
-#define BATON_CLIENT_DESTINATION_UNMET_H
+#ifndef BATON_CLIENT_PLACE_UNMET_H
+#define BATON_CLIENT_PLACE_UNMET_H
 
 #include <stdbool.h>
 #include <stdint.h>

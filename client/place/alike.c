@@ -1,4 +1,4 @@
-#include "client/destination/alike.h"
+#include "client/place/alike.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "client/destination/share.h"
+#include "client/place/share.h"
 
 #include "proto/machine/parallel.h"
 

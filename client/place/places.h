@@ -5,8 +5,8 @@
  *
  * Marks and places of an entry are written by the thread that works on it.
  */
-#ifndef BATON_CLIENT_DESTINATION_PLACES_H
-#define BATON_CLIENT_DESTINATION_PLACES_H
+#ifndef BATON_CLIENT_PLACE_PLACES_H
+#define BATON_CLIENT_PLACE_PLACES_H
 
 #include <sys/types.h>
 #include <time.h>

@@ -3,11 +3,11 @@
  * on in them, and at the end their own again, or the view's. One thread. Private to
  * client/destination.
  */
-#ifndef BATON_CLIENT_DESTINATION_MODES_H
-#define BATON_CLIENT_DESTINATION_MODES_H
+#ifndef BATON_CLIENT_PLACE_MODES_H
+#define BATON_CLIENT_PLACE_MODES_H
 
-#include "client/destination/places.h"
-#include "client/destination/unmet.h"
+#include "client/place/places.h"
+#include "client/place/unmet.h"
 
 /* A directory whose mode is to be given back. */
 struct restore {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "client/destination/holes.h"
+#include "client/place/holes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/memory.h"
 

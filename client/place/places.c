@@ -1,4 +1,4 @@
-#include "client/destination/places.h"
+#include "client/place/places.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "client/destination/holes.h"
+#include "client/place/holes.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -4,12 +4,12 @@
  * table of letters, but by what the file system does with the names. Private to
  * client/destination.
  */
-#ifndef BATON_CLIENT_DESTINATION_ALIKE_H
-#define BATON_CLIENT_DESTINATION_ALIKE_H
+#ifndef BATON_CLIENT_PLACE_ALIKE_H
+#define BATON_CLIENT_PLACE_ALIKE_H
 
 #include <sys/stat.h>
 
-#include "client/destination/places.h"
+#include "client/place/places.h"
 
 /* Whether the file system under an open directory, in which files may be made, takes some
  * names for one. */
