@@ -45,11 +45,11 @@ static void add_arguments(struct option_words *words, const struct baton_options
 static int read_options(const struct verb *verb, const struct baton_options *wanted,
 			struct options *ret_options, struct error *error)
 {
-	struct option_words words AUTO(option_words_fini) = {0};
+	struct option_words words AUTO(option_words_fini) = {.verb = verb};
 	add_arguments(&words, wanted);
 	int err = add_uses(&words, wanted, error);
 	if (err == 0)
-		err = options_fill(ret_options, verb, &words, error);
+		err = options_fill(ret_options, &words, error);
 	ret_options->json = ret_options->quiet = ret_options->no_progress = true;
 	return err;
 }

@@ -112,27 +112,6 @@ const struct program batond_token = {
 
 /* ---- all of it --------------------------------------------------------------------- */
 
-static int read_words(struct token_options *token, struct option_words *words,
-		      struct error *error)
-{
-	const struct verb *verb;
-	int err = option_verb_take(&batond_token, words, &verb, error);
-	if (err == 0)
-		err = option_apply_words(&batond_token, verb, words, token, error);
-	if (err == 0)
-		err = option_verb_check(&batond_token, verb, &words->words, error);
-	if (err < 0)
-		return err;
-	token->verb = (enum token_verb)(verb - verbs);
-	token->arguments = words->words;
-	words->words = (struct string_list){0};
-	if (token->verb == TOKEN_CREATE && token->grant.namespaces.count == 0)
-		return error_set(
-			error, ERR_USAGE,
-			"token create: needs --namespace PATTERN (`**` for all)");
-	return 0;
-}
-
 int token_options_read(struct token_options *token, int argc, char *const *argv,
 		       struct error *error)
 {
@@ -140,7 +119,19 @@ int token_options_read(struct token_options *token, int argc, char *const *argv,
 	option_apply_initial(&batond_token, token);
 	struct option_words words AUTO(option_words_fini) = {0};
 	int err = option_words_split(&batond_token, argc, argv, &words, error);
-	return err ? err : read_words(token, &words, error);
+	if (err == 0)
+		err = option_verb_take(&batond_token, &words, error);
+	if (err == 0)
+		err = option_apply_words(&batond_token, &words, token, &token->arguments,
+					 error);
+	if (err < 0)
+		return err;
+	token->verb = (enum token_verb)(words.verb - verbs);
+	if (token->verb == TOKEN_CREATE && token->grant.namespaces.count == 0)
+		return error_set(
+			error, ERR_USAGE,
+			"token create: needs --namespace PATTERN (`**` for all)");
+	return 0;
 }
 
 void token_options_fini(struct token_options *token)

@@ -84,17 +84,13 @@ static void set_defaults(struct options *options)
 		option_keep(&options->namespace.origin, "default");
 }
 
-int options_fill(struct options *options, const struct verb *verb,
-		 struct option_words *words, struct error *error)
+int options_fill(struct options *options, struct option_words *words, struct error *error)
 {
-	*options = (struct options){.verb = verb, .arguments = words->words};
-	words->words = (struct string_list){0};
+	*options = (struct options){.verb = words->verb};
 	option_apply_initial(&baton, options);
-	int err = option_apply_words(&baton, verb, words, options, error);
-	if (err == 0 && needs_identity(verb))
+	int err = option_apply_words(&baton, words, options, &options->arguments, error);
+	if (err == 0 && needs_identity(options->verb))
 		err = read_environment(options, words, error);
-	if (err == 0)
-		err = option_verb_check(&baton, verb, &options->arguments, error);
 	if (err == 0)
 		err = check_paths(options, error);
 	if (err < 0)
@@ -108,14 +104,13 @@ int options_parse(struct options *options, int argc, char *const *argv,
 {
 	*options = (struct options){0};
 	struct option_words words AUTO(option_words_fini) = {0};
-	const struct verb *verb;
 	int err = option_words_split(&baton, argc, argv, &words, error);
 	bool json = option_words_find(&words, "--json");
 	bool quiet = option_words_find(&words, "--quiet");
 	if (err == 0)
-		err = option_verb_take(&baton, &words, &verb, error);
+		err = option_verb_take(&baton, &words, error);
 	if (err == 0)
-		err = options_fill(options, verb, &words, error);
+		err = options_fill(options, &words, error);
 	options->json = json;
 	options->quiet = quiet;
 	return err;

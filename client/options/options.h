@@ -31,8 +31,8 @@ struct options {
 	struct setting retry_of;
 	char *ca, *certificate, *key; /* owned; files for tls://; NULL: none */
 	char *token_file;             /* owned; NULL: none */
-	bool retry_none;     /* --retry-of none */
-	bool retry_detected; /* found in a CI system's environment, not given */
+	bool retry_none;              /* --retry-of none */
+	bool retry_detected;          /* found in a CI system's environment, not given */
 	/* Owned; what the CI system's environment lacks and no option gives, as a
 	 * sentence; NULL: nothing. */
 	char *identity_problem;
@@ -62,7 +62,8 @@ struct options {
 	/* attach, ls, cat, log */
 	char *directory; /* owned; default "." */
 	struct string_list only, from, prefer;
-	bool by_job, stale_keep, untrusted, delete_extra, keep_existing, times_now, verify, all;
+	bool by_job, stale_keep, untrusted, delete_extra, keep_existing, times_now,
+		verify, all;
 	char *layer;       /* owned; NULL: none */
 	char *on_conflict; /* owned; "error", "first", "last" */
 	struct expected {
@@ -78,10 +79,10 @@ struct options {
 int options_parse(struct options *options, int argc, char *const *argv,
 		  struct error *error);
 
-/* The same for words that do not come from a command line: the verb is given, and all
- * words are its arguments. They are moved out of *words. */
-int options_fill(struct options *options, const struct verb *verb,
-		 struct option_words *words, struct error *error);
+/* The same for words that do not come from a command line: their verb is set, and what is
+ * no option is an argument of it, and is moved out of *words. */
+int options_fill(struct options *options, struct option_words *words,
+		 struct error *error);
 
 void options_fini(struct options *options);
 

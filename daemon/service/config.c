@@ -108,7 +108,8 @@ const struct program batond = {
 	.options = options,
 	.verbs = verbs,
 	.common = "options of every command",
-	.notes = "TIME is a number with ms, s, m, h or d; BYTES one with K, M, G or T, or none; "
+	.notes = "TIME is a number with ms, s, m, h or d; BYTES one with K, M, G or T, "
+		 "or none; "
 		 "N is from 1 to 1000000.\n",
 };
 
@@ -147,23 +148,6 @@ static int read_file(struct config *config, const struct option_words *words,
 	return use ? config_file_read(config, use->value, error) : 0;
 }
 
-static int read_words(struct config *config, struct option_words *words,
-		      struct error *error)
-{
-	const struct verb *verb;
-	int err = option_verb_take(&batond, words, &verb, error);
-	if (err == 0)
-		err = option_apply_words(&batond, verb, words, config, error);
-	if (err == 0)
-		err = option_verb_check(&batond, verb, &words->words, error);
-	if (err < 0)
-		return err;
-	config->verb = (enum config_verb)(verb - verbs);
-	config->arguments = words->words;
-	words->words = (struct string_list){0};
-	return 0;
-}
-
 int config_read(struct config *config, int argc, char *const *argv, struct error *error)
 {
 	*config = (struct config){.argc = argc, .argv = argv};
@@ -173,9 +157,13 @@ int config_read(struct config *config, int argc, char *const *argv, struct error
 	if (err == 0)
 		err = read_file(config, &words, error);
 	if (err == 0)
-		err = read_words(config, &words, error);
+		err = option_verb_take(&batond, &words, error);
+	if (err == 0)
+		err = option_apply_words(&batond, &words, config, &config->arguments,
+					 error);
 	if (err < 0)
 		return err;
+	config->verb = (enum config_verb)(words.verb - verbs);
 	if (!config->data)
 		config->data = default_data();
 	if (config->listen.count == 0)

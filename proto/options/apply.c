@@ -69,19 +69,41 @@ static void empty_lists(const struct option_words *words, void *target)
 	}
 }
 
-int option_apply_words(const struct program *program, const struct verb *verb,
-		       const struct option_words *words, void *target,
+static int check_arguments(const struct program *program,
+			   const struct option_words *words, struct error *error)
+{
+	const struct verb *verb = words->verb;
+	size_t count = words->words.count;
+	if (count > verb->arguments_max)
+		return error_set(error, ERR_USAGE,
+				 "%s: one argument too many; usage: %s %s %s",
+				 words->words.items[verb->arguments_max], program->name,
+				 verb->name, verb->arguments);
+	if (count < verb->arguments_min)
+		return error_set(error, ERR_USAGE,
+				 "an argument is missing; usage: %s %s %s", program->name,
+				 verb->name, verb->arguments);
+	return 0;
+}
+
+int option_apply_words(const struct program *program, struct option_words *words,
+		       void *target, struct string_list *ret_arguments,
 		       struct error *error)
 {
 	empty_lists(words, target);
 	for (size_t i = 0; i < words->use_count; i++) {
 		const struct option_use *use = &words->uses[i];
-		if (!option_taken_by(program, use->option, verb))
-			return refuse_foreign(program, use->option, verb, error);
+		if (!option_taken_by(program, use->option, words->verb))
+			return refuse_foreign(program, use->option, words->verb, error);
 		int err = use->option->kind->set(target, use, error);
 		if (err < 0)
 			return err;
 	}
+	int err = check_arguments(program, words, error);
+	if (err < 0)
+		return err;
+	*ret_arguments = words->words;
+	words->words = (struct string_list){0};
 	return 0;
 }
 

@@ -11,10 +11,12 @@
 /* target is all zero before. */
 void option_apply_initial(const struct program *program, void *target);
 
-/* The mentions of a command line. A list on it replaces what an earlier source said.
- * ERR_USAGE also for an option that the verb does not take. */
-int option_apply_words(const struct program *program, const struct verb *verb,
-		       const struct option_words *words, void *target,
+/* The mentions of a command line, of which the verb is taken (verb.h); a list on it
+ * replaces what an earlier source said. Moves the other words to *ret_arguments, which is
+ * empty before. ERR_USAGE also for what the verb does not take: an option, or so many
+ * arguments. */
+int option_apply_words(const struct program *program, struct option_words *words,
+		       void *target, struct string_list *ret_arguments,
 		       struct error *error);
 
 /* The variables of options that the words do not mention; an empty one is not set. */

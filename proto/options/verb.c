@@ -44,40 +44,24 @@ static void keep_words(struct option_words *words, size_t count)
 }
 
 int option_verb_take(const struct program *program, struct option_words *words,
-		     const struct verb **ret_verb, struct error *error)
+		     struct error *error)
 {
 	bool wants_help = option_words_find(words, "--help");
 	if (wants_help || option_words_find(words, "--version")) {
 		const char *name = wants_help ? "help" : "version";
 		keep_words(words, wants_help ? 1 : 0);
-		return option_verb_named(program, name, "", ret_verb, error);
+		return option_verb_named(program, name, "", &words->verb, error);
 	}
-	*ret_verb = &program->verbs[0];
 	if (words->words.count > 0) {
-		int err = option_verb_named(program, words->words.items[0], "", ret_verb,
-					    error);
+		int err = option_verb_named(program, words->words.items[0], "",
+					    &words->verb, error);
 		if (err == 0)
 			drop_first(&words->words);
 		return err;
 	}
-	if (program->verbs[0].name[0] == '\0')
+	words->verb = &program->verbs[0];
+	if (words->verb->name[0] == '\0')
 		return 0;
 	return error_set(error, ERR_USAGE, "which command? `%s help` lists them",
 			 program->name);
-}
-
-int option_verb_check(const struct program *program, const struct verb *verb,
-		      const struct string_list *arguments, struct error *error)
-{
-	size_t count = arguments->count;
-	if (count > verb->arguments_max)
-		return error_set(error, ERR_USAGE,
-				 "%s: one argument too many; usage: %s %s %s",
-				 arguments->items[verb->arguments_max], program->name,
-				 verb->name, verb->arguments);
-	if (count < verb->arguments_min)
-		return error_set(error, ERR_USAGE,
-				 "an argument is missing; usage: %s %s %s", program->name,
-				 verb->name, verb->arguments);
-	return 0;
 }

@@ -7,16 +7,12 @@
 #include "proto/options/words.h"
 
 /*
- * Takes the first word away, which names the verb, so that its arguments are left.
+ * Sets words->verb by the first word and takes that away: the verb's arguments are left.
  * --help, whose argument is the first word, and --version may stand anywhere; all else is
  * then dropped. ERR_USAGE: no verb is named, or one that there is not, with the nearest.
  */
 int option_verb_take(const struct program *program, struct option_words *words,
-		     const struct verb **ret_verb, struct error *error);
-
-/* Whether so many arguments may follow the verb. ERR_USAGE. */
-int option_verb_check(const struct program *program, const struct verb *verb,
-		      const struct string_list *arguments, struct error *error);
+		     struct error *error);
 
 /* *ret_verb: the verb of that name. ERR_USAGE, with the nearest one behind the program's
  * name and `asked`: "" or "help ". */

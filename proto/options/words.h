@@ -14,7 +14,8 @@
 struct option_words {
 	struct option_use *uses; /* owned; values borrowed */
 	size_t use_count;
-	struct string_list words; /* neither options nor their values */
+	const struct verb *verb;  /* borrowed; NULL until option_verb_take() */
+	struct string_list words; /* neither options nor their values, nor the verb */
 };
 
 /*

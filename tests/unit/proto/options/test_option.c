@@ -69,13 +69,20 @@ static const struct verb verbs[] = {
 };
 
 static const struct program serving = {"engine", "", options, verbs, "", NULL, ""};
-static const struct program commanding = {"engine", "", options, verbs + 1, "", "DASH", ""};
+static const struct program commanding = {"engine", "",     options, verbs + 1,
+					  "",       "DASH", ""};
 
 /* What read_line() gave. */
 static struct wanted wanted;
 static struct option_words words;
-static const struct verb *verb;
+static struct string_list arguments;
 static struct error error;
+
+static int apply(const struct program *program)
+{
+	string_list_fini(&arguments);
+	return option_apply_words(program, &words, &wanted, &arguments, &error);
+}
 
 /* Initial values, then the command line "engine" and what follows up to NULL. */
 static int read_line(const struct program *program, const char *const *line)
@@ -90,10 +97,8 @@ static int read_line(const struct program *program, const char *const *line)
 	option_apply_initial(program, &wanted);
 	int err = option_words_split(program, argc, argv, &words, &error);
 	if (err == 0)
-		err = option_verb_take(program, &words, &verb, &error);
-	if (err == 0)
-		err = option_apply_words(program, verb, &words, &wanted, &error);
-	return err ? err : option_verb_check(program, verb, &words.words, &error);
+		err = option_verb_take(program, &words, &error);
+	return err ? err : apply(program);
 }
 
 #define READ(...) read_line(&serving, (const char *const[]){__VA_ARGS__, NULL})
@@ -111,6 +116,7 @@ static int tear_down(void **state)
 	(void)clearenv();
 	option_fini(&serving, &wanted);
 	option_words_fini(&words);
+	string_list_fini(&arguments);
 	return 0;
 }
 
@@ -140,8 +146,8 @@ static void letters_may_stand_together_and_options_anywhere(void **state)
 	(void)state;
 	assert_int_equal(READ("-fa", "take", "x", "--number=1", "-"), 0);
 	assert_true(wanted.flag && wanted.second);
-	assert_int_equal(words.words.count, 2);
-	assert_string_equal(words.words.items[1], "-");
+	assert_int_equal(arguments.count, 2);
+	assert_string_equal(arguments.items[1], "-");
 }
 
 static void two_dashes_end_the_options(void **state)
@@ -149,8 +155,8 @@ static void two_dashes_end_the_options(void **state)
 	(void)state;
 	assert_int_equal(READ("take", "--", "--flag", "--"), 0);
 	assert_false(wanted.flag);
-	assert_string_equal(words.words.items[0], "--flag");
-	assert_string_equal(words.words.items[1], "--");
+	assert_string_equal(arguments.items[0], "--flag");
+	assert_string_equal(arguments.items[1], "--");
 }
 
 static void what_cannot_be_meant_is_refused_with_the_way_out(void **state)
@@ -196,7 +202,7 @@ static void without_a_verb_the_nameless_one_is_meant(void **state)
 {
 	(void)state;
 	assert_int_equal(READ("--flag"), 0);
-	assert_ptr_equal(verb, &verbs[0]);
+	assert_ptr_equal(words.verb, &verbs[0]);
 	assert_refused(COMMAND("--flag"), "which command? `engine help` lists them");
 }
 
@@ -204,13 +210,13 @@ static void a_verb_is_the_first_word(void **state)
 {
 	(void)state;
 	assert_int_equal(READ("--flag", "take", "put"), 0);
-	assert_string_equal(verb->name, "take");
-	assert_string_equal(words.words.items[0], "put");
+	assert_string_equal(words.verb->name, "take");
+	assert_string_equal(arguments.items[0], "put");
 	assert_refused(READ("tkae"),
 		       "tkae: there is no such command; did you mean `engine take`?");
 	assert_refused(READ(""), ": there is no such command; `engine help` lists them");
 	assert_refused(
-		option_verb_named(&serving, "helb", "help ", &verb, &error),
+		option_verb_named(&serving, "helb", "help ", &words.verb, &error),
 		"helb: there is no such command; did you mean `engine help help`?");
 }
 
@@ -227,15 +233,14 @@ static void help_and_version_may_stand_anywhere_and_win(void **state)
 {
 	(void)state;
 	assert_int_equal(READ("put", "--also", "x", "-h"), 0);
-	assert_string_equal(verb->name, "help");
-	assert_int_equal(words.words.count, 1);
-	assert_string_equal(words.words.items[0], "put");
+	assert_string_equal(words.verb->name, "help");
+	assert_int_equal(arguments.count, 1);
+	assert_string_equal(arguments.items[0], "put");
 	assert_int_equal(READ("frob", "x", "--version"), 0);
-	assert_string_equal(verb->name, "version");
-	assert_int_equal(words.words.count, 0);
+	assert_string_equal(words.verb->name, "version");
+	assert_int_equal(arguments.count, 0);
 	assert_int_equal(option_words_add(&serving, &words, "--help", NULL, &error), 0);
-	assert_refused(option_apply_words(&serving, verb, &words, &wanted, &error),
-		       "--help: only a command line takes it");
+	assert_refused(apply(&serving), "--help: only a command line takes it");
 }
 
 static void an_option_of_another_verb_is_refused(void **state)
@@ -272,7 +277,7 @@ static void a_list_on_the_line_replaces_what_was_there(void **state)
 {
 	(void)state;
 	assert_int_equal(READ("--list=1", "--list=2"), 0);
-	assert_int_equal(option_apply_words(&serving, verb, &words, &wanted, &error), 0);
+	assert_int_equal(apply(&serving), 0);
 	assert_int_equal(wanted.list.count, 2);
 }
 
