@@ -320,8 +320,11 @@ static int wait_for_next(const struct connection_how *how, struct patience *pati
 		patience->deadline_ms = lost_until_ms;
 	if (code == ERR_UNREACHABLE && pause_ms > ABSENT_PAUSE_MAX_MS)
 		pause_ms = ABSENT_PAUSE_MAX_MS;
-	if (!retry_may_help(code) || now + pause_ms >= patience->deadline_ms)
+	if (!retry_may_help(code) || now >= patience->deadline_ms)
 		return give_up(patience, code, error);
+	/* The last try is at the deadline. */
+	if (now + pause_ms > patience->deadline_ms)
+		pause_ms = (uint32_t)(patience->deadline_ms - now);
 	say_retrying(how, patience, now + pause_ms, error);
 	return retry_wait(pause_ms, error);
 }
