@@ -18,6 +18,9 @@
 
 /* What goes into one record. */
 #define STAGED_LEN SSL3_RT_MAX_PLAIN_LENGTH
+/* How often a peer may change its keys: one is good for 388 GB (RFC 8446 §5.5), and each
+ * change costs this side more than the 26 bytes that it costs the peer. */
+#define KEY_UPDATES_MAX 64u
 
 struct tls {
 	pthread_mutex_t mutex; /* guards all below */
@@ -28,6 +31,7 @@ struct tls {
 	uint8_t *staged; /* owned; of STAGED_LEN bytes; NULL: nothing is under way */
 	size_t staged_len;
 	bool sealed;
+	unsigned key_updates; /* of the peer */
 	enum tls_failure failure;
 	char words[128];
 };
@@ -113,6 +117,28 @@ static void begin_locked(struct tls *tls)
 
 /* ---- receiving ---- */
 
+/* A peer that does little but change its keys is up to no good. */
+static int refuse_key_updates(struct tls *tls)
+{
+	if (tls->failure == TLS_NO_FAILURE)
+		(void)stpcpy(tls->words, "too many changes of keys");
+	tls->failure = TLS_BROKEN;
+	errno = EPROTO;
+	return -1;
+}
+
+/* Called for each message of TLS itself. */
+static void on_message(int is_sent, int version, int type, const void *message,
+		       size_t len, SSL *ssl, void *context)
+{
+	struct tls *tls = context;
+	(void)version;
+	(void)ssl;
+	if (!is_sent && type == SSL3_RT_HANDSHAKE && len > 0 &&
+	    *(const uint8_t *)message == SSL3_MT_KEY_UPDATE)
+		tls->key_updates++;
+}
+
 /* Fills a piece as far as input has come. */
 static ssize_t read_piece_locked(struct tls *tls, const struct iovec *piece, bool peek)
 {
@@ -125,6 +151,8 @@ static ssize_t read_piece_locked(struct tls *tls, const struct iovec *piece, boo
 				: SSL_read_ex(tls->ssl, at, room, &got);
 		done += returned == 1 ? got : 0;
 	}
+	if (tls->key_updates > KEY_UPDATES_MAX)
+		return refuse_key_updates(tls);
 	return done > 0 ? (ssize_t)done : outcome(tls, returned);
 }
 
@@ -319,6 +347,8 @@ static bool attach_bio(struct tls *tls, SSL_CTX *context)
 		return false;
 	}
 	SSL_set_bio(tls->ssl, bio, bio);
+	SSL_set_msg_callback(tls->ssl, on_message);
+	SSL_set_msg_callback_arg(tls->ssl, tls);
 	return true;
 }
 

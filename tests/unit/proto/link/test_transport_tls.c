@@ -186,6 +186,49 @@ static void keys_may_change_between_messages(void **state)
 	}
 }
 
+/* Says something after changing its keys; whether it arrives. */
+static int change_and_speak(struct ends *ends)
+{
+	SSL *ssl = transport_tls_ssl(&ends->client.transport);
+	assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+	static char question[] = "question";
+	struct iovec piece = {question, 8};
+	assert_int_equal(link_send(&ends->client, MSG_ASK, &piece, 1, &error), 0);
+	struct link_message message = {0};
+	int err = link_receive(&ends->server, &message, 0, &error);
+	free(message.payload);
+	return err;
+}
+
+static void keys_may_change_so_often(void **state)
+{
+	struct ends *ends = *state;
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(change_and_speak(ends), 0);
+	assert_int_equal(change_and_speak(ends), ERR_LOST);
+	assert_string_equal(transport_tls_words(&ends->server.transport),
+			    "too many changes of keys");
+}
+
+/* New keys that are asked for have their answer with what is sent next: receiving never
+ * waits for room to send, which would have to be waited for in another way. */
+static void receiving_needs_no_room_to_answer(void **state)
+{
+	struct ends *ends = *state;
+	static char question[] = "question";
+	uint8_t junk[1] = {0};
+	while (send(ends->server.transport.fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	SSL *ssl = transport_tls_ssl(&ends->client.transport);
+	assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+	struct iovec piece = {question, 8};
+	assert_int_equal(link_send(&ends->client, MSG_ASK, &piece, 1, &error), 0);
+	struct link_message message = {0};
+	assert_int_equal(link_receive(&ends->server, &message, 0, &error), 0);
+	assert_memory_equal(message.payload, question, 8);
+	free(message.payload);
+}
+
 /* What a record has taken goes out whole, whoever speaks next. */
 static void what_waits_for_room_is_not_lost(void **state)
 {
@@ -347,6 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(messages_go_both_ways_at_once),
 		TEST(keys_may_change_between_messages),
+		TEST(keys_may_change_so_often),
+		TEST(receiving_needs_no_room_to_answer),
 		TEST(what_waits_for_room_is_not_lost),
 		TEST(input_that_has_left_the_socket_is_there),
 		TEST(an_error_is_seen_before_it_is_taken),
