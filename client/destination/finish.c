@@ -122,7 +122,11 @@ static int publish_all(struct destination *dest, struct error *error)
 static int publish(struct destination *dest, struct error *error)
 {
 	int err = dest->missing ? root_publish(dest, error) : 0;
-	return err || dest->missing ? err : publish_all(dest, error);
+	if (!err && !dest->missing)
+		err = publish_all(dest, error);
+	if (!err)
+		dest->was_empty = false; /* all of it is there: others may count on it */
+	return err;
 }
 
 /* ---- what was there ---- */

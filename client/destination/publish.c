@@ -83,6 +83,7 @@ static int cannot_put(struct destination *dest, unsigned worker, uint32_t entry,
 	if (places_home(&dest->places, worker, entry, &home) != 0 ||
 	    fstat(home.fd, &parent) != 0)
 		return places_error(&dest->places, entry, number, what, error);
+	places_note_locked(&dest->places, &parent);
 	bool is_there = fstatat(home.fd, home.name, &there, AT_SYMLINK_NOFOLLOW) == 0;
 	if (number == EBUSY)
 		(void)snprintf(what, sizeof(what), "something is mounted there");

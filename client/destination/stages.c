@@ -9,6 +9,8 @@
 #include "proto/base/cleanup.h"
 
 #define MODES 01000u
+/* How often it is tried against others that close the directory again. */
+#define REMOVALS_MAX 100
 
 /* A directory that is there and will be changed. */
 static int prepare_parent(struct destination *dest, uint32_t directory,
@@ -49,10 +51,14 @@ static int make_stage(struct destination *dest, struct mount *mount, struct erro
 		return places_error(&dest->places, mount->entry, errno,
 				    "cannot be opened", error);
 	stage_sweep(fd);
-	if (stage_make(&mount->stage, fd, "") != 0)
-		return places_error(&dest->places, mount->entry, errno,
-				    "a staging directory cannot be made in it", error);
-	return 0;
+	if (stage_make(&mount->stage, fd, "") == 0)
+		return 0;
+	int number = errno;
+	struct stat stat;
+	if (fstat(fd, &stat) == 0)
+		places_note_locked(&dest->places, &stat);
+	return places_error(&dest->places, mount->entry, number,
+			    "a staging directory cannot be made in it", error);
 }
 
 int stages_make(struct destination *dest, struct error *error)
@@ -69,14 +75,28 @@ int stages_make(struct destination *dest, struct error *error)
 	return err;
 }
 
+/* Other attaches may have given the directory, which is read-only, its mode back. */
+static void remove_again(struct mount *mount, int fd)
+{
+	struct stat stat;
+	for (int left = REMOVALS_MAX; left > 0 && errno == EACCES; left--) {
+		if (fstat(fd, &stat) != 0 || fchmod(fd, stat.st_mode | 0700) != 0)
+			return;
+		int err = unlinkat(fd, mount->stage.name, AT_REMOVEDIR);
+		int number = errno;
+		(void)fchmod(fd, stat.st_mode & 07777);
+		errno = err ? number : 0;
+	}
+}
+
 void stages_remove(struct destination *dest)
 {
 	for (size_t i = 0; i < dest->places.mount_count; i++) {
 		struct mount *mount = &dest->places.mounts[i];
 		int fd = mount->stage.fd < 0 ? -1
 					     : places_fd(&dest->places, 0, mount->entry);
-		if (fd >= 0)
-			(void)stage_remove(&mount->stage, fd);
+		if (fd >= 0 && stage_remove(&mount->stage, fd) != 0)
+			remove_again(mount, fd);
 		else if (mount->stage.fd >= 0)
 			(void)close(take_fd(&mount->stage.fd));
 	}

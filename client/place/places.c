@@ -47,6 +47,12 @@ int places_error(struct places *places, uint32_t entry, int number, const char *
 	return error_set_errno(error, ERR_LOCAL, number, "`%s`: %s", shown, what);
 }
 
+void places_note_locked(struct places *places, const struct stat *directory)
+{
+	if (directory->st_uid == geteuid() && (directory->st_mode & 0300) != 0300)
+		__atomic_store_n(&places->was_disturbed, true, __ATOMIC_RELAXED);
+}
+
 /* ---- descriptors ---- */
 
 static void staged_name(uint32_t entry, char ret_name[16])

@@ -8,6 +8,7 @@
 #ifndef BATON_CLIENT_PLACE_PLACES_H
 #define BATON_CLIENT_PLACE_PLACES_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -60,10 +61,10 @@ struct mount {
 
 struct places {
 	const struct view_table *table; /* borrowed */
-	bool was_disturbed; /* a sentence said that something is gone; atomic */
-	char *shown;        /* owned; DIR for sentences */
-	int root_fd;        /* owned by whoever opened DIR; DIR, or what becomes it */
-	uint16_t *states;   /* owned; by entry: place and marks */
+	bool was_disturbed;             /* others took away what is needed; atomic */
+	char *shown;                    /* owned; DIR for sentences */
+	int root_fd;      /* owned by whoever opened DIR; DIR, or what becomes it */
+	uint16_t *states; /* owned; by entry: place and marks */
 	struct directory_cache caches[PARALLEL_MAX];
 	struct mount *mounts; /* owned; by entry; the first is DIR */
 	size_t mount_count;
@@ -102,6 +103,9 @@ int places_error(struct places *places, uint32_t entry, int number, const char *
 		 struct error *error);
 /* A new directory below DIR: all that is in it is made in it. */
 void places_set_new_below(struct places *places, uint32_t directory);
+/* Something failed in a directory that looks so: it is ours and may not be written to,
+ * though it was made so that it may: another attach has given it back its mode. */
+void places_note_locked(struct places *places, const struct stat *directory);
 /* Descriptor of a directory, borrowed from the worker's cache; -1 and errno. */
 int places_fd(struct places *places, unsigned worker, uint32_t entry);
 /* The directory is somewhere else now, and so is all below it. No worker may be at work.

@@ -288,12 +288,14 @@ class Scenario(unittest.TestCase):
             self.assertEqual(done.returncode, status, result)
         return result
 
-    def popen(self, *arguments, workflow="w", job=None, cwd=None, variables=None, **options):
+    def popen(self, *arguments, workflow="w", job=None, cwd=None, variables=None, wrapper=(),
+              **options):
         """Starts the client without waiting for it."""
         command = self.command(*arguments)
         command[2:2] = ["--workflow", workflow]
         if job is not None:
             command[2:2] = ["--job", job]
+        command[:0] = wrapper
         process = subprocess.Popen(command, cwd=cwd or self.folder,
                                    env=self.environment(variables), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)

@@ -2,7 +2,7 @@
 
 import signal
 
-from harness import Link, Scenario, contents, random_bytes, read_tree
+from harness import UNPRIVILEGED, Link, Scenario, contents, random_bytes, read_tree
 from proxy import Hold
 
 
@@ -60,6 +60,24 @@ class Together(Scenario):
                               self.start(3, into, "--from", "b", "--delete", job="u"))
         self.attach(None, "--from", "a", "--delete", into=into)
         self.assertEqual(set(contents(into)), set(files_of("a")) - {"link"})
+
+    def test_m5_read_only_folders_that_each_of_them_opens_and_closes(self):
+        for version in ("1", "2"):
+            root = self.tree({f"d{i % 9}/e/{i}": f"{version} {i}" for i in range(300)})
+            for folder in sorted(root.rglob("*"), reverse=True):
+                if folder.is_dir():
+                    folder.chmod(0o555)
+            self.baton("persist", "--root", root, ".", "--attempt", version, job="a")
+            if version == "1":
+                into = self.attach()[1]
+        into.chmod(0o555)
+        attaches = [self.popen("attach", "--quiet", into, job=f"t{i}", wrapper=UNPRIVILEGED)
+                    for i in range(5)]
+        self.assert_ended(attaches)
+        self.assertEqual({entry[2][:1] for entry in read_tree(into).values()
+                          if entry[0] == "file"}, {b"2"})
+        self.assertEqual({entry[1] for entry in read_tree(into).values()
+                          if entry[0] == "directory"}, {0o555})
 
     def test_m5_one_is_killed(self):
         self.persist("a", {**files_of("a"), "zz": random_bytes(3_000_000)})
