@@ -26,6 +26,7 @@ struct attach {
 	struct report *report;         /* borrowed */
 	struct view_held held;
 	struct view_session session;
+	struct own_places own; /* lent to the destination */
 	struct view_table table;
 	struct glob_filter filter;
 	struct destination *destination; /* owned */
@@ -248,6 +249,16 @@ static int write_tree(struct attach *attach, struct error *error)
 
 /* ---- tries ---- */
 
+static void find_own(struct attach *attach)
+{
+	const struct connection *connection = &attach->session.connection;
+	char *records AUTO_FREE = record_folder();
+	attach->own = (struct own_places){0};
+	own_places_add_records(&attach->own, records);
+	own_places_add_data(&attach->own, connection->data_place,
+			    connection->data_place_count);
+}
+
 static int open_destination(struct attach *attach, struct error *error)
 {
 	const struct options *options = attach->options;
@@ -256,6 +267,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.directory = options->directory,
 		.delete_extra = options->delete_extra,
 		.keep_existing = options->keep_existing,
+		.own = &attach->own,
 		.filter = filtered ? &attach->filter : NULL,
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
@@ -268,6 +280,7 @@ static int open_destination(struct attach *attach, struct error *error)
 	int err = question_filter(options, &attach->filter, error);
 	if (err)
 		return err;
+	find_own(attach);
 	attach->got_to_directory = true;
 	err = destination_open(&attach->table, &how, &attach->destination, error);
 	return err ? abandon(attach, error) : 0;

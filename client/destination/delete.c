@@ -33,8 +33,9 @@ static int extra_error(const struct destination *dest, const struct extra *extra
 static void leave_mounted(const struct destination *dest, const struct extra *extra)
 {
 	char *shown AUTO_FREE = escape_encode(extra->path, extra->path_len);
-	destination_warn(dest, "`%s/%s`: something is mounted there; --delete leaves it",
-			 dest->places.shown, shown);
+	destination_warn(dest, "`%s/%s`: %s%s; --delete leaves it", dest->places.shown,
+			 shown, extra->own ? "it is a " : "something is mounted there",
+			 extra->own ? extra->own : "");
 }
 
 static int on_delete(void *context, const struct extra *extra, struct error *error)

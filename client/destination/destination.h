@@ -41,6 +41,7 @@
 
 #include "client/record/record.h"
 #include "client/terminal/report.h"
+#include "client/tree/own.h"
 #include "client/view/table.h"
 #include "proto/base/error.h"
 #include "proto/path/glob.h"
@@ -51,6 +52,8 @@ struct destination_options {
 	bool keep_existing;    /* what is there stays as it is, whatever it holds */
 	/* borrowed; what it does not take stays in spite of delete_extra; NULL: none */
 	const struct glob_filter *filter;
+	/* borrowed; what delete_extra leaves and nothing is written to; NULL: none */
+	const struct own_places *own;
 	bool dry_run;      /* nothing follows but destination_list() */
 	bool times_now;    /* all that is made gets one instant, and not the row's time */
 	bool look_again;   /* at the end: each entry is there, and is no other one */

@@ -182,13 +182,27 @@ static int sift(struct extras *extras, const struct extra *extra, struct error *
 		     : extras->call(extras->context, extra, error);
 }
 
-/* What is mounted stays, and so do the directories that lead to it. */
+/* Whether it is one of Baton's own, and whether it leads to the daemon's data. */
+static bool look_for_own(const struct extras *extras, struct extra *extra)
+{
+	const struct own_places *own = extras->dest->options.own;
+	struct stat stat;
+	if (!own || !extra->is_dir ||
+	    fstatat(extra->fd, extra->name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	extra->own = own_places_what(own, stat.st_dev, stat.st_ino, -1);
+	return own_places_holds_data(own, &stat);
+}
+
+/* What is mounted, or Baton's own, stays, and so do the directories that lead to it. */
 static int on_found(struct extras *extras, struct extra *extra, struct error *error)
 {
 	const struct mount_points *points = &extras->points;
-	extra->is_mounted = mount_points_has(points, extra->path, extra->path_len);
+	bool leads = look_for_own(extras, extra);
+	extra->is_mounted = extra->own ||
+			    mount_points_has(points, extra->path, extra->path_len);
 	if (!extra->is_mounted && extra->is_dir &&
-	    mount_points_below(points, extra->path, extra->path_len))
+	    (leads || mount_points_below(points, extra->path, extra->path_len)))
 		return each_below(extras, extra, error);
 	return extras->dest->options.filter ? sift(extras, extra, error)
 					    : extras->call(extras->context, extra, error);

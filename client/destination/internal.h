@@ -105,7 +105,8 @@ struct extra {
 	int fd;           /* borrowed; of the directory it lies in */
 	const char *name; /* borrowed; in that */
 	bool is_dir;
-	bool is_mounted;    /* something is mounted there */
+	bool is_mounted;    /* something is mounted there, or it is Baton's own */
+	const char *own;    /* what of Baton's it is; NULL: it is not */
 	uint32_t directory; /* of the view, in which it lies or above it */
 	bool is_direct;     /* it lies in that */
 };

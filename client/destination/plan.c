@@ -143,6 +143,21 @@ static int plan_present_directory(struct destination *dest, uint32_t entry,
 	return modes_unlock(&dest->modes, entry, 0500, error);
 }
 
+/* Nothing is written into the daemon's data, nor put in the place of what holds them. */
+static int check_own(struct destination *dest, uint32_t entry, const struct stat *stat,
+		     struct error *error)
+{
+	const struct own_places *own = dest->options.own;
+	bool replaces = dest->places.table->entries[entry].type != ROW_DIRECTORY;
+	if (!S_ISDIR(stat->st_mode) || (!own_places_is_data(own, stat) &&
+					!(replaces && own_places_holds_data(own, stat))))
+		return 0;
+	return places_error(&dest->places, entry, 0,
+			    "the daemon keeps its data there; attach elsewhere, or leave "
+			    "that path out with --exclude",
+			    error);
+}
+
 /* Something lies where the entry belongs. */
 static int plan_present(struct destination *dest, uint32_t entry, const struct spot *home,
 			const struct stat *stat, struct error *error)
@@ -171,8 +186,10 @@ static int plan_entry(struct destination *dest, uint32_t entry, struct error *er
 		return places_error(&dest->places,
 				    dest->places.table->entries[entry].parent, errno,
 				    "cannot be opened", error);
-	if (fstatat(home.fd, home.name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
-		return plan_present(dest, entry, &home, &stat, error);
+	if (fstatat(home.fd, home.name, &stat, AT_SYMLINK_NOFOLLOW) == 0) {
+		int err = check_own(dest, entry, &stat, error);
+		return err ? err : plan_present(dest, entry, &home, &stat, error);
+	}
 	if (errno != ENOENT)
 		return places_error(&dest->places, entry, errno, "cannot be looked at",
 				    error);
@@ -224,7 +241,12 @@ int plan_directory(struct destination *dest, struct error *error)
 		places_set_new_below(&dest->places, VIEW_ROOT);
 		return 0;
 	}
-	int err = modes_unlock(&dest->modes, VIEW_ROOT, 0500, error);
+	struct stat stat;
+	int err = fstat(dest->places.root_fd, &stat) == 0
+			  ? check_own(dest, VIEW_ROOT, &stat, error)
+			  : 0;
+	if (!err)
+		err = modes_unlock(&dest->modes, VIEW_ROOT, 0500, error);
 	if (!err && known_covers(&dest->known))
 		return 0;
 	dest->was_empty = root_is_empty(dest);

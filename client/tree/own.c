@@ -16,6 +16,8 @@ static void add(struct own_places *places, struct own_place place)
  * forwarded: so a file is asked for as well. */
 void own_places_add_data(struct own_places *places, const uint64_t *numbers, size_t count)
 {
+	places->data = numbers;
+	places->data_count = count;
 	if (count >= 2)
 		add(places,
 		    (struct own_place){numbers[0], numbers[1], "data directory of batond",
@@ -41,6 +43,27 @@ const char *own_places_what(const struct own_places *places, uint64_t device,
 			return place->what;
 	}
 	return NULL;
+}
+
+static bool is_one(const struct own_places *places, size_t first, size_t end,
+		   const struct stat *status)
+{
+	for (size_t i = first; places && i + 1 < end && i + 1 < places->data_count;
+	     i += 2)
+		if (places->data[i] == status->st_dev &&
+		    places->data[i + 1] == status->st_ino)
+			return true;
+	return false;
+}
+
+bool own_places_is_data(const struct own_places *places, const struct stat *status)
+{
+	return is_one(places, 0, 2, status);
+}
+
+bool own_places_holds_data(const struct own_places *places, const struct stat *status)
+{
+	return is_one(places, 2, SIZE_MAX, status);
 }
 
 int own_places_look(const struct own_places *places, int parent_fd, const char *name,

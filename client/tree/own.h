@@ -6,6 +6,7 @@
 #ifndef BATON_CLIENT_TREE_OWN_H
 #define BATON_CLIENT_TREE_OWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -21,9 +22,11 @@ struct own_place {
 struct own_places {
 	struct own_place items[OWN_PLACES_MAX];
 	size_t count;
+	const uint64_t *data; /* borrowed; as WELCOME has them; NULL: none */
+	size_t data_count;
 };
 
-/* Of WELCOME; none where the daemon may be on another machine. */
+/* Of WELCOME, borrowed; none where the daemon may be on another machine. */
 void own_places_add_data(struct own_places *places, const uint64_t *numbers,
 			 size_t count);
 /* Where it is there; NULL is fine. */
@@ -34,8 +37,12 @@ void own_places_add_records(struct own_places *places, const char *folder);
 const char *own_places_what(const struct own_places *places, uint64_t device,
 			    uint64_t inode, int fd);
 
-/* The same of one that was opened, fd, or could not be, -1 and errno: one of Baton's own
- * is not to be opened by everybody. Gives its status; 0, or -1 and errno. */
+/* Whether a directory is the daemon's data directory, or one that holds it. */
+bool own_places_is_data(const struct own_places *places, const struct stat *status);
+bool own_places_holds_data(const struct own_places *places, const struct stat *status);
+
+/* What a directory is, and its status: of one that was opened, fd, or could not be, -1
+ * and errno: one of Baton's own is not to be opened by everybody. 0, or -1 and errno. */
 int own_places_look(const struct own_places *places, int parent_fd, const char *name,
 		    int fd, struct stat *ret_status, const char **ret_what);
 

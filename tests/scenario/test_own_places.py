@@ -74,6 +74,45 @@ class InTheTree(Scenario):
         daemon = self.start_inside("store")
         self.refused("persist", "--root", daemon.data, ".", job="a", status=2, says=DATA)
 
+    def move_data(self, place):
+        """The daemon's socket and log stay where they are."""
+        self.daemon.stop()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(self.daemon.data, place)
+        self.daemon.data = place
+        self.daemon.start()
+
+    def test_l5_an_attach_with_delete_leaves_the_daemons_data_and_what_leads_there(self):
+        self.persist("a", {"new": "1", "in/the/view": "2"})
+        for place in ("store", "not/in/the/view/store", "in/the/store"):
+            with self.subTest(place=place):
+                self.move_data(self.root / place)
+                for old in ("old", "not/in/old"):
+                    (self.root / old).parent.mkdir(parents=True, exist_ok=True)
+                    (self.root / old).write_text("x")
+                got, _ = self.attach("r", "--from", "a", "--delete", into=self.root)
+                self.assertEqual(got["warnings"],
+                                 [f"`{self.root}/{place}`: it is a {DATA}; --delete leaves it"])
+                self.assertFalse((self.root / "old").exists())
+                self.assertFalse((self.root / "not/in/old").exists())
+                self.persist("b", {"b": "still there"})
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assertEqual(self.daemon.check()[0], 0)
+
+    def test_l5_nothing_is_attached_into_the_daemons_data(self):
+        daemon = self.start_inside("deep/store")
+        before = (daemon.data / "format").read_bytes()
+        for n, files in enumerate(({"deep/store/data/format": "bent"}, {"deep": "a file"},
+                                   {"deep/store/data": "a file"})):
+            self.persist("a", files, workflow=f"w{n}")
+            self.refused("attach", "--delete", self.root, workflow=f"w{n}", status=9,
+                         says="the daemon keeps its data there")
+        self.refused("attach", daemon.data, workflow="w0", status=9,
+                     says="the daemon keeps its data there")
+        self.assertEqual((daemon.data / "format").read_bytes(), before)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(daemon.check()[0], 0)
+
     def test_l5_stat_records_in_the_tree_are_left_out(self):
         cache = {"XDG_CACHE_HOME": str(self.root / "cache")}
         self.persist_root("--exclude", "none", variables=cache)  # makes the folder
