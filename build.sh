@@ -9,8 +9,8 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libmsgpack
 test_packages="buildbot buildbot-worker debhelper dpkg-dev fish git iproute2
 	libcmocka-dev man-db mmdebstrap mount openssl rsync strace valgrind python3
 	python3-cryptography python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
-bench_packages="libcmocka-dev mount e2fsprogs python3 zstd rsync restic borgbackup casync ostree
-	xxhash"
+bench_packages="libcmocka-dev mount e2fsprogs iproute2 curl openssl python3 zstd rsync restic
+	borgbackup casync ostree xxhash"
 curve_packages="gnuplot-nox libcmocka-dev python3 python3-msgpack python3-xxhash python3-zstandard"
 
 usage() {

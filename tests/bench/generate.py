@@ -87,6 +87,24 @@ def large_binaries(root, count=5, size=109 << 20, seed=2):
     return root
 
 
+def noise(root, count=4, size=64 << 20, seed=4):
+    """Files that nothing makes smaller, so that a line is what limits."""
+    rng = random.Random(seed)
+    root = pathlib.Path(root)
+    root.mkdir(parents=True)
+    for number in range(count):
+        (root / f"noise-{number}").write_bytes(b"".join(rng.randbytes(1 << 20)
+                                                        for _ in range(size >> 20)))
+    return root
+
+
+def one_file(root, size=4096, seed=5):
+    root = pathlib.Path(root)
+    root.mkdir(parents=True)
+    (root / "file").write_bytes(random.Random(seed).randbytes(size))
+    return root
+
+
 def change(source, target, seed=3, share=0.01):
     """A copy of source in which `share` of its top-level folders have other content."""
     rng = random.Random(seed)

@@ -5,7 +5,7 @@ or a relay (relay.py) can stand. A machine sees the host's files read-only, but 
 its own: programs are in /tmp/bin, its user's home is /tmp/home. Everything ends with the process
 that began it, whichever way that ends: each namespace lives as long as a `cat` that reads from it.
 
-Where this cannot be had, Line() raises unittest.SkipTest with the reason.
+Where this cannot be had, Line() raises NoMachines, which skips a test, with the reason.
 """
 
 import ctypes
@@ -16,22 +16,24 @@ import subprocess
 import threading
 import unittest
 
-from harness import BATON, BATOND, PATIENCE, clean_environment
-
+PATIENCE = 60
 CLONE_NEWNET = 0x40000000
-PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "mount", "hostname")
+NEEDED = ("unshare", "nsenter", "setpriv", "ip", "tc", "mount", "hostname")
 GATE = 254  # the host number of the bridge itself
 FIRST_USER = 41000
+INHERITED = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
 
 PREPARE = """
 set -e
-hostname "$1"
-cd "$2"
-mount -t tmpfs -o mode=1777 "$1" .
-cd "$2"
+umask 022
+name=$1 folder=$2 user=$3
+shift 3
+hostname "$name"
+mount -t tmpfs -o mode=1777 "$name" "$folder"
+cd "$folder"
 mkdir bin home
-chown "$3:$3" home
-cp -- "$4" "$5" bin
+chown "$user:$user" home
+cp -- "$@" bin
 cat >hosts
 mount --bind hosts /etc/hosts
 mount --move . /tmp
@@ -42,6 +44,10 @@ mount -o remount,bind,ro /
 """
 
 
+class NoMachines(unittest.SkipTest):
+    """Why there are none."""
+
+
 class Namespace:
     """What `unshare WORDS` gives, held by a process; `enter` leads a command there."""
 
@@ -50,7 +56,7 @@ class Namespace:
             ["unshare", *words, "sh", "-c", "echo; exec cat >/dev/null"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if self.holder.stdout.readline() != b"\n":
-            raise unittest.SkipTest(f"no namespaces: {self._end().strip()}")
+            raise NoMachines(f"no namespaces: {self._end().strip()}")
         kinds = [word for word in words if word in ("--net", "--mount", "--uts")]
         self.enter = ["nsenter", "--target", str(self.holder.pid), *kinds]
 
@@ -64,7 +70,7 @@ class Namespace:
         done = subprocess.run([*self.enter, *map(str, words)], input=stdin, capture_output=True,
                               timeout=PATIENCE, check=False)
         if done.returncode != 0:
-            raise unittest.SkipTest(
+            raise NoMachines(
                 f"no namespaces: {words[0]}: {done.stderr.decode(errors='replace').strip()}")
 
     def socket(self, *arguments):
@@ -100,23 +106,23 @@ class Namespace:
 class Machine(Namespace):
     """Its commands are run by /bin/sh as its user, in its home."""
 
-    def __init__(self, folder, name, number, hosts):
+    def __init__(self, folder, name, number, hosts, programs):
         super().__init__("--net", "--mount", "--uts", "--propagation", "private")
         self.name, self.address, self.user = name, f"10.77.0.{number}", FIRST_USER + number
-        self.run("sh", "-c", PREPARE, "sh", name, folder, self.user, BATON.resolve(),
-                 BATOND.resolve(), stdin=hosts.encode())
+        self.run("sh", "-c", PREPARE, "sh", name, folder, self.user, *programs,
+                 stdin=hosts.encode())
         self.run("ip", "link", "set", "lo", "up")
 
     def command(self, script):
         """With an umask that a shell has, whatever the tests were started with."""
         user = str(self.user)
-        return [*self.enter, "setpriv", "--reuid", user, "--regid", user, "--clear-groups", "sh", "-c",
-                "umask 022; cd /tmp/home\n" + script]
+        return [*self.enter, "setpriv", "--reuid", user, "--regid", user, "--clear-groups",
+                "--pdeathsig", "TERM", "sh", "-c", "umask 022; cd /tmp/home\n" + script]
 
     def environment(self, variables):
-        inherited = clean_environment()
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return {**inherited, "HOME": "/tmp/home", "TMPDIR": "/tmp",
-                "PATH": "/tmp/bin:" + inherited["PATH"], **variables}
+                "PATH": "/tmp/bin:" + os.environ["PATH"], **variables}
 
     def shell(self, script, **variables):
         """Runs it; returns what ended, with its output as text."""
@@ -131,23 +137,23 @@ class Machine(Namespace):
 
 class Line:
     """Machines by their names, joined. `middle` is the namespace with the bridge; the machine's
-    end there has the machine's name."""
+    end there has the machine's name. Each machine has these programs."""
 
-    def __init__(self, folder, *names):
+    def __init__(self, folder, names, programs):
         if os.geteuid() != 0:
-            raise unittest.SkipTest("only root makes machines with users of their own")
-        for program in PROGRAMS:
+            raise NoMachines("only root makes machines with users of their own")
+        for program in NEEDED:
             if not shutil.which(program):
-                raise unittest.SkipTest(f"{program} is not installed")
+                raise NoMachines(f"{program} is not installed")
         self.namespaces, self.machines = [], {}
         self.middle_address = f"10.77.0.{GATE}"
         try:
-            self._make(folder, names)
+            self._make(folder, names, [path.resolve() for path in programs])
         except BaseException:
             self.end()
             raise
 
-    def _make(self, folder, names):
+    def _make(self, folder, names, programs):
         self.middle = self._keep(Namespace("--net"))
         self.middle.run("ip", "link", "add", "name", "bridge", "type", "bridge")
         self.middle.run("ip", "address", "add", f"{self.middle_address}/24", "dev", "bridge")
@@ -158,7 +164,7 @@ class Line:
         for number, name in enumerate(names, 1):
             place = folder / name
             place.mkdir()
-            machine = self._keep(Machine(place, name, number, hosts))
+            machine = self._keep(Machine(place, name, number, hosts, programs))
             self.machines[name] = machine
             self._join(machine)
 

@@ -81,14 +81,16 @@ class Way:
                 self.changed.wait_for(lambda: self.held < UNDER_WAY_MAX)
 
     def _give(self):
-        try:
-            while data := self._next():
+        """What comes after the sink is gone is taken all the same, up to the end."""
+        while data := self._next():
+            try:
                 self.sink.sendall(data)
+            except OSError:
+                hang_up(self.source)
+        try:
             self.sink.shutdown(socket.SHUT_WR)
         except OSError:
-            hang_up(self.source)
-            while self._next():
-                pass
+            pass
 
     def _next(self):
         with self.changed:

@@ -99,6 +99,25 @@ class Bench(Scenario):
         for key, by_tool in result["parts"][0]["pairs"].items():
             self.assertNotIn("cp -a", by_tool, key)
 
+    def test_the_network_has_its_table(self):
+        trees = self.folder / "trees"
+        for name in ("noise", "one"):
+            (trees / name).mkdir(parents=True)
+            (trees / name / "file").write_bytes(os.urandom(5000))
+        result, told = self.bench("--rounds", "1", "--part", "network", "--delays", "1",
+                                  "--trees", trees)
+        if result["skipped"]:
+            self.skipTest(*result["skipped"])
+        self.assertEqual(set(result["network"]), {"tree", "noise", "a file of 4 KiB"})
+        for title, lines in result["network"].items():
+            self.assertIn(f"{title}, 1 Gbit/s, +1 ms each way", told)
+            for work in ("persist", "attach"):
+                for name in ("baton", "other"):
+                    (seconds, share, size), = lines["1 Gbit/s, +1 ms each way"][work][name]
+                    self.assertGreater(seconds, 0.002, "the relay adds this much")
+                    self.assertLessEqual(share, 1.1)
+                    self.assertGreater(size, 5000 if title == "noise" else 0)
+
     def test_an_interrupted_run_keeps_what_it_has(self):
         bench = subprocess.Popen(self.command("--rounds", "100000", "--part", "tree"),
                                  env=clean_environment(), stdout=subprocess.PIPE,

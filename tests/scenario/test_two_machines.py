@@ -7,7 +7,7 @@ import select
 import time
 import unittest
 
-from harness import PATIENCE, Scenario, end_process, random_bytes
+from harness import BATON, BATOND, PATIENCE, Scenario, end_process, random_bytes
 from netns import Line
 from relay import Relay
 from tap import Tap
@@ -22,7 +22,7 @@ class Machines(Scenario):
 
     def setUp(self):
         super().setUp()
-        self.line = Line(self.folder, STORE, *JOBS)
+        self.line = Line(self.folder, (STORE, *JOBS), (BATON, BATOND))
         self.addCleanup(self.line.end)
         self.store = self.line.machines[STORE]
         self.jobs = [self.line.machines[name] for name in JOBS]
