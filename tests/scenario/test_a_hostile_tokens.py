@@ -30,11 +30,12 @@ class OwnKey(TokenScenario):
         merged = {**self.claims, **claims}
         return {name: value for name, value in merged.items() if value is not None}
 
-    def refuse(self, cases, code=Code.DENIED):
+    def refuse(self, cases, code=Code.DENIED, says=""):
         for name, token in cases.items():
             with self.subTest(name):
                 refused = self.assert_refused(code, self.bearer, token)
                 self.assertRegex(refused.message, r"\A[^\n]+[^.\n]\Z")
+                self.assertIn(says, refused.message)
                 for part in token.split("."):
                     if len(part) > 20:
                         self.assertNotIn(part, refused.message)
@@ -53,14 +54,16 @@ class OwnKey(TokenScenario):
         known = {"kid": self.key.key_id}
         self.refuse({
             "none": unsigned(self.claims, **known),
-            "None": unsigned(self.claims, "None", **known),
-            "NONE": unsigned(self.claims, "NONE", **known),
             "none with a signature": seal({"alg": "none", **known}, self.claims, lambda _: b"x"),
-            "no algorithm": seal(known, self.claims, lambda _: b"x"),
-            "a number": seal({"alg": 256, **known}, self.claims, lambda _: b"x"),
             "HMAC with the public key": hmac_signed(self.claims, pem, **known),
             "HMAC with the point": hmac_signed(self.claims, point, **known),
             "HMAC with nothing": hmac_signed(self.claims, b"", **known),
+        }, says="it is not signed with one of RS256")
+        self.refuse({
+            "None": unsigned(self.claims, "None", **known),
+            "NONE": unsigned(self.claims, "NONE", **known),
+            "no algorithm": seal(known, self.claims, lambda _: b"x"),
+            "a number": seal({"alg": 256, **known}, self.claims, lambda _: b"x"),
             "another hash": self.key.sign(self.claims, alg="ES384"),
             "RSA for an EC key": seal({"alg": "RS256", **known}, self.claims,
                                       lambda _: b"x" * 256),
@@ -153,6 +156,8 @@ class OwnKey(TokenScenario):
         deep = 1900  # a token has no room for more objects
         self.refuse({
             "twice": self.key.sign((text[:-1] + ', "exp": 1}').encode()),
+            "twice, and the last is good": self.key.sign(('{"sub": "x", ' + text[1:]).encode()),
+            "twice the same": self.key.sign(('{"iss": "batond", ' + text[1:]).encode()),
             "twice the grant": self.key.sign((text[:-1] + ', "baton": {}}').encode()),
             "a list": self.key.sign([self.claims]),
             "a text": self.key.sign(b'"x"'),
