@@ -8,14 +8,14 @@ import shutil
 import struct
 import unittest
 
-from harness import Scenario, contents, make_tree, random_bytes, read_tree
+from harness import Scenario, contents, is_sanitized, make_tree, random_bytes, read_tree
 
 # One capability, effective: VFS_CAP_REVISION_2, cap_net_raw.
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
 PROGRAM = b"\x7fELF and more"
 SCRIPT = b"#!/bin/sh\n"
 # Of procfs: no size, and content that stays the same.
-STEADY = ("version", "filesystems", "cpuinfo")
+STEADY = ("version", "filesystems", "devices")
 LARGE = pathlib.Path("/proc/kallsyms")
 
 
@@ -105,8 +105,10 @@ class Sizeless(Scenario):
     @unittest.skipUnless(LARGE.exists() and len(LARGE.read_bytes()) > 2 << 20,
                          "there is no large file in procfs")
     def test_m10_one_that_is_larger_than_a_unit_is_cut_like_others(self):
-        data = LARGE.read_bytes()
-        _, stored = self.stored("/proc", LARGE.name)
+        data = None
+        while data != LARGE.read_bytes():  # a module or a filter was loaded meanwhile
+            data = LARGE.read_bytes()
+            _, stored = self.stored("/proc", LARGE.name)
         self.assertEqual(stored[LARGE.name], data)
         again = self.persist("b", {LARGE.name: data})
         self.assertEqual((again["new_bytes"], again["bytes"]), (0, len(data)))
@@ -171,6 +173,7 @@ class Sparse(Scenario):
         self.assertEqual(read_tree(out), read_tree(self.root))
 
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipIf(is_sanitized(), "the leak sanitizer does not work under strace")
     def test_m11_holes_are_not_read(self):
         os.truncate(self.root / "long", 4 << 30)
         log = self.folder / "strace"
