@@ -5,7 +5,8 @@ import os
 import unittest
 
 import mounts
-from harness import Scenario, contents, read_tree
+from harness import Scenario, contents, random_bytes, read_tree
+from proxy import Hold
 
 THEM = 1234
 # Root without what lets it change, and write to, what is another's.
@@ -93,6 +94,22 @@ class WithoutModes(Scenario):
     def test_l6_one_mode_for_all(self):
         again = self.attach_twice(mounts.without_modes(self, "-p", "0777"), "--delete")
         self.assertIn("does not keep permissions", again["warnings"][0])
+
+    def test_l6_the_stage_of_an_attach_that_lives_is_not_deleted(self):
+        point = mounts.without_modes(self, "-p", "0777")
+        self.persist("a", {"a": "a", "big": random_bytes(3_000_000)})
+        (point / "extra").write_text("")
+        hold = Hold("down", 1_500_000)
+        held = self.popen("attach", "--quiet", "--server", self.proxy(hold).url, point)
+        hold.wait()
+        stages = [name for name in os.listdir(point) if ".baton-" in name]
+        self.attach(None, "--delete", into=point)
+        self.assertEqual([name for name in os.listdir(point) if ".baton-" in name], stages)
+        self.assertEqual(len(stages), 1)
+        hold.release()
+        _, err = held.communicate()
+        self.assertEqual(held.returncode, 0, err)
+        self.assertEqual(sorted(os.listdir(point)), ["a", "big"])
 
     def test_l6_changes_are_ignored(self):
         self.attach_twice(mounts.without_modes(self, "--chmod-ignore", "-p", "0755"))
