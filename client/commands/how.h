@@ -7,7 +7,7 @@
 
 #include "client/connection/connection.h"
 #include "client/options/options.h"
-#include "client/tree/select.h"
+#include "client/select/select.h"
 
 /* What these return borrows from the options. */
 

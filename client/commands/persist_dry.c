@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 
 #include "client/commands/persist_session.h"
+#include "client/select/link.h"
 #include "client/terminal/interrupts.h"
 #include "client/tree/directory.h"
-#include "client/tree/link.h"
 #include "client/tree/loss.h"
 #include "client/tree/walk.h"
 #include "proto/base/cleanup.h"

@@ -14,10 +14,10 @@
 #include "client/connection/connection.h"
 #include "client/connection/credentials.h"
 #include "client/options/options.h"
+#include "client/select/own.h"
+#include "client/select/select.h"
 #include "client/terminal/progress.h"
 #include "client/terminal/report.h"
-#include "client/tree/own.h"
-#include "client/tree/select.h"
 #include "client/upload/upload.h"
 #include "proto/message/message.h"
 

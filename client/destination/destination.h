@@ -40,8 +40,8 @@
 #include <stdint.h>
 
 #include "client/record/record.h"
+#include "client/select/own.h"
 #include "client/terminal/report.h"
-#include "client/tree/own.h"
 #include "client/view/table.h"
 #include "proto/base/error.h"
 #include "proto/path/glob.h"

@@ -21,9 +21,9 @@
 #include <stdint.h>
 
 #include "client/record/scout.h"
+#include "client/select/own.h"
+#include "client/select/select.h"
 #include "client/terminal/faults.h"
-#include "client/tree/own.h"
-#include "client/tree/select.h"
 #include "client/tree/tree.h"
 #include "proto/base/error.h"
 

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/tree/link.h"
-#include "client/tree/select_link.h"
+#include "client/select/link.h"
+#include "client/select/select_link.h"
 #include "client/tree/walk_recorded.h"
 
 static struct tree_link link_of(struct walk *walk, const struct found *found)

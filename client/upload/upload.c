@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/content/settle.h"
-#include "client/tree/link.h"
+#include "client/select/link.h"
 #include "client/tree/loss.h"
 #include "client/tree/measure.h"
 #include "client/tree/walk.h"

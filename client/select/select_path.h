@@ -1,8 +1,8 @@
 /*
  * One PATH of a persist: cleaned, cut at the root, and whether it is there. See select.h.
  */
-#ifndef BATON_CLIENT_TREE_SELECT_PATH_H
-#define BATON_CLIENT_TREE_SELECT_PATH_H
+#ifndef BATON_CLIENT_SELECT_SELECT_PATH_H
+#define BATON_CLIENT_SELECT_SELECT_PATH_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * Where one lies in a tree it is no part of it. It is known by its device and inode,
  * whatever it is called there and wherever it is mounted.
  */
-#ifndef BATON_CLIENT_TREE_OWN_H
-#define BATON_CLIENT_TREE_OWN_H
+#ifndef BATON_CLIENT_SELECT_OWN_H
+#define BATON_CLIENT_SELECT_OWN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
  *
  * One thread.
  */
-#ifndef BATON_CLIENT_TREE_SELECT_H
-#define BATON_CLIENT_TREE_SELECT_H
+#ifndef BATON_CLIENT_SELECT_SELECT_H
+#define BATON_CLIENT_SELECT_SELECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,10 +3,10 @@
  * while no directory above does; the rest is only inside of what some PATH means, where a
  * link is stored as it is. One thread.
  */
-#ifndef BATON_CLIENT_TREE_SELECT_LINK_H
-#define BATON_CLIENT_TREE_SELECT_LINK_H
+#ifndef BATON_CLIENT_SELECT_SELECT_LINK_H
+#define BATON_CLIENT_SELECT_SELECT_LINK_H
 
-#include "client/tree/select.h"
+#include "client/select/select.h"
 
 /* Whether a PATH means this very path. */
 bool selection_means(const struct selection *selection, struct named path);

@@ -1,4 +1,4 @@
-#include "client/tree/own.h"
+#include "client/select/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,12 +2,12 @@
  * One symbolic link that a walk has met: what it leads to, and whether that will be
  * stored too. One thread.
  */
-#ifndef BATON_CLIENT_TREE_LINK_H
-#define BATON_CLIENT_TREE_LINK_H
+#ifndef BATON_CLIENT_SELECT_LINK_H
+#define BATON_CLIENT_SELECT_LINK_H
 
 #include <stdint.h>
 
-#include "client/tree/select.h"
+#include "client/select/select.h"
 #include "proto/base/error.h"
 
 struct tree_link {

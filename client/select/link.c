@@ -1,4 +1,4 @@
-#include "client/tree/link.h"
+#include "client/select/link.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/tree/select_link.h"
+#include "client/select/select_link.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"

@@ -1,4 +1,4 @@
-#include "client/tree/select_link.h"
+#include "client/select/select_link.h"
 
 #include "proto/path/path.h"
 

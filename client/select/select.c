@@ -1,4 +1,4 @@
-#include "client/tree/select.h"
+#include "client/select/select.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "client/files/beneath.h"
-#include "client/tree/select_path.h"
+#include "client/select/select_path.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"

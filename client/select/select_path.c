@@ -1,4 +1,4 @@
-#include "client/tree/select_path.h"
+#include "client/select/select_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
