@@ -8,13 +8,10 @@
 #include <uv.h>
 
 #include "daemon/access/access.h"
-#include "daemon/loop/crew.h"
 #include "daemon/loop/listener.h"
 #include "daemon/loop/peer.h"
 #include "daemon/loop/pressure.h"
 #include "daemon/loop/renewal.h"
-#include "daemon/loop/threads.h"
-#include "daemon/loop/workers.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
 #include "daemon/service/socket_access.h"
@@ -24,6 +21,9 @@
 #include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
 #include "daemon/verb/run.h"
+#include "daemon/work/crew.h"
+#include "daemon/work/threads.h"
+#include "daemon/work/workers.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 #include "proto/bounds.h"

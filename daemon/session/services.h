@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "daemon/access/access.h"
-#include "daemon/loop/crew.h"
 #include "daemon/service/log.h"
 #include "daemon/store/store.h"
+#include "daemon/work/crew.h"
 
 struct persist_keys;
 

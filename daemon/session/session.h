@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/loop/request.h"
-#include "daemon/loop/voice.h"
 #include "daemon/session/services.h"
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/work/request.h"
+#include "daemon/work/voice.h"
 #include "proto/base/arena.h"
 #include "proto/link/link.h"
 

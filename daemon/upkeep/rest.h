@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "daemon/loop/crew.h"
-#include "daemon/loop/workers.h"
+#include "daemon/work/crew.h"
+#include "daemon/work/workers.h"
 
 struct rest {
 	struct crew *crew;       /* borrowed */

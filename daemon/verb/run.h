@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "daemon/loop/request.h"
-#include "daemon/loop/voice.h"
 #include "daemon/session/services.h"
+#include "daemon/work/request.h"
+#include "daemon/work/voice.h"
 #include "proto/link/transport.h"
 
 /* The connection that a request came on. All is borrowed. */

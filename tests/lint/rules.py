@@ -22,7 +22,7 @@ SHARED = "proto"  # what every program may use
 LIBRARIES = {
     "msgpack": ["proto/message"],
     "sqlite3": ["daemon/store/database"],
-    "uv_": ["daemon", "daemon/loop", "daemon/upkeep"],
+    "uv_": ["daemon", "daemon/loop", "daemon/upkeep", "daemon/work"],
 }
 FACES = ["client/baton.h"]  # what others may use of a program
 

@@ -1,4 +1,4 @@
-#include "daemon/loop/workers.h"
+#include "daemon/work/workers.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/loop/workers.h"
+#include "daemon/work/workers.h"
 #include "proto/base/bytes.h"
 
 #define RUNS_MAX 1000u

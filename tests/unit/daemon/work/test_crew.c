@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/loop/crew.h"
 #include "daemon/session/persist_keys.h"
+#include "daemon/work/crew.h"
 #include "proto/base/cleanup.h"
 
 /* ---- what the system gives ---- */

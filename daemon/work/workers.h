@@ -3,13 +3,13 @@
  * lanes, a lane for each namespace; a free worker takes from the lane of which the fewest
  * tasks run, from such lanes in turn, so that a lane with many tasks does not keep others
  * waiting. A lane never has all workers: an eighth of them, at least one where there are
- * four, is for those that come later, however long its tasks take. What a task does is not
- * known here.
+ * four, is for those that come later, however long its tasks take. What a task does is
+ * not known here.
  *
  * Threads are started as they are needed, up to the given number, and stay.
  */
-#ifndef BATON_DAEMON_LOOP_WORKERS_H
-#define BATON_DAEMON_LOOP_WORKERS_H
+#ifndef BATON_DAEMON_WORK_WORKERS_H
+#define BATON_DAEMON_WORK_WORKERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

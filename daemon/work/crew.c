@@ -1,4 +1,4 @@
-#include "daemon/loop/crew.h"
+#include "daemon/work/crew.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "daemon/loop/voice.h"
+#include "daemon/work/voice.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/loop/threads.h"
+#include "daemon/work/threads.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "daemon/loop/request.h"
+#include "daemon/work/request.h"
 
 #include <stdlib.h>
 
