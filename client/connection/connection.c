@@ -16,8 +16,8 @@
 #include "client/terminal/terminal.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
-#include "proto/link/address.h"
 #include "proto/message/message.h"
+#include "proto/transport/address.h"
 
 /* Heartbeats in the time after which the daemon gives a silent client up: two may be lost
  * or late. */

@@ -13,8 +13,8 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
-#include "proto/link/pin.h"
-#include "proto/link/transport_tls.h"
+#include "proto/transport/pin.h"
+#include "proto/transport/transport_tls.h"
 
 /* What one handshake needs, and where it says why it failed. */
 struct handshake {

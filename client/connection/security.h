@@ -8,8 +8,8 @@
 #define BATON_CLIENT_CONNECTION_SECURITY_H
 
 #include "proto/base/error.h"
-#include "proto/link/address.h"
-#include "proto/link/transport.h"
+#include "proto/transport/address.h"
+#include "proto/transport/transport.h"
 
 /* Files, in PEM; all borrowed. */
 struct security_files {

@@ -8,7 +8,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 void server_list_of(const char *server, struct string_list *ret_servers)
 {

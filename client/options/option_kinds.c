@@ -7,8 +7,8 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
-#include "proto/link/address.h"
 #include "proto/message/message.h"
+#include "proto/transport/address.h"
 
 #define SETTER(name)                                                                     \
 	static int set_##name(void *target, const struct option_use *use,                \

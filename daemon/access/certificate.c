@@ -12,7 +12,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
-#include "proto/link/transport_tls.h"
+#include "proto/transport/transport_tls.h"
 
 #define CERTIFICATE_NAME "certificate.pem"
 #define KEY_NAME "key.pem"

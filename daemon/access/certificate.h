@@ -13,7 +13,7 @@
 #include <openssl/types.h>
 
 #include "proto/base/error.h"
-#include "proto/link/pin.h"
+#include "proto/transport/pin.h"
 
 /* All borrowed; PEM. */
 struct certificate_files {

@@ -1,11 +1,11 @@
 #include "daemon/loop/listener.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +13,7 @@
 
 #include "daemon/loop/pressure.h"
 #include "proto/bounds.h"
-#include "proto/link/transport_tls.h"
+#include "proto/transport/transport_tls.h"
 
 /* A host's name or number, in brackets. */
 #define CLIENT_HOST_SIZE (HOST_NAME_MAX + 4)

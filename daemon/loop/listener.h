@@ -13,7 +13,7 @@
 #include "daemon/loop/peer.h"
 #include "daemon/service/config.h"
 #include "daemon/service/listen_fds.h"
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 struct listener {
 	struct listeners *all; /* borrowed */

@@ -12,8 +12,8 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
-#include "proto/link/transport_tls.h"
 #include "proto/message/message.h"
+#include "proto/transport/transport_tls.h"
 
 #define KEEPALIVE_MS 5000u
 

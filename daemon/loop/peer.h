@@ -36,7 +36,7 @@
 #include "daemon/work/workers.h"
 #include "proto/bounds.h"
 #include "proto/link/meter.h"
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 enum peer_state {
 	PEER_SHAKING,

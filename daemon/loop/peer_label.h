@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 #define PEER_LABEL_SIZE 80u
 

@@ -5,8 +5,8 @@
 #include <openssl/x509_vfy.h>
 
 #include "proto/link/header.h"
-#include "proto/link/transport_tls.h"
 #include "proto/message/message.h"
+#include "proto/transport/transport_tls.h"
 
 static void shake(uv_work_t *work)
 {

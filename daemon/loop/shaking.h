@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "proto/base/error.h"
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 struct shaking {
 	uv_work_t work;

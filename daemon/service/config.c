@@ -8,10 +8,10 @@
 #include "daemon/service/socket_access.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/link/address.h"
 #include "proto/options/apply.h"
 #include "proto/options/kind.h"
 #include "proto/options/verb.h"
+#include "proto/transport/address.h"
 
 #define SERVE (1u << CONFIG_SERVE)
 #define CHECK (1u << CONFIG_CHECK)

@@ -12,9 +12,9 @@
 #include "daemon/service/config_section.h"
 #include "daemon/service/log.h"
 #include "proto/base/error.h"
-#include "proto/link/address.h"
 #include "proto/options/option.h"
 #include "proto/options/string_list.h"
+#include "proto/transport/address.h"
 
 #define CONFIG_LISTEN_MAX 16u
 
@@ -39,7 +39,7 @@ struct config {
 	char *certificate, *certificate_key, *client_ca;
 	uint64_t address_connections; /* of one address, over TLS */
 	bool tcp_token; /* loopback TCP, too, is for those with a token alone */
-	struct address_access socket; /* of the Unix sockets; mode 0: not said */
+	struct address_access socket;    /* of the Unix sockets; mode 0: not said */
 	struct config_sections sections; /* of the file; daemon/access reads them */
 	struct log log;
 	bool read_data;           /* check --read-data */

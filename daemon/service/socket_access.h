@@ -7,9 +7,9 @@
 
 #include "daemon/service/listen_fds.h"
 #include "proto/base/error.h"
-#include "proto/link/address.h"
 #include "proto/options/option.h"
 #include "proto/options/string_list.h"
+#include "proto/transport/address.h"
 
 /* Both keep what they are given in a struct address_access. */
 extern const struct option_kind option_socket_group; /* a name or a number */

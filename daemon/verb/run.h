@@ -10,7 +10,7 @@
 #include "daemon/session/services.h"
 #include "daemon/work/request.h"
 #include "daemon/work/voice.h"
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 /* The connection that a request came on. All is borrowed. */
 struct session_call {

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 /* How long whoever was told a last thing may go on sending before the connection is cut:
  * closing at once would throw away the ERROR that it has not read yet. */

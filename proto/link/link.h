@@ -26,8 +26,8 @@
 #include "proto/base/error.h"
 #include "proto/bounds.h"
 #include "proto/link/meter.h"
-#include "proto/link/transport.h"
 #include "proto/message/message.h"
+#include "proto/transport/transport.h"
 
 struct link {
 	struct transport transport; /* owned */

@@ -27,7 +27,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 #define PATIENCE_MS 10000
 #define PLAYS_MAX 4
@@ -102,8 +102,9 @@ static void listen_and(struct stage *stage, play *const *plays)
 {
 	for (size_t i = 0; plays[i]; i++)
 		stage->plays[i] = plays[i];
-	assert_int_equal(address_listen(&stage->address, NULL, &stage->listener, &stage->error),
-			 0);
+	assert_int_equal(
+		address_listen(&stage->address, NULL, &stage->listener, &stage->error),
+		0);
 	int flags = fcntl(stage->listener, F_GETFL);
 	assert_int_equal(fcntl(stage->listener, F_SETFL, flags & ~O_NONBLOCK), 0);
 	assert_int_equal(pthread_create(&stage->thread, NULL, run_plays, stage), 0);

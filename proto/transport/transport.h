@@ -10,8 +10,8 @@
  * when to try again. Input that has left the socket already is none of poll()'s business:
  * ask transport_pending() first. One thread may send while another receives.
  */
-#ifndef BATON_PROTO_LINK_TRANSPORT_H
-#define BATON_PROTO_LINK_TRANSPORT_H
+#ifndef BATON_PROTO_TRANSPORT_TRANSPORT_H
+#define BATON_PROTO_TRANSPORT_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

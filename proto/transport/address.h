@@ -5,8 +5,8 @@
  * An address is constant once parsed and belongs to no thread. Host names are resolved
  * by getaddrinfo(), which may block longer than a timeout.
  */
-#ifndef BATON_PROTO_LINK_ADDRESS_H
-#define BATON_PROTO_LINK_ADDRESS_H
+#ifndef BATON_PROTO_TRANSPORT_ADDRESS_H
+#define BATON_PROTO_TRANSPORT_ADDRESS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

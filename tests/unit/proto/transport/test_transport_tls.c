@@ -23,7 +23,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
 #include "proto/link/link.h"
-#include "proto/link/transport_tls.h"
+#include "proto/transport/transport_tls.h"
 
 #define ROOM 8192
 #define LARGE_LEN (2u << 20)

@@ -1,4 +1,4 @@
-#include "proto/link/tls_bio.h"
+#include "proto/transport/tls_bio.h"
 
 #include <errno.h>
 #include <openssl/bio.h>

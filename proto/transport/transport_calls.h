@@ -2,10 +2,10 @@
  * What a kind of transport does in its own way; transport.h has the contract of each.
  * Private to proto/link.
  */
-#ifndef BATON_PROTO_LINK_TRANSPORT_CALLS_H
-#define BATON_PROTO_LINK_TRANSPORT_CALLS_H
+#ifndef BATON_PROTO_TRANSPORT_TRANSPORT_CALLS_H
+#define BATON_PROTO_TRANSPORT_TRANSPORT_CALLS_H
 
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 struct transport_calls {
 	ssize_t (*receive)(const struct transport *transport, struct iovec *pieces,

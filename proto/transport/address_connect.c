@@ -7,8 +7,8 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
-#include "proto/link/address.h"
-#include "proto/link/address_inet.h"
+#include "proto/transport/address.h"
+#include "proto/transport/address_inet.h"
 
 /* How long to wait before a Unix socket with a full queue is asked again. */
 #define BACKLOG_RETRY_MS 10

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "proto/base/cleanup.h"
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 static struct error error;
 

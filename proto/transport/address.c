@@ -1,5 +1,5 @@
 /* Reading URLs, resolving hosts. */
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -15,8 +15,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/link/address_inet.h"
-#include "proto/link/pin.h"
+#include "proto/transport/address_inet.h"
+#include "proto/transport/pin.h"
 
 /* Bytes of a path that fit with their NUL. */
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)

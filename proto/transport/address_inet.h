@@ -2,14 +2,14 @@
  * The socket addresses of an address, for connecting and listening. Private to
  * address*.c; no thread affinity.
  */
-#ifndef BATON_PROTO_LINK_ADDRESS_INET_H
-#define BATON_PROTO_LINK_ADDRESS_INET_H
+#ifndef BATON_PROTO_TRANSPORT_ADDRESS_INET_H
+#define BATON_PROTO_TRANSPORT_ADDRESS_INET_H
 
 #include <netdb.h>
 #include <string.h>
 #include <sys/un.h>
 
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 /* The addresses of a TCP or TLS address's host, at least one; flags as getaddrinfo()
  * takes them. Freed with address_inet_free(). ERR_UNREACHABLE. */

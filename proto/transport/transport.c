@@ -1,5 +1,5 @@
 /* Sockets, and what all transports have in common. */
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "proto/base/error.h"
-#include "proto/link/transport_calls.h"
+#include "proto/transport/transport_calls.h"
 
 /* What is read at a time from a file that cannot be sent by sendfile(). */
 #define COPY_LEN (16u * 1024u)

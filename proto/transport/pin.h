@@ -3,8 +3,8 @@
  * certificate's SubjectPublicKeyInfo, as RFC 7469 takes it, in base64url without padding
  * (RFC 4648 §5). Pure.
  */
-#ifndef BATON_PROTO_LINK_PIN_H
-#define BATON_PROTO_LINK_PIN_H
+#ifndef BATON_PROTO_TRANSPORT_PIN_H
+#define BATON_PROTO_TRANSPORT_PIN_H
 
 #include <openssl/types.h>
 #include <stdbool.h>

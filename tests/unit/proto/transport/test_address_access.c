@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "proto/base/cleanup.h"
-#include "proto/link/address.h"
+#include "proto/transport/address.h"
 
 struct fixture {
 	char directory[64];

@@ -1,4 +1,4 @@
-#include "proto/link/transport_tls.h"
+#include "proto/transport/transport_tls.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -13,8 +13,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/link/tls_bio.h"
-#include "proto/link/transport_calls.h"
+#include "proto/transport/tls_bio.h"
+#include "proto/transport/transport_calls.h"
 
 /* What goes into one record. */
 #define STAGED_LEN SSL3_RT_MAX_PLAIN_LENGTH

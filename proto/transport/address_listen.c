@@ -9,8 +9,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
-#include "proto/link/address.h"
-#include "proto/link/address_inet.h"
+#include "proto/transport/address.h"
+#include "proto/transport/address_inet.h"
 
 #define BACKLOG 128
 #define STREAM (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)

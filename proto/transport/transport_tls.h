@@ -10,15 +10,15 @@
  * The end of the stream needs no close_notify: a message says its length, and a request
  * its end, so that nobody gains by cutting it.
  */
-#ifndef BATON_PROTO_LINK_TRANSPORT_TLS_H
-#define BATON_PROTO_LINK_TRANSPORT_TLS_H
+#ifndef BATON_PROTO_TRANSPORT_TRANSPORT_TLS_H
+#define BATON_PROTO_TRANSPORT_TRANSPORT_TLS_H
 
 #include <openssl/types.h>
 #include <stdint.h>
 
 #include "proto/base/error.h"
 #include "proto/bounds.h"
-#include "proto/link/transport.h"
+#include "proto/transport/transport.h"
 
 #define TLS_ALPN "baton/1"
 

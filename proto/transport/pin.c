@@ -1,4 +1,4 @@
-#include "proto/link/pin.h"
+#include "proto/transport/pin.h"
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
