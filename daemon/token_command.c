@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/access/claims.h"
-#include "daemon/access/keyring.h"
-#include "daemon/access/ledger.h"
-#include "daemon/access/token.h"
-#include "daemon/access/vault.h"
+#include "daemon/access/token/claims.h"
+#include "daemon/access/token/keyring.h"
+#include "daemon/access/token/ledger.h"
+#include "daemon/access/token/token.h"
+#include "daemon/access/token/vault.h"
 #include "daemon/service/config.h"
 #include "daemon/token_options.h"
 #include "proto/base/cleanup.h"

@@ -1,6 +1,6 @@
 #include "daemon/token_options.h"
 
-#include "daemon/access/namespace_pattern.h"
+#include "daemon/access/grant/namespace_pattern.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/bounds.h"

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/access/grant.h"
-#include "daemon/access/tier.h"
+#include "daemon/access/grant/grant.h"
+#include "daemon/access/grant/tier.h"
 #include "proto/base/error.h"
 #include "proto/options/option.h"
 #include "proto/options/string_list.h"

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/access/claims.h"
-#include "daemon/access/jose.h"
-#include "daemon/access/keyring.h"
-#include "daemon/access/ledger.h"
 #include "daemon/access/rules.h"
-#include "daemon/access/token.h"
-#include "daemon/access/vault.h"
+#include "daemon/access/token/claims.h"
+#include "daemon/access/token/jose.h"
+#include "daemon/access/token/keyring.h"
+#include "daemon/access/token/ledger.h"
+#include "daemon/access/token/token.h"
+#include "daemon/access/token/vault.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/access/principal.h"
+#include "daemon/access/grant/principal.h"
 #include "daemon/service/config.h"
 #include "proto/base/error.h"
 #include "proto/base/text.h"

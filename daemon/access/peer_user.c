@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/access/grant_lines.h"
+#include "daemon/access/grant/grant_lines.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 

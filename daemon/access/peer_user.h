@@ -15,7 +15,7 @@
 
 #include <sys/types.h>
 
-#include "daemon/access/principal.h"
+#include "daemon/access/grant/principal.h"
 #include "daemon/service/config_section.h"
 #include "proto/base/error.h"
 

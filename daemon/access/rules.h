@@ -7,7 +7,7 @@
 
 #include <stdatomic.h>
 
-#include "daemon/access/issuer.h"
+#include "daemon/access/issuer/issuer.h"
 #include "daemon/access/peer_user.h"
 #include "daemon/service/config.h"
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/access/principal.h"
+#include "daemon/access/grant/principal.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/base/text.h"

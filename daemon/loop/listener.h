@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/access/certificate.h"
+#include "daemon/access/token/certificate.h"
 #include "daemon/loop/peer.h"
 #include "daemon/service/config.h"
 #include "daemon/service/listen_fds.h"

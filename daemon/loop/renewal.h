@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "daemon/access/access.h"
-#include "daemon/access/certificate.h"
+#include "daemon/access/token/certificate.h"
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
 #include "proto/base/error.h"

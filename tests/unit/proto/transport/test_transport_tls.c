@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/access/certificate.h"
+#include "daemon/access/token/certificate.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/link/header.h"
