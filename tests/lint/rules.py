@@ -11,6 +11,7 @@ stands for it in `exceptions`.
   unused   NAME         a public function that no other file of the programs uses
   library  FILE NAME    a file that names what belongs to a library, by the beginning of its
                         names, outside of the folders that stand for it (LIBRARIES)
+  crowded  FOLDER       a folder of more than 24 .c and .h files
   folder   FOLDER       sources in a folder that `folders` does not list, or a listed one with none
 """
 
@@ -18,8 +19,11 @@ import collections
 
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
+FOLDER_FILES_MAX = 24
 SHARED = "proto"  # what every program may use
 LIBRARIES = {
+    "cjose_": ["daemon/access/token"],
+    "curl_": ["daemon/access/issuer"],
     "msgpack": ["proto/message"],
     "sqlite3": ["daemon/store/database"],
     "uv_": ["daemon", "daemon/loop", "daemon/upkeep", "daemon/work"],
@@ -64,6 +68,14 @@ def check_folders(sources, folders):
         yield f"folder {folder}", "has sources; say in tests/lint/folders where it stands"
     for folder in sorted(set(folders) - used):
         yield f"folder {folder}", "is listed in tests/lint/folders and has no source"
+
+
+def check_crowds(sources):
+    counts = collections.Counter(source.folder for source in sources.values())
+    for folder, count in sorted(counts.items()):
+        if count > FOLDER_FILES_MAX:
+            yield (f"crowded {folder}", f"has {count} files; at most {FOLDER_FILES_MAX}: find "
+                   "those that know nothing of the others, and put them into a folder below")
 
 
 def check_includes(sources, folders):
@@ -163,6 +175,7 @@ def is_face(sources, name):
 def findings(sources, folders):
     owners = Owners(sources)
     yield from check_folders(sources, folders)
+    yield from check_crowds(sources)
     yield from check_includes(sources, folders)
     yield from check_calls(sources, folders, owners)
     yield from check_circles(sources, owners)

@@ -123,6 +123,11 @@ class MadeUp(unittest.TestCase):
             self.assertEqual(self.check({name: text}), [f"library {name} sqlite3"])
         self.assertEqual(self.check({"daemon/a.c": '/* sqlite3_step */\n'}), [])
 
+    def test_a_folder_of_25_files(self):
+        files = {f"daemon/{number}.h": "" for number in range(23)} | {"daemon/meson.build": ""}
+        self.assertEqual(self.check(files), [])  # and main.c
+        self.assertEqual(self.check(files | {"daemon/one.h": ""}), ["crowded daemon"])
+
     def test_a_folder_that_is_not_listed_and_one_that_is_gone(self):
         self.assertEqual(self.check({"daemon/new/a.c": ""}), ["folder daemon/new"])
         self.assertEqual(self.check({}, folders=FOLDERS + "proto/gone\n"), ["folder proto/gone"])
