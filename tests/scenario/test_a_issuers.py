@@ -200,6 +200,8 @@ class Presets(IssuerScenario):
                 ("issuer github", {"require": "acme"}, "claim=value"),
                 ("issuer github", {**narrow, "preset": "jenkins"}, "there are presets for"),
                 ("issuer GitHub", narrow, "a-z"),
+                ("issuer " + "a" * 33, {"require": "a=b", "namespace": "x"}, "up to 32"),
+                ("issuer " + "a" * 32, {"require": "a=b"}, "needs `namespace`"),
                 ("issuer own", {"require": "a=b"}, "needs `namespace`"),
                 ("issuer own", {"require": "a=b", "namespace": "x", "url": "batond"},
                  "daemon's own name"),
@@ -411,6 +413,22 @@ class Keys(IssuerScenario):
                 self.assertEqual(refused.code, Code.BUSY)
                 self.daemon.stop()
         self.assertFalse(self.kept().exists())
+
+    def test_a5_keys_may_have_256_kib_and_no_byte_more(self):
+        text = json.dumps({"keys": [self.key.jwk()]}).encode()
+        for more, taken in ((0, True), (1, False)):
+            body = text + b" " * (256 * 1024 - len(text) + more)
+            self.server.answer = lambda handler, body=body: handler.send_json(body) or True
+            self.configure(("issuer github", {**self.NARROW, "keys": self.server.url + "/k"}))
+            self.assertTrue(self.server.await_requests("/k", 1, PATIENCE))
+            if taken:
+                self.welcome(self.token())
+            else:
+                begun = time.monotonic()
+                while "cannot be fetched" not in self.assert_refused_any(self.token()).message:
+                    self.assertLess(time.monotonic() - begun, PATIENCE)
+            self.daemon.stop()
+            self.kept().unlink(missing_ok=True)
 
     def test_a5_a_slow_key_server_holds_up_nobody(self):
         go = threading.Event()
