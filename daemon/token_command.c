@@ -140,7 +140,7 @@ static int create_token(struct desk *desk, const struct token_options *options,
 	if (err == 0)
 		err = ledger_add(&desk->ledger, &entry, desk->now_s, error);
 	if (err == 0)
-		err = ledger_save(&desk->ledger, desk->vault_fd, desk->now_s, error);
+		err = ledger_save(&desk->ledger, desk->vault_fd, error);
 	if (err == 0)
 		print_token(&token, text, options->json);
 	return err;
@@ -216,7 +216,7 @@ static int revoke_token(struct desk *desk, const struct token_options *options,
 {
 	int err = ledger_revoke(&desk->ledger, options->arguments.items[0], error);
 	if (err == 0)
-		err = ledger_save(&desk->ledger, desk->vault_fd, desk->now_s, error);
+		err = ledger_save(&desk->ledger, desk->vault_fd, error);
 	char sentence[128];
 	(void)snprintf(sentence, sizeof(sentence), "token %.40s is revoked",
 		       options->arguments.items[0]);

@@ -1,12 +1,15 @@
 """What a clock that stands wrong, or is set while programs run, does to workflows (H1): nothing.
 The table of all cases is FORMAT.md's §9 and tests/unit/daemon/store/catalogue/test_lifetime.c."""
 
+import json
 import mmap
+import os
 import struct
+import subprocess
 import time
 import unittest
 
-from harness import BUILD, Scenario, contents, is_sanitized
+from harness import BATOND, BUILD, PATIENCE, Scenario, contents, is_sanitized
 
 SHIM = BUILD.resolve() / "tests/fault/libwrong_clock.so"
 AHEAD = struct.Struct("<q")  # wrong_clock.c
@@ -75,6 +78,27 @@ class WrongClock(Scenario):
         self.daemon.start()
         self.assert_all_live(2)
         self.assertTrue(self.daemon.log_lines("the time of 2 workflows begins now"))
+
+    def token_command(self, *words):
+        done = subprocess.run([BATOND, "token", *words, "--data", self.daemon.data],
+                              env={**os.environ, **self.daemon.environment},
+                              capture_output=True, timeout=PATIENCE, check=True)
+        return done.stdout.decode().strip()
+
+    def test_h1_a_clock_that_was_ahead_takes_no_token_and_no_key_away(self):
+        def create():
+            return json.loads(self.token_command("create", "--namespace", "*", "--expires", "1h",
+                                                 "--json"))["id"]
+        made = [create()]
+        self.set_clock(365 * DAY)
+        made.append(create())
+        self.token_command("rotate")
+        made.append(create())
+        self.set_clock(0)
+        listed = json.loads(self.token_command("list", "--json"))["tokens"]
+        self.assertEqual([token["id"] for token in listed], made)
+        keys = json.loads((self.daemon.data / "access" / "keys.json").read_text())["keys"]
+        self.assertEqual(len(keys), 2, "the key of the first token verifies it")
 
 
 if __name__ == "__main__":

@@ -73,13 +73,22 @@ static bool is_over(const json_t *key, int64_t now_s)
 	return until && json_integer_value(until) + CLOCK_TOLERANCE_S < now_s;
 }
 
+static bool signed_nothing(const json_t *key)
+{
+	const json_t *until = json_object_get(key, "until");
+	return until && json_integer_value(until) == 0;
+}
+
 int keyring_save(struct keyring *keyring, int vault_fd, int64_t now_s,
 		 struct error *error)
 {
 	json_t *keys = keys_of(keyring);
-	for (size_t i = json_array_size(keys); i-- > 0;)
-		if (is_over(json_array_get(keys, i), now_s))
+	for (size_t i = json_array_size(keys); i-- > 0;) {
+		const json_t *key = json_array_get(keys, i);
+		if (signed_nothing(key) ||
+		    (is_over(key, now_s) && json_array_size(keys) >= KEYRING_MAX))
 			(void)json_array_remove(keys, i);
+	}
 	char *text AUTO_FREE = json_dumps(keyring->root, JSON_INDENT(1));
 	if (!text)
 		return error_set(error, ERR_NO_MEMORY, "no memory for the keys");

@@ -25,8 +25,9 @@ struct keyring {
 int keyring_load(int vault_fd, struct keyring *ret_keyring, struct error *error);
 void keyring_fini(struct keyring *keyring);
 
-/* With the vault's lock held: writes it, without the keys whose time was over at now_s.
- */
+/* With the vault's lock held: writes it, without keys that signed nothing that could be
+ * valid, and, as far as room is needed, those whose time was over at now_s: a clock that
+ * is ahead once takes no key away. */
 int keyring_save(struct keyring *keyring, int vault_fd, int64_t now_s,
 		 struct error *error);
 

@@ -81,16 +81,21 @@ bool ledger_find(const struct ledger *ledger, const char *id,
 	return false;
 }
 
-static void forget_expired(struct ledger *ledger, int64_t now_s)
+/* Only where room is needed, and those that expired first: were the clock ahead once, all
+ * tokens would be refused for good. */
+static void make_room(struct ledger *ledger, int64_t now_s)
 {
-	for (size_t i = ledger_count(ledger); i-- > 0;)
-		if (ledger_at(ledger, i).expires_s + CLOCK_TOLERANCE_S < now_s)
-			(void)json_array_remove(tokens_of(ledger), i);
+	size_t first = 0;
+	for (size_t i = 1; i < ledger_count(ledger); i++)
+		if (ledger_at(ledger, i).expires_s < ledger_at(ledger, first).expires_s)
+			first = i;
+	if (ledger_count(ledger) >= LEDGER_MAX &&
+	    ledger_at(ledger, first).expires_s + CLOCK_TOLERANCE_S < now_s)
+		(void)json_array_remove(tokens_of(ledger), first);
 }
 
-int ledger_save(struct ledger *ledger, int vault_fd, int64_t now_s, struct error *error)
+int ledger_save(struct ledger *ledger, int vault_fd, struct error *error)
 {
-	forget_expired(ledger, now_s);
 	char *text AUTO_FREE = json_dumps(ledger->root, JSON_INDENT(1));
 	if (!text)
 		return error_set(error, ERR_NO_MEMORY, "no memory for the tokens");
@@ -102,7 +107,7 @@ int ledger_add(struct ledger *ledger, const struct ledger_entry *entry, int64_t 
 {
 	if (!ledger->root)
 		ledger->root = json_pack("{s:[]}", "tokens");
-	forget_expired(ledger, now_s);
+	make_room(ledger, now_s);
 	if (ledger_count(ledger) >= LEDGER_MAX)
 		return error_set(
 			error, ERR_LIMIT,

@@ -2,7 +2,8 @@
  * Which tokens the daemon has signed: tokens.json in the vault (FORMAT.md) has each one's
  * id, subject and expiry, and whether it was revoked; nothing that would be of use to
  * somebody who reads it. A token that is not in it is not accepted. One that has expired
- * leaves it with the next change. A struct belongs to one thread.
+ * stays until its place is needed, so that a clock that was ahead once takes no token
+ * away. A struct belongs to one thread.
  */
 #ifndef BATON_DAEMON_ACCESS_TOKEN_LEDGER_H
 #define BATON_DAEMON_ACCESS_TOKEN_LEDGER_H
@@ -16,7 +17,7 @@
 #include "proto/base/error.h"
 
 #define LEDGER_NAME "tokens.json"
-/* As many may be there that have not expired; it is read again whenever it changes. */
+/* As many may be there; it is read again whenever it changes. */
 #define LEDGER_MAX 4096u
 
 struct ledger {
@@ -34,8 +35,8 @@ struct ledger_entry {
 int ledger_load(int vault_fd, struct ledger *ret_ledger, struct error *error);
 void ledger_fini(struct ledger *ledger);
 
-/* With the vault's lock held: writes it, without what had expired at now_s. */
-int ledger_save(struct ledger *ledger, int vault_fd, int64_t now_s, struct error *error);
+/* With the vault's lock held. */
+int ledger_save(struct ledger *ledger, int vault_fd, struct error *error);
 
 size_t ledger_count(const struct ledger *ledger);
 struct ledger_entry ledger_at(const struct ledger *ledger, size_t at);
@@ -43,7 +44,8 @@ struct ledger_entry ledger_at(const struct ledger *ledger, size_t at);
 bool ledger_find(const struct ledger *ledger, const char *id,
 		 struct ledger_entry *ret_entry);
 
-/* ERR_LIMIT: LEDGER_MAX tokens have not expired by now_s. */
+/* Takes the place of the one that expired first, where it is full. ERR_LIMIT: none had by
+ * now_s. */
 int ledger_add(struct ledger *ledger, const struct ledger_entry *entry, int64_t now_s,
 	       struct error *error);
 /* ERR_NOT_FOUND. One that is revoked already may be revoked again. */
