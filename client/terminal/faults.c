@@ -20,11 +20,30 @@ void faults_fini(struct faults *faults)
 	faults->named_count = 0;
 }
 
+/* A sentence begins with a path in ` `, which end it; a '/' is below every other byte, as
+ * in a manifest. */
+static int rank_of(char byte)
+{
+	return byte == '\0'  ? 0
+	       : byte == '`' ? 1
+	       : byte == '/' ? 2
+			     : 3 + (unsigned char)byte;
+}
+
+static bool is_before(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return rank_of(*a) < rank_of(*b);
+}
+
 /* Inserted where it belongs; the last one falls off the end. */
 static void add_locked(struct faults *faults, const struct error *error)
 {
 	size_t at = faults->named_count;
-	while (at > 0 && strcmp(error->text, faults->named[at - 1].sentence) < 0)
+	while (at > 0 && is_before(error->text, faults->named[at - 1].sentence))
 		at--;
 	if (at == FAULTS_NAMED_MAX)
 		return;
