@@ -27,6 +27,7 @@ struct batch {
 	uint8_t kind;  /* FRAME_CONTENT or FRAME_PIECE */
 	uint8_t *data; /* owned; the units one behind the other */
 	size_t len;
+	size_t longest_len;       /* the most that len was when it was asked about */
 	struct batch_unit *units; /* owned; FRAME_UNITS_MAX */
 	uint32_t count;
 	uint8_t *offer; /* owned; the payload that answers it */

@@ -5,9 +5,14 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-/* Batches in circulation: enough that the daemon's queue is never empty, few enough for
- * 64 MiB even where all hold chunks of large files. */
+/* Batches in use: enough that the daemon's queue is never empty, few enough for 64 MiB
+ * even where all hold chunks of large files. On a long line all of these wait for their
+ * OFFER most of the time, so there may be more of them where they are small: together
+ * they hold no more. At 1 Gbit/s and a round trip of 80 ms, that is twice what the line
+ * can take meanwhile. */
 #define BATCHES 12u
+#define BATCHES_MAX 64u
+#define BATCHES_LEN_MAX ((size_t)BATCHES * UNIT_LEN_MAX)
 
 struct parcel {
 	struct parcel *next;
@@ -17,7 +22,6 @@ struct parcel {
 
 void exchange_init(struct exchange *exchange)
 {
-	exchange->unmade = BATCHES;
 	(void)pthread_mutex_init(&exchange->send_lock, NULL);
 }
 
@@ -43,13 +47,19 @@ int exchange_begin(struct exchange *exchange, struct error *error)
 
 /* ---- batches ---- */
 
+static bool has_free_locked(const struct exchange *exchange)
+{
+	return exchange->in_use < BATCHES || (exchange->in_use < BATCHES_MAX &&
+					      exchange->batches_len < BATCHES_LEN_MAX);
+}
+
 struct batch *exchange_take_free_locked(struct exchange *exchange)
 {
+	if (!has_free_locked(exchange))
+		return NULL;
+	exchange->in_use++;
 	struct batch *batch = batch_queue_take(&exchange->free);
-	if (batch || exchange->unmade == 0)
-		return batch;
-	exchange->unmade--;
-	return batch_new();
+	return batch ? batch : batch_new();
 }
 
 struct batch *exchange_lease(struct exchange *exchange)
@@ -63,13 +73,28 @@ struct batch *exchange_lease(struct exchange *exchange)
 	return batch;
 }
 
+/* A batch that larger units come into keeps their pages. */
+static void note_len_locked(struct exchange *exchange, struct batch *batch)
+{
+	if (batch->len <= batch->longest_len)
+		return;
+	exchange->batches_len += batch->len - batch->longest_len;
+	batch->longest_len = batch->len;
+}
+
 /* Who waits for a batch waits since there was none: the first that is free wakes all of
  * them, since it may be of use to one only. It goes to the front: its pages are warm. */
 static void release_locked(struct exchange *exchange, struct batch *batch)
 {
-	bool was_none = !exchange->free.first && exchange->unmade == 0;
-	batch_queue_put_first(&exchange->free, batch);
-	if (!was_none)
+	bool had_free = has_free_locked(exchange);
+	exchange->in_use--;
+	if (exchange->batches_len > BATCHES_LEN_MAX && exchange->in_use >= BATCHES) {
+		exchange->batches_len -= batch->longest_len;
+		batch_free(batch);
+	} else {
+		batch_queue_put_first(&exchange->free, batch);
+	}
+	if (had_free || !has_free_locked(exchange))
 		return;
 	(void)pthread_cond_broadcast(&exchange->flow->job);
 	(void)pthread_cond_broadcast(&exchange->flow->freed);
@@ -122,6 +147,7 @@ static int ask_sending(struct exchange *exchange, struct batch *batch,
 		       const struct iovec *payload, struct error *error)
 {
 	flow_lock(exchange->flow);
+	note_len_locked(exchange, batch);
 	int err = window_take_locked(exchange, batch->count, error);
 	if (err == 0) {
 		batch_queue_put(&exchange->asked, batch);

@@ -34,7 +34,8 @@ struct exchange {
 	pthread_mutex_t send_lock;
 	/* under the flow's lock */
 	struct batch_queue free, asked, answered;
-	unsigned unmade; /* free batches that were not needed so far */
+	unsigned in_use;    /* batches that are not free */
+	size_t batches_len; /* the most bytes that each of all batches had, together */
 	struct parcel *sent_first, *sent_last;
 	bool has_sent;      /* any unit */
 	uint32_t in_flight; /* units asked about or sent, unanswered */
