@@ -1,7 +1,7 @@
 /*
  * What is wrong with several paths, each of which would end a command by itself: who has
  * to mend them wants to know all of them, and not one for each try. The first in the
- * order of their sentences are kept, the others counted.
+ * order of their paths are kept, the others counted.
  *
  * Any thread may add; the rest is for when nobody does any more.
  */

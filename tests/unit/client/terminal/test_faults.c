@@ -70,6 +70,20 @@ static void what_is_beyond_20_is_counted(void **state)
 	}
 }
 
+static void the_order_is_that_of_the_paths(void **state)
+{
+	struct faults *faults = *state;
+	static const char *const paths[] = {"`5`", "`5/x`", "`5-`", "`500`", "`é`"};
+	for (unsigned i = 0; i < 5; i++) {
+		struct error error;
+		(void)error_set(&error, ERR_LOCAL, "%s: wrong", paths[i * 2 % 5]);
+		faults_add(faults, &error);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		assert_ptr_equal(strstr(faults->named[i].sentence, paths[i]),
+				 faults->named[i].sentence);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -78,6 +92,7 @@ int main(void)
 		TEST(one_is_the_sentence_itself),
 		TEST(the_first_20_are_named_in_order),
 		TEST(what_is_beyond_20_is_counted),
+		TEST(the_order_is_that_of_the_paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
