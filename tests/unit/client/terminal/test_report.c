@@ -208,10 +208,10 @@ static void w7_conflicts_are_grouped_by_directory(void **state)
 	report_free(report);
 	assert_said("", "baton: 25 paths disagree\n"
 			"  in dist:\n"
-			"    a.js  (layers aaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbb)\n"
+			"    a.js  (layers aaaaaaaaaaaaaaaa and bbbbbbbbbbbbbbbb)\n"
 			"    b\\x0a.js  (layers aaaaaaaaaaaaaaaa)\n"
 			"  in .:\n"
-			"    top  (layers aaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbb)\n"
+			"    top  (layers aaaaaaaaaaaaaaaa and bbbbbbbbbbbbbbbb)\n"
 			"  and 22 more\n");
 	assert_int_equal(status, 4);
 }
