@@ -60,6 +60,16 @@ static void probe(struct destination *dest)
 
 /* ---- entries ---- */
 
+static int cannot_make(struct destination *dest, unsigned worker, uint32_t entry,
+		       struct error *error)
+{
+	int number = errno;
+	int err = number == EEXIST ? alike_refuse(&dest->places, worker, entry, error)
+				   : 0;
+	return err ? err
+		   : places_error(&dest->places, entry, number, "cannot be made", error);
+}
+
 /* With its owner's permissions until the end. */
 static int make_directory(struct destination *dest, unsigned worker, uint32_t entry,
 			  struct error *error)
@@ -69,7 +79,7 @@ static int make_directory(struct destination *dest, unsigned worker, uint32_t en
 	struct spot spot;
 	if (places_spot(&dest->places, worker, entry, &spot) != 0 ||
 	    mkdirat(spot.fd, spot.name, mode | 0700) != 0)
-		return places_error(&dest->places, entry, errno, "cannot be made", error);
+		return cannot_make(dest, worker, entry, error);
 	return 0;
 }
 
@@ -80,7 +90,7 @@ static int make_link(struct destination *dest, unsigned worker, uint32_t entry,
 	if (places_spot(&dest->places, worker, entry, &spot) != 0 ||
 	    symlinkat(view_table_target(dest->places.table, entry), spot.fd, spot.name) !=
 		    0)
-		return places_error(&dest->places, entry, errno, "cannot be made", error);
+		return cannot_make(dest, worker, entry, error);
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 				    destination_time(dest, entry)};
 	if (utimensat(spot.fd, spot.name, times, AT_SYMLINK_NOFOLLOW) != 0 &&

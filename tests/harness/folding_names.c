@@ -22,10 +22,26 @@ struct spelling {
 	char text[512];
 };
 
+static struct spelling with_ss(const char *name)
+{
+	struct spelling out = {""};
+	size_t len = 0;
+	for (const char *at = name; *at && len + 2 < sizeof(out.text); at++) {
+		bool sharp = strncmp(at, "\xc3\x9f", 2) == 0;
+		out.text[len++] = sharp ? 's' : *at;
+		if (sharp)
+			out.text[len++] = 's';
+		at += sharp;
+	}
+	return out;
+}
+
 /* Small letters, and é as one sign. */
 static struct spelling folded(const char *name)
 {
 	struct spelling out = {""};
+	if (folding == FOLDING_SHARP_S)
+		return with_ss(name);
 	size_t len = 0;
 	for (const char *at = name; *at && len + 3 < sizeof(out.text); at++) {
 		bool composed = strncmp(at, "\xc3\x89", 2) == 0;
@@ -59,7 +75,7 @@ static const char *real_name(int fd, const char *name, struct spelling *room)
 		return name;
 	struct spelling wanted = folded(name);
 	*room = wanted;
-	if (folding == FOLDING_KEEPS_SPELLING)
+	if (folding != FOLDING_LOWERS)
 		(void)snprintf(room->text, sizeof(room->text), "%s", name);
 	DIR *stream = open_list(fd);
 	const struct dirent *found;

@@ -10,6 +10,7 @@ enum folding {
 	FOLDING_NONE,
 	FOLDING_KEEPS_SPELLING, /* names are listed as they were made */
 	FOLDING_LOWERS,         /* names are listed in small letters */
+	FOLDING_SHARP_S,        /* nothing but that a sharp s is ss */
 };
 
 /* From now on. */

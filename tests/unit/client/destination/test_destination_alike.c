@@ -4,6 +4,7 @@
 
 #define COMPOSED "caf\xc3\xa9"
 #define APART "cafe\xcc\x81"
+#define SHARP_S "\xc3\x9f"
 
 static int folding_setup(void **state)
 {
@@ -142,6 +143,36 @@ static void h4_verify_sees_what_is_one_file_though_all_of_it_is_there(void **sta
 	assert_int_equal(entries_in("out"), 1);
 }
 
+/* What trying a few names does not find is found when the second is made, or put. */
+static void h4_names_that_no_trial_finds(void **state)
+{
+	struct place *place = *state;
+	folding_names_set(FOLDING_SHARP_S);
+	add_file(place, "d/mass", "plain", 0644);
+	add_file(place, "d/ma" SHARP_S, "sharp", 0644);
+	assert_int_equal(attach(place), ERR_LOCAL);
+	assert_says(place, "one name on this file system");
+	assert_int_equal(entries_in("."), 0);
+	assert_int_equal(mkdir("out", 0755), 0);
+	assert_int_equal(mkdir("out/d", 0755), 0);
+	put("out/d/mine", "mine");
+	assert_int_equal(attach(place), ERR_LOCAL);
+	assert_says(place, "`out/d/mass` and `out/d/ma" SHARP_S "`: one name");
+	assert_says(place, "holds 1 of 2 files");
+	assert_int_equal(entries_in("out/d"), 2);
+}
+
+static void h4_folders_and_links_that_no_trial_finds(void **state)
+{
+	struct place *place = *state;
+	folding_names_set(FOLDING_SHARP_S);
+	add_dir(place, "d/ass", 0755);
+	add_link(place, "d/a" SHARP_S, "x");
+	assert_int_equal(attach(place), ERR_LOCAL);
+	assert_says(place, "one name on this file system");
+	assert_int_equal(entries_in("."), 0);
+}
+
 /* ---- a name that is there already ---- */
 
 static void h4_the_same_view_again_is_unchanged(void **state)
@@ -237,6 +268,8 @@ int main(void)
 		FOLDING_TEST(h4_forms_of_a_letter),
 		FOLDING_TEST(h4_verify_sees_what_is_one_file_though_all_of_it_is_there),
 		LOWERING_TEST(h4_verify_sees_what_is_one_file_though_all_of_it_is_there),
+		FOLDING_TEST(h4_names_that_no_trial_finds),
+		FOLDING_TEST(h4_folders_and_links_that_no_trial_finds),
 		FOLDING_TEST(h4_the_same_view_again_is_unchanged),
 		LOWERING_TEST(h4_the_same_view_again_is_unchanged),
 		FOLDING_TEST(h4_a_later_view_replaces_what_the_earlier_one_put),
