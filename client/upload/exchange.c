@@ -12,7 +12,7 @@
  * can take meanwhile. */
 #define BATCHES 12u
 #define BATCHES_MAX 64u
-#define BATCHES_LEN_MAX ((size_t)BATCHES * UNIT_LEN_MAX)
+#define BATCHES_LEN_MAX ((size_t)BATCHES * BATCH_LEN)
 
 struct parcel {
 	struct parcel *next;
@@ -83,12 +83,14 @@ static void note_len_locked(struct exchange *exchange, struct batch *batch)
 }
 
 /* Who waits for a batch waits since there was none: the first that is free wakes all of
- * them, since it may be of use to one only. It goes to the front: its pages are warm. */
+ * them, since it may be of use to one only. It goes to the front: its pages are warm.
+ * Where there is hardly room for more batches it goes altogether: it may have held much
+ * more once than it will again. */
 static void release_locked(struct exchange *exchange, struct batch *batch)
 {
 	bool had_free = has_free_locked(exchange);
 	exchange->in_use--;
-	if (exchange->batches_len > BATCHES_LEN_MAX && exchange->in_use >= BATCHES) {
+	if (exchange->batches_len > BATCHES_LEN_MAX - BATCH_LEN) {
 		exchange->batches_len -= batch->longest_len;
 		batch_free(batch);
 	} else {

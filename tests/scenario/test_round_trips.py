@@ -80,6 +80,14 @@ class RoundTrips(LongLine):
             crossed = self.crossings("persist", "--root", self.old_tree(files), ".", job=job)
             self.assertGreater(max(up for up, _ in crossed), 125_000_000 * 0.08, crossed)
 
+    def test_large_files_among_small_ones_do_not_shorten_what_follows(self):
+        """What batches have once held does not count for ever."""
+        files = {f"{n:05}": random_bytes(1_900_000 if n < 960 and n % 64 == 0 else 4096, n)
+                 for n in range(8000)}
+        crossed = self.crossings("persist", "--root", self.old_tree(files), ".", job="a")
+        last = [up for up, _ in crossed if up > 1_000_000][-3:]
+        self.assertGreater(max(last), 125_000_000 * 0.08, crossed)
+
     def test_an_attach_takes_four_however_much_it_is(self):
         """Who asks, the rows, the frames, and that it is there."""
         for job, files in (("a", {"file": random_bytes(4096)}),
