@@ -1,6 +1,7 @@
 """The Debian packages: what is in them, and their life in a Debian that systemd runs."""
 
 import functools
+import hashlib
 import os
 import pathlib
 import re
@@ -120,13 +121,15 @@ def files(package):
 
 
 def debian():
-    """A tar archive of a small Debian with what the packages need; made once."""
-    archive = BUILD.resolve() / "debian.tar"
+    """A tar archive of a small Debian with what the packages need; made once for each list of
+    these."""
+    needed = {"systemd-sysv", "dbus"}
+    for package in packages().values():
+        needed |= {name.split()[0] for name in field(package, "Depends").split(",") if name}
+    needed -= {"libbaton0"}
+    digest = hashlib.sha256(" ".join(sorted(needed)).encode()).hexdigest()
+    archive = BUILD.resolve() / f"debian-{digest[:8]}.tar"
     if not archive.exists():
-        needed = {"systemd-sysv", "dbus"}
-        for package in packages().values():
-            needed |= {name.split()[0] for name in field(package, "Depends").split(",") if name}
-        needed -= {"libbaton0"}
         unfinished = archive.with_suffix(".part.tar")
         try:
             run("mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(sorted(needed))}",
