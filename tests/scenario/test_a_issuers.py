@@ -170,6 +170,21 @@ class Presets(IssuerScenario):
         self.assertEqual(self.welcome(self.token(BUILDKITE, build_branch="feature/a"))["tier"],
                          "trusted")
 
+    def test_a5_a_job_of_which_nobody_can_tell_that_it_is_no_forks_is_untrusted(self):
+        unreadable = ("absent", None, "", ["main"], "evil:" + "x" * 251, "evil:\u0085x",
+                      "evil:\x7fx")
+        for preset, require, claims, name in (
+                ("buildkite", "organization_slug=acme", BUILDKITE, "build_branch"),
+                ("github", "repository_owner=acme", GITHUB, "event_name"),
+                ("gitlab", "namespace_path=acme", GITLAB, "pipeline_source")):
+            self.configure((f"issuer {preset}", {"require": require}))
+            self.assertEqual(self.welcome(self.token(claims))["tier"], "trusted")
+            for value in unreadable:
+                with self.subTest(preset, value=value):
+                    self.assertEqual(self.welcome(self.token(claims, **{name: value}))["tier"],
+                                     "untrusted")
+            self.daemon.stop()
+
     def test_a5_an_issuer_that_everybody_can_get_a_token_of_is_refused_at_start(self):
         for preset, requires in {
                 "github": ("", "ref_protected=true", "repository_owner=*", "repository=**",

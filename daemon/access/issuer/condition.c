@@ -89,8 +89,10 @@ const struct condition *condition_list_unmet(const struct condition_list *list,
 
 bool condition_list_has_any_met(const struct condition_list *list, const json_t *claims)
 {
+	struct claim_text ignored;
 	for (size_t i = 0; i < list->count; i++)
-		if (is_met(&list->items[i], claims))
+		if (!claims_text(claims, list->items[i].claim, &ignored) ||
+		    is_met(&list->items[i], claims))
 			return true;
 	return false;
 }

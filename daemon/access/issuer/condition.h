@@ -29,10 +29,12 @@ int condition_list_read(struct condition_list *list, const char *origin, const c
 			struct error *error);
 void condition_list_fini(struct condition_list *list);
 
-/* A claim that is missing, or no text, meets no condition. The first that is not met;
- * NULL: all are. */
+/* For conditions that let in: a claim that is missing, or cannot be read (claims_text()),
+ * meets none. The first that is not met; NULL: all are. */
 const struct condition *condition_list_unmet(const struct condition_list *list,
 					     const json_t *claims);
+/* For conditions that keep out: a claim that is missing, or cannot be read, meets all
+ * that are about it. */
 bool condition_list_has_any_met(const struct condition_list *list, const json_t *claims);
 /* Whether one is about this claim. */
 bool condition_list_names(const struct condition_list *list, const char *claim);

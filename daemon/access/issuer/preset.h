@@ -11,7 +11,9 @@ struct preset {
 	const char *url;       /* the issuer; {audience} is that of the configuration */
 	const char *namespace; /* {host} is that of the issuer */
 	const char *workflow;
-	const char *untrusted; /* conditions, of which any makes a job untrusted */
+	/* Conditions, of which any makes a job untrusted, also where its claim cannot be
+	 * read: about claims that every job's token has. */
+	const char *untrusted;
 	/* Jobs are trusted only where `require` says what this claim has to be. */
 	const char *trusted_by;
 	/* Claims of which one has to be required, so that not everybody with an account

@@ -51,6 +51,45 @@ static void all_of_a_list_have_to_be_met(void **state)
 	}
 }
 
+static void one_that_cannot_be_ruled_out_keeps_out(void **state)
+{
+	(void)state;
+	char longest[512], longer[512];
+	(void)snprintf(longest, sizeof(longest), "{\"a\": \"%0255d\"}", 0);
+	(void)snprintf(longer, sizeof(longer), "{\"a\": \"%0256d\"}", 0);
+	const struct {
+		const char *conditions, *claims;
+		bool kept_out;
+	} cases[] = {
+		{"", "{}", false},
+		{"a=x:*", "{\"a\": \"x:y\"}", true},
+		{"a=x:*", "{\"a\": \"y\"}", false},
+		{"a=1,b=1", "{\"a\": 2, \"b\": true}", false},
+		{"a=1,b=1", "{\"a\": 2, \"b\": 1}", true},
+		{"a=1,b=1", "{\"a\": 2}", true},
+		{"a=x:*", "{}", true},
+		{"a=x:*", "{\"a\": null}", true},
+		{"a=x:*", "{\"a\": \"\"}", true},
+		{"a=x:*", "{\"a\": [\"y\"]}", true},
+		{"a=x:*", "{\"a\": {\"y\": 1}}", true},
+		{"a=x:*", "{\"a\": 1.5}", true},
+		{"a=x:*", "{\"a\": \"x:\\u0085y\"}", true},
+		{"a=x:*", "{\"a\": \"x:\\u007fy\"}", true},
+		{"a=x:*", longest, false},
+		{"a=x:*", longer, true},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct condition_list list AUTO(condition_list_fini) = {0};
+		struct error error = {0};
+		json_t *claims AUTO(free_json) = json_loads(cases[i].claims, 0, NULL);
+		assert_non_null(claims);
+		assert_int_equal(
+			condition_list_read(&list, "o", cases[i].conditions, &error), 0);
+		if (condition_list_has_any_met(&list, claims) != cases[i].kept_out)
+			fail_msg("%s: %s", cases[i].conditions, cases[i].claims);
+	}
+}
+
 static void what_is_no_condition_is_refused_with_its_origin(void **state)
 {
 	(void)state;
@@ -101,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_a_list_have_to_be_met),
+		cmocka_unit_test(one_that_cannot_be_ruled_out_keeps_out),
 		cmocka_unit_test(what_is_no_condition_is_refused_with_its_origin),
 		cmocka_unit_test(a_list_has_a_bound),
 		cmocka_unit_test(only_what_begins_with_something_certain_narrows),
