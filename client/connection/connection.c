@@ -137,22 +137,29 @@ static void accept_welcome(struct connection *connection,
 	link_greeted(&connection->link);
 }
 
+/* Beyond this machine there is TLS, or nothing (rule A1): not only a token is worth it.
+ */
+static int check_in_clear(const struct connection *connection, struct error *error)
+{
+	const struct transport *transport = &connection->link.transport;
+	if (connection->is_local || transport->tls ||
+	    address_peer_is_loopback(transport->fd))
+		return 0;
+	return error_set(
+		error, ERR_USAGE,
+		"%s: is on another machine, and nothing is sent there in clear, no "
+		"token and no file; use tls://",
+		connection->server);
+}
+
 /* What goes along with the HELLO. */
 static int find_token(const struct connection *connection,
 		      const struct connection_how *how, struct credentials *credentials,
 		      struct error *error)
 {
-	const struct transport *transport = &connection->link.transport;
-	if (connection->is_local)
-		return 0;
-	int err = credentials_find(how->token_file, credentials, error);
-	if (err < 0 || !credentials->token || transport->tls ||
-	    address_peer_is_loopback(transport->fd))
-		return err;
-	return error_set(error, ERR_USAGE,
-			 "%s: is on another machine, and a token is never sent there in "
-			 "clear; use tls://",
-			 connection->server);
+	return connection->is_local
+		       ? 0
+		       : credentials_find(how->token_file, credentials, error);
 }
 
 static int greet(struct connection *connection, const struct connection_how *how,
@@ -160,7 +167,9 @@ static int greet(struct connection *connection, const struct connection_how *how
 {
 	struct link_message message = {0};
 	struct credentials credentials AUTO(credentials_fini) = {0};
-	int err = find_token(connection, how, &credentials, error);
+	int err = check_in_clear(connection, error);
+	if (err == 0)
+		err = find_token(connection, how, &credentials, error);
 	if (err < 0)
 		return err;
 	err = say_hello(&connection->link, &credentials, error);

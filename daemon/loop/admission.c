@@ -69,12 +69,15 @@ bool admission_take(struct admission *admission, const struct sockaddr_storage *
 {
 	uint16_t place = place_of(admission, from);
 	if (admission->places[place] >= admission->place_max ||
-	    admission->places[place] == UINT16_MAX || is_unlucky(admission)) {
+	    admission->places[place] == UINT16_MAX ||
+	    admission->strangers_of[place] >= STRANGERS_OF_ADDRESS_MAX ||
+	    is_unlucky(admission)) {
 		admission->dropped++;
 		return false;
 	}
 	admission->places[place]++;
 	admission->strangers++;
+	admission->strangers_of[place]++;
 	*ret_admitted =
 		(struct admitted){.counted = true, .stranger = true, .place = place};
 	return true;
@@ -82,8 +85,10 @@ bool admission_take(struct admission *admission, const struct sockaddr_storage *
 
 void admission_know(struct admission *admission, struct admitted *admitted)
 {
-	if (admitted->stranger)
+	if (admitted->stranger) {
 		admission->strangers--;
+		admission->strangers_of[admitted->place]--;
+	}
 	admitted->stranger = false;
 }
 

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* Strangers of one address, at most: so that the marks below take many addresses. */
+#define STRANGERS_OF_ADDRESS_MAX 32u
+
 /* Strangers from which on some are dropped, and at which all are. */
 #define STRANGERS_MARK 128u
 #define STRANGERS_MAX 1024u
@@ -26,6 +29,7 @@ struct admission {
 	uint32_t strangers; /* that have not shown who they are */
 	uint32_t dropped;   /* since it was last told */
 	uint16_t places[ADMISSION_PLACES];
+	uint8_t strangers_of[ADMISSION_PLACES]; /* as places: those not known yet */
 };
 
 /* One connection's share. Zeros: none was taken. */

@@ -114,6 +114,16 @@ static void on_greeting(struct peer *peer, uint16_t type)
 		on_hello(peer, &token);
 }
 
+/* Whose turn a request takes: its namespace's; or, where it will be refused there, its
+ * principal's own, so that nobody fills the lane of others or makes lanes as he likes. */
+static struct text lane_of(const struct peer *peer)
+{
+	struct text namespace = request_namespace(peer->request);
+	return principal_has_namespace(peer->principal, namespace)
+		       ? namespace
+		       : text_of(peer->principal->name);
+}
+
 static void on_request(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
@@ -129,8 +139,7 @@ static void on_request(struct peer *peer, uint16_t type)
 	voice_set_silent(&peer->voice, true);
 	peer->said_ms = uv_now(peer->peers->loop);
 	peer->deadline_ms = peer->said_ms + peer->peers->config->queue_wait_ms;
-	peer->task = (struct task){.run = peer->peers->run,
-				   .lane = request_namespace(peer->request)};
+	peer->task = (struct task){.run = peer->peers->run, .lane = lane_of(peer)};
 	peer->meter = (struct link_meter){0};
 	peer->pace = (struct pace){0};
 	enum workers_answer answer = workers_submit(peer->peers->workers, &peer->task);
@@ -352,7 +361,11 @@ void peer_return(struct peer *peer)
 	claim(peer->state == PEER_GIVEN);
 	request_free(take_ptr(&peer->request));
 	peer->state = PEER_IDLE;
-	if (!peer->keep || peer->peers->stopping) {
+	if (!peer->keep) {
+		peer_leave(peer);
+		return;
+	}
+	if (peer->peers->stopping) {
 		peer_close(peer);
 		return;
 	}

@@ -31,24 +31,8 @@ static int run_verb(struct session *session, struct error *error)
 
 /* ---- the end of a request ---- */
 
-static void linger(struct session *session)
-{
-	const struct transport *transport = &session->link.transport;
-	transport_end(transport);
-	uint64_t until = clock_now_ms() + LINGER_MS;
-	uint8_t dropped[4096];
-	struct iovec piece = {.iov_base = dropped, .iov_len = sizeof(dropped)};
-	struct error ignored = {0};
-	/* Forget what was read of a next header: link_wait() would take it for input. */
-	session->link.early_len = 0;
-	for (uint64_t now = clock_now_ms(); now < until; now = clock_now_ms()) {
-		if (link_wait(&session->link, (int)(until - now), &ignored) != 1)
-			return;
-		if (transport_receive(transport, &piece, 1) == 0)
-			return;
-	}
-}
-
+/* The loop reads on until the client has seen it (PEER_LEAVING): closing at once would
+ * throw it away, and no worker waits for who was refused. */
 static void send_error(struct session *session, const struct error *error)
 {
 	struct msg_error message = session->details;
@@ -62,8 +46,7 @@ static void send_error(struct session *session, const struct error *error)
 	struct error ignored = {0};
 	session->link.wake_fd = -1;
 	session->link.silence_ms = LINGER_MS;
-	if (link_send_control(&session->link, MSG_ERROR, &message, &ignored) == 0)
-		linger(session);
+	(void)link_send_control(&session->link, MSG_ERROR, &message, &ignored);
 }
 
 /* The client ended the request with an ERROR: say so, instead of sending it back to

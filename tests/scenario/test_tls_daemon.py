@@ -356,8 +356,10 @@ class Flood(Secured):
         """Far more than the daemon takes, half-open for as long as it lets them; who got in
         before works on, and a new one gets in in the end."""
         with contextlib.ExitStack() as stack:
-            for _ in range(STRANGERS_MAX + 400):
-                stack.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+            for number in range(STRANGERS_MAX + 400):
+                source = f"127.0.{1 + number % 200}.1"
+                stack.enter_context(socket.create_connection(("127.0.0.1", self.port),
+                                                             source_address=(source, 0)))
             self.daemon.await_log("that have not shown a token")
             told = [int(number) for number in
                     re.findall(r"shown a token \((\d+)\)", self.daemon.read_log())]
@@ -366,6 +368,15 @@ class Flood(Secured):
             self.status()
         with self.assertRaises(Refused):
             retried(lambda: Connection(self.url))
+
+    def test_a3_one_address_alone_keeps_nobody_out(self):
+        with contextlib.ExitStack() as stack:
+            for _ in range(400):
+                stack.enter_context(socket.create_connection(("127.0.0.2", self.port),
+                                                             source_address=("127.0.0.2", 0)))
+            self.daemon.await_log("that have not shown a token")
+            for number in range(3, 23):
+                open_tls(self.url, source=f"127.0.0.{number}").close()
 
 
 def retried(attempt):

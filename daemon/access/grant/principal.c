@@ -73,6 +73,14 @@ bool principal_allows(const struct principal *principal,
 	return false;
 }
 
+bool principal_has_namespace(const struct principal *principal, struct text namespace)
+{
+	for (size_t i = 0; i < principal->grant_count; i++)
+		if (covers_namespace(&principal->grants[i], namespace))
+			return true;
+	return false;
+}
+
 int principal_check(const struct principal *principal,
 		    const struct access_question *question, struct error *error)
 {

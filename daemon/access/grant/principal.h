@@ -49,6 +49,9 @@ bool principal_allows(const struct principal *principal,
 int principal_check(const struct principal *principal,
 		    const struct access_question *question, struct error *error);
 
+/* Whether any of its grants is about the namespace, whatever it allows there. */
+bool principal_has_namespace(const struct principal *principal, struct text namespace);
+
 /* Whether it may administer every namespace, and so see what concerns all of them. */
 bool principal_is_admin_of_all(const struct principal *principal);
 

@@ -37,6 +37,23 @@ static int make_folder(int data_fd, struct error *error)
 	return error_set_errno(error, ERR_LOCAL, errno, "`access` in the data directory");
 }
 
+/* Whoever can write there makes tokens. */
+static int check_folder(int data_fd, int fd, struct error *error)
+{
+	struct stat data, folder;
+	if (fstat(data_fd, &data) < 0 || fstat(fd, &folder) < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`access`");
+	if (folder.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(error, ERR_DENIED,
+				 "`access`: others can write to it; `chmod 700` it, and "
+				 "rotate the keys if somebody may have");
+	if (folder.st_uid != data.st_uid && folder.st_uid != 0)
+		return error_set(error, ERR_DENIED,
+				 "`access`: does not belong to the owner of the data "
+				 "directory");
+	return 0;
+}
+
 int vault_open(const char *data, bool make, int *ret_fd, struct error *error)
 {
 	int data_fd AUTO_FD = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -51,6 +68,11 @@ int vault_open(const char *data, bool make, int *ret_fd, struct error *error)
 	if (fd < 0)
 		return error_set_errno(error, errno == ENOENT ? ERR_NOT_FOUND : ERR_LOCAL,
 				       errno, "`%s/access`", data);
+	err = check_folder(data_fd, fd, error);
+	if (err) {
+		(void)close(fd);
+		return err;
+	}
 	*ret_fd = fd;
 	return 0;
 }
@@ -71,8 +93,16 @@ int vault_lock(int vault_fd, int *ret_fd, struct error *error)
 
 /* ---- its files ---- */
 
-static int check_file(const char *name, const struct stat *stat, struct error *error)
+static int check_file(int vault_fd, const char *name, const struct stat *stat,
+		      struct error *error)
 {
+	struct stat folder;
+	if (fstat(vault_fd, &folder) < 0)
+		return error_set_errno(error, ERR_LOCAL, errno, "`access`");
+	if (stat->st_uid != folder.st_uid && stat->st_uid != 0)
+		return error_set(error, ERR_DENIED,
+				 "`access/%s`: does not belong to the folder's owner",
+				 name);
 	if (!S_ISREG(stat->st_mode))
 		return error_set(error, ERR_DENIED, "`access/%s`: is not a file", name);
 	if (stat->st_mode & 077)
@@ -114,7 +144,7 @@ int vault_read(int vault_fd, const char *name, struct buffer *ret_bytes,
 	struct stat stat;
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`access/%s`", name);
-	int err = check_file(name, &stat, error);
+	int err = check_file(vault_fd, name, &stat, error);
 	if (err == 0)
 		err = read_all(fd, name, (size_t)stat.st_size, ret_bytes, error);
 	if (err == 0)

@@ -109,6 +109,29 @@ static void one_address_has_so_many(void **state)
 		assert_int_equal(admission.places[i], 0);
 }
 
+/* So no few of them reach the marks that drop others. */
+static void one_address_has_so_many_strangers(void **state)
+{
+	(void)state;
+	struct admission admission;
+	static struct admitted admitted[STRANGERS_OF_ADDRESS_MAX];
+	struct admitted more, other;
+	admission_init(&admission, MANY);
+	admission.seed = 1;
+	for (size_t i = 0; i < STRANGERS_OF_ADDRESS_MAX; i++)
+		assert_true(take(&admission, "192.0.2.1", &admitted[i]));
+	assert_false(take(&admission, "192.0.2.1", &more));
+	assert_true(take(&admission, "192.0.2.2", &other));
+	admission_know(&admission, &admitted[0]);
+	assert_true(take(&admission, "192.0.2.1", &more));
+	admission_leave(&admission, &more);
+	admission_leave(&admission, &other);
+	for (size_t i = 0; i < STRANGERS_OF_ADDRESS_MAX; i++)
+		admission_leave(&admission, &admitted[i]);
+	for (size_t i = 0; i < ADMISSION_PLACES; i++)
+		assert_int_equal(admission.places[i] + admission.strangers_of[i], 0);
+}
+
 /* Whether the second address finds the first one's share taken. */
 static bool share(const char *one, const char *other)
 {
@@ -147,6 +170,7 @@ int main(void)
 		cmocka_unit_test(at_the_most_everybody_is_dropped),
 		cmocka_unit_test(between_them_more_are_dropped_the_more_there_are),
 		cmocka_unit_test(one_address_has_so_many),
+		cmocka_unit_test(one_address_has_so_many_strangers),
 		cmocka_unit_test(an_address_is_one_however_it_is_written),
 		cmocka_unit_test(what_was_never_taken_can_leave),
 	};
