@@ -372,7 +372,7 @@ class Flood(Secured):
     def test_a3_one_address_alone_keeps_nobody_out(self):
         with contextlib.ExitStack() as stack:
             for _ in range(400):
-                stack.enter_context(socket.create_connection(("127.0.0.2", self.port),
+                stack.enter_context(socket.create_connection(("127.0.0.1", self.port),
                                                              source_address=("127.0.0.2", 0)))
             self.daemon.await_log("that have not shown a token")
             for number in range(3, 23):
