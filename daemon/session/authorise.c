@@ -1,5 +1,7 @@
 #include "daemon/session/authorise.h"
 
+#include "daemon/view/view.h"
+
 static struct access_question question_of(const struct session *session)
 {
 	const struct request *request = session->request;
@@ -45,7 +47,7 @@ static bool reads_elsewhere(const struct request *request)
 {
 	struct text other = request_from_workflow(request);
 	return (other.len && !text_equal(other, request_identity(request)->workflow)) ||
-	       (request->type == MSG_ATTACH && request->attach.layer.len);
+	       request_layer(request).len;
 }
 
 static int check_elsewhere(const struct session *session, struct error *error)
@@ -66,4 +68,38 @@ int session_authorise(const struct session *session, struct error *error)
 	if (err == 0 && reads_elsewhere(session->request))
 		err = check_elsewhere(session, error);
 	return err;
+}
+
+static bool writes_as_its_job(const struct session *session)
+{
+	struct access_question question = question_of(session);
+	question.verb = VERB_WRITE;
+	question.any_job = false;
+	return principal_allows(session->principal, &question);
+}
+
+struct contact_request session_contact(const struct session *session,
+				       const struct scope *scope, enum contact_kind kind)
+{
+	const struct msg_identity *identity = request_identity(session->request);
+	return (struct contact_request){
+		.identity =
+			{
+				.scope = *scope,
+				.workflow = identity->workflow,
+				.run = identity->run,
+				.job = identity->job,
+				.shard = identity->shard,
+				.attempt = identity->attempt,
+				.execution = identity->execution,
+				.needs = identity->needs,
+				.has_needs = identity->has_needs,
+				.retry_of = identity->retry_of,
+				.retry_none = identity->retry_none,
+				.retry_detected = identity->retry_detected,
+			},
+		.kind = writes_as_its_job(session) ? kind : CONTACT_LOOK,
+		.parent_is_barred = !reads(session, identity->retry_of),
+		.inherited = view_inherited,
+	};
 }

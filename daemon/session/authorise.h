@@ -17,4 +17,11 @@ int session_authorise(const struct session *session, struct error *error);
 bool session_reads_workflow(const struct session *session);
 bool session_reads_namespace(const struct session *session);
 
+/* The request's identity as the catalogue takes it, with the rule of what a retry
+ * inherits, and with what its principal may change there: who may not write as this job
+ * only looks, and who may not read a workflow does not choose it as a parent. Borrows the
+ * texts. */
+struct contact_request session_contact(const struct session *session,
+				       const struct scope *scope, enum contact_kind kind);
+
 #endif

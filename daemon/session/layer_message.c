@@ -24,30 +24,6 @@ struct text layer_message_id(struct arena *arena, const struct layer_record *rec
 	return text_of(id);
 }
 
-struct contact_request contact_of(const struct msg_identity *identity,
-				  const struct scope *scope, enum contact_kind kind)
-{
-	return (struct contact_request){
-		.identity =
-			{
-				.scope = *scope,
-				.workflow = identity->workflow,
-				.run = identity->run,
-				.job = identity->job,
-				.shard = identity->shard,
-				.attempt = identity->attempt,
-				.execution = identity->execution,
-				.needs = identity->needs,
-				.has_needs = identity->has_needs,
-				.retry_of = identity->retry_of,
-				.retry_none = identity->retry_none,
-				.retry_detected = identity->retry_detected,
-			},
-		.kind = kind,
-		.inherited = view_inherited,
-	};
-}
-
 void layer_message(struct arena *arena, const struct catalogue_history *history,
 		   uint32_t position, struct msg_layer *ret_layer)
 {

@@ -1,5 +1,5 @@
 /*
- * Layers and identities, translated between messages and the catalogue.
+ * Layers, translated between messages and the catalogue.
  */
 #ifndef BATON_DAEMON_SESSION_LAYER_MESSAGE_H
 #define BATON_DAEMON_SESSION_LAYER_MESSAGE_H
@@ -11,11 +11,6 @@
 #include "daemon/view/view.h"
 #include "proto/base/arena.h"
 #include "proto/message/message.h"
-
-/* A message's identity as the catalogue takes it, with the rule of what a retry inherits.
- * Borrows the texts. */
-struct contact_request contact_of(const struct msg_identity *identity,
-				  const struct scope *scope, enum contact_kind kind);
 
 /* Describes the layer at a position of a history. The texts live in the arena or are
  * borrowed from the history. */

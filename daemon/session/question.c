@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/nothing.h"
 
@@ -28,8 +29,9 @@ static int load_own(struct session *session, struct session_view *view,
 {
 	const struct msg_attach *attach = &session->request->attach;
 	bool look = text_is(attach->purpose, "look");
-	const struct contact_request request = contact_of(
-		&attach->identity, &view->scope, look ? CONTACT_LOOK : CONTACT_ATTACH);
+	const struct contact_request request = session_contact(
+		session, &view->scope, look ? CONTACT_LOOK : CONTACT_ATTACH);
+	view->is_kept = request.kind == CONTACT_ATTACH;
 	return catalogue_contact(store_catalogue(session->services->store), &request,
 				 &view->contact, &view->history, error);
 }

@@ -13,12 +13,14 @@
 #include "daemon/workspace/tree.h"
 
 struct session_view {
-	struct scope scope; /* whose layers */
+	struct scope scope;               /* whose layers */
 	struct contact contact;           /* execution_id 0: nothing is to be recorded */
 	struct catalogue_history history; /* owned */
 	struct view view;                 /* owned */
 	struct left_out left_out;
-	struct tree_options options;      /* owned content */
+	struct tree_options options; /* owned content */
+	bool is_kept;  /* what is attached is to be recorded, where there is an execution
+			*/
 	bool filtered; /* only, exclude, from or layer narrow what is given */
 };
 

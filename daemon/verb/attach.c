@@ -252,8 +252,8 @@ static int record(struct attaching *attach, struct error *error)
 {
 	struct session *session = attach->session;
 	const struct session_view *view = attach->view;
-	bool look = text_is(session->request->attach.purpose, "look");
-	if (look || view->contact.execution_id == 0 || view->view.layer_count == 0)
+	if (!view->is_kept || view->contact.execution_id == 0 ||
+	    view->view.layer_count == 0)
 		return 0;
 	int64_t *ids = arena_take(session->arena, view->view.layer_count * sizeof(*ids));
 	for (size_t i = 0; i < view->view.layer_count; i++)

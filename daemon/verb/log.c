@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/history/names.h"
+#include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/left_out.h"
 #include "daemon/verb/verb.h"
@@ -39,7 +40,7 @@ static int load_history(struct session *session, struct logged *logged,
 						  log->from_workflow, &logged->history,
 						  error);
 	const struct contact_request look =
-		contact_of(&log->identity, &logged->scope, CONTACT_LOOK);
+		session_contact(session, &logged->scope, CONTACT_LOOK);
 	err = catalogue_contact(catalogue, &look, &logged->contact, &logged->history,
 				error);
 	bool is_shown = logged->contact.both && logged->contact.other_workflow_id;

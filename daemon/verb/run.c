@@ -105,6 +105,7 @@ static void log_request(struct session *session, int code, const struct error *e
 	if (!identity)
 		identity = &nobody;
 	const struct text other = request_from_workflow(session->request);
+	const struct text wanted = request_layer(session->request);
 	struct log_field fields[] = {
 		LOG_TEXT("peer", session->link.peer),
 		LOG_TEXT("principal", session->principal->name),
@@ -113,6 +114,8 @@ static void log_request(struct session *session, int code, const struct error *e
 		LOG_TEXT("namespace", field_text(session, identity->namespace)),
 		LOG_TEXT("workflow", field_text(session, identity->workflow)),
 		LOG_TEXT("from_workflow", field_text(session, other)),
+		LOG_TEXT("retry_of", field_text(session, identity->retry_of)),
+		LOG_TEXT("from_layer", field_text(session, wanted)),
 		LOG_TEXT("run", field_text(session, identity->run)),
 		LOG_TEXT("job", field_text(session, identity->job)),
 		LOG_TEXT("shard", field_text(session, identity->shard)),

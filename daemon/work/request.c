@@ -82,6 +82,11 @@ struct text request_from_workflow(const struct request *request)
 	}
 }
 
+struct text request_layer(const struct request *request)
+{
+	return request->type == MSG_ATTACH ? request->attach.layer : text_of(NULL);
+}
+
 const char *request_verb(const struct request *request)
 {
 	switch (request->type) {

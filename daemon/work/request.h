@@ -35,6 +35,8 @@ const struct msg_identity *request_identity(const struct request *request);
 struct text request_namespace(const struct request *request);
 /* The other workflow that it reads (rule R5); empty: none. */
 struct text request_from_workflow(const struct request *request);
+/* The one layer that it reads; empty: none in particular. */
+struct text request_layer(const struct request *request);
 /* "persist", "attach", "look", "log", "status": for the log. */
 const char *request_verb(const struct request *request);
 

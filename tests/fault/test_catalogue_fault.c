@@ -367,8 +367,9 @@ static void attach_syncs_the_contact_that_it_builds_on(void **state)
 	static const struct who who = {.workflow = "W3", .job = "new", .retry_of = "W1"};
 	assert_int_equal(story_persists(&story, who, &visit), 0);
 	assert_false(io_fault_has_failed(fault));
-	const struct contact_request attach = {
-		{.workflow = text_of("W3")}, CONTACT_ATTACH, view_inherited};
+	const struct contact_request attach = {.identity.workflow = text_of("W3"),
+					       .kind = CONTACT_ATTACH,
+					       .inherited = view_inherited};
 	struct contact contact = {0};
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
 	struct error error = {0};

@@ -33,7 +33,8 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 		.retry_none = who->retry_none,
 		.retry_detected = who->retry_detected,
 	};
-	const struct contact_request request = {identity, kind, view_inherited};
+	const struct contact_request request = {
+		.identity = identity, .kind = kind, .inherited = view_inherited};
 	return catalogue_contact(catalogue, &request, &ret_visit->contact,
 				 &ret_visit->history, error);
 }

@@ -289,12 +289,6 @@ class Grants(TokenScenario):
         upload = client.Upload(self.bearer(token), identity("b"), b"k" * 16, base=layer)
         self.assertNotIn("base_root", upload.ready)
 
-    def test_a8_a_grant_of_a_workflow_reads_what_it_inherits(self):
-        self.put(identity("a", "w1"), SMALL)
-        token = self.create("--namespace", "default", "--workflow", "w2")
-        view = client.attach(self.bearer(token), identity("b", "w2", retry_of="w1"))
-        self.assertEqual([layer["workflow"] for layer in view.layers], ["w1"])
-
     def test_a8_a_grant_of_a_job_persists_as_that_job_alone(self):
         self.put(identity("a"), SMALL)
         token = self.create("--namespace", "default", "--job", "build")

@@ -125,6 +125,7 @@ struct contact_request {
 	 * store's. Called with the mutex held; must not call the catalogue. */
 	int (*inherited)(const struct history *history, uint32_t **ret_layers,
 			 size_t *ret_count, struct error *error);
+	bool parent_is_barred; /* the asker may not choose retry_of as a parent (A8) */
 };
 
 /* The ids of a look may be of rows that are undone by now: they only tell 0 from not. */
@@ -136,7 +137,7 @@ struct contact {
 	/* The workflow of that name in the other tier, also where the history does not
 	 * show it; 0: there is none. */
 	int64_t other_workflow_id;
-	bool both; /* the history shows it */
+	bool both;          /* the history shows it */
 	char warning[1024]; /* "" or a note: a detected parent that is not used */
 };
 
@@ -179,6 +180,10 @@ void catalogue_history_fini(struct catalogue_history *history);
  *  - the first attach or persist fixes the parent: another later is ERR_IDENTITY;
  *    an unknown or expired one is ERR_NOT_FOUND with its sentence, or, when only
  *    detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
+ *  - a parent that is barred counts only where it is fixed already, or, for an untrusted
+ *    asker, where it is that of the trusted workflow of this name: else ERR_DENIED, or,
+ *    when only detected, a warning and no parent; it is not looked up, so that nothing
+ *    tells whether it exists.
  *  - a detected parent that contradicts what was fixed is a warning, since every later
  *    job detects it again; to say retry_none where there is a parent is ERR_IDENTITY;
  *    nothing said takes what was fixed.

@@ -158,6 +158,50 @@ static int no_parent(struct caller *caller, const struct workflow_row *parent,
 	return 0;
 }
 
+/* Whether the workflow of this name in the trusted tier, which an untrusted asker sees,
+ * was begun as such a retry. */
+static int is_fixed_for_all(struct caller *caller, bool *ret_is_fixed,
+			    struct error *error)
+{
+	struct workflow_row other = {0};
+	char *parent AUTO_FREE = NULL;
+	int result = 0;
+	if (caller->contact.tier == TIER_UNTRUSTED)
+		result = catalogue_find_other(caller->catalogue, &caller->identity.scope,
+					      caller->identity.workflow, &other, error);
+	if (result == 0 && other.parent)
+		result = fixed_parent_name(caller, &other, &parent, error);
+	*ret_is_fixed = parent && text_is(caller->identity.retry_of, parent);
+	return result;
+}
+
+/* Before the parent is looked up: what is said here is the same whether it exists or
+ * not (A7). */
+static int check_choice(struct caller *caller, struct error *error)
+{
+	struct identity *identity = &caller->identity;
+	bool is_fixed = false;
+	if (!names_parent(identity) || !caller->request->parent_is_barred)
+		return 0;
+	int result = is_fixed_for_all(caller, &is_fixed, error);
+	if (result < 0 || is_fixed)
+		return result;
+	if (!identity->retry_detected) {
+		(void)error_set(error, ERR_DENIED,
+				"no grant reads workflow `%.*s`, so `%.*s` cannot begin "
+				"as a retry of it: that takes a token whose grant is "
+				"not bound to a workflow",
+				WORDS(identity->retry_of), WORDS(identity->workflow));
+		return error_advise(error, ADVICE_RETRY_NONE);
+	}
+	(void)snprintf(caller->contact.warning, sizeof(caller->contact.warning),
+		       "no grant reads workflow `%.*s`, which `%.*s` seems to retry: "
+		       "nothing is inherited",
+		       WORDS(identity->retry_of), WORDS(identity->workflow));
+	identity->retry_of = (struct text){0};
+	return 0;
+}
+
 /* Where it lives in the asker's tier, or in the other where that is shown. */
 static int find_parent_row(struct caller *caller, struct workflow_row *ret_parent,
 			   struct error *error)
@@ -212,8 +256,10 @@ static bool is_worth_making(const struct caller *caller,
  * at, as long as it is there. */
 static int begin_workflow(struct caller *caller, struct error *error)
 {
-	struct workflow_row parent;
-	int result = find_parent(caller, &parent, error);
+	struct workflow_row parent = {0};
+	int result = check_choice(caller, error);
+	if (result == 0)
+		result = find_parent(caller, &parent, error);
 	if (result < 0 || !is_worth_making(caller, &parent))
 		return result;
 	int64_t parent_id = parent.id;

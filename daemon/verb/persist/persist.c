@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/session/persist_keys.h"
 #include "daemon/session/view.h"
@@ -272,7 +273,8 @@ int verb_persist(struct session *session, struct error *error)
 	AUTO(persist_fini) struct persisting persist = {.session = session};
 	const struct msg_identity *who = &session->request->persist.identity;
 	const struct scope scope = {who->namespace, session->tier, false};
-	const struct contact_request request = contact_of(who, &scope, CONTACT_PERSIST);
+	const struct contact_request request =
+		session_contact(session, &scope, CONTACT_PERSIST);
 	int err = catalogue_contact(store_catalogue(session->services->store), &request,
 				    &persist.contact, &persist.history, error);
 	if (err == 0)

@@ -1,0 +1,147 @@
+"""Rules A7 and A8: what a token reaches by another way than by asking for it: the parent that it
+gives a workflow, what an attach leaves behind."""
+
+import unittest
+
+import client
+from token_case import TokenScenario
+from wire import Code
+from wire_case import SMALL, identity
+
+BOUND = ("--namespace", "default", "--workflow", "w2")
+
+
+def parents(connection, workflow):
+    return {layer["workflow"] for layer in client.log(connection, identity(workflow=workflow))}
+
+
+class Parents(TokenScenario):
+    """Who may have which workflow as the parent of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.put(identity("a", "w1"), SMALL)
+
+    def actions(self, token, who):
+        return (lambda: client.persist(self.bearer(token), who, SMALL),
+                lambda: client.attach(self.bearer(token), who, if_empty=True),
+                lambda: client.look(self.bearer(token), who, if_empty=True),
+                lambda: client.log(self.bearer(token), who))
+
+    def test_a8_a_grant_of_a_workflow_chooses_no_parent(self):
+        for tier in ("trusted", "untrusted"):
+            token = self.create(*BOUND, "--tier", tier)
+            told = {}
+            for parent in ("w1", "w9"):
+                who = identity("b", "w2", retry_of=parent)
+                told[parent] = [self.denied(action) for action in self.actions(token, who)]
+            self.assertIn("not bound to a workflow", told["w1"][0])
+            self.assertEqual([sentence.replace("w1", "w9") for sentence in told["w1"]],
+                             told["w9"], "whether the parent exists is not told")
+        self.assert_refused(Code.NOT_FOUND, client.log, self.connect(), identity(workflow="w2"))
+
+    def test_a8_who_does_not_read_a_workflow_does_not_inherit_from_it(self):
+        token = self.create("--namespace", "default", "--verbs", "write")
+        for parent in ("w1", "w9"):
+            self.denied(client.persist, self.bearer(token),
+                        identity("b", "w2", retry_of=parent), SMALL)
+
+    def test_a8_a_parent_that_was_detected_is_left_out_with_a_warning(self):
+        token = self.create(*BOUND)
+        for parent in ("w1", "w9"):
+            who = identity("b", "w2", retry_of=parent, retry_detected=True)
+            view = client.attach(self.bearer(token), who, if_empty=True)
+            self.assertEqual(view.layers, [])
+            self.assertIn("no grant reads", "".join(view.warnings))
+        client.persist(self.bearer(token), who, SMALL)
+        self.assertEqual(parents(self.connect(), "w2"), {"w2"})
+
+    def test_a8_a_grant_of_a_workflow_reads_what_it_inherits(self):
+        self.put(identity("a", "w2", retry_of="w1"), {b"x": client.file("x")})
+        token = self.create(*BOUND)
+        for who in (identity("b", "w2", retry_of="w1"), identity("b", "w2")):
+            view = client.attach(self.bearer(token), who)
+            self.assertIn(b"x", view.tree)
+        self.assertEqual(parents(self.bearer(token), "w2"), {"w2"})
+        client.persist(self.bearer(token), identity("c", "w2", retry_of="w1"), SMALL)
+
+    def test_a8_a_fixed_parent_is_told_and_another_is_not_looked_up(self):
+        self.put(identity("a", "w2", retry_of="w1"), SMALL)
+        self.put(identity("a", "w3"), SMALL)
+        token = self.create(*BOUND)
+        told = [self.assert_refused(Code.IDENTITY, client.attach, self.bearer(token),
+                                    identity("b", "w2", retry_of=parent)).message
+                for parent in ("w3", "w9")]
+        self.assertEqual(told[0].replace("w3", "w9"), told[1])
+
+    def test_a8_an_untrusted_job_follows_the_trusted_workflow_of_its_name(self):
+        self.put(identity("a", "w2", retry_of="w1"), SMALL)
+        self.put(identity("a", "w3"), SMALL)
+        token = self.create(*BOUND, "--tier", "untrusted")
+        self.denied(client.attach, self.bearer(token), identity("b", "w2", retry_of="w3"))
+        client.attach(self.bearer(token), identity("b", "w2", retry_of="w1"))
+
+    def test_a10_a_trusted_job_does_not_follow_an_untrusted_workflow(self):
+        untrusted = self.create("--namespace", "default", "--tier", "untrusted")
+        client.persist(self.bearer(untrusted), identity("a", "w2", retry_of="w1"), SMALL)
+        self.denied(client.attach, self.bearer(self.create(*BOUND)),
+                    identity("b", "w2", retry_of="w1"), tier="untrusted")
+
+    def test_a8_a_grant_that_reads_both_workflows_retries(self):
+        token = self.create("--namespace", "default")
+        view = client.attach(self.bearer(token), identity("b", "w2", retry_of="w1"))
+        self.assertEqual([layer["workflow"] for layer in view.layers], ["w1"])
+
+    def test_a7_the_log_says_which_parent_and_layer_were_asked_for(self):
+        made = self.create_json(*BOUND)
+        self.denied(client.log, self.bearer(made["token"]), identity(workflow="w2", retry_of="w1"))
+        self.denied(client.look, self.bearer(made["token"]), identity(workflow="w2"),
+                    layer="0123456789abcdef")
+        self.daemon.await_log(made["id"], 2)
+        told = "\n".join(self.daemon.log_lines(made["id"]))
+        self.assertRegex(told, r'retry_of="?w1')
+        self.assertRegex(told, r'from_layer="?0123456789abcdef')
+
+
+class Traces(TokenScenario):
+    """An attach without the verb `write` leaves nothing behind."""
+
+    def setUp(self):
+        super().setUp()
+        self.put(identity("a", "w1"), SMALL)
+        self.reads = self.create("--namespace", "default", "--verbs", "read")
+
+    def test_a8_who_only_reads_begins_no_workflow_and_fixes_no_parent(self):
+        view = client.attach(self.bearer(self.reads), identity("b", "w2", retry_of="w1"))
+        self.assertEqual([layer["workflow"] for layer in view.layers], ["w1"])
+        self.put(identity("b", "w2", retry_none=True), SMALL)
+        self.assertEqual(parents(self.connect(), "w2"), {"w2"})
+
+    def test_a8_who_only_reads_takes_no_jobs_execution(self):
+        client.attach(self.bearer(self.reads), identity("b", "w1", execution="other"))
+        self.put(identity("b", "w1", execution="real"), SMALL)
+
+    def test_a8_who_only_reads_changes_no_needs(self):
+        self.put(identity("b", "w1", has_needs=True, needs=["a"]), {b"a.txt": client.file("b")})
+        client.attach(self.bearer(self.reads), identity("b", "w1", has_needs=True),
+                      if_empty=True)
+        view = client.attach(self.connect(), identity(workflow="w1"))  # not a conflict: b is later
+        self.assertEqual(view.tree[b"a.txt"].data, b"b")
+
+    def test_a8_a_grant_of_a_job_leaves_nothing_as_nobody(self):
+        token = self.create("--namespace", "default", "--job", "lint")
+        client.attach(self.bearer(token), identity(None, "w2", retry_of="w1"))
+        self.put(identity("b", "w2", retry_none=True), SMALL)
+
+    def test_a8_an_attach_with_the_verb_write_is_recorded(self):
+        """The other side: what the tests above look at does change."""
+        writes = self.create("--namespace", "default")
+        client.attach(self.bearer(writes), identity("b", "w1", execution="first"))
+        self.assert_refused(Code.IDENTITY, self.put, identity("b", "w1", execution="other"),
+                            SMALL)
+        client.attach(self.bearer(writes), identity("b", "w2", retry_of="w1"))
+        self.assert_refused(Code.IDENTITY, self.put, identity("b", "w2", retry_none=True), SMALL)
+
+
+if __name__ == "__main__":
+    unittest.main()
