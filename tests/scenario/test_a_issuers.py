@@ -25,7 +25,7 @@ GITHUB = {"repository": "acme/web", "repository_owner": "acme", "run_id": "17",
           "event_name": "push", "ref": "refs/heads/main", "ref_protected": "true",
           "sub": "repo:acme/web:ref:refs/heads/main"}
 GITLAB = {"namespace_path": "acme", "project_path": "acme/web", "pipeline_id": "455",
-          "pipeline_source": "push", "ref_protected": "true",
+          "pipeline_source": "push", "ref_path": "refs/heads/main", "ref_protected": "true",
           "sub": "project_path:acme/web:ref_type:branch:ref:main"}
 CIRCLECI = {"oidc.circleci.com/project-id": "p-1", "oidc.circleci.com/vcs-origin":
             "github.com/acme/web", "oidc.circleci.com/vcs-ref": "refs/heads/main",
@@ -119,39 +119,54 @@ class IssuerScenario(TokenScenario):
 class Presets(IssuerScenario):
     """Each with three lines, and `url` for the test's own server."""
 
-    def check(self, preset, require, claims, namespace, workflow, **untrusted):
+    def check(self, preset, require, claims, namespace, workflow, *untrusted):
+        """`untrusted`: a claim and a value that makes a job so."""
         self.configure((f"issuer {preset}", {"require": require}))
         welcome = self.welcome(self.token(claims))
         bound = f", workflow {workflow}" if workflow else ""
         self.assertEqual(welcome["grants"], [f"{namespace}: read,write{bound}"])
         self.assertEqual(welcome["tier"], "trusted")
         self.assertEqual(welcome["principal"], f"{preset} {claims['sub']}")
-        for name, value in untrusted.items():
-            self.assertEqual(self.welcome(self.token(claims, **{name: value}))["tier"],
-                             "untrusted", value)
+        for name, value in untrusted:
+            with self.subTest(preset, **{name: value}):
+                self.assertEqual(self.welcome(self.token(claims, **{name: value}))["tier"],
+                                 "untrusted")
 
     def test_a5_github(self):
         self.check("github", "repository_owner=acme", GITHUB, "acme/web", "acme/web/17",
-                   event_name="pull_request")
-        self.assertEqual(self.welcome(self.token(event_name="pull_request_target"))["tier"],
-                         "trusted")
+                   *(("event_name", f"pull_request{event}")
+                     for event in ("", "_review", "_review_comment", "_target")),
+                   ("ref", "refs/pull/7/merge"), ("ref", "refs/pull/7/head"))
+        for claims in ({"event_name": "workflow_dispatch"}, {"ref": "refs/heads/pull/7"}):
+            self.assertEqual(self.welcome(self.token(**claims))["tier"], "trusted")
         self.refuse(self.token(repository_owner="evil", repository="evil/web"),
                     ("repository_owner=acme", "`evil`"))
 
     def test_a5_gitlab(self):
         self.check("gitlab", "namespace_path=acme", GITLAB, "acme/web", "127.0.0.1/455",
-                   pipeline_source="merge_request_event")
+                   ("pipeline_source", "merge_request_event"),
+                   ("pipeline_source", "external_pull_request_event"),
+                   ("pipeline_source", "parent_pipeline"),
+                   ("ref_path", "refs/merge-requests/7/head"))
+        for claims in ({"pipeline_source": "schedule"}, {"ref_path": "refs/tags/v1"}):
+            self.assertEqual(self.welcome(self.token(GITLAB, **claims))["tier"], "trusted")
 
     def test_a5_circleci(self):
-        self.check("circleci", "oidc.circleci.com/vcs-origin=github.com/acme/*", CIRCLECI,
+        self.check("circleci", "oidc.circleci.com/vcs-origin=github.com/acme/web", CIRCLECI,
                    "github.com/acme/web", None)
         self.refuse(self.token({**CIRCLECI, "oidc.circleci.com/vcs-origin":
                                 "github.com/evil/web"}), "vcs-origin")
 
     def test_a5_circleci_jobs_whose_repository_is_not_required_are_untrusted(self):
         """A fork's build runs in the project of what it was forked from."""
-        self.configure(("issuer circleci", {"require": "oidc.circleci.com/project-id=p-1"}))
-        self.assertEqual(self.welcome(self.token(CIRCLECI))["tier"], "untrusted")
+        origin = "oidc.circleci.com/project-id=p-1, oidc.circleci.com/vcs-origin="
+        for require in ("oidc.circleci.com/project-id=p-1", origin + "**",
+                        origin + "github.com/**", origin + "github.com/*/web",
+                        origin + "github.com/acme/*"):
+            with self.subTest(require):
+                self.configure(("issuer circleci", {"require": require}))
+                self.assertEqual(self.welcome(self.token(CIRCLECI))["tier"], "untrusted")
+                self.daemon.stop()
 
     def test_a5_circleci_has_an_issuer_for_each_organization(self):
         self.configure(("issuer circleci", {
@@ -164,9 +179,8 @@ class Presets(IssuerScenario):
 
     def test_a5_buildkite(self):
         self.check("buildkite", "organization_slug=acme", BUILDKITE, "acme/web", None,
-                   build_branch="evil:main")
-        self.assertEqual(self.welcome(self.token(BUILDKITE, build_branch="evil:a/b"))["tier"],
-                         "untrusted")
+                   ("build_branch", "evil:main"), ("build_branch", "evil:a/b"),
+                   ("build_branch", "refs/pull/7/head"))
         self.assertEqual(self.welcome(self.token(BUILDKITE, build_branch="feature/a"))["tier"],
                          "trusted")
 
@@ -188,8 +202,11 @@ class Presets(IssuerScenario):
     def test_a5_an_issuer_that_everybody_can_get_a_token_of_is_refused_at_start(self):
         for preset, requires in {
                 "github": ("", "ref_protected=true", "repository_owner=*", "repository=**",
-                           "repository_owner=ac*", "event_name=push", "aud=x"),
-                "gitlab": ("", "ref_protected=true", "namespace_path=*"),
+                           "repository_owner=ac*", "event_name=push", "aud=x",
+                           "job_workflow_ref=acme/shared/.github/workflows/**",
+                           "sub=job_workflow_ref:acme/shared/**", "sub=environment:production"),
+                "gitlab": ("", "ref_protected=true", "namespace_path=*", "user_login=alice",
+                           "user_id=7"),
                 "circleci": ("", "oidc.circleci.com/ssh-rerun=false"),
                 "buildkite": ("", "pipeline_slug=web", "build_branch=main"),
                 "own": ("", "iss=x", "exp=1", "x=*")}.items():

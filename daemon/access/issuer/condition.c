@@ -97,10 +97,11 @@ bool condition_list_has_any_met(const struct condition_list *list, const json_t 
 	return false;
 }
 
-bool condition_list_names(const struct condition_list *list, const char *claim)
+bool condition_list_pins(const struct condition_list *list, const char *claim)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i].claim, claim) == 0)
+		if (strcmp(list->items[i].claim, claim) == 0 &&
+		    !strchr(list->items[i].pattern, '*'))
 			return true;
 	return false;
 }

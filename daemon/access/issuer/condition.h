@@ -36,8 +36,8 @@ const struct condition *condition_list_unmet(const struct condition_list *list,
 /* For conditions that keep out: a claim that is missing, or cannot be read, meets all
  * that are about it. */
 bool condition_list_has_any_met(const struct condition_list *list, const json_t *claims);
-/* Whether one is about this claim. */
-bool condition_list_names(const struct condition_list *list, const char *claim);
+/* Whether one says all of what this claim has to be: its pattern has no `*`. */
+bool condition_list_pins(const struct condition_list *list, const char *claim);
 
 /* Whether its pattern begins with something certain: its first component has no `*`. */
 bool condition_is_narrow(const struct condition *condition);

@@ -211,7 +211,7 @@ static int read_tier(struct issuer_reading *reading, struct error *error)
 		err = grant_lines_verbs(reading->section, &issuer->verbs, error);
 	const struct preset *preset = reading->preset;
 	bool is_pinned = !preset || !preset->trusted_by ||
-			 condition_list_names(&issuer->require, preset->trusted_by);
+			 condition_list_pins(&issuer->require, preset->trusted_by);
 	issuer->tier = is_pinned ? TIER_TRUSTED : TIER_UNTRUSTED;
 	return err ? err : grant_lines_tier(reading->section, &issuer->tier, error);
 }
@@ -228,13 +228,21 @@ static bool says_nothing(const char *claim_name)
 	return false;
 }
 
+/* Whether whoever has a repository of his own cannot make it the beginning of `sub`. */
+static bool is_whose(const struct preset *preset, const struct condition *condition)
+{
+	const char *subject = preset->subject;
+	return !subject || strcmp(condition->claim, "sub") != 0 ||
+	       strncmp(condition->pattern, subject, strlen(subject)) == 0;
+}
+
 static bool narrows(const struct preset *preset, const struct condition *condition)
 {
 	if (!condition_is_narrow(condition) || says_nothing(condition->claim))
 		return false;
 	for (const char *const *at = preset ? preset->narrowing : NULL; at && *at; at++)
 		if (strcmp(*at, condition->claim) == 0)
-			return true;
+			return is_whose(preset, condition);
 	return !preset;
 }
 

@@ -14,11 +14,13 @@ struct preset {
 	/* Conditions, of which any makes a job untrusted, also where its claim cannot be
 	 * read: about claims that every job's token has. */
 	const char *untrusted;
-	/* Jobs are trusted only where `require` says what this claim has to be. */
+	/* Jobs are trusted only where `require` says all of what this claim has to be. */
 	const char *trusted_by;
 	/* Claims of which one has to be required, so that not everybody with an account
 	 * may come; ends with NULL. */
 	const char *const *narrowing;
+	/* What `sub` begins with where it narrows; NULL: nobody chooses what it is. */
+	const char *subject;
 };
 
 /* NULL: there is none of that name. */

@@ -136,6 +136,29 @@ static void only_what_begins_with_something_certain_narrows(void **state)
 	}
 }
 
+static void a_claim_is_pinned_where_nothing_of_it_is_left_open(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool pinned;
+	} cases[] = {
+		{"", false},          {"a=h/acme/web", true},
+		{"a=**", false},      {"a=h/acme/*", false},
+		{"a=h/**", false},    {"a=h/acme/**", false},
+		{"a=h/*/web", false}, {"a=*/acme/web", false},
+		{"b=x", false},       {"b=x,a=h/acme/w*,a=h/acme/web", true},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct condition_list list AUTO(condition_list_fini) = {0};
+		struct error error = {0};
+		assert_int_equal(condition_list_read(&list, "o", cases[i].text, &error),
+				 0);
+		if (condition_list_pins(&list, "a") != cases[i].pinned)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +167,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_condition_is_refused_with_its_origin),
 		cmocka_unit_test(a_list_has_a_bound),
 		cmocka_unit_test(only_what_begins_with_something_certain_narrows),
+		cmocka_unit_test(a_claim_is_pinned_where_nothing_of_it_is_left_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
