@@ -232,18 +232,35 @@ static int check_revoked(struct access *access, const char *token_id, struct err
 	return err ? err : token_check_revoked(&access->ledger, token_id, error);
 }
 
+static int check_expiry(const struct principal *principal, int64_t grace_s,
+			struct error *error)
+{
+	if (!principal_is_expired(principal, now_s(), grace_s))
+		return 0;
+	return error_set(error, ERR_DENIED, "%s: the token expired at %s; get a new one",
+			 principal->name,
+			 time_text_of(principal->expires_s - CLOCK_TOLERANCE_S).at);
+}
+
 int access_still(struct access *access, const struct principal *principal,
 		 struct error *error)
 {
-	if (principal->expires_s && now_s() >= principal->expires_s)
-		return error_set(
-			error, ERR_DENIED, "%s: the token expired at %s; get a new one",
-			principal->name,
-			time_text_of(principal->expires_s - CLOCK_TOLERANCE_S).at);
+	int err = check_expiry(principal, 0, error);
+	if (err)
+		return err;
 	if (principal->by_rules && principal->change != access->changes)
 		return error_set(error, ERR_BUSY,
 				 "the daemon's configuration was read again; connect "
 				 "again");
 	return principal->token_id ? check_revoked(access, principal->token_id, error)
 				   : 0;
+}
+
+int access_may_finish(struct access *access, const struct principal *principal,
+		      struct error *error)
+{
+	int err = check_expiry(principal, ACCESS_FINISH_S, error);
+	if (err == 0 && principal->token_id)
+		err = check_revoked(access, principal->token_id, error);
+	return err;
 }

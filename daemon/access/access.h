@@ -14,6 +14,10 @@
 
 struct access;
 
+/* So long after its token expired a request that runs may finish: the tokens of some CI
+ * systems are good for five minutes, which an upload may take. */
+#define ACCESS_FINISH_S (60 * 60)
+
 /* By which way a peer came. */
 enum proof_way {
 	PROOF_UNIX,     /* its user id stands for a token */
@@ -48,5 +52,11 @@ int access_prove(struct access *access, const struct proof *proof,
  * since. ERR_DENIED; ERR_BUSY: the rules have changed. */
 int access_still(struct access *access, const struct principal *principal,
 		 struct error *error);
+
+/* In a request that runs, before it commits and before content is sent: ERR_DENIED where
+ * the token was revoked since, or expired more than ACCESS_FINISH_S ago. Rules that were
+ * read again disturb nothing that runs (A2). */
+int access_may_finish(struct access *access, const struct principal *principal,
+		      struct error *error);
 
 #endif

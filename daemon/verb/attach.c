@@ -217,6 +217,10 @@ static int send_rows_end(struct attaching *attach, struct error *error)
 static int send_frames(struct attaching *attach, struct error *error)
 {
 	struct frame_place place;
+	int allowed = access_may_finish(attach->session->services->access,
+					attach->session->principal, error);
+	if (allowed)
+		return allowed;
 	frame_plan_begin(attach->plan);
 	while (frame_plan_next(attach->plan, &place)) {
 		int err = frame_doubt_hear(&attach->session->link, error);

@@ -1,6 +1,8 @@
 """Rules A7 and A8: what a token reaches by another way than by asking for it: the parent that it
-gives a workflow, what an attach leaves behind."""
+gives a workflow, what an attach leaves behind, what a persist is told; and rule A4: how long a
+request runs on."""
 
+import os
 import unittest
 
 import client
@@ -8,6 +10,7 @@ from token_case import TokenScenario
 from wire import Code
 from wire_case import SMALL, identity
 
+EMPTY_ROOT = b"BTRT\1\1\0\0\0"
 BOUND = ("--namespace", "default", "--workflow", "w2")
 
 
@@ -141,6 +144,37 @@ class Traces(TokenScenario):
                             SMALL)
         client.attach(self.bearer(writes), identity("b", "w2", retry_of="w1"))
         self.assert_refused(Code.IDENTITY, self.put, identity("b", "w2", retry_none=True), SMALL)
+
+
+class WhileItRuns(TokenScenario):
+    def test_a4_a_revoked_token_commits_nothing(self):
+        made = self.create_json("--namespace", "default")
+        for revoke in (False, True):
+            upload = client.Upload(self.bearer(made["token"]), identity("a"), os.urandom(16))
+            if revoke:
+                self.token_command("revoke", made["id"])
+                self.assertIn("was revoked", self.denied(upload.commit, EMPTY_ROOT))
+            else:
+                upload.commit(EMPTY_ROOT)
+        self.assertEqual(len(client.log(self.connect(), identity(), all=True)), 1)
+
+    def test_a4_a_revoked_token_is_sent_no_more_content(self):
+        self.put(identity("a"), SMALL)
+        made = self.create_json("--namespace", "default")
+        connection = self.bearer(made["token"])
+        view = client.look(connection, identity("b"), "attach")
+        wanted = [True] * view.totals["units"]
+        client.fetch(connection, wanted)
+        self.token_command("revoke", made["id"])
+        self.assertIn("was revoked", self.denied(client.fetch, connection, wanted))
+
+    def test_a7_who_only_writes_hears_nothing_of_others_content(self):
+        self.put(identity("a"), {b"f": client.file("secret")})
+        for verbs, warned in (("write", False), ("read,write", True)):
+            token = self.create("--namespace", "default", "--verbs", verbs)
+            done = client.persist(self.bearer(token), identity(f"guess {verbs}"),
+                                  {b"f": client.file(verbs)})
+            self.assertEqual("f" in "".join(done.warnings), warned, done.warnings)
 
 
 if __name__ == "__main__":

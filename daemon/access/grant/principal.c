@@ -27,6 +27,12 @@ void principal_free(struct principal *principal)
 	free(principal);
 }
 
+bool principal_is_expired(const struct principal *principal, int64_t now_s,
+			  int64_t grace_s)
+{
+	return principal->expires_s && now_s - grace_s >= principal->expires_s;
+}
+
 void principal_add(struct principal *principal, struct grant *grant)
 {
 	principal->grants =

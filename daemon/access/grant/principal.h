@@ -29,6 +29,10 @@ struct principal {
 struct principal *principal_new(const char *name, enum tier tier);
 void principal_free(struct principal *principal); /* NULL is fine */
 
+/* Whether it may ask nothing more, `grace_s` seconds after it expired. */
+bool principal_is_expired(const struct principal *principal, int64_t now_s,
+			  int64_t grace_s);
+
 /* Takes what is in the grant, and leaves it empty. */
 void principal_add(struct principal *principal, struct grant *grant);
 /* Everything, everywhere. */

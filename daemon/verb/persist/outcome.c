@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/history/names.h"
+#include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/workspace/outcome.h"
 #include "daemon/workspace/rival.h"
@@ -168,6 +169,10 @@ int session_outcome(struct session *session, const struct persisted *persisted,
 	warn_if_late(session, &outcome, message);
 	warn_if_stale(session, &outcome, message);
 	list_replaced(session, &outcome, message);
+	/* What follows tells of others' content: who may not read could ask by guessing.
+	 */
+	if (!session_reads_workflow(session))
+		return 0;
 	err = warn_if_rivalled(session, &outcome, persisted->before, message, error);
 	return err ? err : warn_if_conflicting(session, &outcome, message, error);
 }

@@ -124,6 +124,9 @@ static int on_commit(struct persisting *persist, const struct link_message *mess
 	int err = message_decode(&memory, MSG_COMMIT, message->payload, message->len,
 				 &commit_message, error);
 	if (err == 0)
+		err = access_may_finish(persist->session->services->access,
+					persist->session->principal, error);
+	if (err == 0)
 		err = persist_units_finish(persist, error);
 	struct layer_record record = {0};
 	struct msg_committed reply = {0};

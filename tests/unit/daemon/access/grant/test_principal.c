@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/access/access.h"
 #include "daemon/access/grant/principal.h"
 #include "proto/base/cleanup.h"
 
@@ -123,6 +124,28 @@ static void only_everything_is_everything(void **state)
 	assert_false(principal_is_admin_of_all(some));
 }
 
+/* An hour is what access.h gives it. */
+static void a_request_that_runs_has_its_time_to_finish(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t expires_s, now_s, grace_s;
+		bool is_expired;
+	} cases[] = {
+		{1000, 999, 0, false},
+		{1000, 1000, 0, true},
+		{1000, 999 + ACCESS_FINISH_S, ACCESS_FINISH_S, false},
+		{1000, 1000 + ACCESS_FINISH_S, ACCESS_FINISH_S, true},
+		{0, INT64_MAX, 0, false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct principal principal = {.expires_s = cases[i].expires_s};
+		assert_int_equal(principal_is_expired(&principal, cases[i].now_s,
+						      cases[i].grace_s),
+				 cases[i].is_expired);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +153,7 @@ int main(void)
 		cmocka_unit_test(the_sentence_names_principal_verb_and_grants),
 		cmocka_unit_test(an_exact_grant_has_no_stars),
 		cmocka_unit_test(only_everything_is_everything),
+		cmocka_unit_test(a_request_that_runs_has_its_time_to_finish),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
