@@ -32,7 +32,8 @@ void left_out_warn(struct report *report, const struct msg_layer_list *first,
 	for (size_t i = 0; i < shown; i++)
 		name(&named, &first->items[i]);
 	if (count > shown)
-		(void)snprintf(more, sizeof(more), " and %" PRIu64 " more,",
+		(void)snprintf(more, sizeof(more),
+			       shown ? " and %" PRIu64 " more," : " %" PRIu64 " layers,",
 			       count - shown);
 	report_warning(report,
 		       "what untrusted jobs persisted is left out:%.*s%s which "

@@ -53,31 +53,59 @@ static void describe(struct session *session, const struct catalogue_history *hi
 	keep_texts(session->arena, message);
 }
 
-int left_out_find(struct session *session, const struct scope *scope,
-		  const struct contact *contact, struct text from_workflow,
-		  const struct view_request *request, struct left_out *ret_left_out,
-		  struct error *error)
+/* Those that the request would see, of a history of both tiers. */
+static void find_seen(struct session *session, const struct catalogue_history *history,
+		      const struct view_request *request, struct left_out *left_out)
+{
+	struct view view AUTO(view_fini) = {0};
+	struct view_request all = *request;
+	struct error ignored = {0};
+	all.execution = history->own_execution;
+	/* What is stale there is no reason to refuse what was asked for here. */
+	all.stale_keep = true;
+	if (view_make(&history->history, &all, &view, &ignored))
+		return;
+	left_out->layers.items =
+		arena_take(session->arena, LEFT_OUT_SHOWN * sizeof(struct msg_layer));
+	for (size_t i = 0; i < view.layer_count; i++)
+		if (history->records[view.layers[i].layer].tier == TIER_UNTRUSTED)
+			describe(session, history, view.layers[i].layer, left_out);
+}
+
+static int find(struct session *session, const struct scope *scope,
+		const struct contact *contact, struct text from_workflow,
+		const struct view_request *request, struct left_out *left_out,
+		struct error *error)
 {
 	struct catalogue_history history AUTO(catalogue_history_fini) = {0};
-	struct view view AUTO(view_fini) = {0};
+	struct text workflow = from_workflow.len
+				       ? from_workflow
+				       : request_identity(session->request)->workflow;
+	uint64_t stored;
+	int err = catalogue_count_other(store_catalogue(session->services->store), scope,
+					workflow, &stored, error);
+	if (err || stored == 0)
+		return err;
+	if (stored > LEFT_OUT_LOADED_MAX) {
+		left_out->count = stored;
+		return 0;
+	}
+	err = load_both(session, scope, contact, from_workflow, &history, error);
+	if (err == 0 && history.history.layer_count)
+		find_seen(session, &history, request, left_out);
+	return err;
+}
+
+void left_out_find(struct session *session, const struct scope *scope,
+		   const struct contact *contact, struct text from_workflow,
+		   const struct view_request *request, struct left_out *ret_left_out)
+{
+	struct error error = {0};
 	*ret_left_out = (struct left_out){0};
 	/* One layer that was asked for leaves out nothing. */
 	if (scope->both || scope->tier == TIER_UNTRUSTED || request->layer != VIEW_NONE)
-		return 0;
-	int err = load_both(session, scope, contact, from_workflow, &history, error);
-	if (err || history.history.layer_count == 0)
-		return err;
-	struct view_request all = *request;
-	struct error ignored = {0};
-	all.execution = history.own_execution;
-	/* What is stale there is no reason to refuse what was asked for here. */
-	all.stale_keep = true;
-	if (view_make(&history.history, &all, &view, &ignored))
-		return 0;
-	ret_left_out->layers.items =
-		arena_take(session->arena, LEFT_OUT_SHOWN * sizeof(struct msg_layer));
-	for (size_t i = 0; i < view.layer_count; i++)
-		if (history.records[view.layers[i].layer].tier == TIER_UNTRUSTED)
-			describe(session, &history, view.layers[i].layer, ret_left_out);
-	return arena_check(session->arena, error);
+		return;
+	if (find(session, scope, contact, from_workflow, request, ret_left_out, &error))
+		log_line(session->services->log, LOG_WARNING, "left out",
+			 "layers of untrusted jobs were not looked at: %s", error.text);
 }

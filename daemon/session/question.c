@@ -185,9 +185,8 @@ int session_view_make(struct session *session, struct session_view *ret_view,
 		err = view_make(&ret_view->history.history, &request, &ret_view->view,
 				error);
 	if (err == 0)
-		err = left_out_find(session, &ret_view->scope, &ret_view->contact,
-				    attach->from_workflow, &request, &ret_view->left_out,
-				    error);
+		left_out_find(session, &ret_view->scope, &ret_view->contact,
+			      attach->from_workflow, &request, &ret_view->left_out);
 	bool empty = err == 0 && ret_view->view.layer_count == 0;
 	bool may_be_empty = session->request->attach.if_empty &&
 			    store_refusal(session->services->store)->code != ERR_DAMAGED;

@@ -137,12 +137,10 @@ int verb_log(struct session *session, struct error *error)
 	const struct view_request request = {.execution = VIEW_NONE, .layer = VIEW_NONE};
 	if (err == 0)
 		err = view_make(&logged.history.history, &request, &logged.view, error);
-	if (err == 0)
-		err = left_out_find(session, &logged.scope, &logged.contact,
-				    session->request->log.from_workflow, &request,
-				    &logged.left_out, error);
 	if (err)
 		return err;
+	left_out_find(session, &logged.scope, &logged.contact,
+		      session->request->log.from_workflow, &request, &logged.left_out);
 	struct msg_layer_list layers =
 		list_layers(session, &logged.history, &logged.view);
 	err = arena_check(session->arena, error);

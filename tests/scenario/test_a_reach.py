@@ -7,7 +7,7 @@ import unittest
 
 import client
 from token_case import TokenScenario
-from wire import Code
+from wire import Code, Type
 from wire_case import SMALL, identity
 
 EMPTY_ROOT = b"BTRT\1\1\0\0\0"
@@ -144,6 +144,28 @@ class Traces(TokenScenario):
                             SMALL)
         client.attach(self.bearer(writes), identity("b", "w2", retry_of="w1"))
         self.assert_refused(Code.IDENTITY, self.put, identity("b", "w2", retry_none=True), SMALL)
+
+
+class LeftOut(TokenScenario):
+    def test_a10_of_many_untrusted_layers_only_the_number_is_told(self):
+        """Who may persist as often as it likes does not make each trusted view load all that."""
+        self.put(identity("a"), SMALL)
+        untrusted = self.create("--namespace", "default", "--tier", "untrusted")
+        connection = self.bearer(untrusted)
+        for count, listed in ((200, True), (201, False)):
+            while self.persisted < count:
+                self.persisted += 1
+                client.persist(connection, identity(f"j{self.persisted}"), {})
+            self.assertEqual(self.told(Type.ATTACH, Type.VIEW, purpose="look"), (count, listed))
+            self.assertEqual(self.told(Type.LOG, Type.LOG_REPLY), (count, listed))
+
+    persisted = 0
+
+    def told(self, ask, answer, **words):
+        connection = self.connect()
+        connection.send_map(ask, {**identity(), **words})
+        part = connection.expect_map(answer)
+        return part["left_out_count"], len(part.get("left_out", [])) > 0
 
 
 class WhileItRuns(TokenScenario):

@@ -214,6 +214,11 @@ int catalogue_workflow_history(struct catalogue *catalogue, const struct scope *
 			       struct catalogue_history *ret_history,
 			       struct error *error);
 
+/* How many layers a history of both tiers would have of the other tier's workflow of this
+ * name: stored ones, seen or not. Counts, and loads none. */
+int catalogue_count_other(struct catalogue *catalogue, const struct scope *scope,
+			  struct text workflow, uint64_t *ret_count, struct error *error);
+
 /* The history again, after a commit; `both` tiers as they are stored. */
 int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
 			   bool both, struct catalogue_history *ret_history,

@@ -49,6 +49,28 @@ int catalogue_history_load(struct catalogue *catalogue, const struct contact *co
 	return catalogue_load(catalogue, &sight, ret_history, error);
 }
 
+int catalogue_count_other(struct catalogue *catalogue, const struct scope *scope,
+			  struct text workflow, uint64_t *ret_count, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct workflow_row other;
+	*ret_count = 0;
+	int result = catalogue_find_other(catalogue, scope, workflow, &other, error);
+	if (result < 0 || !other.id)
+		return result;
+	struct query query AUTO(query_end) = query_of(
+		catalogue->database,
+		"SELECT (SELECT count(*) FROM executions JOIN layers"
+		" ON layers.execution = executions.id WHERE executions.workflow = ?1)"
+		" + (SELECT count(*) FROM inherited_layers WHERE workflow = ?1)");
+	query_number(&query, other.id);
+	result = query_next(&query, error);
+	if (result <= 0)
+		return result;
+	*ret_count = row_amount(&query, 0);
+	return row_check(&query, error);
+}
+
 /* ---- a layer by its id ----------------------------------------------------------- */
 
 /* The layers whose names begin like this lie between these two. */
