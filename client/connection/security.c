@@ -90,9 +90,11 @@ static int trust(const struct handshake *shake)
 	/* The file may have the daemon's own certificate instead of an authority's. */
 	if (ca)
 		(void)X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN);
-	if (X509_VERIFY_PARAM_set1_ip_asc(rules, host) != 1)
-		(void)X509_VERIFY_PARAM_set1_host(rules, host, 0);
-	return 0;
+	if (X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1 ||
+	    X509_VERIFY_PARAM_set1_host(rules, host, 0) == 1)
+		return 0;
+	return error_set(shake->error, ERR_NO_MEMORY,
+			 "%s: no memory for whom to expect there", shake->address->url);
 }
 
 /* In place of OpenSSL's verification: 1 if the key is the one that the pin names. */

@@ -225,6 +225,8 @@ class Presets(IssuerScenario):
                 ("issuer github", {**narrow, "namespace": "a/**/b"}, "`**`"),
                 ("issuer github", {**narrow, "keys": "http://example.org/keys"}, "https://"),
                 ("issuer github", {**narrow, "keys": "file:///etc/passwd"}, "https://"),
+                ("issuer github", {**narrow, "keys": "http://localhost:80@127.0.0.2:1/k"},
+                 "without a user"),
                 ("issuer github", {**narrow, "algorithms": "HS256"}, "RS256"),
                 ("issuer github", {**narrow, "algorithms": "none"}, "RS256"),
                 ("issuer github", {**narrow, "verbs": "all"}, "`all` is no verb"),
@@ -399,6 +401,35 @@ class Keys(IssuerScenario):
         self.age(2 * PATIENCE)
         self.daemon.start()
         self.assertEqual(self.assert_refused_any(self.token()).code, Code.BUSY)
+
+    def fetched_at(self, seconds):
+        """As if the keys had been fetched at that time; the daemon does not run."""
+        kept = json.loads(self.kept().read_text())
+        kept["fetched"] = seconds
+        self.kept().write_text(json.dumps(kept))
+
+    def test_a5_keys_of_the_future_are_fetched_again_and_serve_no_longer_than_others(self):
+        """A clock that was ahead wrote down when they were fetched."""
+        self.configure(("issuer github", self.NARROW))
+        self.welcome(self.token())
+        self.daemon.stop()
+        self.fetched_at(int(time.time()) + 3600)
+        self.daemon.start()
+        self.assertTrue(self.server.await_requests("/keys", 2, PATIENCE))
+        self.daemon.stop()
+        self.server.end()
+        now = int(time.time())
+        for fetched, serve in ((now + 3600, True), (now + 86400 - 2 * PATIENCE, True),
+                               (now + 86400 + 20 * PATIENCE, False), (2 ** 63 - 1, False),
+                               (-1, False), (-2 ** 63, False)):
+            with self.subTest(fetched=fetched):
+                self.fetched_at(fetched)
+                self.daemon.start()
+                if serve:
+                    self.bearer(self.token())
+                else:
+                    self.assertEqual(self.assert_refused_any(self.token()).code, Code.BUSY)
+                self.daemon.stop()
 
     def test_a5_while_keys_cannot_be_had_the_daemon_is_busy_and_says_why(self):
         self.server.answer = lambda handler: handler.send_json({}, 503) or True

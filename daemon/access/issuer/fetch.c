@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -12,34 +13,55 @@ static void init(void)
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static bool begins_with(const char *text, const char *beginning)
+static void free_parts(CURLU **parts)
 {
-	return strncmp(text, beginning, strlen(beginning)) == 0;
+	curl_url_cleanup(*parts);
 }
 
-/* Behind http://: a name of this machine, and then the port, the path or nothing. */
-static bool is_this_machine(const char *rest)
+static void free_part(char **part)
 {
-	static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
-		size_t len = strlen(hosts[i]);
-		if (strncmp(rest, hosts[i], len) == 0 && rest[len] &&
-		    strchr(":/", rest[len]))
-			return true;
-	}
-	return false;
+	curl_free(*part);
+}
+
+static bool has_part(CURLU *parts, CURLUPart which)
+{
+	char *part AUTO(free_part) = NULL;
+	return curl_url_get(parts, which, &part, 0) == CURLUE_OK;
+}
+
+static bool part_is(CURLU *parts, CURLUPart which, const char *text)
+{
+	char *part AUTO(free_part) = NULL;
+	return curl_url_get(parts, which, &part, 0) == CURLUE_OK &&
+	       strcasecmp(part, text) == 0;
+}
+
+static bool is_this_machine(CURLU *parts)
+{
+	return part_is(parts, CURLUPART_HOST, "localhost") ||
+	       part_is(parts, CURLUPART_HOST, "127.0.0.1") ||
+	       part_is(parts, CURLUPART_HOST, "[::1]");
+}
+
+/* Read as the transfer will read it: what is the host is for libcurl to say. */
+static bool is_good(const char *url)
+{
+	CURLU *parts AUTO(free_parts) = curl_url();
+	if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
+	    has_part(parts, CURLUPART_USER) || has_part(parts, CURLUPART_PASSWORD))
+		return false;
+	return part_is(parts, CURLUPART_SCHEME, "https") ||
+	       (part_is(parts, CURLUPART_SCHEME, "http") && is_this_machine(parts));
 }
 
 int fetch_check_url(const char *origin, const char *url, struct error *error)
 {
-	const char *rest = begins_with(url, "http://") ? url + strlen("http://") : "";
-	if (begins_with(url, "https://") || is_this_machine(rest))
+	if (is_good(url))
 		return 0;
-	return error_set(
-		error, ERR_USAGE,
-		"%s: `%s`: expected https://, or http:// to this machine, with a "
-		"path",
-		origin, url);
+	return error_set(error, ERR_USAGE,
+			 "%s: `%s`: expected https://, or http:// to this machine, "
+			 "without a user",
+			 origin, url);
 }
 
 /* More than FETCH_LEN_MAX ends the transfer. */

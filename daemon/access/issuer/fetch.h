@@ -14,7 +14,7 @@
 #define FETCH_TIMEOUT_S 10L
 
 /* ERR_USAGE, a sentence that begins with origin: not https://, nor http:// to this
- * machine. */
+ * machine, or with a user or password in it. */
 int fetch_check_url(const char *origin, const char *url, struct error *error);
 
 /* Ends early when *stop becomes true. Redirections are not followed. ERR_UNREACHABLE with

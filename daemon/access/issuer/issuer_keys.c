@@ -71,7 +71,7 @@ static void load_kept(struct issuer_keys *keys)
 	const char *from = json_string_value(json_object_get(kept, "from"));
 	const json_t *fetched = json_object_get(kept, "fetched");
 	if (!is_set(kept) || !from || strcmp(from, keys->keys) != 0 ||
-	    !json_is_integer(fetched))
+	    !json_is_integer(fetched) || json_integer_value(fetched) < 0)
 		return;
 	keys->set = json_incref(kept);
 	keys->fetched_s = json_integer_value(fetched);
@@ -165,6 +165,24 @@ static void *run(void *context)
 
 /* ---- finding ---- */
 
+/* In seconds; below 0 for those that a clock which was ahead says are of the future. */
+static int64_t age_locked(const struct issuer_keys *keys)
+{
+	return keys->has_thread ? now_s() - keys->fetched_s : 0;
+}
+
+static bool is_fresh_locked(const struct issuer_keys *keys)
+{
+	int64_t age_s = age_locked(keys);
+	return keys->set && age_s >= 0 && age_s < ISSUER_KEYS_FRESH_S;
+}
+
+static bool is_usable_locked(const struct issuer_keys *keys)
+{
+	int64_t age_s = age_locked(keys);
+	return keys->set && age_s > -ISSUER_KEYS_KEPT_S && age_s < ISSUER_KEYS_KEPT_S;
+}
+
 static void want_locked(struct issuer_keys *keys)
 {
 	uint64_t now_ms = clock_now_ms();
@@ -216,10 +234,9 @@ int issuer_keys_find(struct issuer_keys *keys, const char *key_id, json_t **ret_
 		     struct error *error)
 {
 	HOLD(&keys->mutex);
-	int64_t age_s = keys->has_thread ? now_s() - keys->fetched_s : 0;
-	bool usable = keys->set && age_s < ISSUER_KEYS_KEPT_S;
+	bool usable = is_usable_locked(keys);
 	json_t *key = usable ? find_in(keys->set, key_id) : NULL;
-	if (!key || age_s >= ISSUER_KEYS_FRESH_S)
+	if (!key || !is_fresh_locked(keys))
 		want_locked(keys);
 	if (!key)
 		return explain_locked(keys, usable, error);
@@ -249,7 +266,7 @@ static int start(struct issuer_keys *keys, struct error *error)
 				       "no thread for the keys of issuer %s", keys->name);
 	keys->has_thread = true;
 	HOLD(&keys->mutex);
-	if (!keys->set || now_s() - keys->fetched_s >= ISSUER_KEYS_FRESH_S)
+	if (!is_fresh_locked(keys))
 		want_locked(keys);
 	return 0;
 }

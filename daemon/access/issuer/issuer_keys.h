@@ -13,7 +13,8 @@
 
 /* A try to fetch them follows the one before after so long at the soonest. */
 #define ISSUER_KEYS_PAUSE_MS 60000u
-/* They are fetched again when they are older, and not used when they are much older. */
+/* They are fetched again when they are older, or of the future by the clock; and not used
+ * when they are further from now than ISSUER_KEYS_KEPT_S, in either direction. */
 #define ISSUER_KEYS_FRESH_S 3600
 #define ISSUER_KEYS_KEPT_S 86400
 
