@@ -289,6 +289,37 @@ static void a10_looking_at_the_other_tier_changes_nothing(void **state)
 #define CATALOGUE_TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+/* What the other tier's workflow made and what it inherited; nothing of one's own. */
+static void the_other_tiers_layers_are_counted(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	const struct who retry = {
+		.workflow = "w2", .job = "lint", .retry_of = "w", .tier = TIER_UNTRUSTED};
+	const struct scope trusted = {.namespace = text_of("default")};
+	const struct scope untrusted = {.namespace = text_of("default"),
+					.tier = TIER_UNTRUSTED};
+	static const struct {
+		const char *workflow;
+		uint64_t of_untrusted, of_trusted;
+	} cases[] = {{"w", 2, 1}, {"w2", 3, 0}, {"w3", 0, 0}};
+	persist(fixture, trusted_build, 1);
+	persist(fixture, untrusted_build, 2);
+	persist(fixture, untrusted_deploy, 3);
+	persist(fixture, retry, 4);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct text workflow = text_of(cases[i].workflow);
+		uint64_t count;
+		assert_int_equal(catalogue_count_other(fixture->catalogue, &trusted,
+						       workflow, &count, &fixture->error),
+				 0);
+		assert_int_equal(count, cases[i].of_untrusted);
+		assert_int_equal(catalogue_count_other(fixture->catalogue, &untrusted,
+						       workflow, &count, &fixture->error),
+				 0);
+		assert_int_equal(count, cases[i].of_trusted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +338,7 @@ int main(void)
 		CATALOGUE_TEST(
 			a10_a_retry_of_a_trusted_workflow_shows_it_and_keeps_nothing_there),
 		CATALOGUE_TEST(a10_looking_at_the_other_tier_changes_nothing),
+		CATALOGUE_TEST(the_other_tiers_layers_are_counted),
 	};
 	return cmocka_run_group_tests_name("catalogue_tiers", tests, NULL, NULL);
 }
