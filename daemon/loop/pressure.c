@@ -42,7 +42,10 @@ static void end_if_slow(struct peers *peers, struct peer *peer)
 		return;
 	bool goes_on = now.waited_ms == pace->mark.waited_ms ||
 		       is_below(peers->config, &pace->mark, &now);
-	if (!goes_on || workers_figures(peers->workers).waiting == 0)
+	/* One that a free worker is about to take does not wait for a place. */
+	struct workers_figures figures = workers_figures(peers->workers);
+	bool is_full = figures.running + figures.waiting > peers->config->sessions;
+	if (!goes_on || figures.waiting == 0 || !is_full)
 		return;
 	atomic_store(&pace->too_slow, true);
 	(void)workers_interrupt_task(peers->workers, &peer->task);

@@ -297,6 +297,7 @@ class Dawdlers(ConcurrencyScenario):
         client.status(idle[0])  # not the longest any more
         for count in range(1, 4):
             self.persist("a", {"a": str(count)})
+            self.assertTrue(select.select([idle[1].peer], [], [], PATIENCE)[0])
             gone = [n for n, connection in enumerate(idle)
                     if select.select([connection.peer], [], [], 0)[0]]
             self.assertIn(1, gone)
