@@ -10,7 +10,7 @@
 #include "daemon/access/access.h"
 #include "daemon/service/log.h"
 #include "daemon/store/store.h"
-#include "daemon/work/crew.h"
+#include "daemon/task/crew.h"
 
 struct persist_keys;
 

@@ -11,8 +11,8 @@
 
 #include "daemon/session/services.h"
 #include "daemon/store/catalogue/catalogue.h"
-#include "daemon/work/request.h"
-#include "daemon/work/voice.h"
+#include "daemon/task/request.h"
+#include "daemon/task/voice.h"
 #include "proto/base/arena.h"
 #include "proto/link/link.h"
 

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "daemon/work/crew.h"
-#include "daemon/work/workers.h"
+#include "daemon/task/crew.h"
+#include "daemon/task/workers.h"
 
 struct rest {
 	struct crew *crew;       /* borrowed */

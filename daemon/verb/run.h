@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "daemon/session/services.h"
-#include "daemon/work/request.h"
-#include "daemon/work/voice.h"
+#include "daemon/task/request.h"
+#include "daemon/task/voice.h"
 #include "proto/transport/transport.h"
 
 /* The connection that a request came on. All is borrowed. */

@@ -26,7 +26,7 @@ LIBRARIES = {
     "curl_": ["daemon/access/issuer"],
     "msgpack": ["proto/message"],
     "sqlite3": ["daemon/store/database"],
-    "uv_": ["daemon", "daemon/loop", "daemon/upkeep", "daemon/work"],
+    "uv_": ["daemon", "daemon/loop", "daemon/upkeep", "daemon/task"],
 }
 FACES = ["client/baton.h"]  # what others may use of a program
 

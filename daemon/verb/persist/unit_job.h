@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "daemon/work/crew.h"
+#include "daemon/task/crew.h"
 #include "proto/base/error.h"
 #include "proto/unit/frame.h"
 

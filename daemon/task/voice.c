@@ -1,4 +1,4 @@
-#include "daemon/work/voice.h"
+#include "daemon/task/voice.h"
 
 #include <string.h>
 

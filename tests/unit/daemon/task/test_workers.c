@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/work/workers.h"
+#include "daemon/task/workers.h"
 #include "proto/base/bytes.h"
 
 #define RUNS_MAX 1000u

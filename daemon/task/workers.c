@@ -1,4 +1,4 @@
-#include "daemon/work/workers.h"
+#include "daemon/task/workers.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>

@@ -1,4 +1,4 @@
-#include "daemon/work/threads.h"
+#include "daemon/task/threads.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "daemon/session/persist_keys.h"
-#include "daemon/work/crew.h"
+#include "daemon/task/crew.h"
 #include "proto/base/cleanup.h"
 
 /* ---- what the system gives ---- */

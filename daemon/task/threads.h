@@ -1,8 +1,8 @@
 /*
  * Whether threads can be had at all: the daemon cannot do without. Before there are any.
  */
-#ifndef BATON_DAEMON_WORK_THREADS_H
-#define BATON_DAEMON_WORK_THREADS_H
+#ifndef BATON_DAEMON_TASK_THREADS_H
+#define BATON_DAEMON_TASK_THREADS_H
 
 #include <uv.h>
 

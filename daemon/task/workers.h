@@ -8,8 +8,8 @@
  *
  * Threads are started as they are needed, up to the given number, and stay.
  */
-#ifndef BATON_DAEMON_WORK_WORKERS_H
-#define BATON_DAEMON_WORK_WORKERS_H
+#ifndef BATON_DAEMON_TASK_WORKERS_H
+#define BATON_DAEMON_TASK_WORKERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

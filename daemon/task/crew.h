@@ -3,8 +3,8 @@
  * for nothing: decompressing and hashing what arrives. Sessions hand it jobs and wait for
  * them; merging, which runs on the session's own thread, holds one of the same permits.
  */
-#ifndef BATON_DAEMON_WORK_CREW_H
-#define BATON_DAEMON_WORK_CREW_H
+#ifndef BATON_DAEMON_TASK_CREW_H
+#define BATON_DAEMON_TASK_CREW_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/work/request.h"
+#include "daemon/task/request.h"
 #include "proto/base/bytes.h"
 
 static int decode(uint16_t type, const void *message, struct request **ret_request)

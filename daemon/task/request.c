@@ -1,4 +1,4 @@
-#include "daemon/work/request.h"
+#include "daemon/task/request.h"
 
 #include <stdlib.h>
 

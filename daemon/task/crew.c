@@ -1,4 +1,4 @@
-#include "daemon/work/crew.h"
+#include "daemon/task/crew.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
  * Who speaks on a connection whose request is running: the session, or, while the session
  * is silent, the loop, which sends KEEPALIVE in its place. Any thread.
  */
-#ifndef BATON_DAEMON_WORK_VOICE_H
-#define BATON_DAEMON_WORK_VOICE_H
+#ifndef BATON_DAEMON_TASK_VOICE_H
+#define BATON_DAEMON_TASK_VOICE_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  * A request: the message that begins a session (PROTOCOL.md §2), decoded on the loop and
  * given to a worker.
  */
-#ifndef BATON_DAEMON_WORK_REQUEST_H
-#define BATON_DAEMON_WORK_REQUEST_H
+#ifndef BATON_DAEMON_TASK_REQUEST_H
+#define BATON_DAEMON_TASK_REQUEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
