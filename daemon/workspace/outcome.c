@@ -1,6 +1,5 @@
 #include "daemon/workspace/outcome.h"
 
-#include <poll.h>
 #include <stdlib.h>
 
 #include "daemon/workspace/overlap.h"
@@ -9,12 +8,6 @@
 #include "proto/base/cleanup.h"
 
 #define INTERRUPT_EVERY 4096u /* rows */
-
-static bool is_woken(int wake_fd)
-{
-	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
-	return poll(&wake, 1, 0) > 0;
-}
 
 /* ---- the layer's state, and what it replaced ---- */
 
@@ -125,7 +118,7 @@ static int find_conflict(struct view_tree *tree, uint32_t own, int wake_fd,
 	struct merged_row row;
 	int result;
 	for (uint64_t rows = 1; (result = tree_next(tree, &row, error)) == 1; rows++) {
-		if (rows % INTERRUPT_EVERY == 0 && is_woken(wake_fd))
+		if (rows % INTERRUPT_EVERY == 0 && overlap_is_woken(wake_fd))
 			return 0; /* the layer is committed: only the warning is lost */
 		if (!row.conflict ||
 		    !takes_part(row.conflict_sources, row.conflict_source_count, own,
@@ -146,37 +139,24 @@ static int find_conflict(struct view_tree *tree, uint32_t own, int wake_fd,
 	return result;
 }
 
-static int open_layer(struct store *store, const struct outcome *outcome, uint32_t place,
-		      struct layer_scratch *scratch, struct layer_reader **ret_reader,
-		      struct error *error)
+static int64_t id_at(const struct outcome *outcome, uint32_t place)
 {
-	uint32_t layer = outcome->view.layers[place].layer;
-	return layer_reader_open(store, outcome->now.records[layer].id, scratch,
-				 ret_reader, error);
+	return outcome->now.records[outcome->view.layers[place].layer].id;
 }
 
 /* The paths at which the layer differs from another that neither comes before nor after
- * it. One other is open at a time. */
+ * it. */
 static int find_overlap(struct store *store, const struct outcome *outcome, int wake_fd,
 			struct overlap *overlap, struct error *error)
 {
 	const struct view *view = &outcome->view;
-	struct layer_reader *own = NULL;
-	struct layer_scratch *scratch = layer_scratch_new(store);
-	int err = open_layer(store, outcome, outcome->place, scratch, &own, error);
-	for (uint32_t i = 0; err == 0 && i < view->layer_count; i++) {
-		struct layer_reader *other = NULL;
-		if (!is_concurrent(view, i, outcome->place) || is_woken(wake_fd))
-			continue;
-		err = open_layer(store, outcome, i, scratch, &other, error);
-		if (err == 0)
-			err = overlap_find(own, other, overlap, error);
-		layer_reader_free(other);
-	}
-	layer_reader_free(own);
-	layer_scratch_free(scratch);
-	overlap_sort(overlap);
-	return err;
+	int64_t *others AUTO_FREE = must_calloc(view->layer_count + 1, sizeof(*others));
+	size_t count = 0;
+	for (uint32_t i = 0; i < view->layer_count; i++)
+		if (is_concurrent(view, i, outcome->place))
+			others[count++] = id_at(outcome, i);
+	return overlap_find(store, id_at(outcome, outcome->place), others, count, wake_fd,
+			    overlap, error);
 }
 
 static void keep_conflict(struct outcome *outcome, const struct coming *coming)

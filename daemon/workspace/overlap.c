@@ -1,5 +1,6 @@
 #include "daemon/workspace/overlap.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static int compare_paths(const void *a, const void *b)
 	return path_compare(one->path, one->len, other->path, other->len);
 }
 
-void overlap_sort(struct overlap *overlap)
+static void sort(struct overlap *overlap)
 {
 	if (overlap->count == 0)
 		return;
@@ -142,8 +143,8 @@ static int step(struct overlap_side *one, struct overlap_side *other,
 	return err;
 }
 
-int overlap_find(struct layer_reader *one, struct layer_reader *other,
-		 struct overlap *overlap, struct error *error)
+static int find_between(struct layer_reader *one, struct layer_reader *other,
+			struct overlap *overlap, struct error *error)
 {
 	struct overlap_side a = {.reader = one}, b = {.reader = other};
 	layer_reader_rewind(one);
@@ -158,5 +159,30 @@ int overlap_find(struct layer_reader *one, struct layer_reader *other,
 			return got;
 		err = step(&a, &b, overlap, error);
 	}
+	return err;
+}
+
+bool overlap_is_woken(int wake_fd)
+{
+	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+	return poll(&wake, 1, 0) > 0;
+}
+
+int overlap_find(struct store *store, int64_t own, const int64_t *others, size_t count,
+		 int wake_fd, struct overlap *overlap, struct error *error)
+{
+	struct layer_reader *reader = NULL;
+	struct layer_scratch *scratch = layer_scratch_new(store);
+	int err = layer_reader_open(store, own, scratch, &reader, error);
+	for (size_t i = 0; err == 0 && i < count && !overlap_is_woken(wake_fd); i++) {
+		struct layer_reader *other = NULL;
+		err = layer_reader_open(store, others[i], scratch, &other, error);
+		if (err == 0)
+			err = find_between(reader, other, overlap, error);
+		layer_reader_free(other);
+	}
+	layer_reader_free(reader);
+	layer_scratch_free(scratch);
+	sort(overlap);
 	return err;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/store/layer/reader.h"
 #include "proto/base/error.h"
@@ -25,21 +26,25 @@ struct overlap_path {
 
 /* {0} is empty and ready. */
 struct overlap {
-	struct overlap_path *paths; /* owned; see overlap_sort() */
+	struct overlap_path *paths; /* owned */
 	size_t count, room;
 	bool full; /* there may be more */
 };
 void overlap_fini(struct overlap *overlap);
 
-/* Adds the paths at which two layers differ, both read from their beginning: with
- * different rows (other than directories), or where one has a file or link above what
- * the other has (the file's path). It ends early when there are OVERLAP_PATHS_MAX.
- * ERR_NO_MEMORY, and what a layer_reader gives. */
-int overlap_find(struct layer_reader *one, struct layer_reader *other,
-		 struct overlap *overlap, struct error *error);
-/* Puts the paths in manifest order, each once, and none that is below another. */
-void overlap_sort(struct overlap *overlap);
-/* Once it is sorted: whether the layers differ at this path in nothing but the mode. */
+/*
+ * Finds the paths at which layer `own` and any of `others` differ, which are the
+ * catalogue's ids: with different rows (other than directories), or where one has a file
+ * or link above what the other has (the file's path). In manifest order, each once, and
+ * none that is below another. It ends early when there are OVERLAP_PATHS_MAX, and once
+ * wake_fd is readable. Two layers are open at a time. ERR_NO_MEMORY, and what a
+ * layer_reader gives.
+ */
+int overlap_find(struct store *store, int64_t own, const int64_t *others, size_t count,
+		 int wake_fd, struct overlap *overlap, struct error *error);
+/* Whether the layers differ at this path in nothing but the mode. */
 bool overlap_is_of_mode(const struct overlap *overlap, const char *path, size_t len);
+/* Whether wake_fd is readable: nobody waits for the answer any more. */
+bool overlap_is_woken(int wake_fd);
 
 #endif
