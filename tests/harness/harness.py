@@ -25,6 +25,7 @@ import xxhash
 
 from proxy import Proxy
 
+TOP = pathlib.Path(__file__).resolve().parents[2]  # of the project
 BUILD = pathlib.Path(os.environ.get("BATON_BUILD", "build"))
 BATON = BUILD / "client" / "baton"
 # Where baton has its libraries inside, valgrind sees neither them nor what is allocated.

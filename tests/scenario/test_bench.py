@@ -4,15 +4,14 @@ not take a tool's word for what it restored. No time is looked at.
 
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
 import unittest
 
-from harness import BUILD, Link, PATIENCE, Scenario, clean_environment
+from harness import BUILD, PATIENCE, TOP, Link, Scenario, clean_environment
 
-BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench" / "run"
+BENCH = TOP / "tests/bench/run"
 TOOLS = {"tar|zstd -1 -T2": ("tar", "zstd"), "cp -a": ("cp",), "rsync -a": ("rsync",)}
 
 

@@ -1,7 +1,6 @@
 """A real master and a real worker: Debian's Buildbot runs examples/buildbot/master.cfg."""
 
 import os
-import pathlib
 import re
 import select
 import shutil
@@ -9,9 +8,9 @@ import subprocess
 import time
 import unittest
 
-from harness import BATON, PATIENCE, Scenario, clean_environment, end_process, make_tree
+from harness import BATON, PATIENCE, TOP, Scenario, clean_environment, end_process, make_tree
 
-EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "buildbot" / "master.cfg"
+EXAMPLE = TOP / "examples/buildbot/master.cfg"
 PROGRAMS = ("buildbot", "buildbot-worker", "twistd3")
 
 # The example, on any free port; and what its "Rebuild" button does, as a third builder.

@@ -2,13 +2,12 @@
 workspace. The runner, its jobs, the client and the daemon are real."""
 
 import os
-import pathlib
 import re
 import subprocess
 
-from harness import BATON, BATOND, Scenario, clean_environment, contents, make_tree
+from harness import BATON, BATOND, TOP, Scenario, clean_environment, contents, make_tree
 
-RUNNER = pathlib.Path(__file__).resolve().parents[2] / "examples" / "circleci" / "run"
+RUNNER = TOP / "examples/circleci/run"
 
 DIAMOND = """\
 version: 2.1

@@ -4,11 +4,12 @@ Each test is one kind of file; `./build.sh damage` does the same thousands of ti
 """
 
 import copy
-import pathlib
 import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "damage"))
+from harness import TOP
+
+sys.path.insert(0, str(TOP / "tests/damage"))
 
 import damages  # noqa: E402
 import rules  # noqa: E402

@@ -4,7 +4,6 @@ tests fail, against a real daemon. The systems themselves are not here; how they
 the scripts is written in the small functions below."""
 
 import contextlib
-import pathlib
 import re
 import subprocess
 import uuid
@@ -12,9 +11,9 @@ import uuid
 import yaml
 
 from ci_environments import BUILDKITE, GITHUB, GITLAB, JENKINS, WOODPECKER
-from harness import BATON, BATOND, Scenario, clean_environment, make_tree, remove_tree
+from harness import BATON, BATOND, TOP, Scenario, clean_environment, make_tree, remove_tree
 
-EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = TOP / "examples"
 
 MAKE = """\
 #!/bin/sh

@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BATON, BUILD, Scenario, clean_environment, make_tree
+from harness import BATON, BUILD, TOP, Scenario, clean_environment, make_tree
 
-EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "gitlab"
+EXAMPLE = TOP / "examples/gitlab"
 PACKAGES = ("node@22", "gitlab-ci-local@4.75.1")
 WORKFLOW = "git.example/me/it/1000"
 RUNNER = BUILD.resolve() / PACKAGES[1]

@@ -1,16 +1,14 @@
 """What lies where after an installation, libbaton, and the static client."""
 
 import os
-import pathlib
 import re
 import shlex
 import shutil
 import subprocess
 import unittest
 
-from harness import BATOND, BUILD, PATIENCE, Scenario, contents, is_sanitized
+from harness import BATOND, BUILD, PATIENCE, TOP, Scenario, contents, is_sanitized
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 STATIC_MAX = 6 << 20  # bytes
 
 

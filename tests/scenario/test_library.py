@@ -1,15 +1,14 @@
 """libbaton: what a program hands over is taken as it is, and never as words to be read."""
 
 import json
-import pathlib
 import subprocess
 import sys
 import unittest
 
-from harness import BUILD, PATIENCE, Scenario, contents, is_sanitized
+from harness import BUILD, PATIENCE, TOP, Scenario, contents, is_sanitized
 
 LIBRARY = BUILD / "client/libbaton.so"
-DRIVER = pathlib.Path(__file__).resolve().parents[1] / "harness/library.py"
+DRIVER = TOP / "tests/harness/library.py"
 
 
 @unittest.skipUnless(LIBRARY.exists(), "the library was not built")

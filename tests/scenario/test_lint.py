@@ -1,10 +1,9 @@
 """What can be checked about the sources without running them."""
 
-import pathlib
 import re
 import unittest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+from harness import TOP
 
 
 def sources(*folders):

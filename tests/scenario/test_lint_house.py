@@ -7,7 +7,9 @@ import sys
 import tempfile
 import unittest
 
-LINT = pathlib.Path(__file__).resolve().parents[1] / "lint"
+from harness import TOP
+
+LINT = TOP / "tests/lint"
 FOLDERS = "daemon\ndaemon/store\nproto\n"
 
 

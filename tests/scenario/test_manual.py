@@ -7,9 +7,8 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BATON, BATOND, BUILD, clean_environment
+from harness import BATON, BATOND, BUILD, TOP, clean_environment
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 VERBS = ("persist", "attach", "ls", "log", "diff", "cat", "status", "whereami", "version", "help")
 DAEMON_VERBS = ("", "check", "token", "version", "help")
 MADE = BUILD.resolve() / "proto/manual"

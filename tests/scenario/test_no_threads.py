@@ -1,13 +1,12 @@
 """Fault M13: where no thread is to be had, one is enough."""
 
 import os
-import pathlib
 import sys
 
-from harness import Scenario, is_sanitized, random_bytes, read_tree
+from harness import TOP, Scenario, is_sanitized, random_bytes, read_tree
 
 WITHOUT_THREADS = (sys.executable,
-                   str(pathlib.Path(__file__).parents[1] / "harness" / "without_threads.py"))
+                   str(TOP / "tests/harness/without_threads.py"))
 
 
 class Alone(Scenario):

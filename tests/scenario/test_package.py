@@ -10,9 +10,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD
+from harness import BUILD, TOP
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/harness"
 SUITE = "bookworm"
 LATER = "999"  # a version

@@ -2,15 +2,13 @@
 
 import hashlib
 import os
-import pathlib
 import shutil
 import stat
 import subprocess
 import unittest
 
-from harness import BUILD, Scenario
+from harness import BUILD, TOP, Scenario
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ("react-scripts", "typescript", "@angular/cli")
 QUICK = os.environ.get("BATON_QUICK") == "1"
 NPM_PATIENCE = 400  # seconds
@@ -57,7 +55,7 @@ class RealTree(Scenario):
 
     def test_the_source_and_build_tree_of_this_project(self):
         tree = self.tree({})
-        for name, source in (("source", PROJECT), ("build", BUILD)):
+        for name, source in (("source", TOP), ("build", BUILD)):
             shutil.copytree(source, tree / name, symlinks=True,
                             ignore=shutil.ignore_patterns("build*") if name == "source" else None)
         (tree / "empty").mkdir()

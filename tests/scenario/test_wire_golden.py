@@ -1,7 +1,6 @@
 """The Python client's bytes against the golden files that the C programs keep to."""
 
 import hashlib
-import pathlib
 import random
 import unittest
 
@@ -9,9 +8,10 @@ import client
 import frames
 import manifest
 import wire
+from harness import TOP
 from manifest import DIRECTORY, FILE, SYMLINK, Row
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
+GOLDEN = TOP / "tests/golden"
 
 
 def message(name: str) -> dict[str, bytes]:
