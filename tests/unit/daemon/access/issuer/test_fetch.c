@@ -1,5 +1,5 @@
 /* Rule A5: whence keys may be fetched; the fetching is in
- * tests/scenario/test_a_issuers.py. */
+ * tests/scenario/access/test_a_issuers.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Rule A5: keys of a file; those of a server are in tests/scenario/test_a_issuers.py. */
+/* Rule A5: keys of a file; those of a server are in tests/scenario/access/test_a_issuers.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,7 +3,6 @@ bears from those who have not shown who they are. The clients are Python's and O
 
 import contextlib
 import os
-import pathlib
 import re
 import signal
 import socket
