@@ -319,7 +319,7 @@ static void run_request(struct task *task, int wake_fd)
 		.label = peer->label,
 		.principal = peer->principal,
 		.tier = peer->principal->tier,
-		.local = peer->local,
+		.local = peer->way == PROOF_UNIX,
 		.silence_ms = silence_of(server->config),
 		.meter = &peer->meter,
 		.too_slow = &peer->pace.too_slow,

@@ -158,6 +158,18 @@ static struct principal *principal_of(const struct user_rules *rules,
 	return principal;
 }
 
+/* The kernel tells of any socket something; of one that is no Unix socket, or that it
+ * knows no peer of, the id that nobody has. */
+static bool read_user(int fd, struct ucred *ret_who)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain), who_len = sizeof(*ret_who);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       domain == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_who, &who_len) == 0 &&
+	       ret_who->uid != (uid_t)-1;
+}
+
 /* The groups, its own one last; owned by the caller. False: the kernel does not say. */
 static bool read_groups(int fd, gid_t own, gid_t **ret_groups, size_t *ret_count)
 {
@@ -180,13 +192,12 @@ int peer_user_principal(const struct user_rules *rules, int fd,
 			struct principal **ret_principal, struct error *error)
 {
 	struct ucred who;
-	socklen_t len = sizeof(who);
 	gid_t *groups AUTO_FREE = NULL;
 	size_t group_count = 0;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+	if (!read_user(fd, &who) ||
 	    (rules->count && !read_groups(fd, who.gid, &groups, &group_count)))
-		return error_set_errno(error, ERR_DENIED, errno,
-				       "the user of this connection is not known");
+		return error_set(error, ERR_DENIED,
+				 "the user of this connection is not known");
 	const struct peer_identity identity = {who.uid, groups, group_count};
 	*ret_principal = principal_of(rules, &identity);
 	return 0;

@@ -1,6 +1,8 @@
 #include "daemon/loop/peer.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@ static bool welcome(struct peer *peer)
 	struct msg_welcome message = greeting_welcome(
 		peer->principal, KEEPALIVE_MS, peer->peers->config->silence_ms, &words);
 	/* A client that may be on this machine is to keep the store out of its trees. */
-	if (peer->local)
+	if (peer->way == PROOF_UNIX)
 		message.data = peer->peers->data;
 	return peer_say(peer, MSG_WELCOME, &message);
 }
@@ -37,13 +39,23 @@ static void expect_message(struct peer *peer, enum peer_state state, uint64_t pa
 {
 	peer->state = state;
 	peer->header_len = 0;
-	free(take_ptr(&peer->payload));
-	peer->payload_len = 0;
+	peer_forget_payload(peer);
 	peer->deadline_ms = uv_now(peer->peers->loop) + patience_ms;
+}
+
+/* Until it is known who a peer is, what came is wiped where it was decrypted, too. */
+static void keep_no_secret(struct peer *peer, bool wanted)
+{
+	SSL *ssl = peer->transport.tls ? transport_tls_ssl(&peer->transport) : NULL;
+	if (ssl && wanted)
+		(void)SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	else if (ssl)
+		(void)SSL_clear_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 static void let_in(struct peer *peer)
 {
+	keep_no_secret(peer, false);
 	admission_know(&peer->peers->admission, &peer->admitted);
 	if (welcome(peer))
 		expect_message(peer, PEER_IDLE, peer->peers->config->idle_ms);
@@ -81,9 +93,7 @@ static void on_hello(struct peer *peer, struct buffer *token)
 {
 	struct error error = {0};
 	const struct proof proof = {
-		.way = peer->local           ? PROOF_UNIX
-		       : peer->transport.tls ? PROOF_TLS
-					     : PROOF_LOOPBACK,
+		.way = peer->way,
 		.fd = peer->transport.fd,
 	};
 	if (token->len > 0) {
@@ -108,10 +118,12 @@ static void on_greeting(struct peer *peer, uint16_t type)
 			: error_set(&error, ERR_PROTOCOL,
 				    "a connection begins with HELLO; this does not look "
 				    "like a Baton client");
+	peer_forget_payload(peer);
 	if (err)
 		peer_refuse(peer, &error);
 	else
 		on_hello(peer, &token);
+	OPENSSL_cleanse(token.at, token.len);
 }
 
 /* Whose turn a request takes: its namespace's; or, where it will be refused there, its
@@ -347,10 +359,12 @@ void peer_open(struct peers *peers, struct transport transport, struct admitted 
 		return;
 	}
 	voice_init(&peer->voice);
-	peer->local = peer_label(&transport, peer->label);
+	peer->way = peer_way(&transport);
+	peer_label(&transport, peer->label);
 	peer_remember(peers, peer);
 	peer->poll.data = peer;
 	expect_message(peer, PEER_GREETING, peers->config->hello_ms);
+	keep_no_secret(peer, true);
 	if (transport.tls)
 		begin_shaking(peer);
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_readable) == 0);

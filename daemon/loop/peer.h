@@ -98,7 +98,7 @@ struct peer {
 	struct voice voice;
 	struct link_meter meter; /* of its request */
 	struct pace pace;
-	bool local; /* a Unix socket */
+	enum proof_way way;
 	bool left; /* its handle is closed, and what runs for it on the pool has not ended
 		    */
 	char label[PEER_LABEL_SIZE]; /* "unix uid 0", "tcp 127.0.0.1:4711" */

@@ -1,6 +1,7 @@
 #include "daemon/loop/peer_end.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,14 @@ bool peer_say(struct peer *peer, uint16_t type, const void *message)
 
 /* ---- closing ---- */
 
+void peer_forget_payload(struct peer *peer)
+{
+	if (peer->payload)
+		OPENSSL_cleanse(peer->payload, peer->payload_room);
+	free(take_ptr(&peer->payload));
+	peer->payload_len = 0;
+}
+
 void peer_remember(struct peers *peers, struct peer *peer)
 {
 	peer->peers = peers;
@@ -65,7 +74,7 @@ void peer_free(struct peer *peer)
 	transport_close(&peer->transport);
 	principal_free(peer->principal);
 	request_free(peer->request);
-	free(peer->payload);
+	peer_forget_payload(peer);
 	free(peer->shaking);
 	voice_fini(&peer->voice);
 	admission_leave(&peer->peers->admission, &peer->admitted);

@@ -10,6 +10,10 @@
  * connection must be closed. */
 bool peer_say(struct peer *peer, uint16_t type, const void *message);
 
+/* Frees what it sent last, if no request has taken it, and wipes it: a HELLO has a token.
+ */
+void peer_forget_payload(struct peer *peer);
+
 /* Adds it to all peers. */
 void peer_remember(struct peers *peers, struct peer *peer);
 /* Closes its handle; when that is done, and what runs for it on the pool has ended, it is

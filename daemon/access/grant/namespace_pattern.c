@@ -87,6 +87,18 @@ bool namespace_pattern_covers(const char *pattern, struct text name)
 	}
 }
 
+bool namespace_pattern_is_straight(const char *pattern)
+{
+	struct text rest = text_of(pattern), component;
+	bool more = true;
+	while (more) {
+		more = next_component(&rest, &component);
+		if (text_is(component, ".") || text_is(component, ".."))
+			return false;
+	}
+	return true;
+}
+
 bool namespace_pattern_is_all(const char *pattern)
 {
 	return strcmp(pattern, "**") == 0;

@@ -29,6 +29,10 @@ int namespace_pattern_check(const char *pattern, struct error *error);
  * pattern × name steps. */
 bool namespace_pattern_covers(const char *pattern, struct text name);
 
+/* Whether no component is `.` or `..`: names and patterns are compared as they stand, and
+ * what looks as if it led elsewhere is not to be made of what a token claims. */
+bool namespace_pattern_is_straight(const char *pattern);
+
 /* Whether it is `**`. */
 bool namespace_pattern_is_all(const char *pattern);
 

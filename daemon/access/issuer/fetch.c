@@ -112,11 +112,16 @@ int fetch_json(const char *url, const atomic_bool *stop, json_t **ret_json,
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	(void)pthread_once(&once, init);
 	CURL *curl AUTO(free_curl) = curl_easy_init();
+	CURLU *parts AUTO(free_parts) = curl_url();
 	struct buffer body AUTO(buffer_fini) = {0};
 	char reason[CURL_ERROR_SIZE] = "";
-	if (!curl)
+	if (!curl || !parts)
 		return error_set(error, ERR_UNREACHABLE, "`%s`: no memory", url);
 	set_options(curl, url, stop, &body, reason);
+	/* A proxy of the environment is not for what stays on this machine, in clear. */
+	if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    is_this_machine(parts))
+		(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	CURLcode code = curl_easy_perform(curl);
 	long status = 0;
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

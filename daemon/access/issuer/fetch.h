@@ -17,7 +17,8 @@
  * machine, or with a user or password in it. */
 int fetch_check_url(const char *origin, const char *url, struct error *error);
 
-/* Ends early when *stop becomes true. Redirections are not followed. ERR_UNREACHABLE with
+/* Ends early when *stop becomes true. Redirections are not followed. A proxy of
+ * the environment (https_proxy) is used, but not for this machine. ERR_UNREACHABLE with
  * the reason. */
 int fetch_json(const char *url, const atomic_bool *stop, json_t **ret_json,
 	       struct error *error);

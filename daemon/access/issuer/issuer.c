@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/access/grant/namespace_pattern.h"
 #include "daemon/access/issuer/template.h"
 #include "daemon/access/token/claims.h"
 #include "proto/base/bytes.h"
@@ -104,6 +105,10 @@ static int make_grant(const struct issuer *issuer, const json_t *claims,
 	grant->verbs = issuer->verbs;
 	grant->exact = template_has_blanks(issuer->namespace);
 	int err = fill(issuer->namespace, claims, &namespace, error);
+	if (err == 0 && !namespace_pattern_is_straight(namespace))
+		err = error_set(error, ERR_DENIED,
+				"the token is refused: what it claims makes a namespace "
+				"with `.` or `..` in it");
 	if (err == 0)
 		err = fill(issuer->workflow, claims, &grant->workflow, error);
 	if (err == 0)

@@ -189,6 +189,9 @@ static int read_templates(struct issuer_reading *reading, struct error *error)
 	if (err == 0 && !template_has_blanks(issuer->namespace) &&
 	    namespace_pattern_check(issuer->namespace, &why))
 		err = error_set(error, ERR_USAGE, "%s: %s", origin, why.text);
+	if (err == 0 && !namespace_pattern_is_straight(issuer->namespace))
+		err = error_set(error, ERR_USAGE,
+				"%s: a namespace has no `.` or `..` in it", origin);
 	const char *workflow = VALUE(reading, "workflow", workflow, &origin);
 	if (err == 0 && workflow)
 		err = read_template(reading, origin, workflow, &issuer->workflow, error);

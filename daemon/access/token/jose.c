@@ -1,7 +1,10 @@
 #include "daemon/access/token/jose.h"
 
 #include <cjose/cjose.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +17,39 @@
 
 const char *const jose_algorithms[] = {"RS256", "RS384", "RS512", "PS256", "PS384",
 				       "PS512", "ES256", "ES384", "ES512", NULL};
+
+/* ---- what a token leaves in memory ---- */
+
+static void free_wiped(void *at)
+{
+	if (at)
+		OPENSSL_cleanse(at, malloc_usable_size(at));
+	free(at);
+}
+
+static void *realloc_wiped(void *at, size_t len)
+{
+	size_t had = at ? malloc_usable_size(at) : 0;
+	void *fresh = malloc(len);
+	if (fresh && at) {
+		memcpy(fresh, at, had < len ? had : len);
+		free_wiped(at);
+	}
+	return fresh;
+}
+
+static void install_wiping(void)
+{
+	cjose_set_alloc_funcs(malloc, realloc_wiped, free_wiped);
+}
+
+/* From now on nothing that libcjose frees, and the JSON that it reads, stays readable: it
+ * has tokens, which count as long as they have not expired, and private keys. */
+static void wipe_what_is_freed(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)pthread_once(&once, install_wiping);
+}
 
 static void free_jws(cjose_jws_t **jws)
 {
@@ -105,6 +141,7 @@ static int read_claims(struct jose *jose, struct error *error)
 int jose_open(const char *token, size_t len, struct jose *ret_jose, struct error *error)
 {
 	struct jose jose AUTO(jose_fini) = {0};
+	wipe_what_is_freed();
 	if (len > TOKEN_LEN_MAX)
 		return refuse(error, "it is too long");
 	if (!has_the_form(token, len, &jose.signature_digits))

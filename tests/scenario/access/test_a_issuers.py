@@ -223,6 +223,7 @@ class Presets(IssuerScenario):
                 ("issuer github", {**narrow, "requrie": "x=y"}, "did you mean `require`?"),
                 ("issuer github", {**narrow, "namespace": "{repository"}, "expected `{claim}`"),
                 ("issuer github", {**narrow, "namespace": "a/**/b"}, "`**`"),
+                ("issuer github", {**narrow, "namespace": "{repository}/../x"}, "`..`"),
                 ("issuer github", {**narrow, "keys": "http://example.org/keys"}, "https://"),
                 ("issuer github", {**narrow, "keys": "file:///etc/passwd"}, "https://"),
                 ("issuer github", {**narrow, "keys": "http://localhost:80@127.0.0.2:1/k"},
@@ -271,6 +272,11 @@ class Tokens(IssuerScenario):
         token = self.token(repository="acme/*", run_id="1")
         self.denied(client.log, self.bearer(token), identity(workflow="acme/*/1",
                                                              namespace="acme/web"))
+
+    def test_a5_what_a_token_claims_makes_no_namespace_with_dots(self):
+        for repository in ("..", "acme/..", "acme/../other", "acme/./web"):
+            self.refuse(self.token(repository=repository), "`.` or `..`")
+        self.welcome(self.token(repository="acme/..web"))
 
     def test_a5_times_audience_issuer(self):
         now = int(time.time())
@@ -492,6 +498,12 @@ class Keys(IssuerScenario):
                     self.assertLess(time.monotonic() - begun, PATIENCE)
             self.daemon.stop()
             self.kept().unlink(missing_ok=True)
+
+    def test_a5_a_proxy_of_the_environment_is_not_for_this_machine(self):
+        """It would be asked in clear for the keys that decide who may come."""
+        self.daemon.environment = {"http_proxy": "http://127.0.0.1:9"}  # nobody listens there
+        self.configure(("issuer github", self.NARROW))
+        self.welcome(self.token())
 
     def test_a5_a_slow_key_server_holds_up_nobody(self):
         go = threading.Event()

@@ -1,8 +1,10 @@
 """Rules A4, A7, A8 and A9: tokens of the daemon's own, what they let their bearer do, and what
 they do not. The tokens that nobody should have made are in test_a_hostile_tokens.py."""
 
+import contextlib
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -10,7 +12,7 @@ import time
 import unittest
 
 import client
-from harness import BATOND, PATIENCE
+from harness import BATOND, PATIENCE, is_sanitized
 from token_case import TokenScenario
 from wire import HELLO, Code, Connection, Refused, Type
 from wire_case import SMALL, identity
@@ -333,6 +335,40 @@ class Grants(TokenScenario):
         log = self.daemon.read_log()
         for part in (header, claims, signature[:20]):
             self.assertNotIn(part, log)
+
+
+class Memory(TokenScenario):
+    """What is freed can be read by whoever finds a way to read the daemon's memory later."""
+
+    flags = ("--listen", "tls://127.0.0.1:0")
+
+    def holds(self, secret):
+        """Whether the daemon has it anywhere."""
+        where = f"/proc/{self.daemon.process.pid}"
+        with open(f"{where}/maps", encoding="ascii") as maps, open(f"{where}/mem", "rb", 0) as mem:
+            for line in maps:
+                if " rw" not in line:
+                    continue
+                start, end = (int(word, 16) for word in line.split()[0].split("-"))
+                mem.seek(start)
+                with contextlib.suppress(OSError):  # [vvar] and the like
+                    if secret in mem.read(end - start):
+                        return True
+        return False
+
+    @unittest.skipIf(is_sanitized(), "a sanitizer keeps what is freed, and has too much memory")
+    def test_a6_no_signature_of_a_token_stays_in_memory(self):
+        url = re.findall(r"^BATON_SERVER=(.*)$", self.daemon.read_log(), re.M)[-1]
+        token = self.create("--namespace", "default")
+        signature = token.rpartition(".")[2]
+        wrong = token[:-20] + "A" * 20
+        for place in (url, self.daemon.url):
+            Connection(place, token=token).close()
+            self.assert_refused(Code.DENIED, Connection, place, token=wrong)
+        self.assertTrue(self.holds(self.daemon.url[:20].encode()), "it would not be found")
+        for secret in (signature, wrong.rpartition(".")[2]):
+            self.assertFalse(self.holds(secret[-30:].encode()))
+            self.assertFalse(self.holds(secret[:30].encode()))
 
 
 class Loopback(TokenScenario):

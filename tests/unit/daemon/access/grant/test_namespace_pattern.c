@@ -104,12 +104,25 @@ static void many_stars_take_little_time(void **state)
 	assert_true(namespace_pattern_covers(pattern, text_of(name)));
 }
 
+static void a_name_that_seems_to_lead_elsewhere_is_not_straight(void **state)
+{
+	(void)state;
+	static const char *const straight[] = {"acme/web", "a..b", "...", "a//b", "**"};
+	static const char *const bent[] = {".",       "..",    "acme/..",
+					   "../acme", "a/./b", "a/../b"};
+	for (size_t i = 0; i < sizeof(straight) / sizeof(*straight); i++)
+		assert_true(namespace_pattern_is_straight(straight[i]));
+	for (size_t i = 0; i < sizeof(bent) / sizeof(*bent); i++)
+		assert_false(namespace_pattern_is_straight(bent[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pattern_covers_what_its_signs_say),
 		cmocka_unit_test(two_stars_stand_at_the_end_alone),
 		cmocka_unit_test(its_length_has_a_bound),
+		cmocka_unit_test(a_name_that_seems_to_lead_elsewhere_is_not_straight),
 		cmocka_unit_test(many_stars_take_little_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
