@@ -30,6 +30,7 @@ static void set_clocks(struct catalogue_fixture *fixture)
 	fixture->clocks = (struct clocks){
 		.boot = 1,
 		.uptime_ms = 3600000,
+		.awake_ms = 3600000,
 		.wall_ms = 1795000000000, /* in November 2026 */
 	};
 	fixture->io = io_system;

@@ -54,6 +54,20 @@ static struct time_mark load_mark(struct catalogue *catalogue,
 	return sound ? mark : (struct time_mark){0};
 }
 
+/* Where they are not known they say that nothing has gone by since. */
+static struct witnesses load_witnesses(struct catalogue *catalogue)
+{
+	struct witnesses witnesses = {
+		.awake_ms = catalogue_setting(catalogue, "seen_awake_ms"),
+		.wall_ms = catalogue_setting(catalogue, "seen_wall_ms"),
+	};
+	if (witnesses.awake_ms <= 0 || witnesses.awake_ms > ROW_TIME_MAX)
+		witnesses.awake_ms = ROW_TIME_MAX;
+	if (witnesses.wall_ms <= 0 || witnesses.wall_ms > ROW_TIME_MAX)
+		witnesses.wall_ms = ROW_TIME_MAX;
+	return witnesses;
+}
+
 static int put_setting(struct catalogue *catalogue, const char *name, int64_t value,
 		       struct error *error)
 {
@@ -76,15 +90,40 @@ static int save_mark(struct catalogue *catalogue, const struct mark_names *names
 	return result;
 }
 
+static int save_witnesses(struct catalogue *catalogue, const struct witnesses *witnesses,
+			  struct error *error)
+{
+	int result = put_setting(catalogue, "seen_awake_ms", witnesses->awake_ms, error);
+	return result == 0
+		       ? put_setting(catalogue, "seen_wall_ms", witnesses->wall_ms, error)
+		       : result;
+}
+
 /* ---- going on -------------------------------------------------------------------- */
 
-/* Within one boot all of its time is known, whether a daemon ran or not. The uptime may
- * have gone back where a machine was put back to an earlier state. */
-static int64_t time_after(const struct time_mark *seen, const struct clocks *clocks)
+static int64_t least(int64_t a, int64_t b)
 {
-	bool same_boot = seen->boot && seen->boot == clocks->boot &&
-			 seen->clock_ms <= clocks->uptime_ms;
-	return seen->time_ms + (same_boot ? clocks->uptime_ms - seen->clock_ms : 0);
+	return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Within one boot all of its time is known, whether a daemon ran or not. The uptime may
+ * have gone back where a machine was put back to an earlier state. Forward it goes no
+ * further than another clock did: a sandbox may show its programs an uptime of its own.
+ */
+static int64_t time_after(const struct lifetime *last, const struct clocks *clocks)
+{
+	const struct time_mark *seen = &last->seen;
+	if (!seen->boot || seen->boot != clocks->boot)
+		return seen->time_ms;
+	int64_t witnessed_ms = most(clocks->awake_ms - last->witnesses.awake_ms,
+				    clocks->wall_ms - last->witnesses.wall_ms);
+	int64_t step_ms = least(clocks->uptime_ms - seen->clock_ms, witnessed_ms);
+	return seen->time_ms + most(step_ms, 0);
 }
 
 static int64_t beginning(const struct clocks *clocks)
@@ -97,13 +136,15 @@ static int64_t beginning(const struct clocks *clocks)
 void lifetime_open(struct catalogue *catalogue)
 {
 	struct clocks clocks = read_clocks(catalogue);
-	struct time_mark seen = load_mark(catalogue, &seen_names);
-	int64_t now_ms = seen.time_ms ? time_after(&seen, &clocks) : beginning(&clocks);
-	catalogue->lifetime = (struct lifetime){
-		.ahead_ms = now_ms - clocks.uptime_ms,
-		.seen = seen,
+	struct lifetime *lifetime = &catalogue->lifetime;
+	*lifetime = (struct lifetime){
+		.seen = load_mark(catalogue, &seen_names),
+		.witnesses = load_witnesses(catalogue),
 		.synced = load_mark(catalogue, &synced_names),
 	};
+	int64_t now_ms = lifetime->seen.time_ms ? time_after(lifetime, &clocks)
+						: beginning(&clocks);
+	lifetime->ahead_ms = now_ms - clocks.uptime_ms;
 }
 
 /* ---- what a look at the clocks changes ------------------------------------------- */
@@ -156,6 +197,8 @@ static int save_marks(struct catalogue *catalogue, struct error *error)
 {
 	const struct lifetime *lifetime = &catalogue->lifetime;
 	int result = save_mark(catalogue, &seen_names, &lifetime->seen, error);
+	if (result == 0)
+		result = save_witnesses(catalogue, &lifetime->witnesses, error);
 	return result == 0 && lifetime->synced.time_ms
 		       ? save_mark(catalogue, &synced_names, &lifetime->synced, error)
 		       : result;
@@ -182,6 +225,7 @@ static int look_at_clocks(struct catalogue *catalogue, uint64_t *ret_off_ms,
 	now_ms += off_ms;
 	lifetime->ahead_ms += off_ms;
 	lifetime->seen = (struct time_mark){clocks.boot, now_ms, clocks.uptime_ms};
+	lifetime->witnesses = (struct witnesses){clocks.awake_ms, clocks.wall_ms};
 	if (believed)
 		lifetime->synced =
 			(struct time_mark){clocks.boot, now_ms, clocks.wall_ms};

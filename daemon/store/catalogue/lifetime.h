@@ -20,10 +20,16 @@ struct time_mark {
 	int64_t clock_ms;
 };
 
+/* What other clocks said when the store's time was last written down. */
+struct witnesses {
+	int64_t awake_ms, wall_ms;
+};
+
 struct lifetime {
-	bool settled;            /* retention has run since it was opened */
-	int64_t ahead_ms;        /* the store's time less the uptime of this boot */
-	struct time_mark seen;   /* beside the uptime, as it was last written down */
+	bool settled;          /* retention has run since it was opened */
+	int64_t ahead_ms;      /* the store's time less the uptime of this boot */
+	struct time_mark seen; /* beside the uptime, as it was last written down */
+	struct witnesses witnesses;
 	struct time_mark synced; /* beside a wall clock that was synchronised */
 };
 

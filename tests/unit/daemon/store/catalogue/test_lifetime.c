@@ -63,6 +63,7 @@ static void assert_has_expired(struct catalogue_fixture *fixture, const char *wo
 static void wait(struct catalogue_fixture *fixture, int64_t ms)
 {
 	fixture->clocks.uptime_ms += ms;
+	fixture->clocks.awake_ms += ms;
 	fixture->clocks.wall_ms += ms;
 }
 
@@ -88,6 +89,7 @@ static void reboot(struct catalogue_fixture *fixture, int64_t wall_ms)
 	fixture->clocks = (struct clocks){
 		.boot = fixture->clocks.boot + 1,
 		.uptime_ms = MINUTE_MS,
+		.awake_ms = MINUTE_MS,
 		.wall_ms = wall_ms,
 	};
 	fixture->synchronised = false;
@@ -162,7 +164,6 @@ static void a_store_made_in_1970_or_in_2040_lets_workflows_live_as_long(void **s
 	}
 }
 
-/* Also what the machine slept of it, and also without a daemon. */
 static void time_without_a_daemon_counts_within_one_boot(void **state)
 {
 	struct catalogue_fixture *fixture = *state;
@@ -174,6 +175,50 @@ static void time_without_a_daemon_counts_within_one_boot(void **state)
 	wait(fixture, 1);
 	fixture_reopen(fixture);
 	assert_has_expired(fixture, "w");
+}
+
+/* Also without a daemon, whose program the lid of a laptop ends. */
+static void time_asleep_counts_where_the_wall_bears_it_out(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	(void)sweep(fixture);
+	persist(fixture, "w");
+	fixture->clocks.uptime_ms += RETENTION_MS;
+	fixture->clocks.wall_ms += RETENTION_MS;
+	restart(fixture);
+	assert_lives(fixture, "w");
+	wait(fixture, 1);
+	assert_has_expired(fixture, "w");
+}
+
+/* So it is in a sandbox that shows its programs an uptime of its own. */
+static void an_uptime_that_no_other_clock_bears_out_is_no_age(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	static const int64_t steps[] = {RETENTION_MS + 1, 1000 * DAY_MS, IN_2040};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		char workflow[16];
+		(void)snprintf(workflow, sizeof(workflow), "w%zu", i);
+		(void)sweep(fixture);
+		persist(fixture, workflow);
+		fixture->clocks.uptime_ms += steps[i];
+		restart(fixture);
+		assert_lives(fixture, workflow);
+		fixture->clocks.uptime_ms -= steps[i];
+		restart(fixture);
+		assert_lives_its_full_time(fixture, workflow);
+	}
+}
+
+static void where_no_other_clock_was_written_down_no_time_has_gone_by(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	(void)sweep(fixture);
+	persist(fixture, "w");
+	wait(fixture, RETENTION_MS + 1);
+	change(fixture, "DELETE FROM settings WHERE name IN"
+			" ('seen_awake_ms', 'seen_wall_ms')");
+	assert_lives_its_full_time(fixture, "w");
 }
 
 static void a_contact_begins_its_time_again(void **state)
@@ -327,6 +372,10 @@ static void marks_that_cannot_be_are_none(void **state)
 		" WHERE name = 'seen_uptime_ms'",
 		"UPDATE settings SET value = 9223372036854775807"
 		" WHERE name LIKE 'synced%'",
+		"UPDATE settings SET value = -9223372036854775807"
+		" WHERE name IN ('seen_awake_ms', 'seen_wall_ms')",
+		"UPDATE settings SET value = 9223372036854775807"
+		" WHERE name IN ('seen_awake_ms', 'seen_wall_ms')",
 		"DELETE FROM settings WHERE name LIKE 'seen%'",
 	};
 	synchronise(fixture, NOW);
@@ -349,6 +398,9 @@ int main(void)
 		TEST(whatever_the_wall_says_at_a_persist_and_at_a_start_it_is_no_age),
 		TEST(a_store_made_in_1970_or_in_2040_lets_workflows_live_as_long),
 		TEST(time_without_a_daemon_counts_within_one_boot),
+		TEST(time_asleep_counts_where_the_wall_bears_it_out),
+		TEST(an_uptime_that_no_other_clock_bears_out_is_no_age),
+		TEST(where_no_other_clock_was_written_down_no_time_has_gone_by),
 		TEST(a_contact_begins_its_time_again),
 		TEST(a_clock_that_nothing_keeps_right_is_not_believed_about_a_reboot),
 		TEST(time_off_counts_when_the_clock_is_known_to_be_right),

@@ -54,6 +54,7 @@ static void the_uptime_is_the_machines_whatever_the_library_says(void **state)
 		int64_t before_ms = uptime_of_proc_ms();
 		struct clocks clocks = read_clocks(aheads[i]);
 		assert_in_range(clocks.uptime_ms, before_ms, uptime_of_proc_ms() + 10);
+		assert_in_range(clocks.awake_ms, 1, clocks.uptime_ms);
 	}
 }
 
