@@ -276,6 +276,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.look_again = options->verify,
 		.report = attach->report,
 		.settle_from = DESTINATION_SETTLE_FROM,
+		.turn_wait_ms = (uint64_t)options->timeout_ms,
 	};
 	int err = question_filter(options, &attach->filter, error);
 	if (err)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/destination/internal.h"
+#include "client/destination/turn.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 
@@ -18,7 +19,9 @@ static int open_root(struct destination *dest, struct error *error)
 	dest->places.root_fd =
 		open(dest->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dest->places.root_fd >= 0)
-		return 0;
+		return dest->options.dry_run
+			       ? 0
+			       : turn_take(dest, dest->places.root_fd, error);
 	struct stat stat;
 	if (errno == ENOTDIR)
 		return error_set(error, ERR_LOCAL,

@@ -21,6 +21,8 @@
  * - Directories that are there get the mode of their row, if they have one; times are set
  *   on those that this attach made. A mode or time that cannot be had, because the
  *   directory is another's or the file system keeps none, is a warning.
+ * - Attaches into one DIR write one after the other (turn.h), so that each has its view
+ *   there when it ends.
  * - Others may put things into DIR at the same time. What they have put where an entry
  *   belongs is met as if it had been there before: directories are merged, DIR itself
  * too, other things are replaced, each by one rename.
@@ -64,6 +66,9 @@ struct destination_options {
 	/* Bytes written, from which on the clock is waited for, so that the record proves
 	 * all of them; of less it may not prove the latest. */
 	uint64_t settle_from;
+	/* How long what holds DIR's lock and is not told to be an attach is waited for.
+	 */
+	uint64_t turn_wait_ms;
 };
 
 /* Two ticks of the clock, some 8 ms, are what reading so much again takes. */

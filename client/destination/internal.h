@@ -75,6 +75,8 @@ static inline struct timespec destination_time(const struct destination *dest,
 int destination_refuse_type(struct destination *dest, uint32_t entry,
 			    struct error *error);
 /* Says what does not make the attach fail. One thread. */
+void destination_note(const struct destination *dest, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void destination_warn(const struct destination *dest, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

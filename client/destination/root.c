@@ -6,6 +6,7 @@
 
 #include "client/destination/internal.h"
 #include "client/destination/meet.h"
+#include "client/destination/turn.h"
 #include "client/files/rename.h"
 #include "proto/base/cleanup.h"
 
@@ -106,10 +107,15 @@ static int join(struct destination *dest, struct error *error)
 	struct places *places = &dest->places;
 	int fd AUTO_FD =
 		open(dest->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || stage_make(&places->mounts[0].stage, fd, "") != 0)
+	if (fd < 0)
 		return join_error(dest, error);
 	dest->is_shared = true;
-	int err = meet_stage_children(dest, VIEW_ROOT, dest->root_stage.fd, error);
+	int err = turn_take(dest, fd, error);
+	if (err)
+		return err;
+	if (stage_make(&places->mounts[0].stage, fd, "") != 0)
+		return join_error(dest, error);
+	err = meet_stage_children(dest, VIEW_ROOT, dest->root_stage.fd, error);
 	if (err)
 		return err;
 	(void)stage_remove(&dest->root_stage, dest->parent_fd);

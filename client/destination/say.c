@@ -6,8 +6,7 @@
 #include "client/destination/internal.h"
 #include "proto/base/cleanup.h"
 
-int destination_refuse_type(struct destination *dest, uint32_t entry,
-			    struct error *error)
+int destination_refuse_type(struct destination *dest, uint32_t entry, struct error *error)
 {
 	bool is_directory = dest->places.table->entries[entry].type == ROW_DIRECTORY;
 	return places_error(&dest->places, entry, 0,
@@ -19,15 +18,31 @@ int destination_refuse_type(struct destination *dest, uint32_t entry,
 			    error);
 }
 
+/* *ret_sentence is owned. */
+static void print(char **ret_sentence, const char *format, va_list values)
+{
+	int len = vasprintf(ret_sentence, format, values);
+	claim(len >= 0);
+}
+
 void destination_warn(const struct destination *dest, const char *format, ...)
 {
-	if (!dest->options.report)
-		return;
 	char *sentence AUTO_FREE = NULL;
 	va_list values;
 	va_start(values, format);
-	int len = vasprintf(&sentence, format, values);
+	print(&sentence, format, values);
 	va_end(values);
-	claim(len >= 0);
-	report_warning(dest->options.report, "%s", sentence);
+	if (dest->options.report)
+		report_warning(dest->options.report, "%s", sentence);
+}
+
+void destination_note(const struct destination *dest, const char *format, ...)
+{
+	char *sentence AUTO_FREE = NULL;
+	va_list values;
+	va_start(values, format);
+	print(&sentence, format, values);
+	va_end(values);
+	if (dest->options.report)
+		report_note(dest->options.report, "%s", sentence);
 }

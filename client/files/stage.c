@@ -112,9 +112,9 @@ static bool has_mark(const struct stat *stat)
 	       (stat->st_mode & 01777) == STAGE_MODE;
 }
 
-static bool is_in_use(int directory_fd, const char *name)
+bool stage_is_in_use(int directory_fd, const char *name)
 {
-	int fd AUTO_FD = open_directory(directory_fd, name);
+	int fd AUTO_FD = has_form(name) ? open_directory(directory_fd, name) : -1;
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
@@ -124,7 +124,7 @@ bool stage_is_one(int directory_fd, const char *name)
 	return has_form(name) &&
 	       fstatat(directory_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISDIR(stat.st_mode) &&
-	       (has_mark(&stat) || is_in_use(directory_fd, name));
+	       (has_mark(&stat) || stage_is_in_use(directory_fd, name));
 }
 
 static void sweep_one(int directory_fd, const char *name)

@@ -33,5 +33,7 @@ void stage_sweep(int directory_fd);
 
 /* Whether this is a stage, whatever its prefix. */
 bool stage_is_one(int directory_fd, const char *name);
+/* Whether it is one whose attach lives. */
+bool stage_is_in_use(int directory_fd, const char *name);
 
 #endif

@@ -98,18 +98,21 @@ class WithoutModes(Scenario):
     def test_l6_the_stage_of_an_attach_that_lives_is_not_deleted(self):
         point = mounts.without_modes(self, "-p", "0777")
         self.persist("a", {"a": "a", "big": random_bytes(3_000_000)})
+        self.persist("a", {"sub/b": "b"}, workflow="above")
+        inner = point / "sub"
+        inner.mkdir()
         (point / "extra").write_text("")
         hold = Hold("down", 1_500_000)
-        held = self.popen("attach", "--quiet", "--server", self.proxy(hold).url, point)
+        held = self.popen("attach", "--quiet", "--server", self.proxy(hold).url, inner)
         hold.wait()
-        stages = [name for name in os.listdir(point) if ".baton-" in name]
-        self.attach(None, "--delete", into=point)
-        self.assertEqual([name for name in os.listdir(point) if ".baton-" in name], stages)
+        stages = [name for name in os.listdir(inner) if ".baton-" in name]
+        self.attach(None, "--delete", into=point, workflow="above")
+        self.assertEqual([name for name in os.listdir(inner) if ".baton-" in name], stages)
         self.assertEqual(len(stages), 1)
         hold.release()
         _, err = held.communicate()
         self.assertEqual(held.returncode, 0, err)
-        self.assertEqual(sorted(os.listdir(point)), ["a", "big"])
+        self.assertEqual(sorted(os.listdir(inner)), ["a", "b", "big"])
 
     def test_l6_changes_are_ignored(self):
         self.attach_twice(mounts.without_modes(self, "--chmod-ignore", "-p", "0755"))

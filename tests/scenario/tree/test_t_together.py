@@ -1,5 +1,8 @@
-"""Several attaches into one folder at the same time: all of them succeed."""
+"""Several attaches into one folder at the same time: one writes after the other, so that all
+of them succeed, and what they leave is what some order of them would."""
 
+import fcntl
+import os
 import signal
 
 from harness import UNPRIVILEGED, Link, Scenario, contents, random_bytes, read_tree
@@ -35,15 +38,15 @@ class Together(Scenario):
             self.assertEqual(got, whole)
 
     def test_m5_different_views(self):
+        """What both have is of the one that wrote last, all of it."""
         self.both_views()
-        into = self.tree({})
-        self.assert_ended(self.start(3, into, "--from", "a") +
-                          self.start(3, into, "--from", "b", job="u"))
-        got = contents(into)
-        self.assertEqual(set(got), {name for name in {**files_of("a"), **files_of("b")}
-                                    if name != "link"})
-        for path, content in got.items():
-            self.assertIn(content, (files_of("a").get(path), files_of("b").get(path)))
+        a, b = ({name: content for name, content in files_of(version).items() if name != "link"}
+                for version in "ab")
+        for into in (self.tree({}), self.missing()):
+            for _ in range(2):
+                self.assert_ended(self.start(3, into, "--from", "a") +
+                                  self.start(3, into, "--from", "b", job="u"))
+                self.assertIn(contents(into), ({**a, **b}, {**b, **a}))
 
     def test_m5_one_of_them_deletes_what_only_others_have(self):
         self.both_views()
@@ -54,12 +57,43 @@ class Together(Scenario):
 
     def test_m5_different_views_that_delete_each_others_files(self):
         self.both_views()
+        whole = [read_tree(self.attach(None, "--from", version)[1]) for version in "ab"]
+        for into in (self.tree({}), self.missing()):
+            for _ in range(3):
+                self.assert_ended(self.start(3, into, "--from", "a", "--delete") +
+                                  self.start(3, into, "--from", "b", "--delete", job="u"))
+                self.assertIn(read_tree(into), whole)
+
+    def hold(self, into):
+        """The lock of a folder, as an attach holds it, or flock(1)."""
+        fd = os.open(into, os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, fd)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return fd
+
+    def test_m5_who_waits_for_another_attach_says_so_and_goes_on_when_it_ends(self):
+        self.persist("a", {"a": "a"})
+        into = self.tree({".baton-0123456789ab": None})
+        held = self.hold(into), self.hold(into / ".baton-0123456789ab")
+        waiting = self.popen("attach", "--timeout", "1", into)
+        line = waiting.stderr.readline().decode()
+        self.assertEqual(line, f"baton: `{into}`: waiting for another attach into it\n")
+        fcntl.flock(held[0], fcntl.LOCK_UN)
+        self.assertEqual((waiting.wait(), contents(into)), (0, {"a": "a"}))
+
+    def test_m5_a_lock_that_no_attach_holds_is_not_waited_for_without_end(self):
+        """As of `flock DIR baton attach DIR`."""
+        self.persist("a", {"a": "a"})
         into = self.tree({})
-        for _ in range(3):
-            self.assert_ended(self.start(3, into, "--from", "a", "--delete") +
-                              self.start(3, into, "--from", "b", "--delete", job="u"))
-        self.attach(None, "--from", "a", "--delete", into=into)
-        self.assertEqual(set(contents(into)), set(files_of("a")) - {"link"})
+        self.hold(into)
+        self.refused("attach", "--timeout", "0.2", into, status=9,
+                     says=(f"`{into}`", "holds its lock (flock)", "--timeout", "is as it was"))
+
+    def test_m5_who_only_looks_waits_for_nobody(self):
+        self.persist("a", {"a": "a"})
+        into = self.attach()[1]
+        self.hold(into)
+        self.attach(None, "--dry-run", "--timeout", "0.2", into=into)
 
     def test_m5_read_only_folders_that_each_of_them_opens_and_closes(self):
         for version in ("1", "2"):
