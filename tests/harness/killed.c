@@ -16,6 +16,7 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
+#include "tests/harness/assert_ok.h"
 #include "tests/harness/scratch.h"
 
 /* ---- directories ------------------------------------------------------------------ */
@@ -95,12 +96,7 @@ char *killed_copy(const char *directory)
 /* ---- a store that is killed ---------------------------------------------------------
  */
 
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, error.text);                     \
-	} while (0)
+#define assert_ok(expression) assert_ok_of(expression, error.text)
 
 static void persist(struct store *store, struct killed *killed, uint32_t number)
 {
@@ -173,4 +169,16 @@ void killed_free(struct killed *killed)
 	scratch_free(killed->earlier);
 	scratch_free(killed->other);
 	free(killed);
+}
+
+int killed_setup(void **state)
+{
+	*state = killed_new();
+	return 0;
+}
+
+int killed_teardown(void **state)
+{
+	killed_free(*state);
+	return 0;
 }

@@ -27,6 +27,9 @@ struct killed {
 
 struct killed *killed_new(void);
 void killed_free(struct killed *killed);
+/* The same for cmocka_run_group_tests. */
+int killed_setup(void **state);
+int killed_teardown(void **state);
 
 /* ---- files of a data directory --------------------------------------------------- */
 /* `folder` is "" or "/segments". */

@@ -133,6 +133,19 @@ static inline int feed(struct place *place, struct destination *destination,
 	return error_set(&place->error, ERR_LOST, "the daemon: went away");
 }
 
+/* An attach up to where all units are written, and none is in its place yet. */
+static inline struct destination *attach_unfinished(struct place *place)
+{
+	struct destination *destination = NULL;
+	view_table_finish(&place->tree.table);
+	assert_int_equal(destination_open(&place->tree.table, &place->options,
+					  &destination, &place->error),
+			 0);
+	assert_int_equal(destination_begin(destination, &place->error), 0);
+	assert_int_equal(feed(place, destination, 0), 0);
+	return destination;
+}
+
 /* Between looking at DIR and writing to it, and before the end, something happens. */
 struct events {
 	void (*looked)(void);

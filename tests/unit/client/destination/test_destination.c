@@ -66,13 +66,7 @@ static void t4_missing_directory_is_not_there_before_the_end(void **state)
 {
 	struct place *place = *state;
 	add_sample(place);
-	struct destination *destination = NULL;
-	view_table_finish(&place->tree.table);
-	assert_int_equal(destination_open(&place->tree.table, &place->options,
-					  &destination, &place->error),
-			 0);
-	assert_int_equal(destination_begin(destination, &place->error), 0);
-	assert_int_equal(feed(place, destination, 0), 0);
+	struct destination *destination = attach_unfinished(place);
 	assert_false(is_there("out"));
 	assert_int_equal(destination_finish(destination, &place->error), 0);
 	destination_close(destination);
@@ -184,13 +178,7 @@ static void t4_failure_while_publishing_empties_it_again(void **state)
 	struct place *place = *state;
 	add_sample(place);
 	assert_int_equal(mkdir("out", 0755), 0);
-	struct destination *destination = NULL;
-	view_table_finish(&place->tree.table);
-	assert_int_equal(destination_open(&place->tree.table, &place->options,
-					  &destination, &place->error),
-			 0);
-	assert_int_equal(destination_begin(destination, &place->error), 0);
-	assert_int_equal(feed(place, destination, 0), 0);
+	struct destination *destination = attach_unfinished(place);
 	assert_int_equal(mkdir("out/zero", 0755), 0);
 	put("out/zero/theirs", "theirs");
 	assert_int_equal(destination_finish(destination, &place->error), ERR_LOCAL);

@@ -174,13 +174,7 @@ static void m5_after_a_merge_nothing_is_taken_back(void **state)
 	add_file(place, "d/x", "ours", 0600);
 	add_file(place, "top", "ours", 0644);
 	assert_int_equal(mkdir("out", 0755), 0);
-	struct destination *destination = NULL;
-	view_table_finish(&place->tree.table);
-	assert_int_equal(destination_open(&place->tree.table, &place->options,
-					  &destination, &place->error),
-			 0);
-	assert_int_equal(destination_begin(destination, &place->error), 0);
-	assert_int_equal(feed(place, destination, 0), 0);
+	struct destination *destination = attach_unfinished(place);
 	assert_int_equal(mkdir("out/d", 0755), 0);
 	fill_the_place_of_a_file();
 	assert_int_equal(destination_finish(destination, &place->error), ERR_LOCAL);

@@ -22,17 +22,11 @@ static void add_sample(struct place *place)
 /* An attach that keeps a record; between its last step and that, `meanwhile` happens. */
 static void attach_recorded(struct place *place, void (*meanwhile)(void))
 {
-	struct destination *destination = NULL;
-	view_table_finish(&place->tree.table);
 	place->options.keeps_record = true;
 	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct record *record = fd < 0 ? NULL : record_open(fd);
 	place->options.record = record;
-	assert_int_equal(destination_open(&place->tree.table, &place->options,
-					  &destination, &place->error),
-			 0);
-	assert_int_equal(destination_begin(destination, &place->error), 0);
-	assert_int_equal(feed(place, destination, 0), 0);
+	struct destination *destination = attach_unfinished(place);
 	assert_int_equal(destination_finish(destination, &place->error), 0);
 	if (meanwhile)
 		meanwhile();

@@ -10,20 +10,10 @@
 #include <cmocka.h>
 
 #include "forest.h"
+#include "tests/harness/random.h"
 
 #define ROUNDS 20000
 #define PATHS 39 /* over a, b, c, up to three deep */
-
-static uint64_t random_state;
-
-/* xorshift64: the same numbers on every run. */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % bound;
-}
 
 /* ---- random forests ---- */
 
@@ -558,7 +548,7 @@ static void w7_equals_the_naive_merge(void **state)
 	(void)state;
 	static struct forest forest;
 	static const char *const preferred[] = {"c", "a"};
-	random_state = 20261120;
+	random_begin(20261120);
 	list_paths("", 1);
 	size_t conflicts = 0, rows = 0;
 	for (int round = 0; round < ROUNDS; round++) {

@@ -21,6 +21,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/advised.h"
+#include "tests/harness/assert_ok.h"
 #include "tests/harness/scratch.h"
 #include "tests/harness/store_tree.h"
 
@@ -38,11 +39,7 @@ static struct daemon_figures figures(void *context)
 	return (struct daemon_figures){.running = front->keys};
 }
 
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		if ((expression) < 0)                                                    \
-			fail_msg("%s: %s", #expression, front->error.text);              \
-	} while (0)
+#define assert_ok(expression) assert_ok_of(expression, front->error.text)
 
 static int setup(void **state)
 {

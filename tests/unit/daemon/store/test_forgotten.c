@@ -22,29 +22,13 @@
 #include "daemon/store/transaction/commit_frame.h"
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"
+#include "tests/harness/assert_ok.h"
 #include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"
 
 #define FLIPS 60u
 
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, error.text);                     \
-	} while (0)
-
-static int setup(void **state)
-{
-	*state = killed_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	killed_free(*state);
-	return 0;
-}
+#define assert_ok(expression) assert_ok_of(expression, error.text)
 
 static void remove_file(const char *directory, const char *name)
 {
@@ -528,5 +512,5 @@ int main(void)
 		cmocka_unit_test(a_torn_tail_is_no_damage),
 		cmocka_unit_test(a_witness_is_found_behind_a_broken_frame),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, killed_setup, killed_teardown);
 }

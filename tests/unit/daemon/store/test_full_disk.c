@@ -18,27 +18,11 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/assert_ok.h"
 #include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"
 
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, error.text);                     \
-	} while (0)
-
-static int setup(void **state)
-{
-	*state = killed_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	killed_free(*state);
-	return 0;
-}
+#define assert_ok(expression) assert_ok_of(expression, error.text)
 
 /* ---- a disk without room ------------------------------------------------------------
  */
@@ -183,5 +167,5 @@ int main(void)
 		cmocka_unit_test(nothing_derived_can_be_made),
 		cmocka_unit_test(files_that_cannot_be_written_over),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, killed_setup, killed_teardown);
 }

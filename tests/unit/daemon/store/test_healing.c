@@ -25,87 +25,55 @@
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"
 #include "tests/harness/scratch.h"
+#include "tests/harness/store_fixture.h"
 #include "tests/harness/store_tree.h"
 
-struct fixture {
-	char *directory;
-	struct store *store;
-	struct error error;
-	struct store_tree tree;
-	uint32_t key;
-};
-
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, fixture->error.text);            \
-	} while (0)
-
-static void open_store(struct fixture *fixture)
-{
-	struct store_options options = {.directory = fixture->directory};
-	assert_ok(store_open(&options, &fixture->store, &fixture->error));
-}
-
-static void close_store(struct fixture *fixture)
-{
-	assert_ok(store_close(fixture->store, &fixture->error));
-	fixture->store = NULL;
-}
+static struct store_tree tree; /* of the test that runs */
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
-	fixture->directory = scratch_new();
-	open_store(fixture);
-	fixture->tree = tree_new(200, 1, 3000);
-	*state = fixture;
-	return 0;
+	int failed = store_fixture_setup(state);
+	store_fixture_open(*state);
+	tree = tree_new(200, 1, 3000);
+	return failed;
 }
 
 static int teardown(void **state)
 {
-	struct fixture *fixture = *state;
-	close_store(fixture);
-	tree_fini(&fixture->tree);
-	scratch_free(fixture->directory);
-	free(fixture);
-	return 0;
+	tree_fini(&tree);
+	return store_fixture_teardown(state);
 }
 
-static struct layer_record persist(struct fixture *fixture, int64_t base,
+static struct layer_record persist(struct store_fixture *fixture, int64_t base,
 				   struct tree_figures *figures)
 {
 	struct layer_record record = {0};
 	struct tree_persist input = {.who = {.workflow = "w", .job = "j"},
 				     .key = ++fixture->key,
-				     .tree = &fixture->tree,
+				     .tree = &tree,
 				     .base = base};
 	assert_ok(
 		tree_persist(fixture->store, &input, &record, figures, &fixture->error));
 	return record;
 }
 
-static int verify(struct fixture *fixture, int64_t layer)
+static int verify(struct store_fixture *fixture, int64_t layer)
 {
-	return tree_verify(fixture->store, layer, &fixture->tree, &fixture->error);
+	return tree_verify(fixture->store, layer, &tree, &fixture->error);
 }
 
 /* By a clean stop, or as after a crash: without the clean mark. */
-static void restart(struct fixture *fixture, bool crash)
+static void restart(struct store_fixture *fixture, bool crash)
 {
-	close_store(fixture);
-	char path[512];
-	(void)snprintf(path, sizeof(path), "%s/clean", fixture->directory);
+	store_fixture_close(fixture);
 	if (crash)
-		assert_true(unlink(path) == 0 || errno == ENOENT);
-	open_store(fixture);
+		store_fixture_crash(fixture);
+	store_fixture_open(fixture);
 }
 
 /* ---- damage -------------------------------------------------------------------- */
 
-static void segment_path(struct fixture *fixture, const struct segment_id *id,
+static void segment_path(struct store_fixture *fixture, const struct segment_id *id,
 			 char path[512])
 {
 	struct segment_row *rows AUTO_FREE = NULL;
@@ -119,8 +87,8 @@ static void segment_path(struct fixture *fixture, const struct segment_id *id,
 }
 
 /* Frame number `number` of a kind, from 0; false behind the last. */
-static bool find_frame(struct fixture *fixture, const struct segment_id *id, uint8_t kind,
-		       size_t number, uint64_t *ret_offset)
+static bool find_frame(struct store_fixture *fixture, const struct segment_id *id,
+		       uint8_t kind, size_t number, uint64_t *ret_offset)
 {
 	char path[512];
 	segment_path(fixture, id, path);
@@ -139,7 +107,8 @@ static bool find_frame(struct fixture *fixture, const struct segment_id *id, uin
 	return false;
 }
 
-static void flip(struct fixture *fixture, const struct segment_id *id, uint64_t offset)
+static void flip(struct store_fixture *fixture, const struct segment_id *id,
+		 uint64_t offset)
 {
 	char path[512];
 	segment_path(fixture, id, path);
@@ -150,7 +119,7 @@ static void flip(struct fixture *fixture, const struct segment_id *id, uint64_t 
 	assert_int_equal(pwrite(fd, &byte, 1, (off_t)offset), 1);
 }
 
-static struct segment_id segment_of(struct fixture *fixture, int64_t layer)
+static struct segment_id segment_of(struct store_fixture *fixture, int64_t layer)
 {
 	struct layer_place place = {0};
 	assert_ok(catalogue_layer_place(store_catalogue(fixture->store), layer, &place,
@@ -160,7 +129,7 @@ static struct segment_id segment_of(struct fixture *fixture, int64_t layer)
 }
 
 /* Flips a bit `at` bytes into a frame. */
-static uint64_t damage_frame(struct fixture *fixture, int64_t layer, uint8_t kind,
+static uint64_t damage_frame(struct store_fixture *fixture, int64_t layer, uint8_t kind,
 			     size_t number, uint64_t at)
 {
 	struct segment_id id = segment_of(fixture, layer);
@@ -176,7 +145,7 @@ static uint64_t damage_frame(struct fixture *fixture, int64_t layer, uint8_t kin
 #define IN_SINGLE (72u + 52u + 3u)
 
 /* What a session does when its client says that a frame is damaged. */
-static void doubt(struct fixture *fixture, int64_t layer, uint64_t offset)
+static void doubt(struct store_fixture *fixture, int64_t layer, uint64_t offset)
 {
 	struct segment_id id = segment_of(fixture, layer);
 	struct frame_place place = {.offset = offset};
@@ -186,7 +155,7 @@ static void doubt(struct fixture *fixture, int64_t layer, uint64_t offset)
 	segment_table_unpin(fixture->store->segments, place.segment);
 }
 
-static void check_says(struct fixture *fixture, uint64_t damaged, const char *word)
+static void check_says(struct store_fixture *fixture, uint64_t damaged, const char *word)
 {
 	uint64_t found;
 	char text[8192];
@@ -202,7 +171,7 @@ static void check_says(struct fixture *fixture, uint64_t damaged, const char *wo
 
 /* ---- contents ------------------------------------------------------------------ */
 
-static void contents_heal(struct fixture *fixture, uint64_t at, bool crash)
+static void contents_heal(struct store_fixture *fixture, uint64_t at, bool crash)
 {
 	struct layer_record old = persist(fixture, 0, NULL);
 	doubt(fixture, old.id, damage_frame(fixture, old.id, FRAME_CONTENT, 1, at));
@@ -213,8 +182,7 @@ static void contents_heal(struct fixture *fixture, uint64_t at, bool crash)
 	struct tree_figures figures;
 	struct layer_record new = persist(fixture, 0, &figures);
 	assert_in_range(figures.sent, 1, 40);
-	assert_int_equal(figures.offered + figures.sent,
-			 fixture->tree.count + figures.pieces);
+	assert_int_equal(figures.offered + figures.sent, tree.count + figures.pieces);
 	for (int i = 0; i < 3; i++) {
 		assert_ok(verify(fixture, new.id));
 		assert_ok(verify(fixture, old.id));
@@ -244,7 +212,7 @@ static void w8_what_is_damaged_is_known_after_a_crash(void **state)
 /* Whoever says so: the frame itself is asked. */
 static void a_sound_frame_is_not_marked(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record record = persist(fixture, 0, NULL);
 	struct segment_id id = segment_of(fixture, record.id);
 	uint64_t offset;
@@ -259,7 +227,7 @@ static void a_sound_frame_is_not_marked(void **state)
 /* Its pieces and blocks would be taken over with what they name. */
 static void what_is_damaged_is_no_base(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record old = persist(fixture, 0, NULL);
 	struct tree_figures figures;
 	(void)persist(fixture, old.id, &figures);
@@ -268,7 +236,7 @@ static void what_is_damaged_is_no_base(void **state)
 	      damage_frame(fixture, old.id, FRAME_CONTENT, 1, IN_PAYLOAD));
 	struct tree_persist input = {.who = {.workflow = "w", .job = "j"},
 				     .key = ++fixture->key,
-				     .tree = &fixture->tree,
+				     .tree = &tree,
 				     .base = old.id};
 	struct layer_record new;
 	assert_int_equal(
@@ -283,7 +251,7 @@ static void what_is_damaged_is_no_base(void **state)
 /* ---- what a layer is made of ---------------------------------------------------- */
 
 /* Where pieces and units lie follows from their names. */
-static void made_anew(struct fixture *fixture, int64_t layer, size_t number)
+static void made_anew(struct store_fixture *fixture, int64_t layer, size_t number)
 {
 	(void)damage_frame(fixture, layer, FRAME_PLACEMENT, number, IN_SINGLE);
 	assert_ok(verify(fixture, layer));
@@ -294,7 +262,7 @@ static void made_anew(struct fixture *fixture, int64_t layer, size_t number)
 
 static void w8_placement_and_blocks_are_made_anew(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record record = persist(fixture, 0, NULL);
 	struct segment_id id = segment_of(fixture, record.id);
 	size_t count = 0;
@@ -311,7 +279,7 @@ static void w8_placement_and_blocks_are_made_anew(void **state)
 
 static void w8_a_piece_heals_when_the_same_rows_come_again(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record old = persist(fixture, 0, NULL);
 	(void)damage_frame(fixture, old.id, FRAME_PIECE, 0, IN_SINGLE);
 	assert_int_equal(verify(fixture, old.id), ERR_DAMAGED);
@@ -325,7 +293,7 @@ static void w8_a_piece_heals_when_the_same_rows_come_again(void **state)
 
 static void w8_a_root_heals_when_the_same_tree_comes_again(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record old = persist(fixture, 0, NULL);
 	(void)damage_frame(fixture, old.id, FRAME_ROOT, 0, IN_SINGLE);
 	assert_int_equal(verify(fixture, old.id), ERR_DAMAGED);
@@ -336,15 +304,15 @@ static void w8_a_root_heals_when_the_same_tree_comes_again(void **state)
 }
 
 /* A segment as a whole: nothing of it is there, or nothing of it is believed. */
-static void segment_heals(struct fixture *fixture, bool is_short)
+static void segment_heals(struct store_fixture *fixture, bool is_short)
 {
 	struct layer_record old = persist(fixture, 0, NULL);
 	struct segment_id id = segment_of(fixture, old.id);
 	char path[512];
 	segment_path(fixture, &id, path);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	assert_int_equal(is_short ? truncate(path, 3000) : unlink(path), 0);
-	open_store(fixture);
+	store_fixture_open(fixture);
 	assert_int_equal(verify(fixture, old.id), ERR_DAMAGED);
 	check_says(fixture, 1, "touches layer");
 	struct tree_figures figures;
@@ -370,12 +338,12 @@ static void w8_a_short_segment_heals_when_its_tree_comes_again(void **state)
 
 /* Jobs that persist the same at the same time leave two copies, of which the index names
  * one. */
-static void persist_twice(struct fixture *fixture, struct layer_record layers[2])
+static void persist_twice(struct store_fixture *fixture, struct layer_record layers[2])
 {
 	for (size_t i = 0; i < 2; i++) {
 		struct tree_persist input = {.who = {.workflow = "w", .job = "j"},
 					     .key = ++fixture->key,
-					     .tree = &fixture->tree,
+					     .tree = &tree,
 					     .without_asking = true};
 		assert_ok(tree_persist(fixture->store, &input, &layers[i], NULL,
 				       &fixture->error));
@@ -384,7 +352,7 @@ static void persist_twice(struct fixture *fixture, struct layer_record layers[2]
 }
 
 /* Where the index names the other one it is found at once, else by the next start. */
-static void one_of_two_copies_rots(struct fixture *fixture, size_t rotten)
+static void one_of_two_copies_rots(struct store_fixture *fixture, size_t rotten)
 {
 	struct layer_record layers[2];
 	persist_twice(fixture, layers);
@@ -417,7 +385,7 @@ static void ignore_damage(void *context, const char *sentence)
 	(void)sentence;
 }
 
-static void mark_by_check(struct fixture *fixture)
+static void mark_by_check(struct store_fixture *fixture)
 {
 	struct store_options options = {
 		.directory = fixture->directory, .reads_only = true, .may_mark = true};
@@ -434,13 +402,13 @@ static void mark_by_check(struct fixture *fixture)
 /* The index of a clean stop names the one that rotted since. */
 static void w8_one_of_two_copies_is_marked_by_a_check(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record layers[2];
 	persist_twice(fixture, layers);
 	(void)damage_frame(fixture, layers[0].id, FRAME_CONTENT, 0, IN_PAYLOAD);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	mark_by_check(fixture);
-	open_store(fixture);
+	store_fixture_open(fixture);
 	for (size_t i = 0; i < 2; i++)
 		assert_ok(verify(fixture, layers[i].id));
 	struct tree_figures figures;
@@ -450,15 +418,15 @@ static void w8_one_of_two_copies_is_marked_by_a_check(void **state)
 
 static void w8_a_segment_is_lost_of_which_another_is_a_copy(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record layers[2];
 	persist_twice(fixture, layers);
 	struct segment_id id = segment_of(fixture, layers[0].id);
 	char path[512];
 	segment_path(fixture, &id, path);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	assert_int_equal(unlink(path), 0);
-	open_store(fixture);
+	store_fixture_open(fixture);
 	for (size_t i = 0; i < 2; i++)
 		assert_ok(verify(fixture, layers[i].id));
 	check_says(fixture, 0, "healed:");
@@ -466,7 +434,7 @@ static void w8_a_segment_is_lost_of_which_another_is_a_copy(void **state)
 
 static void copies_never_cross_namespaces(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct layer_record old = persist(fixture, 0, NULL);
 	doubt(fixture, old.id,
 	      damage_frame(fixture, old.id, FRAME_CONTENT, 0, IN_PAYLOAD));
@@ -474,7 +442,7 @@ static void copies_never_cross_namespaces(void **state)
 	struct tree_persist input = {
 		.who = {.namespace = "other", .workflow = "w", .job = "j"},
 		.key = 1,
-		.tree = &fixture->tree};
+		.tree = &tree};
 	struct layer_record record;
 	assert_ok(tree_persist(fixture->store, &input, &record, NULL, &fixture->error));
 	assert_ok(verify(fixture, record.id));
@@ -483,7 +451,7 @@ static void copies_never_cross_namespaces(void **state)
 
 /* ---- the marks ------------------------------------------------------------------ */
 
-static struct damage *open_marks(struct fixture *fixture)
+static struct damage *open_marks(struct store_fixture *fixture)
 {
 	struct damage *damage = NULL;
 	assert_ok(damage_open(&io_system, fixture->store->directory_fd, &damage,
@@ -493,7 +461,7 @@ static struct damage *open_marks(struct fixture *fixture)
 
 static void marks_are_kept_and_bounded(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct damage *damage = open_marks(fixture);
 	struct segment_id a = {{1}}, b = {{2}};
 	assert_true(damage_mark(damage, &b, 64));
@@ -515,7 +483,7 @@ static void marks_are_kept_and_bounded(void **state)
 /* A line that is none is passed over, one that was cut short is written over. */
 static void wrong_lines_are_no_marks(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct segment_id a = {{1}}, b = {{2}}, c = {{3}};
 	struct damage *damage = open_marks(fixture);
 	assert_true(damage_mark(damage, &a, 64));

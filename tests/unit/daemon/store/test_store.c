@@ -22,81 +22,29 @@
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
 #include "tests/harness/scratch.h"
+#include "tests/harness/store_fixture.h"
 #include "tests/harness/store_tree.h"
-
-struct fixture {
-	char *directory;
-	struct store *store;
-	struct error error;
-	uint64_t segment_len;
-	bool looks_ahead; /* commit_pieces_only() */
-	uint32_t keys;    /* persist_in_namespace() */
-	char notes[4096];
-};
-
-static void on_note(void *context, const char *sentence)
-{
-	struct fixture *fixture = context;
-	size_t have = strlen(fixture->notes);
-	(void)snprintf(fixture->notes + have, sizeof(fixture->notes) - have, "%s\n",
-		       sentence);
-}
-
-static struct store_options options_of(struct fixture *fixture)
-{
-	return (struct store_options){
-		.directory = fixture->directory,
-		.segment_len = fixture->segment_len,
-		.on_note = on_note,
-		.context = fixture,
-	};
-}
-
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, fixture->error.text);            \
-	} while (0)
-
-static void open_store(struct fixture *fixture)
-{
-	struct store_options options = options_of(fixture);
-	fixture->notes[0] = '\0';
-	assert_ok(store_open(&options, &fixture->store, &fixture->error));
-}
-
-static void close_store(struct fixture *fixture)
-{
-	assert_ok(store_close(fixture->store, &fixture->error));
-	fixture->store = NULL;
-}
 
 static int setup(void **state)
 {
-	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
-	fixture->directory = scratch_new();
-	open_store(fixture);
-	*state = fixture;
-	return 0;
+	int failed = store_fixture_setup(state);
+	store_fixture_open(*state);
+	return failed;
 }
 
 static int teardown(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	uint64_t damaged = 0;
 	char text[2048];
 	assert_ok(tree_check(fixture->store, &damaged, text, sizeof(text),
 			     &fixture->error));
 	if (damaged)
 		fail_msg("%s", text);
-	close_store(fixture);
-	scratch_free(fixture->directory);
-	free(fixture);
-	return 0;
+	return store_fixture_teardown(state);
 }
 
-static struct layer_record persist(struct fixture *fixture,
+static struct layer_record persist(struct store_fixture *fixture,
 				   const struct tree_persist *persist,
 				   struct tree_figures *figures)
 {
@@ -106,7 +54,8 @@ static struct layer_record persist(struct fixture *fixture,
 	return record;
 }
 
-static void verify(struct fixture *fixture, int64_t layer, const struct store_tree *tree)
+static void verify(struct store_fixture *fixture, int64_t layer,
+		   const struct store_tree *tree)
 {
 	assert_ok(tree_verify(fixture->store, layer, tree, &fixture->error));
 }
@@ -117,7 +66,7 @@ static const struct who builder = {.workflow = "w", .job = "build"};
 
 static void w1_what_is_persisted_is_read_back(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(2000, 1, 5000);
 	struct tree_figures figures;
 	struct layer_record record = persist(
@@ -128,14 +77,14 @@ static void w1_what_is_persisted_is_read_back(void **state)
 	assert_true(figures.pieces > 1);
 	assert_true(record.stored_bytes > 0 && record.stored_bytes < record.new_bytes);
 	verify(fixture, record.id, &tree);
-	close_store(fixture);
-	open_store(fixture);
+	store_fixture_close(fixture);
+	store_fixture_open(fixture);
 	verify(fixture, record.id, &tree);
 }
 
 static void w3_the_empty_tree_is_a_layer(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree = {0};
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
@@ -151,7 +100,7 @@ static void w3_the_empty_tree_is_a_layer(void **state)
 
 static void w2_the_same_key_gives_the_same_layer(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist once = {.who = builder, .key = 7, .tree = &tree};
 	struct layer_record first = persist(fixture, &once, NULL);
@@ -171,10 +120,10 @@ static void w2_the_same_key_gives_the_same_layer(void **state)
 
 static void segments_rotate_and_are_sealed(void **state)
 {
-	struct fixture *fixture = *state;
-	close_store(fixture);
+	struct store_fixture *fixture = *state;
+	store_fixture_close(fixture);
 	fixture->segment_len = 100000;
-	open_store(fixture);
+	store_fixture_open(fixture);
 	struct store_tree tree AUTO(tree_fini) = tree_new(500, 1, 5000);
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
@@ -202,14 +151,14 @@ static size_t open_descriptors(void)
 	return count;
 }
 
-static void persist_in_namespace(struct fixture *fixture, size_t number,
+static void persist_in_namespace(struct store_fixture *fixture, size_t number,
 				 const struct store_tree *tree)
 {
 	char namespace[16];
 	(void)snprintf(namespace, sizeof(namespace), "n%zu", number);
 	struct tree_persist input = {
 		.who = {.namespace = namespace, .workflow = "w", .job = "j"},
-		.key = ++fixture->keys,
+		.key = ++fixture->key,
 		.tree = tree};
 	struct layer_record record = persist(fixture, &input, NULL);
 	verify(fixture, record.id, tree);
@@ -218,7 +167,7 @@ static void persist_in_namespace(struct fixture *fixture, size_t number,
 /* On both sides of what is kept open, and far beyond; each goes on in its own segment. */
 static void a_namespace_that_was_written_holds_no_descriptor(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	size_t before = open_descriptors();
 	struct store_tree tree AUTO(tree_fini) = tree_new(3, 1, 100);
 	for (size_t i = 0; i < 300; i++) {
@@ -240,7 +189,7 @@ static void a_namespace_that_was_written_holds_no_descriptor(void **state)
 
 static void w1_units_are_offered_only_after_the_commit(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist first = {.who = builder, .key = 1, .tree = &tree};
 	struct transaction *open = NULL;
@@ -270,7 +219,7 @@ static void w1_units_are_offered_only_after_the_commit(void **state)
 
 static void w1_an_aborted_persist_leaves_nothing(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(100, 1, 5000);
 	struct store_tree other AUTO(tree_fini) = tree_new(10, 5000, 500);
 	struct layer_record kept = persist(
@@ -291,7 +240,7 @@ static void w1_an_aborted_persist_leaves_nothing(void **state)
 
 static void dedup_stays_inside_the_namespace(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist here = {
 		.who = {.namespace = "a", .workflow = "w", .job = "j"},
@@ -313,7 +262,7 @@ static void dedup_stays_inside_the_namespace(void **state)
 /* Nor does it learn anything by naming a layer of the other tier. */
 static void a10_dedup_stays_inside_the_tier(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist persists[] = {
 		{.who = {.workflow = "w", .job = "j"}, .key = 1, .tree = &tree},
@@ -344,7 +293,7 @@ static void a10_dedup_stays_inside_the_tier(void **state)
 /* A root whose pieces were never offered here. Contents: see below. */
 static void citing_what_was_not_offered_is_denied(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist known = {.who = builder, .key = 1, .tree = &tree};
 	(void)persist(fixture, &known, NULL);
@@ -394,14 +343,15 @@ static int put_piece(void *context, const struct root_piece *piece, const uint8_
 	return transaction_put(to->transaction, &frame, error);
 }
 
-static void look_ahead(struct fixture *fixture, struct transaction *transaction)
+static void look_ahead(struct store_fixture *fixture, struct transaction *transaction)
 {
 	while (transaction_has_ahead(transaction))
 		assert_ok(transaction_look_ahead(transaction, &fixture->error));
 }
 
-static int commit_pieces_only(struct fixture *fixture, const struct store_tree *tree,
-			      int64_t base, uint64_t claimed_files)
+static int commit_pieces_only(struct store_fixture *fixture,
+			      const struct store_tree *tree, int64_t base,
+			      uint64_t claimed_files, bool looks_ahead)
 {
 	struct visit visit AUTO(visit_fini) = {0};
 	assert_ok(visit_catalogue(store_catalogue(fixture->store), &builder,
@@ -430,7 +380,7 @@ static int commit_pieces_only(struct fixture *fixture, const struct store_tree *
 	assert_ok(piece_writer_finish(&writer, &fixture->error));
 	if (claimed_files)
 		writer.root.pieces[0].totals.files = claimed_files;
-	if (fixture->looks_ahead)
+	if (looks_ahead)
 		look_ahead(fixture, to.transaction);
 	buffer_clear(&root);
 	root_encode(&root, &writer.root);
@@ -446,47 +396,48 @@ static int commit_pieces_only(struct fixture *fixture, const struct store_tree *
 	return err;
 }
 
-static void expect_refusals(struct fixture *fixture)
+static void expect_refusals(struct store_fixture *fixture, bool looks_ahead)
 {
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
-	assert_int_equal(commit_pieces_only(fixture, &tree, 0, 0), ERR_DENIED);
+	assert_int_equal(commit_pieces_only(fixture, &tree, 0, 0, looks_ahead),
+			 ERR_DENIED);
 	/* The base's contents may be cited, in whatever place. */
 	tree.files[2].content = tree.files[7].content;
 	tree.files[2].len = tree.files[7].len;
-	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 0), 0);
+	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 0, looks_ahead), 0);
 	tree.files[2].content = 123456;
-	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 0), ERR_DENIED);
+	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 0, looks_ahead),
+			 ERR_DENIED);
 }
 
-static void expect_lies_found(struct fixture *fixture)
+static void expect_lies_found(struct store_fixture *fixture, bool looks_ahead)
 {
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record base = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
-	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 9), ERR_DAMAGED);
+	assert_int_equal(commit_pieces_only(fixture, &tree, base.id, 9, looks_ahead),
+			 ERR_DAMAGED);
 	assert_non_null(strstr(fixture->error.text, "piece 0 of the manifest"));
 }
 
 static void a_commit_cites_only_what_it_may(void **state)
 {
-	expect_refusals(*state);
+	expect_refusals(*state, false);
 }
 
 static void a_root_must_not_lie_about_its_pieces(void **state)
 {
-	expect_lies_found(*state);
+	expect_lies_found(*state, false);
 }
 
 static void what_is_checked_ahead_is_refused_like_any(void **state)
 {
-	struct fixture *fixture = *state;
-	fixture->looks_ahead = true;
-	expect_refusals(fixture);
-	expect_lies_found(fixture);
+	expect_refusals(*state, true);
+	expect_lies_found(*state, true);
 }
 
 /* ---- bases -------------------------------------------------------------------- */
@@ -500,20 +451,20 @@ static ssize_t counting_pread(void *context, int fd, void *data, size_t len, off
 }
 
 /* Opens the store anew, so that its reads are counted. */
-static void count_reads(struct fixture *fixture)
+static void count_reads(struct store_fixture *fixture)
 {
 	static struct io io;
 	io = io_system;
 	io.pread = counting_pread;
-	close_store(fixture);
-	struct store_options options = options_of(fixture);
+	store_fixture_close(fixture);
+	struct store_options options = store_fixture_options(fixture);
 	options.io = &io;
 	assert_ok(store_open(&options, &fixture->store, &fixture->error));
 }
 
 static void one_changed_file_costs_its_piece_and_its_neighbours(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	count_reads(fixture);
 	struct store_tree tree AUTO(tree_fini) = tree_new(40000, 1, 20);
 	struct tree_figures figures;
@@ -552,13 +503,13 @@ static void one_changed_file_costs_its_piece_and_its_neighbours(void **state)
 	verify(fixture, record.id, &tree);
 	tree.files[20000].content -= 1000000;
 	verify(fixture, base.id, &tree);
-	close_store(fixture);
-	open_store(fixture);
+	store_fixture_close(fixture);
+	store_fixture_open(fixture);
 }
 
 /* Sends the tree, looks ahead if so, commits and verifies; the reads of the commit. */
-static uint64_t reads_of_commit(struct fixture *fixture, struct tree_persist *persist,
-				bool looks_ahead)
+static uint64_t reads_of_commit(struct store_fixture *fixture,
+				struct tree_persist *persist, bool looks_ahead)
 {
 	struct transaction *sent = NULL;
 	struct buffer root AUTO(buffer_fini) = {0};
@@ -584,7 +535,7 @@ static uint64_t reads_of_commit(struct fixture *fixture, struct tree_persist *pe
 /* Sent pieces, then offered ones. */
 static void a_commit_reads_no_piece_that_was_checked_ahead(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	count_reads(fixture);
 	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist persist = {.who = builder, .tree = &tree};
@@ -594,12 +545,12 @@ static void a_commit_reads_no_piece_that_was_checked_ahead(void **state)
 	uint64_t without = reads_of_commit(fixture, &persist, false);
 	assert_true(sent + 4 < without);
 	assert_true(offered + 4 < without);
-	close_store(fixture);
-	open_store(fixture);
+	store_fixture_close(fixture);
+	store_fixture_open(fixture);
 }
 
 /* Sends a tree of several pieces, checks them ahead, and commits with another root. */
-static int commit_ahead(struct fixture *fixture, void (*spoil)(struct root *))
+static int commit_ahead(struct store_fixture *fixture, void (*spoil)(struct root *))
 {
 	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist persist = {.who = builder, .tree = &tree};
@@ -649,7 +600,7 @@ static void twice(struct root *root)
 
 static void what_was_checked_ahead_must_be_as_the_root_says(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	assert_int_equal(commit_ahead(fixture, one_file_more), ERR_DAMAGED);
 	assert_int_equal(commit_ahead(fixture, another_content), ERR_DAMAGED);
 	assert_non_null(strstr(fixture->error.text, "piece 1 of the manifest"));
@@ -660,7 +611,7 @@ static void what_was_checked_ahead_must_be_as_the_root_says(void **state)
 
 static void pieces_of_the_base_with_one_missing_between_are_checked(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	struct layer_record base = persist(fixture, &whole, NULL);
@@ -695,7 +646,7 @@ static void pieces_of_the_base_with_one_missing_between_are_checked(void **state
 
 static void a_file_removed_from_the_base_is_a_smaller_tree(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(4000, 1, 20);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	whole.base = persist(fixture, &whole, NULL).id;
@@ -714,8 +665,8 @@ static void a_file_removed_from_the_base_is_a_smaller_tree(void **state)
 
 static void a_second_daemon_is_refused_with_the_first_ones_process(void **state)
 {
-	struct fixture *fixture = *state;
-	struct store_options options = options_of(fixture);
+	struct store_fixture *fixture = *state;
+	struct store_options options = store_fixture_options(fixture);
 	struct store *second = NULL;
 	assert_int_equal(store_open(&options, &second, &fixture->error), ERR_BUSY);
 	char sentence[256];
@@ -725,7 +676,7 @@ static void a_second_daemon_is_refused_with_the_first_ones_process(void **state)
 	assert_string_equal(fixture->error.text, sentence);
 }
 
-static void write_file(struct fixture *fixture, const char *name, const char *text)
+static void write_file(struct store_fixture *fixture, const char *name, const char *text)
 {
 	char path[512];
 	(void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
@@ -735,7 +686,7 @@ static void write_file(struct fixture *fixture, const char *name, const char *te
 	assert_int_equal(fclose(file), 0);
 }
 
-static bool file_exists(struct fixture *fixture, const char *name)
+static bool file_exists(struct store_fixture *fixture, const char *name)
 {
 	char path[512];
 	(void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
@@ -744,9 +695,9 @@ static bool file_exists(struct fixture *fixture, const char *name)
 
 static void a_newer_or_foreign_format_is_refused(void **state)
 {
-	struct fixture *fixture = *state;
-	close_store(fixture);
-	struct store_options options = options_of(fixture);
+	struct store_fixture *fixture = *state;
+	store_fixture_close(fixture);
+	struct store_options options = store_fixture_options(fixture);
 	write_file(fixture, "format", "batond store 3\n");
 	assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
 			 ERR_VERSION);
@@ -757,17 +708,17 @@ static void a_newer_or_foreign_format_is_refused(void **state)
 	assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
 			 ERR_DAMAGED);
 	write_file(fixture, "format", "batond store 2\n");
-	open_store(fixture);
+	store_fixture_open(fixture);
 }
 
 /* An older batond would write pages of the catalogue and leave their sums as they were.
  */
 static void an_older_format_is_raised_before_anything_else_changes(void **state)
 {
-	struct fixture *fixture = *state;
-	close_store(fixture);
+	struct store_fixture *fixture = *state;
+	store_fixture_close(fixture);
 	write_file(fixture, "format", "batond store 1\n");
-	open_store(fixture);
+	store_fixture_open(fixture);
 	char path[512], text[64] = "";
 	(void)snprintf(path, sizeof(path), "%s/format", fixture->directory);
 	FILE *file = fopen(path, "r");
@@ -777,7 +728,7 @@ static void an_older_format_is_raised_before_anything_else_changes(void **state)
 	assert_string_equal(text, "batond store 2\n");
 }
 
-static void one_segment(struct fixture *fixture, struct segment_row *ret_row)
+static void one_segment(struct store_fixture *fixture, struct segment_row *ret_row)
 {
 	struct segment_row *rows AUTO_FREE = NULL;
 	size_t count;
@@ -787,7 +738,7 @@ static void one_segment(struct fixture *fixture, struct segment_row *ret_row)
 	*ret_row = rows[0];
 }
 
-static void segment_path(struct fixture *fixture, const struct segment_row *row,
+static void segment_path(struct store_fixture *fixture, const struct segment_row *row,
 			 char *ret_path, size_t room)
 {
 	(void)snprintf(ret_path, room, "%s/segments/%s", fixture->directory,
@@ -796,20 +747,20 @@ static void segment_path(struct fixture *fixture, const struct segment_row *row,
 
 static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	struct layer_record record = persist(fixture, &whole, NULL);
 	struct segment_row row;
 	one_segment(fixture, &row);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	char path[512];
 	segment_path(fixture, &row, path, sizeof(path));
 	FILE *file = fopen(path, "a");
 	assert_true(fputs("half a frame", file) >= 0);
 	assert_int_equal(fclose(file), 0);
 	write_file(fixture, "segments/00112233445566778899aabbccddeeff.seg", "BATONSEG");
-	open_store(fixture);
+	store_fixture_open(fixture);
 	assert_non_null(strstr(fixture->notes, "12 bytes of persists"));
 	assert_non_null(strstr(fixture->notes, "1 segment files"));
 	struct stat status;
@@ -828,19 +779,19 @@ static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 
 static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(10, 1, 500);
 	struct layer_record record = persist(
 		fixture, &(struct tree_persist){.who = builder, .key = 1, .tree = &tree},
 		NULL);
 	struct segment_row row;
 	one_segment(fixture, &row);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	char path[512], aside[520];
 	segment_path(fixture, &row, path, sizeof(path));
 	(void)snprintf(aside, sizeof(aside), "%s.aside", path);
 	assert_int_equal(rename(path, aside), 0);
-	open_store(fixture);
+	store_fixture_open(fixture);
 	assert_non_null(strstr(fixture->notes, "missing"));
 	assert_int_equal(access(aside, F_OK), 0);
 	assert_int_equal(tree_verify(fixture->store, record.id, &tree, &fixture->error),
@@ -852,33 +803,33 @@ static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)
 	assert_int_equal(damaged, 1);
 	assert_non_null(strstr(text, "(workflow `w`, job `build`)"));
 	/* Put back, it is what it was. */
-	close_store(fixture);
+	store_fixture_close(fixture);
 	assert_int_equal(rename(aside, path), 0);
-	open_store(fixture);
+	store_fixture_open(fixture);
 	verify(fixture, record.id, &tree);
 }
 
 static void the_unit_index_is_rebuilt_after_an_unclean_stop(void **state)
 {
-	struct fixture *fixture = *state;
-	close_store(fixture);
+	struct store_fixture *fixture = *state;
+	store_fixture_close(fixture);
 	fixture->segment_len = 60000;
-	open_store(fixture);
+	store_fixture_open(fixture);
 	struct store_tree tree AUTO(tree_fini) = tree_new(300, 1, 2000);
 	struct tree_persist whole = {.who = builder, .key = 1, .tree = &tree};
 	(void)persist(fixture, &whole, NULL);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	assert_true(file_exists(fixture, "clean"));
-	open_store(fixture);
+	store_fixture_open(fixture);
 	assert_false(file_exists(fixture, "clean"));
 	assert_null(strstr(fixture->notes, "rebuilt"));
 	struct tree_figures figures;
 	whole.key = 2;
 	(void)persist(fixture, &whole, &figures);
 	assert_int_equal(figures.sent, 0);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	write_file(fixture, "clean", "12345\n");
-	open_store(fixture);
+	store_fixture_open(fixture);
 	assert_non_null(strstr(fixture->notes, "rebuilt"));
 	index_rebuild_wait(fixture->store->rebuild);
 	struct store_figures after;

@@ -16,30 +16,14 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/assert_ok.h"
 #include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"
 
 /* Named as a persist names one. */
 #define UNKNOWN "00112233445566778899aabbccddeeff.seg"
 
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, error.text);                     \
-	} while (0)
-
-static int setup(void **state)
-{
-	*state = killed_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	killed_free(*state);
-	return 0;
-}
+#define assert_ok(expression) assert_ok_of(expression, error.text)
 
 static bool is_there(const char *directory, const char *folder, const char *name)
 {
@@ -264,5 +248,5 @@ int main(void)
 		cmocka_unit_test(it_freezes_a_store_that_lacks_a_segment_of_its_own),
 		cmocka_unit_test(it_freezes_a_store_that_has_no_segment),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, killed_setup, killed_teardown);
 }

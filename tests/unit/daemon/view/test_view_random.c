@@ -10,20 +10,10 @@
 
 #include <cmocka.h>
 
+#include "tests/harness/random.h"
 #include "tests/harness/story.h"
 
 #define ROUNDS 20000
-
-static uint64_t random_state = 20261120;
-
-/* xorshift64: the same numbers on every run. */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % bound;
-}
 
 static const char *one_of(const char *const *words, uint32_t count)
 {
@@ -363,6 +353,7 @@ static void the_places_of_facts_do_not_matter(void **state)
 
 int main(void)
 {
+	random_begin(20261120);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_for_every_history),
 		cmocka_unit_test(the_places_of_facts_do_not_matter),

@@ -16,18 +16,8 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"
 #include "proto/base/json_writer.h"
+#include "tests/harness/random.h"
 #include "tests/harness/utf8.h"
-
-static uint64_t random_state = 20261103;
-
-/* xorshift64: the same numbers on every run. */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % bound;
-}
 
 static void assert_written(const struct buffer *out, const char *expected)
 {
@@ -360,6 +350,7 @@ static void misuse_is_claimed(void **state)
 
 int main(void)
 {
+	random_begin(20261103);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(object_has_its_members_in_order),
 		cmocka_unit_test(containers_nest_and_may_be_empty),

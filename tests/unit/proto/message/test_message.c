@@ -15,6 +15,7 @@
 #include "proto/bounds.h"
 #include "proto/message/table.h"
 #include "tests/harness/message_examples.h"
+#include "tests/harness/random.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1
@@ -26,17 +27,6 @@
 #ifndef UNDER_ASAN
 #define UNDER_ASAN 0
 #endif
-
-static uint64_t random_state = 20261104;
-
-/* xorshift64: the same numbers on every run. */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % bound;
-}
 
 static struct error refused;
 
@@ -553,6 +543,7 @@ static void types_have_names_and_kinds(void **state)
 
 int main(void)
 {
+	random_begin(20261104);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_message_survives_a_round_trip),
 		cmocka_unit_test(the_full_examples_have_every_key),

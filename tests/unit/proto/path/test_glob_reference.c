@@ -17,20 +17,10 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "proto/path/glob.h"
+#include "tests/harness/random.h"
 
 #define TEXT_MAX 256
 #define NAMES_MAX 64
-
-static uint64_t random_state = 20261102;
-
-/* xorshift64 */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % bound;
-}
 
 static void glob_cleanup(struct glob **glob)
 {
@@ -438,6 +428,7 @@ static void set_matches_are_those_of_the_reference(void **state)
 
 int main(void)
 {
+	random_begin(20261102);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t1_matches_are_those_of_the_reference),
 		cmocka_unit_test(t1_any_bytes_compile_or_are_refused),

@@ -14,18 +14,8 @@
 #include "proto/base/text.h"
 #include "proto/bounds.h"
 #include "proto/path/path.h"
+#include "tests/harness/random.h"
 #include "tests/harness/utf8.h"
-
-static uint64_t random_state = 20261101;
-
-/* xorshift64: the same numbers on every run. */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % bound;
-}
 
 static bool valid(const char *path)
 {
@@ -398,6 +388,7 @@ static void w7_different_names_give_different_components(void **state)
 
 int main(void)
 {
+	random_begin(20261101);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_takes_any_bytes_but_nul),
 		cmocka_unit_test(path_refuses_empty_and_dot_components),

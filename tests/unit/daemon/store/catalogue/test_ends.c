@@ -18,6 +18,7 @@
 #include "daemon/store/database/page_sum.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/assert_ok.h"
 #include "tests/harness/catalogue_file.h"
 #include "tests/harness/catalogue_steps.h"
 #include "tests/harness/scratch.h"
@@ -25,12 +26,7 @@
 #define LAYERS 6u
 #define TORN_TAILS 600u
 
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, error.text);                     \
-	} while (0)
+#define assert_ok(expression) assert_ok_of(expression, error.text)
 
 /* ---- a log, as it grows ------------------------------------------------------------ */
 

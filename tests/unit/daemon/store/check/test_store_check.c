@@ -21,52 +21,16 @@
 #include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_file.h"
 #include "tests/harness/scratch.h"
+#include "tests/harness/store_fixture.h"
 #include "tests/harness/store_tree.h"
 
-struct fixture {
-	char *directory;
-	struct store *store;
-	struct error error;
-};
-
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, fixture->error.text);            \
-	} while (0)
-
-static void open_store(struct fixture *fixture, uint64_t segment_len)
+static void open_store(struct store_fixture *fixture, uint64_t segment_len)
 {
-	struct store_options options = {.directory = fixture->directory,
-					.segment_len = segment_len};
-	assert_ok(store_open(&options, &fixture->store, &fixture->error));
+	fixture->segment_len = segment_len;
+	store_fixture_open(fixture);
 }
 
-static void close_store(struct fixture *fixture)
-{
-	assert_ok(store_close(fixture->store, &fixture->error));
-	fixture->store = NULL;
-}
-
-static int setup(void **state)
-{
-	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
-	fixture->directory = scratch_new();
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	close_store(fixture);
-	scratch_free(fixture->directory);
-	free(fixture);
-	return 0;
-}
-
-static struct layer_record persist(struct fixture *fixture, uint32_t key,
+static struct layer_record persist(struct store_fixture *fixture, uint32_t key,
 				   const struct store_tree *tree,
 				   struct tree_figures *figures)
 {
@@ -78,14 +42,14 @@ static struct layer_record persist(struct fixture *fixture, uint32_t key,
 	return record;
 }
 
-static uint64_t check(struct fixture *fixture, char *text, size_t room)
+static uint64_t check(struct store_fixture *fixture, char *text, size_t room)
 {
 	uint64_t damaged = 0;
 	assert_ok(tree_check(fixture->store, &damaged, text, room, &fixture->error));
 	return damaged;
 }
 
-static struct segment_row *rows_of(struct fixture *fixture, size_t *ret_count)
+static struct segment_row *rows_of(struct store_fixture *fixture, size_t *ret_count)
 {
 	struct segment_row *rows = NULL;
 	assert_ok(catalogue_segments(store_catalogue(fixture->store), &rows, ret_count,
@@ -93,7 +57,7 @@ static struct segment_row *rows_of(struct fixture *fixture, size_t *ret_count)
 	return rows;
 }
 
-static int open_segment(struct fixture *fixture, const struct segment_row *row)
+static int open_segment(struct store_fixture *fixture, const struct segment_row *row)
 {
 	char path[512];
 	(void)snprintf(path, sizeof(path), "%s/segments/%s", fixture->directory,
@@ -114,7 +78,7 @@ static void flip(int fd, uint64_t offset, uint8_t bits)
 /* ---- check -------------------------------------------------------------------- */
 
 /* Flips each byte in turn: headers, tables, payloads, index, footer. */
-static void flip_each_byte(struct fixture *fixture, const struct segment_row *row)
+static void flip_each_byte(struct store_fixture *fixture, const struct segment_row *row)
 {
 	int fd AUTO_FD = open_segment(fixture, row);
 	for (uint64_t offset = 0; offset < row->vouched; offset++) {
@@ -130,7 +94,7 @@ static void flip_each_byte(struct fixture *fixture, const struct segment_row *ro
 
 static void check_finds_each_flipped_byte(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 1200);
 	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	(void)persist(fixture, 1, &tree, NULL);
@@ -149,7 +113,7 @@ static void check_finds_each_flipped_byte(void **state)
 
 static void check_names_the_place_and_the_layers(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 0);
 	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	struct store_tree other AUTO(tree_fini) = tree_new(6, 1000, 100);
@@ -185,7 +149,7 @@ static void check_names_the_place_and_the_layers(void **state)
 
 static void check_without_read_data_reads_no_payload_of_contents(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 0);
 	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	(void)persist(fixture, 1, &tree, NULL);
@@ -215,7 +179,7 @@ static void free_scratch(struct layer_scratch **scratch)
 	layer_scratch_free(*scratch);
 }
 
-static void move_all(struct fixture *fixture)
+static void move_all(struct store_fixture *fixture)
 {
 	size_t count;
 	struct segment_row *rows AUTO_FREE = rows_of(fixture, &count);
@@ -225,7 +189,7 @@ static void move_all(struct fixture *fixture)
 
 static void a_running_attach_does_not_notice_a_move(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 200000);
 	struct store_tree tree AUTO(tree_fini) = tree_new(3000, 1, 400);
 	struct layer_record record = persist(fixture, 1, &tree, NULL);
@@ -260,7 +224,7 @@ static void a_running_attach_does_not_notice_a_move(void **state)
 
 static void a_segment_that_is_written_is_not_moved(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 0);
 	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	(void)persist(fixture, 1, &tree, NULL);
@@ -287,7 +251,7 @@ static void a_segment_that_is_written_is_not_moved(void **state)
 
 static void a_unit_that_is_not_where_the_index_says_is_not_offered(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 0);
 	struct store_tree tree AUTO(tree_fini) = tree_new(6, 1, 100);
 	struct layer_record record = persist(fixture, 1, &tree, NULL);
@@ -341,12 +305,13 @@ static const struct {
 static void bend_one_layer(const char *sql, bool heals, const struct store_tree *tree,
 			   const struct store_tree *other)
 {
-	struct fixture fixture = {.directory = scratch_new()};
+	struct store_fixture fixture;
+	store_fixture_init(&fixture);
 	open_store(&fixture, 4096);
 	assert_int_equal(persist(&fixture, 1, tree, NULL).id, 1);
 	assert_int_equal(persist(&fixture, 2, other, NULL).id, 2);
 	assert_int_equal(check(&fixture, NULL, 0), 0);
-	close_store(&fixture);
+	store_fixture_close(&fixture);
 	catalogue_file_run(fixture.directory, sql);
 	open_store(&fixture, 4096);
 	if (tree_verify(fixture.store, 1, tree, &fixture.error) !=
@@ -356,13 +321,12 @@ static void bend_one_layer(const char *sql, bool heals, const struct store_tree 
 	char text[4096];
 	assert_int_equal(check(&fixture, text, sizeof(text)) == 0, heals);
 	assert_true(text[0] != '\0');
-	close_store(&fixture);
-	scratch_free(fixture.directory);
+	store_fixture_fini(&fixture);
 }
 
 static void a_bent_row_refuses_its_layer_alone(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	struct store_tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
 	struct store_tree other AUTO(tree_fini) = tree_new(20, 500, 1000);
 	for (size_t i = 0; i < sizeof(bent_layers) / sizeof(*bent_layers); i++)
@@ -373,7 +337,7 @@ static void a_bent_row_refuses_its_layer_alone(void **state)
 /* What recovery cuts off and deletes goes by these rows. */
 static void a_bent_segment_refuses_the_store(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	static const char *const bent[] = {
 		"UPDATE segments SET location = '../catalogue.db'",
 		"UPDATE segments SET location = ''",
@@ -386,7 +350,7 @@ static void a_bent_segment_refuses_the_store(void **state)
 	struct store_tree tree AUTO(tree_fini) = tree_new(20, 1, 1000);
 	open_store(fixture, 0);
 	(void)persist(fixture, 1, &tree, NULL);
-	close_store(fixture);
+	store_fixture_close(fixture);
 	size_t len;
 	uint8_t *sound AUTO_FREE =
 		catalogue_file_read(fixture->directory, CATALOGUE_FILE, &len);
@@ -403,7 +367,8 @@ static void a_bent_segment_refuses_the_store(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                       \
+	cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(check_finds_each_flipped_byte),
 		TEST(check_names_the_place_and_the_layers),

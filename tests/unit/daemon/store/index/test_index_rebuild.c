@@ -21,6 +21,7 @@
 #include "proto/unit/codec.h"
 #include "proto/unit/frame.h"
 #include "tests/harness/scratch.h"
+#include "tests/harness/store_fixture.h"
 #include "tests/harness/store_tree.h"
 
 /* Batches hold 16384 units, a multiple of this; from 8192 on they are sorted otherwise.
@@ -28,58 +29,18 @@
 #define UNITS_OF_FRAME 512u
 #define UNIT_LEN 8u
 
-struct fixture {
-	char *directory;
-	struct store *store;
-	struct error error;
-	uint32_t key;
-};
-
-#define assert_ok(expression)                                                            \
-	do {                                                                             \
-		int err_ = (expression);                                                 \
-		if (err_)                                                                \
-			fail_msg("%s: %s", #expression, fixture->error.text);            \
-	} while (0)
-
-static void open_store(struct fixture *fixture, uint64_t segment_len)
+static void open_store(struct store_fixture *fixture, uint64_t segment_len)
 {
-	struct store_options options = {.directory = fixture->directory,
-					.segment_len = segment_len};
-	assert_ok(store_open(&options, &fixture->store, &fixture->error));
+	fixture->segment_len = segment_len;
+	store_fixture_open(fixture);
 	index_rebuild_wait(fixture->store->rebuild);
 }
 
-static void close_store(struct fixture *fixture)
-{
-	assert_ok(store_close(fixture->store, &fixture->error));
-	fixture->store = NULL;
-}
-
 /* Opens it as after a crash: without the clean mark. */
-static void open_after_crash(struct fixture *fixture)
+static void open_after_crash(struct store_fixture *fixture)
 {
-	char path[512];
-	(void)snprintf(path, sizeof(path), "%s/clean", fixture->directory);
-	assert_int_equal(unlink(path), 0);
+	store_fixture_crash(fixture);
 	open_store(fixture, 0);
-}
-
-static int setup(void **state)
-{
-	struct fixture *fixture = must_calloc(1, sizeof(*fixture));
-	fixture->directory = scratch_new();
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	close_store(fixture);
-	scratch_free(fixture->directory);
-	free(fixture);
-	return 0;
 }
 
 /* ---- units -------------------------------------------------------------------- */
@@ -94,7 +55,7 @@ static struct unit_name unit(uint32_t number, uint8_t bytes[UNIT_LEN])
 	};
 }
 
-static void put_frame(struct fixture *fixture, struct transaction *transaction,
+static void put_frame(struct store_fixture *fixture, struct transaction *transaction,
 		      uint32_t first, uint32_t count)
 {
 	uint8_t payload[UNITS_OF_FRAME * UNIT_LEN];
@@ -114,7 +75,8 @@ static void put_frame(struct fixture *fixture, struct transaction *transaction,
 }
 
 /* Persists a layer of nothing, and beside it just so many units. */
-static void persist_units(struct fixture *fixture, const char *namespace, uint32_t count)
+static void persist_units(struct store_fixture *fixture, const char *namespace,
+			  uint32_t count)
 {
 	struct store_tree empty = {0};
 	struct tree_persist persist = {
@@ -141,7 +103,7 @@ static void persist_units(struct fixture *fixture, const char *namespace, uint32
 	transaction_free(transaction);
 }
 
-static int64_t namespace_of(struct fixture *fixture, const char *namespace)
+static int64_t namespace_of(struct store_fixture *fixture, const char *namespace)
 {
 	struct who who = {.namespace = namespace, .workflow = "w", .job = "j"};
 	struct visit visit AUTO(visit_fini) = {0};
@@ -151,7 +113,8 @@ static int64_t namespace_of(struct fixture *fixture, const char *namespace)
 }
 
 /* Each of the first `count` units is found, and the one behind them is not. */
-static void expect_units(struct fixture *fixture, const char *namespace, uint32_t count)
+static void expect_units(struct store_fixture *fixture, const char *namespace,
+			 uint32_t count)
 {
 	int64_t id = namespace_of(fixture, namespace);
 	for (uint32_t i = 0; i <= count; i++) {
@@ -177,7 +140,7 @@ static const uint32_t sizes[] = {0,     1,     8191,  8192,  8193,
 
 /* One segment after the other, each of another size: what one leaves behind must not
  * trip the next. */
-static void segments_of_all_sizes_are_found_after_a_crash(struct fixture *fixture,
+static void segments_of_all_sizes_are_found_after_a_crash(struct store_fixture *fixture,
 							  uint64_t segment_len)
 {
 	open_store(fixture, segment_len);
@@ -188,7 +151,7 @@ static void segments_of_all_sizes_are_found_after_a_crash(struct fixture *fixtur
 		persist_units(fixture, name, sizes[i]);
 		units += sizes[i];
 	}
-	close_store(fixture);
+	store_fixture_close(fixture);
 	open_after_crash(fixture);
 	assert_int_equal(index_count(fixture->store->units), units);
 	for (size_t i = 0; i < SIZE_COUNT; i++) {
@@ -217,12 +180,12 @@ static void sealed_segments_of_more_than_one_batch(void **state)
 /* Each start appends to segments of its own. */
 static void what_several_starts_left_is_found(void **state)
 {
-	struct fixture *fixture = *state;
+	struct store_fixture *fixture = *state;
 	open_store(fixture, 0);
 	for (size_t i = 0; i < 4; i++) {
 		persist_units(fixture, "n", 16385);
 		persist_units(fixture, "m", 9000);
-		close_store(fixture);
+		store_fixture_close(fixture);
 		open_after_crash(fixture);
 		expect_units(fixture, "n", 16385);
 		expect_units(fixture, "m", 9000);
@@ -231,7 +194,8 @@ static void what_several_starts_left_is_found(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                       \
+	cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(open_segments_of_all_sizes),
 		TEST(sealed_segments_of_all_sizes),
