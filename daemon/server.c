@@ -21,6 +21,7 @@
 #include "daemon/task/crew.h"
 #include "daemon/task/threads.h"
 #include "daemon/task/workers.h"
+#include "daemon/terms/terms.h"
 #include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
 #include "daemon/verb/run.h"
@@ -41,6 +42,7 @@ struct server {
 	struct workers *workers;     /* owned */
 	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
 	struct access *access;       /* owned */
+	struct terms_book *terms;    /* owned */
 	uv_loop_t loop;
 	struct listen_fds passed; /* owned until the listeners take them */
 	struct listeners listeners;
@@ -345,6 +347,7 @@ static void wire(struct server *server)
 		.loop = &server->loop,
 		.config = server->config,
 		.access = server->access,
+		.terms = server->terms,
 		.log = server->log,
 	};
 	server->peers.data = (struct number_list){
@@ -354,7 +357,7 @@ static void wire(struct server *server)
 	server->retention = (struct retention){
 		.store = server->store,
 		.log = server->log,
-		.time_ms = server->config->retention_ms,
+		.terms = server->terms,
 		.on_worked = wake_loop,
 		.on_done = end_if_stopped,
 		.context = server,
@@ -378,6 +381,7 @@ static void server_fini(struct server *server)
 	crew_free(server->crew);
 	persist_keys_free(server->keys);
 	access_free(server->access);
+	terms_book_free(server->terms);
 	listen_fds_fini(&server->passed);
 	listeners_fini(&server->listeners);
 	certificate_fini(&server->certificate);
@@ -404,6 +408,8 @@ static int prepare(struct server *server, struct error *error)
 		err = start_crew(server, error);
 	if (err == 0)
 		err = access_new(server->config, &server->access, error);
+	if (err == 0)
+		err = terms_book_new(server->config, &server->terms, error);
 	return err ? err : open_store(server, error);
 }
 
@@ -419,6 +425,7 @@ int server_run(const struct config *config)
 		log_line(server->log, LOG_ERROR, "start", "%s", error.text);
 		crew_free(server->crew);
 		access_free(server->access);
+		terms_book_free(server->terms);
 		listen_fds_fini(&server->passed);
 		free(server);
 		return error_exit_status(error.code);

@@ -73,11 +73,11 @@
  * many answers (at most 129 bytes each), so a client never has to read while it sends. */
 #define ASK_WINDOW_UNITS 16384u
 #define ASK_UNITS_MAX 4096u /* in one ASK */
-/* What asking about a unit counts for where a client has to move something: to read and hash
- * it is work, however little is sent of it. Not more, or asking would be a cheap way to
- * stay. */
+/* What asking about a unit counts for where a client has to move something: to read and
+ * hash it is work, however little is sent of it. Not more, or asking would be a cheap way
+ * to stay. */
 #define UNIT_WORK_LEN 1024u
-#define CANDIDATES_MAX 4u   /* SHA-256 answers for one (XXH3-128, length) */
+#define CANDIDATES_MAX 4u /* SHA-256 answers for one (XXH3-128, length) */
 
 /* ---- manifests -------------------------------------------------------------------- */
 #define PIECE_LEN_TARGET (64u * 1024u) /* average; cut at row boundaries by path hash */
@@ -95,5 +95,8 @@
  * rows compress a thousandfold, so the bytes sent are no bound. */
 #define LAYER_UNITS_MAX (32u * 1000u * 1000u)
 #define WORKSPACE_LAYERS_MAX 10000u
+
+/* A time to live, in milliseconds, that has no end: the largest number of SQLite. */
+#define LIFETIME_NEVER_MS ((uint64_t)INT64_MAX)
 
 #endif

@@ -29,9 +29,13 @@ static int add_section(struct rules *rules, const struct config_section *section
 		return add_issuer(rules, section, data, error);
 	if (strcmp(section->kind, "user") == 0 || strcmp(section->kind, "group") == 0)
 		return user_rules_add(&rules->users, section, error);
-	return error_set(error, ERR_USAGE,
-			 "%s: there is no such section; there are issuer, user and group",
-			 section->origin);
+	if (strcmp(section->kind, "namespace") == 0)
+		return 0; /* terms.h reads it */
+	return error_set(
+		error, ERR_USAGE,
+		"%s: there is no such section; there are issuer, user, group and "
+		"namespace",
+		section->origin);
 }
 
 int rules_read(const struct config *config, struct rules **ret_rules, struct error *error)

@@ -20,9 +20,15 @@ static void read_again(uv_work_t *work)
 		struct certificate_files files = renewal_files(&renewal->fresh);
 		err = certificate_load(&files, &renewal->loaded, &renewal->error);
 	}
-	/* Last, because it takes effect at once, and only if all else can. */
+	struct terms_book *terms = NULL;
 	if (err == 0)
-		(void)access_reload(renewal->access, &renewal->fresh, &renewal->error);
+		err = terms_book_new(&renewal->fresh, &terms, &renewal->error);
+	/* Last, because they take effect at once, and only if all else can. */
+	if (err == 0)
+		err = access_reload(renewal->access, &renewal->fresh, &renewal->error);
+	if (err == 0)
+		terms_book_take(renewal->terms, terms);
+	terms_book_free(terms);
 }
 
 static void use(struct renewal *renewal)
@@ -46,7 +52,7 @@ static void on_read(uv_work_t *work, int status)
 	} else {
 		use(renewal);
 		log_line(renewal->log, LOG_INFO, "reload",
-			 "who may do what was read again%s%s",
+			 "who may do what, and what is kept, was read again%s%s",
 			 renewal->certificate
 				 ? "; new connections see the certificate with "
 				   "the pin "

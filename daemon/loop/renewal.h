@@ -1,7 +1,8 @@
 /*
- * Reading who may do what, and the certificate, again at SIGHUP (rule A2): on libuv's
- * pool, while sessions go on. What cannot be read is refused with a sentence in the log,
- * and what was in use stays. Belongs to the loop's thread but for `read_again`.
+ * Reading who may do what, what is kept for how long, and the certificate, again at
+ * SIGHUP (rules A2, L1): on libuv's pool, while sessions go on. What cannot be read is
+ * refused with a sentence in the log, and what was in use stays. Belongs to the loop's
+ * thread but for `read_again`.
  */
 #ifndef BATON_DAEMON_LOOP_RENEWAL_H
 #define BATON_DAEMON_LOOP_RENEWAL_H
@@ -13,6 +14,7 @@
 #include "daemon/access/token/certificate.h"
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
+#include "daemon/terms/terms.h"
 #include "proto/base/error.h"
 
 struct renewal {
@@ -20,6 +22,7 @@ struct renewal {
 	const struct config *config;     /* borrowed; of the start */
 	const struct log *log;           /* borrowed */
 	struct access *access;           /* borrowed */
+	struct terms_book *terms;        /* borrowed */
 	struct certificate *certificate; /* borrowed; replaced; NULL: no TLS here */
 	bool running, again;
 	uv_work_t work;

@@ -2,14 +2,19 @@
 
 #include <inttypes.h>
 
-#define EVERY_MS 3600000u
+#include "daemon/store/life/expiry.h"
+
+#define EVERY_MS_MIN 1000u
+#define EVERY_MS_MAX 3600000u
+/* Of the shortest life. */
+#define PASSES_IN_A_LIFE 20u
 
 static const char *workflows(uint64_t count)
 {
 	return count == 1 ? "workflow" : "workflows";
 }
 
-static void tell(const struct log *log, const struct catalogue_expiry *expiry)
+static void tell(const struct log *log, const struct expiry *expiry)
 {
 	if (expiry->begun)
 		log_line(log, LOG_INFO, "retention",
@@ -25,14 +30,23 @@ static void tell(const struct log *log, const struct catalogue_expiry *expiry)
 			 expiry->count, workflows(expiry->count));
 }
 
+static uint64_t retention_ms(void *context, struct text namespace, enum tier tier)
+{
+	return terms_of(context, namespace, tier).retention_ms;
+}
+
 void retention_run(const struct retention *retention)
 {
 	if (store_refusal(retention->store)->code)
 		return;
-	struct catalogue_expiry expiry;
+	const struct expiry_terms terms = {
+		.retention_ms = retention_ms,
+		.context = retention->terms,
+		.shortest_ms = terms_shortest_retention(retention->terms),
+	};
+	struct expiry expiry;
 	struct error error = {0};
-	if (catalogue_expire(store_catalogue(retention->store),
-			     (int64_t)retention->time_ms, &expiry, &error))
+	if (expiry_run(store_catalogue(retention->store), &terms, &expiry, &error))
 		log_line(retention->log, LOG_WARNING, "retention", "%s", error.text);
 	else
 		tell(retention->log, &expiry);
@@ -55,13 +69,23 @@ void retention_settle(struct retention *retention)
 	retention->on_done(retention->context);
 }
 
+static uint64_t every_ms(const struct retention *retention)
+{
+	uint64_t shortest_ms = terms_shortest_retention(retention->terms);
+	uint64_t every_ms = shortest_ms / PASSES_IN_A_LIFE;
+	if (shortest_ms == 0 || every_ms > EVERY_MS_MAX)
+		return EVERY_MS_MAX;
+	return every_ms < EVERY_MS_MIN ? EVERY_MS_MIN : every_ms;
+}
+
 void retention_tick(struct retention *retention, uv_loop_t *loop)
 {
 	uint64_t now_ms = uv_now(loop);
-	bool due = retention->due_ms > 0 && now_ms >= retention->due_ms;
-	if (retention->due_ms == 0 || due)
-		retention->due_ms = now_ms + EVERY_MS;
-	if (!due || retention->running)
+	bool is_due = retention->begun_ms > 0 &&
+		      now_ms - retention->begun_ms >= every_ms(retention);
+	if (retention->begun_ms == 0 || is_due)
+		retention->begun_ms = now_ms;
+	if (!is_due || retention->running)
 		return;
 	atomic_store(&retention->worked, false);
 	int number = uv_thread_create(&retention->thread, work, retention);

@@ -12,18 +12,20 @@
 
 #include "daemon/service/log.h"
 #include "daemon/store/store.h"
+#include "daemon/terms/terms.h"
 
 struct retention {
-	struct store *store;   /* borrowed */
-	const struct log *log; /* borrowed */
-	uint64_t time_ms;      /* 0: nothing expires */
+	struct store *store;      /* borrowed */
+	const struct log *log;    /* borrowed */
+	struct terms_book *terms; /* borrowed */
 	/* Called on that thread when the work is done: the loop must then call
 	 * retention_settle(). */
 	void (*on_worked)(void *context);
 	/* Called on the loop when it has been settled. */
 	void (*on_done)(void *context);
 	void *context;
-	uint64_t due_ms; /* loop time; 0: no tick has come yet */
+	uint64_t begun_ms; /* loop time of the first tick or the latest work; 0: no tick
+			      yet */
 	bool running;
 	uv_thread_t thread; /* while running */
 	atomic_bool worked;
@@ -31,7 +33,9 @@ struct retention {
 
 /* Runs once, on the calling thread. */
 void retention_run(const struct retention *retention);
-/* Every hour, the first time an hour after the first tick. The loop goes on meanwhile. */
+/* Every hour, or oftener where lives are short: nothing that has a time to live outlives
+ * it by more than a twentieth and a second. The first time so long after the first tick.
+ * The loop goes on meanwhile. */
 void retention_tick(struct retention *retention, uv_loop_t *loop);
 
 /* Joins the thread if its work is done. */

@@ -7,6 +7,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
+#include "proto/bounds.h"
 
 #define NUMBER_MAX 1000000u
 #define DURATION_MAX 1000000000u /* in whichever unit */
@@ -136,6 +137,23 @@ static int set_duration(void *target, const struct option_use *use, struct error
 	return 0;
 }
 
+static int set_lifetime(void *target, const struct option_use *use, struct error *error)
+{
+	uint64_t *place = option_place(target, use);
+	const char *end;
+	uint64_t number;
+	if (strcmp(use->value, "never") == 0) {
+		*place = LIFETIME_NEVER_MS;
+		return 0;
+	}
+	bool is_number = read_number(use->value, DURATION_MAX, &number, &end);
+	if (!is_number || number == 0 || unit_ms(end) == 0)
+		return option_refuse(use, "not a time such as 6h or 15d, nor never",
+				     error);
+	*place = number * unit_ms(end);
+	return 0;
+}
+
 /* How many bits of a number of bytes stand for a suffix; -1: there is no such suffix. */
 static int suffix_bits(const char *suffix)
 {
@@ -160,6 +178,7 @@ static int set_size(void *target, const struct option_use *use, struct error *er
 const struct option_kind option_size = {set_size, NULL, false};
 const struct option_kind option_number = {set_number, NULL, false};
 const struct option_kind option_duration = {set_duration, NULL, false};
+const struct option_kind option_lifetime = {set_lifetime, NULL, false};
 
 /* ---- choices ----------------------------------------------------------------------- */
 

@@ -11,7 +11,9 @@ extern const struct option_kind option_flag;   /* bool: true */
 extern const struct option_kind option_text;   /* char *: any bytes, not empty */
 extern const struct option_kind option_number; /* uint64_t: 1 to 1000000 */
 extern const struct option_kind
-	option_duration;                       /* uint64_t, in ms: "500ms", "15d", "0" */
+	option_duration; /* uint64_t, in ms: "500ms", "15d", "0" */
+/* uint64_t, in ms: a time that is more than nothing, or "never": LIFETIME_NEVER_MS */
+extern const struct option_kind option_lifetime;
 extern const struct option_kind option_size;   /* uint64_t, bytes: "16K", "2G", "0" */
 extern const struct option_kind option_choice; /* an enum in the order of the choices */
 extern const struct option_kind option_choice_word; /* char *: the choice itself */

@@ -53,9 +53,9 @@ int fixture_setup(void **state)
 	struct catalogue_fixture *fixture = must_calloc(1, sizeof(*fixture));
 	fixture->directory = scratch_new();
 	fixture_open(fixture);
-	struct catalogue_expiry expiry; /* as the daemon begins */
-	assert_int_equal(
-		catalogue_expire(fixture->catalogue, 0, &expiry, &fixture->error), 0);
+	struct expiry expiry; /* as the daemon begins */
+	assert_int_equal(expire_after(fixture->catalogue, 0, &expiry, &fixture->error),
+			 0);
 	*state = fixture;
 	return 0;
 }

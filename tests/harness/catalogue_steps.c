@@ -79,3 +79,17 @@ int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
 	bool again;
 	return catalogue_commit_layer(catalogue, &commit, ret_record, &again, error);
 }
+
+static uint64_t one_for_all(void *context, struct text namespace, enum tier tier)
+{
+	(void)namespace;
+	(void)tier;
+	return *(const uint64_t *)context;
+}
+
+int expire_after(struct catalogue *catalogue, uint64_t retention_ms,
+		 struct expiry *ret_expiry, struct error *error)
+{
+	const struct expiry_terms terms = {one_for_all, &retention_ms, retention_ms};
+	return expiry_run(catalogue, &terms, ret_expiry, error);
+}

@@ -5,6 +5,7 @@
 #define BATON_TESTS_CATALOGUE_STEPS_H
 
 #include "daemon/store/catalogue/catalogue.h"
+#include "daemon/store/life/expiry.h"
 
 #define WHO_NEEDS_MAX 4u
 
@@ -34,6 +35,10 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
 		    uint32_t key, uint32_t content, struct layer_record *ret_record,
 		    struct error *error);
+/* A pass in which all namespaces have one retention; 0: for ever. */
+int expire_after(struct catalogue *catalogue, uint64_t retention_ms,
+		 struct expiry *ret_expiry, struct error *error);
+
 void numbered_key(uint32_t number, uint8_t ret_key[KEY_LEN]);
 struct digest numbered_digest(uint32_t number);
 

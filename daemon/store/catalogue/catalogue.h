@@ -196,7 +196,8 @@ void catalogue_history_fini(struct catalogue_history *history);
  *  - needs given are remembered as the execution's; none given leave those remembered.
  *  - empty namespace, run and attempt stand for "default", "1" and "1".
  *  - ERR_USAGE without a workflow, and for a persist without a job.
- *  - the time of a contact alone is written only where the last is over a minute ago.
+ *  - the time of a contact alone is written only where the last is a while ago: a minute,
+ *    or less where lives are short (lifetime.h).
  * An unknown workflow without a parent: an attach or look gets workflow_id 0 and, unless
  * the other tier shows something, an empty history, and nothing is created.
  *
@@ -292,20 +293,7 @@ int catalogue_layer_record(struct catalogue *catalogue, int64_t layer_id,
 			   struct layer_record *ret_record, struct error *error);
 void layer_record_fini(struct layer_record *record);
 
-/* ---- retention, figures ------------------------------------------------------- */
-struct catalogue_expiry {
-	uint64_t count;  /* of workflows that have expired */
-	uint64_t begun;  /* of those whose life began anew: a batond before this one went
-			  * by the wall's clock */
-	uint64_t off_ms; /* how long the machine was off, as it has turned out */
-};
-
-/* Looks at the clocks, keeps where the store's time stands (FORMAT.md §9), and marks
- * workflows whose last contact is longer ago by it as expired; their layers leave sight,
- * those that a living retry inherited stay in its. retention_ms: 0, nothing expires. */
-int catalogue_expire(struct catalogue *catalogue, int64_t retention_ms,
-		     struct catalogue_expiry *ret_expiry, struct error *error);
-
+/* ---- figures ------------------------------------------------------------------- */
 struct catalogue_figures {
 	uint64_t namespaces, workflows, layers, segments, vouched_bytes;
 };

@@ -1,5 +1,5 @@
 /*
- * What the files of the catalogue share: its state and its
+ * What the files of the catalogue, and those of store/life, share: its state and its
  * transactions. For these only; all but catalogue_lock needs the mutex held.
  */
 #ifndef BATON_STORE_CATALOGUE_INTERNAL_H
@@ -100,6 +100,8 @@ struct text catalogue_namespace_key(struct text name, enum tier tier,
 				    char ret_key[NAMESPACE_KEY_SIZE]);
 /* Whether that is what the untrusted tier of a namespace is called. */
 enum tier catalogue_namespace_tier(const char *key);
+/* The namespace's name alone; borrowed. */
+struct text catalogue_namespace_name(const char *key);
 
 /* The id of a tier of the namespace, *ret_id = 0 where there is none. Empty stands for
  * "default". */
@@ -147,8 +149,8 @@ struct sight {
 int catalogue_load(struct catalogue *catalogue, const struct sight *sight,
 		   struct catalogue_history *ret_history, struct error *error);
 
-/* Sets contact_ms to the store's time now where it is older than a minute, or anyway
- * (`always`), which costs nothing in a change that changes something else. */
+/* Sets contact_ms to the store's time now where it is older than its grain (lifetime.h),
+ * or anyway (`always`), which costs nothing in a change that changes something else. */
 int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, bool always,
 		    struct error *error);
 

@@ -141,6 +141,7 @@ void lifetime_open(struct catalogue *catalogue)
 		.seen = load_mark(catalogue, &seen_names),
 		.witnesses = load_witnesses(catalogue),
 		.synced = load_mark(catalogue, &synced_names),
+		.contact_grain_ms = LIFETIME_CONTACT_GRAIN_MS,
 	};
 	int64_t now_ms = lifetime->seen.time_ms ? time_after(lifetime, &clocks)
 						: beginning(&clocks);
@@ -233,46 +234,15 @@ static int look_at_clocks(struct catalogue *catalogue, uint64_t *ret_off_ms,
 	return result == 0 ? save_marks(catalogue, error) : result;
 }
 
-/* ---- retention ------------------------------------------------------------------- */
-
-static int mark_expired(struct catalogue *catalogue, int64_t retention_ms,
-			uint64_t *ret_count, struct error *error)
+int lifetime_look(struct catalogue *catalogue, uint64_t *ret_begun, uint64_t *ret_off_ms,
+		  struct error *error)
 {
-	struct query query AUTO(query_end) = query_of(
-		catalogue->database, "UPDATE workflows SET expired_ms = ?"
-				     " WHERE expired_ms IS NULL AND contact_ms < ?");
-	query_number(&query, lifetime_wall(catalogue));
-	query_number(&query, lifetime_now(catalogue) - retention_ms);
-	int result = query_run(&query, error);
-	*ret_count = (uint64_t)database_changes(catalogue->database);
-	return result;
-}
-
-static int expire(struct catalogue *catalogue, int64_t retention_ms,
-		  struct catalogue_expiry *expiry, struct error *error)
-{
-	struct change change AUTO(change_end) = {0};
-	int result = change_begin(&change, catalogue, error);
-	if (result == 0 && !catalogue->lifetime.settled)
-		result = begin_lives(catalogue, &expiry->begun, error);
+	int result = 0;
+	*ret_begun = 0;
+	if (!catalogue->lifetime.settled)
+		result = begin_lives(catalogue, ret_begun, error);
 	if (result == 0)
-		result = look_at_clocks(catalogue, &expiry->off_ms, error);
-	if (result == 0 && retention_ms)
-		result = mark_expired(catalogue, retention_ms, &expiry->count, error);
+		result = look_at_clocks(catalogue, ret_off_ms, error);
 	catalogue->lifetime.settled = true;
-	return result == 0 ? change_commit(&change, error) : result;
-}
-
-int catalogue_expire(struct catalogue *catalogue, int64_t retention_ms,
-		     struct catalogue_expiry *ret_expiry, struct error *error)
-{
-	CATALOGUE_LOCKED(catalogue);
-	const struct lifetime before = catalogue->lifetime;
-	struct catalogue_expiry expiry = {0};
-	int result = expire(catalogue, retention_ms, &expiry, error);
-	if (result < 0)
-		catalogue->lifetime = before;
-	else
-		*ret_expiry = expiry;
 	return result;
 }

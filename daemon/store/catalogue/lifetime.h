@@ -11,7 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/base/error.h"
+
 struct catalogue;
+
+/* Of a contact's time, where lives are long. */
+#define LIFETIME_CONTACT_GRAIN_MS 60000
 
 /* Where the store's time stood beside a clock. */
 struct time_mark {
@@ -31,11 +36,22 @@ struct lifetime {
 	struct time_mark seen; /* beside the uptime, as it was last written down */
 	struct witnesses witnesses;
 	struct time_mark synced; /* beside a wall clock that was synchronised */
+	/* A contact alone is written down only where the last is older than this: a small
+	 * part of the shortest life (expiry.h). */
+	int64_t contact_grain_ms;
 };
 
 /* Goes on from what the catalogue says, or begins by the wall's clock; changes nothing in
  * it. */
 void lifetime_open(struct catalogue *catalogue);
+
+/* Within a change: looks at the clocks, and keeps where the store's time stands.
+ * *ret_begun: of how many workflows the life began anew, because a batond before this one
+ * went by the wall's clock; *ret_off_ms: how long the machine was off, as it has turned
+ * out. After an error, and where the change is not committed, catalogue->lifetime is the
+ * caller's to put back. */
+int lifetime_look(struct catalogue *catalogue, uint64_t *ret_begun, uint64_t *ret_off_ms,
+		  struct error *error);
 
 /* The store's time now. */
 int64_t lifetime_now(const struct catalogue *catalogue);

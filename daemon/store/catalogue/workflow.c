@@ -4,9 +4,6 @@
 
 #include "daemon/store/catalogue/internal.h"
 
-/* A contact is written down for itself only where the last one is older than this. */
-#define CONTACT_GRAIN_MS 60000
-
 /*
  * The untrusted tier of a namespace (rule A10) is a namespace of its own, whose name no
  * peer can give, because names have no control characters: so nothing in it can meet,
@@ -32,6 +29,14 @@ enum tier catalogue_namespace_tier(const char *key)
 {
 	const char *mark = strchr(key, untrusted[0]);
 	return mark && strcmp(mark, untrusted) == 0 ? TIER_UNTRUSTED : TIER_TRUSTED;
+}
+
+struct text catalogue_namespace_name(const char *key)
+{
+	struct text name = text_of(key);
+	if (catalogue_namespace_tier(key) == TIER_UNTRUSTED)
+		name.len -= strlen(untrusted);
+	return name;
 }
 
 int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
@@ -115,6 +120,7 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, bool alway
 					      " WHERE id = ?2 AND contact_ms < ?3");
 	query_number(&query, now_ms);
 	query_number(&query, workflow_id);
-	query_number(&query, always ? now_ms : now_ms - CONTACT_GRAIN_MS);
+	query_number(&query,
+		     always ? now_ms : now_ms - catalogue->lifetime.contact_grain_ms);
 	return query_run(&query, error);
 }

@@ -241,7 +241,7 @@ class Presets(IssuerScenario):
                 ("issuer own", {"require": "a=b", "namespace": "x", "url": "batond"},
                  "daemon's own name"),
                 ("issuer own", {"require": "a=b", "namespace": "x", "url": None}, "needs `url`"),
-                ("isuer github", narrow, "there are issuer, user and group"),
+                ("isuer github", narrow, "there are issuer, user, group and namespace"),
                 ("issuer", narrow, "[kind name]"),
                 ("user no-such-user", {}, "no such user"),
                 ("group no-such-group", {}, "no such group"),

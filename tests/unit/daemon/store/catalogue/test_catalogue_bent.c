@@ -292,8 +292,8 @@ static void ask(struct bent *bent, bool other_is_whole)
 	persist(bent, catalogue,
 		(struct who){.workflow = "third", .job = "test", .retry_of = "w"}, 202);
 	look(bent, catalogue, "other", other_is_whole);
-	struct catalogue_expiry expiry;
-	answered(bent, catalogue_expire(catalogue, INT64_MAX, &expiry, &error), &error);
+	struct expiry expiry;
+	answered(bent, expire_after(catalogue, INT64_MAX, &expiry, &error), &error);
 	assert_false(catalogue_is_read_only(catalogue));
 	assert_int_equal(catalogue_close(catalogue, &error), 0);
 	bent->tried++;

@@ -45,10 +45,10 @@ static void assert_prefix(const char *text, const char *prefix)
 
 static void expire_all(struct catalogue_fixture *fixture, uint64_t expected)
 {
-	struct catalogue_expiry expiry;
+	struct expiry expiry;
 	fixture->clocks.uptime_ms += 2;
-	assert_int_equal(
-		catalogue_expire(fixture->catalogue, 1, &expiry, &fixture->error), 0);
+	assert_int_equal(expire_after(fixture->catalogue, 1, &expiry, &fixture->error),
+			 0);
 	assert_int_equal(expiry.count, expected);
 }
 
@@ -293,9 +293,9 @@ static void w8_expired_workflow_is_not_found_with_its_date(void **state)
 		assert_non_null(strstr(fixture->error.text, " (UTC); "));
 	}
 	struct catalogue_history history;
-	assert_int_equal(catalogue_workflow_history(fixture->catalogue, &(struct scope){0},
-						    text_of("W1"), &history,
-						    &fixture->error),
+	assert_int_equal(catalogue_workflow_history(fixture->catalogue,
+						    &(struct scope){0}, text_of("W1"),
+						    &history, &fixture->error),
 			 ERR_NOT_FOUND);
 	char id[LAYER_ID_TEXT_SIZE];
 	uint32_t position;
@@ -347,9 +347,9 @@ static void r4_inherited_layers_outlive_the_parent(void **state)
 	fixture->clocks.uptime_ms += 2;
 	struct visit retry AUTO(visit_fini) = fixture_persists(
 		fixture, (struct who){.workflow = "W2", .job = "test", .retry_of = "W1"});
-	struct catalogue_expiry expiry;
-	assert_int_equal(
-		catalogue_expire(fixture->catalogue, 1, &expiry, &fixture->error), 0);
+	struct expiry expiry;
+	assert_int_equal(expire_after(fixture->catalogue, 1, &expiry, &fixture->error),
+			 0);
 	assert_int_equal(expiry.count, 1);
 	struct visit third AUTO(visit_fini) = fixture_persists(
 		fixture, (struct who){.workflow = "W3", .job = "test", .retry_of = "W2"});

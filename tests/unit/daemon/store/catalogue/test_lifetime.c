@@ -23,12 +23,12 @@
 #define IN_2040 2208988800000
 #define NOW 1795000000000
 
-static struct catalogue_expiry sweep(struct catalogue_fixture *fixture)
+static struct expiry sweep(struct catalogue_fixture *fixture)
 {
-	struct catalogue_expiry expiry;
-	assert_int_equal(catalogue_expire(fixture->catalogue, RETENTION_MS, &expiry,
-					  &fixture->error),
-			 0);
+	struct expiry expiry;
+	assert_int_equal(
+		expire_after(fixture->catalogue, RETENTION_MS, &expiry, &fixture->error),
+		0);
 	return expiry;
 }
 

@@ -1,0 +1,123 @@
+#include "daemon/store/life/expiry.h"
+
+#include <stdlib.h>
+
+#include "daemon/store/catalogue/internal.h"
+#include "proto/base/array.h"
+
+/* Which part of the shortest life a contact may be older than what is written of it, so
+ * that none ends early by more than that. */
+#define GRAINS_OF_A_LIFE 20u
+
+/* One pass. */
+struct pass {
+	struct catalogue *catalogue;      /* borrowed */
+	const struct expiry_terms *terms; /* borrowed */
+	struct expiry expiry;
+};
+
+/* A tier of a namespace, and how long its workflows live. */
+struct tenancy {
+	int64_t namespace_id;
+	int64_t retention_ms; /* 0: for ever */
+};
+
+struct tenancies {
+	struct tenancy *items; /* owned */
+	size_t count, room;
+};
+
+static void tenancies_fini(struct tenancies *tenancies)
+{
+	free(tenancies->items);
+}
+
+static uint64_t retention_of(const struct pass *pass, const char *key)
+{
+	uint64_t retention_ms = pass->terms->retention_ms(pass->terms->context,
+							  catalogue_namespace_name(key),
+							  catalogue_namespace_tier(key));
+	return retention_ms > INT64_MAX ? INT64_MAX : retention_ms;
+}
+
+static int load_tenancies(const struct pass *pass, struct tenancies *ret_tenancies,
+			  struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(pass->catalogue->database, "SELECT id, name FROM namespaces");
+	int result;
+	while ((result = query_next(&query, error)) > 0) {
+		struct tenancy tenancy = {.namespace_id = row_id(&query, 0)};
+		const char *key = row_text(&query, 1);
+		result = row_check(&query, error);
+		if (result < 0)
+			return result;
+		tenancy.retention_ms = (int64_t)retention_of(pass, key);
+		array_make_room(ret_tenancies->items, ret_tenancies->count,
+				ret_tenancies->room);
+		ret_tenancies->items[ret_tenancies->count++] = tenancy;
+	}
+	return result;
+}
+
+static int mark_expired(struct pass *pass, const struct tenancy *tenancy,
+			struct error *error)
+{
+	struct catalogue *catalogue = pass->catalogue;
+	struct query query AUTO(query_end) =
+		query_of(catalogue->database,
+			 "UPDATE workflows SET expired_ms = ?1 WHERE namespace = ?2"
+			 " AND expired_ms IS NULL AND contact_ms < ?3");
+	query_number(&query, lifetime_wall(catalogue));
+	query_number(&query, tenancy->namespace_id);
+	query_number(&query, lifetime_now(catalogue) - tenancy->retention_ms);
+	int result = query_run(&query, error);
+	if (result == 0)
+		pass->expiry.count += (uint64_t)database_changes(catalogue->database);
+	return result;
+}
+
+static int expire(struct pass *pass, struct error *error)
+{
+	struct tenancies tenancies AUTO(tenancies_fini) = {0};
+	int result = load_tenancies(pass, &tenancies, error);
+	for (size_t i = 0; result == 0 && i < tenancies.count; i++)
+		if (tenancies.items[i].retention_ms)
+			result = mark_expired(pass, &tenancies.items[i], error);
+	return result;
+}
+
+static int run(struct pass *pass, struct error *error)
+{
+	struct change change AUTO(change_end) = {0};
+	int result = change_begin(&change, pass->catalogue, error);
+	if (result == 0)
+		result = lifetime_look(pass->catalogue, &pass->expiry.begun,
+				       &pass->expiry.off_ms, error);
+	if (result == 0)
+		result = expire(pass, error);
+	return result == 0 ? change_commit(&change, error) : result;
+}
+
+static int64_t grain_of(const struct expiry_terms *terms)
+{
+	uint64_t grain_ms = terms->shortest_ms / GRAINS_OF_A_LIFE;
+	return terms->shortest_ms && grain_ms < LIFETIME_CONTACT_GRAIN_MS
+		       ? (int64_t)grain_ms
+		       : LIFETIME_CONTACT_GRAIN_MS;
+}
+
+int expiry_run(struct catalogue *catalogue, const struct expiry_terms *terms,
+	       struct expiry *ret_expiry, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	const struct lifetime before = catalogue->lifetime;
+	struct pass pass = {.catalogue = catalogue, .terms = terms};
+	int result = run(&pass, error);
+	if (result < 0)
+		catalogue->lifetime = before;
+	else
+		*ret_expiry = pass.expiry;
+	catalogue->lifetime.contact_grain_ms = grain_of(terms);
+	return result;
+}
