@@ -11,7 +11,7 @@ from client import file
 from harness import BUILD, Scenario, is_sanitized, random_bytes
 from wire import Code, Connection, Lost, Refused, Type
 
-SHIM = BUILD.resolve() / "tests/fault/libscarce_memory.so"
+SHIM = BUILD.resolve() / "tests/harness/preload/libscarce_memory.so"
 PLAN = struct.Struct("<III")  # scarce_memory.c: struct plan
 FILES = 1400
 MOST = 2000  # more would be no bound

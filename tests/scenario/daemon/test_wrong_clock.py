@@ -11,7 +11,7 @@ import unittest
 
 from harness import BATOND, BUILD, PATIENCE, Scenario, contents, is_sanitized
 
-SHIM = BUILD.resolve() / "tests/fault/libwrong_clock.so"
+SHIM = BUILD.resolve() / "tests/harness/preload/libwrong_clock.so"
 AHEAD = struct.Struct("<q")  # wrong_clock.c
 DAY = 86400
 WALLS = {"1970": 3600 - int(time.time()), "last month": -30 * DAY, "right": 0,
