@@ -17,10 +17,8 @@
 #include "proto/base/cleanup.h"
 
 #define FORMAT_PREFIX "batond store "
-#define FORMAT_VERSION 2
-#define FORMAT_TEXT FORMAT_PREFIX "2\n"
-/* No sums in the catalogue's pages, no commit frames: it is read, and raised. */
-#define FORMAT_TEXT_BEFORE FORMAT_PREFIX "1\n"
+#define FORMAT_VERSION 3
+#define FORMAT_TEXT FORMAT_PREFIX "3\n"
 #define FORMAT_ROOM 64u
 #define CLEAN_SETTING "clean_stop"
 
@@ -192,13 +190,21 @@ static int check_catalogue(const struct store *store, struct error *error)
 							: "was one (`" STAMP_NAME "`)");
 }
 
+/* Format 2 has no holes in its segments, format 1 no sums in the catalogue's pages and no
+ * commit frames: they are read, and raised. */
+static bool is_older_format(const char *text)
+{
+	return strcmp(text, FORMAT_PREFIX "1\n") == 0 ||
+	       strcmp(text, FORMAT_PREFIX "2\n") == 0;
+}
+
 int recovery_check_format(struct store *store, struct error *error)
 {
 	char text[FORMAT_ROOM] = "";
 	int found = read_text(store, "format", text, sizeof(text), error);
 	if (found < 0)
 		return found;
-	store->format_is_older = found > 0 && strcmp(text, FORMAT_TEXT_BEFORE) == 0;
+	store->format_is_older = found > 0 && is_older_format(text);
 	if (store->format_is_older || (found > 0 && strcmp(text, FORMAT_TEXT) == 0))
 		return check_catalogue(store, error);
 	size_t prefix_len = strlen(FORMAT_PREFIX);

@@ -65,10 +65,11 @@ static int check_writers(const struct store *store, struct error *error)
 				       "`%s`: cannot be looked at", store->directory);
 	if ((stat.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return 0;
-	return error_set(error, ERR_DENIED,
-			 "`%s`: others than its owner can write to it (mode %04o); `chmod "
-			 "go-w` it before a daemon keeps anything there",
-			 store->directory, (unsigned)(stat.st_mode & 07777));
+	return error_set(
+		error, ERR_DENIED,
+		"`%s`: others than its owner can write to it (mode %04o); `chmod "
+		"go-w` it before a daemon keeps anything there",
+		store->directory, (unsigned)(stat.st_mode & 07777));
 }
 
 static int make_directory(const struct store *store, int at_fd, const char *path,
@@ -224,6 +225,16 @@ static int thaw(struct store *store, struct error *error)
 	return err;
 }
 
+/* Where nothing can say more than the catalogue. */
+static int open_alone(struct store *store, struct survey *survey, struct error *error)
+{
+	int err = recovery_raise_format(store, error);
+	if (!err)
+		err = catalogue_open(store->io, store->directory, &store->catalogue,
+				     error);
+	return err ? err : survey_take(store, survey, error);
+}
+
 /* Nothing of the catalogue is changed before it is known to be whole. One that was not
  * there before cannot have forgotten, and may have to be made. */
 static int open_catalogue(struct store *store, struct survey *survey, struct error *error)
@@ -231,11 +242,7 @@ static int open_catalogue(struct store *store, struct survey *survey, struct err
 	int witness = store->reads_only ? 1 : recovery_has_witness(store, error);
 	if (witness < 0)
 		return witness;
-	int err = witness ? look(store, survey, error)
-			  : catalogue_open(store->io, store->directory, &store->catalogue,
-					   error);
-	if (!err && !witness)
-		err = survey_take(store, survey, error);
+	int err = witness ? look(store, survey, error) : open_alone(store, survey, error);
 	if (!err && store->frozen && !store->reads_only && !store->health.refusal.code)
 		err = thaw(store, error);
 	return err;

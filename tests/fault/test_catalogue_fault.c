@@ -226,15 +226,15 @@ static void w1_what_is_answered_after_a_kill_survives_a_power_cut(void **state)
 
 /* ---- an older schema ------------------------------------------------------------- */
 
-/* A catalogue of schema 2 that is opened on a disk which fails at a call. false: opening
- * has fewer. */
-static bool upgrade_and_fail(struct injection injection)
+/* A catalogue of an older schema that is opened on a disk which fails at a call. false:
+ * opening has fewer. */
+static bool upgrade_and_fail(struct injection injection, unsigned schema)
 {
 	char *directory AUTO(scratch_fini) = scratch_new();
 	struct story story = {.io = &io_system, .directory = directory};
 	story_tell(&story);
 	story_end(&story);
-	catalogue_file_age(directory);
+	catalogue_file_age(directory, schema);
 	struct io_fault *fault = io_fault_new(injection.seed + injection.nth);
 	io_fault_fail(fault, injection.kinds, injection.nth, injection.forever,
 		      injection.error_number);
@@ -256,9 +256,12 @@ static bool upgrade_and_fail(struct injection injection)
 
 static void upgrade_for_every_call(struct injection injection)
 {
-	for (injection.nth = 1; upgrade_and_fail(injection); injection.nth++)
-		assert_true(injection.nth < CALLS_MAX);
-	assert_true(injection.nth > 1);
+	for (unsigned schema = 2; schema <= 3; schema++) {
+		injection.nth = 1;
+		for (; upgrade_and_fail(injection, schema); injection.nth++)
+			assert_true(injection.nth < CALLS_MAX);
+		assert_true(injection.nth > 1);
+	}
 }
 
 static void an_upgrade_survives_a_call_that_fails(void **state)
@@ -278,7 +281,8 @@ static void an_upgrade_survives_a_power_cut_at_every_call(void **state)
 						  .cut = true});
 }
 
-/* It goes on without, says so, and tries again at the next start. */
+/* It goes on without sums, or is not opened for lack of a column, says so, and tries
+ * again at the next start. */
 static void an_upgrade_that_finds_no_room_is_put_off(void **state)
 {
 	(void)state;

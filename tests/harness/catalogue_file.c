@@ -82,7 +82,21 @@ static void run_each(sqlite3 *database, const char *sql)
 	claim(sqlite3_finalize(rows) == SQLITE_OK);
 }
 
-void catalogue_file_age(const char *directory)
+/* What schema 4 has more than the ones before. */
+static const char additions[] = "DROP INDEX segments_by_namespace;"
+				"DROP INDEX workflows_to_remove;"
+				"DROP INDEX layers_to_remove;"
+				"ALTER TABLE segments DROP COLUMN holes;"
+				"ALTER TABLE segments DROP COLUMN holes_bytes;"
+				"ALTER TABLE workflows DROP COLUMN kept_ms;"
+				"ALTER TABLE workflows DROP COLUMN lives_ms;"
+				"ALTER TABLE workflows DROP COLUMN expired_running_ms;"
+				"ALTER TABLE workflows DROP COLUMN removed_ms;"
+				"ALTER TABLE layers DROP COLUMN ended_ms;"
+				"ALTER TABLE layers DROP COLUMN removed;";
+
+/* The same rows, no room for sums. */
+static void lose_sums(const char *directory)
 {
 	char *path AUTO_FREE = NULL, *aged AUTO_FREE = NULL, *attach AUTO_FREE = NULL;
 	claim(asprintf(&path, "%s/" CATALOGUE_FILE, directory) > 0);
@@ -99,4 +113,13 @@ void catalogue_file_age(const char *directory)
 	      SQLITE_OK);
 	claim(sqlite3_close(database) == SQLITE_OK);
 	claim(rename(aged, path) == 0);
+}
+
+void catalogue_file_age(const char *directory, unsigned schema)
+{
+	claim(schema == 2 || schema == 3);
+	catalogue_file_run(directory, additions);
+	catalogue_file_run(directory, "PRAGMA user_version=3");
+	if (schema == 2)
+		lose_sums(directory);
 }

@@ -23,7 +23,7 @@ int catalogue_file_try(const char *directory, const char *sql);
 /* The same for what must succeed. */
 void catalogue_file_run(const char *directory, const char *sql);
 
-/* Makes it what schema 2 was: the same rows, no room for sums. */
-void catalogue_file_age(const char *directory);
+/* Makes it what schema 2 or 3 was: the same rows without what came later. */
+void catalogue_file_age(const char *directory, unsigned schema);
 
 #endif

@@ -30,7 +30,8 @@ static int run(struct catalogue *catalogue, const char *sql, struct error *error
 
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error)
 {
-	int result = run(catalogue, "BEGIN IMMEDIATE", error);
+	int result = catalogue->pretends ? run(catalogue, "SAVEPOINT trial", error)
+					 : run(catalogue, "BEGIN IMMEDIATE", error);
 	if (result < 0)
 		return result;
 	change->catalogue = catalogue;
@@ -143,11 +144,19 @@ int change_undo_aside(struct change *change, int64_t mark, struct error *error)
 	return result;
 }
 
+static void undo(struct catalogue *catalogue)
+{
+	struct error ignored;
+	if (!catalogue->pretends)
+		(void)run(catalogue, "ROLLBACK", &ignored);
+	else if (run(catalogue, "ROLLBACK TO trial", &ignored) == 0)
+		(void)run(catalogue, "RELEASE trial", &ignored);
+}
+
 /* A failed statement may have undone the transaction already. */
 void change_end(struct change *change)
 {
-	struct error ignored;
 	if (change->catalogue && database_is_changing(change->catalogue->database))
-		(void)run(change->catalogue, "ROLLBACK", &ignored);
+		undo(change->catalogue);
 	*change = (struct change){0};
 }

@@ -27,6 +27,8 @@ struct catalogue {
 	bool has_unsynced;       /* a change was committed that no sync has followed */
 	struct error unfinished; /* what opening could not do; code 0: nothing */
 	bool frozen;             /* opened to read: the files stay as they are */
+	bool pretends;           /* with it: a transaction has begun that never ends, in
+				  * which an older schema is this one */
 	struct error refusal;    /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
 	uint64_t store;           /* which catalogue; constant once it is open */
@@ -44,13 +46,14 @@ void catalogue_unlock(struct catalogue **catalogue);
 /* ERR_DAMAGED: what should be a set of layers (id_set.h) is none. */
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
-/* Makes the schema where the database is new. ERR_VERSION where it is another one, by its
- * number or by its tables and indexes: the sentence names the data directory. An older
- * one that catalogue_upgrade() knows is taken. */
+/* Makes the schema where the database is new, and what is missing in an older one that is
+ * known. ERR_VERSION where it is another one, by its number or by its tables and indexes:
+ * the sentence names the data directory. ERR_NO_ROOM: it cannot be brought to this one.
+ */
 int catalogue_check_schema(struct catalogue *catalogue, struct error *error);
-/* Brings an older schema to this one. Where that fails the catalogue goes on as it was,
- * and unfinished says why; an error only after a failed write or sync. */
-int catalogue_upgrade(struct catalogue *catalogue, struct error *error);
+/* Gives a catalogue of schema 2 its sums. Where that fails it goes on without, and
+ * unfinished says why; an error only after a failed write or sync. */
+int catalogue_add_sums(struct catalogue *catalogue, struct error *error);
 
 /* A text's two arguments for "%.*s". */
 #define WORDS(text) (int)(text).len, (text).at ? (text).at : ""

@@ -125,7 +125,7 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 		result = put_off(catalogue,
 				 database_checkpoint(catalogue->database, error), error);
 	if (result == 0 && !catalogue->frozen)
-		result = catalogue_upgrade(catalogue, error);
+		result = catalogue_add_sums(catalogue, error);
 	return result;
 }
 

@@ -1,9 +1,10 @@
--- The catalogue's schema, version 3. Times are Unix milliseconds, but for the store's time
+-- The catalogue's schema, version 4. Times are Unix milliseconds, but for the store's time
 -- (FORMAT.md §9).
 -- A set of layers: ascending ids, for each the varint of what it is more than the one
 -- before, from 0. Each is known here, or the catalogue is damaged.
 -- commits: changes that were made durable; store: the name of this catalogue; see FORMAT.md §1.
 -- seen_…, synced_…: where the store's time stood beside two clocks; see FORMAT.md §9.
+-- running_ms: how long daemons have run with this store, by their own clocks.
 -- clean_stop: the number that the file `clean` must hold; see FORMAT.md §1.
 CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -18,8 +19,11 @@ CREATE TABLE segments (
 	namespace INTEGER NOT NULL REFERENCES namespaces,
 	vouched INTEGER NOT NULL,          -- bytes that committed layers may refer to
 	location TEXT NOT NULL,            -- file name below segments/
-	state INTEGER NOT NULL             -- 1 open, 2 sealed, 3 damaged
+	state INTEGER NOT NULL,            -- 1 open, 2 sealed, 3 damaged
+	holes BLOB NOT NULL DEFAULT x'',   -- what compaction left out of it: see FORMAT.md §2
+	holes_bytes INTEGER NOT NULL DEFAULT 0 -- their sum
 ) WITHOUT ROWID;
+CREATE INDEX segments_by_namespace ON segments (namespace);
 
 CREATE TABLE workflows (
 	id INTEGER PRIMARY KEY,
@@ -29,8 +33,14 @@ CREATE TABLE workflows (
 	created_ms INTEGER NOT NULL,
 	contact_ms INTEGER NOT NULL,       -- the latest attach or persist, in the store's time
 	expired_ms INTEGER,                -- set when retention removed its layers from sight
+	kept_ms INTEGER,                   -- since when it is kept until it is released
+	lives_ms INTEGER,                  -- the store's time until which it lives at least
+	expired_running_ms INTEGER,        -- running_ms when it expired
+	removed_ms INTEGER,                -- when its layers were given up; the name stays
 	UNIQUE (namespace, name)
 );
+CREATE INDEX workflows_to_remove ON workflows (expired_running_ms)
+	WHERE expired_ms IS NOT NULL AND removed_ms IS NULL;
 
 -- One execution that the daemon has heard of, or a copy of one of the retried workflow,
 -- made with its needs and what it attached at the first contact: copies are earlier than all
@@ -85,9 +95,13 @@ CREATE TABLE layers (
 	labels TEXT,                       -- reserved
 	tier INTEGER NOT NULL DEFAULT 0,   -- 1: of an untrusted job
 	expires_ms INTEGER,                -- reserved
+	ended_ms INTEGER,                  -- since when it is hidden, because a person said so
+	removed INTEGER NOT NULL DEFAULT 0, -- 1: its bytes are given up; it has no place, and is
+	                                   -- a fact that others may mention
 	UNIQUE (execution, key),
 	UNIQUE (execution, sequence)
 );
+CREATE INDEX layers_to_remove ON layers (id) WHERE ended_ms IS NOT NULL AND removed = 0;
 
 -- Segments that a layer refers to, directly or through what it reuses.
 CREATE TABLE layer_segments (

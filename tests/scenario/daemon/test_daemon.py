@@ -151,10 +151,10 @@ class Starting(DaemonScenario):
 
     def test_a_store_of_a_newer_version_is_refused(self):
         self.daemon.stop()
-        (self.daemon.data / "format").write_text("batond store 3\n")
+        (self.daemon.data / "format").write_text("batond store 4\n")
         self.batond("--data", self.daemon.data, "--listen", self.daemon.url, status=6,
                     says="batond store")
-        (self.daemon.data / "format").write_text("batond store 2\n")
+        (self.daemon.data / "format").write_text("batond store 3\n")
         self.daemon.start()
 
     def test_segments_without_their_catalogue_are_not_deleted(self):
@@ -186,10 +186,10 @@ class Starting(DaemonScenario):
     def test_a_catalogue_of_another_schema_is_refused(self):
         self.persist("a", {"a": "1"})
         for script, says in (
-                ("PRAGMA user_version=1", "has schema 1, this batond knows 3; an older"),
-                ("PRAGMA user_version=4", "has schema 4, this batond knows 3; a newer"),
+                ("PRAGMA user_version=1", "has schema 1, this batond knows 4; an older"),
+                ("PRAGMA user_version=5", "has schema 5, this batond knows 4; a newer"),
                 ("PRAGMA user_version=-1", "an older"),
-                ("ALTER TABLE workflows DROP COLUMN expired_ms",
+                ("ALTER TABLE workflows DROP COLUMN created_ms",
                  "not made with `CREATE TABLE workflows (…)`"),
                 ("DROP TABLE inherited_layers", "`CREATE TABLE inherited_layers (…)`"),
                 ("DROP INDEX executions_own",

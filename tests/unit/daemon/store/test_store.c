@@ -698,7 +698,7 @@ static void a_newer_or_foreign_format_is_refused(void **state)
 	struct store_fixture *fixture = *state;
 	store_fixture_close(fixture);
 	struct store_options options = store_fixture_options(fixture);
-	write_file(fixture, "format", "batond store 3\n");
+	write_file(fixture, "format", "batond store 4\n");
 	assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
 			 ERR_VERSION);
 	write_file(fixture, "format", "something\n");
@@ -707,25 +707,33 @@ static void a_newer_or_foreign_format_is_refused(void **state)
 	write_file(fixture, "format", "");
 	assert_int_equal(store_open(&options, &fixture->store, &fixture->error),
 			 ERR_DAMAGED);
-	write_file(fixture, "format", "batond store 2\n");
+	write_file(fixture, "format", "batond store 3\n");
 	store_fixture_open(fixture);
 }
 
-/* An older batond would write pages of the catalogue and leave their sums as they were.
- */
-static void an_older_format_is_raised_before_anything_else_changes(void **state)
+static void assert_format(struct store_fixture *fixture, const char *wanted)
 {
-	struct store_fixture *fixture = *state;
-	store_fixture_close(fixture);
-	write_file(fixture, "format", "batond store 1\n");
-	store_fixture_open(fixture);
 	char path[512], text[64] = "";
 	(void)snprintf(path, sizeof(path), "%s/format", fixture->directory);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(text, sizeof(text), file));
 	assert_int_equal(fclose(file), 0);
-	assert_string_equal(text, "batond store 2\n");
+	assert_string_equal(text, wanted);
+}
+
+/* An older batond would write pages of the catalogue and leave their sums as they were,
+ * or read holes as if they were frames. */
+static void an_older_format_is_raised_before_anything_else_changes(void **state)
+{
+	struct store_fixture *fixture = *state;
+	static const char *const older[] = {"batond store 1\n", "batond store 2\n"};
+	for (size_t i = 0; i < 2; i++) {
+		store_fixture_close(fixture);
+		write_file(fixture, "format", older[i]);
+		store_fixture_open(fixture);
+		assert_format(fixture, "batond store 3\n");
+	}
 }
 
 static void one_segment(struct store_fixture *fixture, struct segment_row *ret_row)

@@ -1,7 +1,7 @@
 /*
  * Sums of the catalogue's pages: what rots is found, by opening, by use, or at the latest
- * by a check, is told as damage, and nothing is shown wrongly. And a catalogue of schema
- * 2, which has none, gets them.
+ * by a check, is told as damage, and nothing is shown wrongly. And a catalogue of an
+ * older schema gets what it lacks: columns, indexes, sums.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -188,11 +188,8 @@ static void a_flipped_bit_of_any_page_is_noticed(void **state)
 	assert_false(is_noticed(&rot));
 }
 
-/* The last one of user_version: schema 3 becomes 2, and all that follows is an upgrade.
- */
-#define LAST_BIT_OF_VERSION (63u * 8u)
-
-/* What the file says of itself, by which the rest is read: every bit. */
+/* What the file says of itself, by which the rest is read: every bit. None makes a 2 of
+ * schema 4, under which no sum is believed. */
 static void a_flipped_bit_of_the_files_header_is_noticed(void **state)
 {
 	(void)state;
@@ -200,7 +197,7 @@ static void a_flipped_bit_of_the_files_header_is_noticed(void **state)
 	for (size_t bit = 0; bit < 100 * 8; bit++) {
 		uint8_t flipped = rot.bytes[bit / 8] ^ (uint8_t)(1 << bit % 8);
 		catalogue_file_write(rot.directory, CATALOGUE_FILE, &flipped, 1, bit / 8);
-		if (is_noticed(&rot) != (bit != LAST_BIT_OF_VERSION))
+		if (!is_noticed(&rot))
 			fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
 		heal(&rot);
 	}
@@ -272,7 +269,7 @@ static void a_page_that_rots_in_the_log_stays_there(void **state)
 	scratch_free(fixture.directory);
 }
 
-/* ---- schema 2 ------------------------------------------------------------------------
+/* ---- older schemas ------------------------------------------------------------------
  */
 
 /* It shows what it showed before, takes more, and has right sums in the end. */
@@ -305,12 +302,97 @@ static void an_older_catalogue_gets_sums(void **state)
 {
 	(void)state;
 	struct rot rot AUTO(rot_fini) = rot_new();
-	catalogue_file_age(rot.directory);
+	catalogue_file_age(rot.directory, 2);
 	size_t len;
 	uint8_t *aged AUTO_FREE =
 		catalogue_file_read(rot.directory, CATALOGUE_FILE, &len);
 	assert_false(page_has_sums(aged));
 	assert_upgrades(&rot);
+}
+
+/* It is read as if it had what it lacks, and stays as it is. */
+static void assert_is_read_unchanged(const struct rot *rot)
+{
+	size_t len, len_after;
+	uint8_t *before AUTO_FREE =
+		catalogue_file_read(rot->directory, CATALOGUE_FILE, &len);
+	struct catalogue *catalogue = NULL;
+	struct error error;
+	assert_int_equal(
+		catalogue_open_to_read(&io_system, rot->directory, &catalogue, &error),
+		0);
+	struct buffer shown AUTO(buffer_fini) = {0};
+	for (int again = 0; again < 2; again++) {
+		buffer_clear(&shown);
+		assert_int_equal(show_all(catalogue, &shown, &error), 0);
+		assert_int_equal(shown.len, rot->shown.len);
+		assert_memory_equal(shown.at, rot->shown.at, shown.len);
+		assert_int_equal(show(catalogue, "unknown", &shown, &error), 0);
+	}
+	assert_int_equal(catalogue_check(catalogue, &error), 0);
+	assert_int_equal(catalogue_close(catalogue, &error), 0);
+	uint8_t *after AUTO_FREE =
+		catalogue_file_read(rot->directory, CATALOGUE_FILE, &len_after);
+	assert_int_equal(len, len_after);
+	assert_memory_equal(before, after, len);
+}
+
+static void an_older_catalogue_is_read_as_if_it_were_of_today(void **state)
+{
+	(void)state;
+	for (unsigned schema = 2; schema <= 3; schema++) {
+		struct rot rot AUTO(rot_fini) = rot_new();
+		catalogue_file_age(rot.directory, schema);
+		assert_is_read_unchanged(&rot);
+	}
+}
+
+static void a_catalogue_of_schema_3_gets_what_it_lacks(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	catalogue_file_age(rot.directory, 3);
+	assert_upgrades(&rot);
+}
+
+/* What expired before nobody has counted: removal waits as long as for what expires now.
+ */
+static void what_had_expired_counts_from_the_upgrade_on(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	catalogue_file_age(rot.directory, 3);
+	catalogue_file_run(rot.directory,
+			   "UPDATE workflows SET expired_ms = 5 WHERE name = 'w'");
+	struct catalogue_fixture fixture = {.directory = rot.directory};
+	fixture_open(&fixture);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+	catalogue_file_run(rot.directory,
+			   "INSERT INTO settings SELECT 'seen', count(*) FROM workflows"
+			   " WHERE expired_running_ms = 0 AND name = 'w'");
+	fixture_open(&fixture);
+	assert_int_equal(catalogue_setting(fixture.catalogue, "seen"), 1);
+	assert_int_equal(catalogue_close(fixture.catalogue, &fixture.error), 0);
+}
+
+/* The number alone does not make it one. */
+static void an_older_number_on_other_tables_is_refused(void **state)
+{
+	(void)state;
+	struct rot rot AUTO(rot_fini) = rot_new();
+	catalogue_file_age(rot.directory, 3);
+	catalogue_file_run(rot.directory, "ALTER TABLE layers ADD COLUMN zoo");
+	struct catalogue *catalogue = NULL;
+	struct error error;
+	size_t len, len_after;
+	uint8_t *before AUTO_FREE =
+		catalogue_file_read(rot.directory, CATALOGUE_FILE, &len);
+	assert_int_equal(catalogue_open(&io_system, rot.directory, &catalogue, &error),
+			 ERR_VERSION);
+	uint8_t *after AUTO_FREE =
+		catalogue_file_read(rot.directory, CATALOGUE_FILE, &len_after);
+	assert_int_equal(len, len_after);
+	assert_memory_equal(before, after, len);
 }
 
 /* An upgrade was cut short before its last step, and an older batond, which had no reason
@@ -343,6 +425,10 @@ int main(void)
 		cmocka_unit_test(a_flip_in_the_schemas_text_is_damage),
 		cmocka_unit_test(a_page_that_rots_in_the_log_stays_there),
 		cmocka_unit_test(an_older_catalogue_gets_sums),
+		cmocka_unit_test(an_older_catalogue_is_read_as_if_it_were_of_today),
+		cmocka_unit_test(a_catalogue_of_schema_3_gets_what_it_lacks),
+		cmocka_unit_test(what_had_expired_counts_from_the_upgrade_on),
+		cmocka_unit_test(an_older_number_on_other_tables_is_refused),
 		cmocka_unit_test(sums_that_an_older_batond_left_behind_are_not_believed),
 	};
 	return cmocka_run_group_tests_name("catalogue_pages", tests, NULL, NULL);
