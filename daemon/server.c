@@ -28,6 +28,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 #include "proto/bounds.h"
+#include "proto/machine/descriptor_limit.h"
 
 #define TICK_MS 250u
 /* The reserve of memory.h: for the small allocations of all sessions, some KiB each,
@@ -39,6 +40,7 @@ struct server {
 	const struct log *log;       /* borrowed */
 	struct store *store;         /* owned */
 	struct crew *crew;           /* owned */
+	struct budget *views;        /* owned; memory for what views are read from */
 	struct workers *workers;     /* owned */
 	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
 	struct access *access;       /* owned */
@@ -325,8 +327,24 @@ static void run_request(struct task *task, int wake_fd)
 		.silence_ms = silence_of(server->config),
 		.meter = &peer->meter,
 		.too_slow = &peer->pace.too_slow,
+		.holds_memory = &peer->pace.holds_memory,
 	};
 	peer->keep = verb_run(&server->services, &call, wake_fd);
+}
+
+/* Descriptors that connections leave to what runs: the store's files, and for each
+ * request its wake-up, its wait for memory and the segments that it reads. */
+#define DESCRIPTORS_KEPT 128u
+#define DESCRIPTORS_OF_REQUEST 4u
+
+/* As many as are asked for, and half of the descriptors for sure: what there is none for
+ * could not be accepted, and idle ones would keep newcomers out without making room. */
+static uint64_t connections_of(const struct config *config)
+{
+	uint64_t limit = descriptor_limit();
+	uint64_t kept = DESCRIPTORS_KEPT + DESCRIPTORS_OF_REQUEST * config->sessions;
+	uint64_t room = limit / 2 > kept ? limit - kept : limit / 2;
+	return config->connections < room ? config->connections : room;
 }
 
 static void wire(struct server *server)
@@ -336,7 +354,9 @@ static void wire(struct server *server)
 		.config = server->config,
 		.log = server->log,
 		.workers = server->workers,
+		.count_max = connections_of(server->config),
 		.access = server->access,
+		.views = server->views,
 		.run = run_request,
 		.on_none = end_if_stopped,
 		.context = server,
@@ -366,6 +386,8 @@ static void wire(struct server *server)
 	server->services = (struct services){
 		.store = server->store,
 		.crew = server->crew,
+		.views = server->views,
+		.view_wait_ms = server->config->queue_wait_ms,
 		.keys = server->keys,
 		.log = server->log,
 		.access = server->access,
@@ -379,6 +401,7 @@ static void server_fini(struct server *server)
 {
 	workers_free(server->workers);
 	crew_free(server->crew);
+	budget_free(server->views);
 	persist_keys_free(server->keys);
 	access_free(server->access);
 	terms_book_free(server->terms);
@@ -432,6 +455,7 @@ int server_run(const struct config *config)
 	}
 	server->keys = persist_keys_new();
 	server->workers = workers_new((unsigned)config->sessions, wake_loop, server);
+	server->views = budget_new(config->view_memory);
 	wire(server);
 	retention_run(&server->retention);
 	run_loop(server);

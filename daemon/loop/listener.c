@@ -20,6 +20,14 @@
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
+/* Why a connection could not be taken: like a stranger's refusal, whom it may come from.
+ */
+static void tell(struct peers *peers, const char *sentence)
+{
+	if (refusals_may_tell(&peers->refusals))
+		log_line(peers->log, LOG_WARNING, "accept", "%s", sentence);
+}
+
 static void listener_resume(struct listener *listener)
 {
 	if (listener->polling || listener->fd < 0 || listener->all->closed)
@@ -49,7 +57,7 @@ static void take_secured(struct listener *listener, int fd,
 	if (transport_of_tls(listener->all->certificate->context, fd, HANDSHAKE_LEN_MAX,
 			     &transport, &error)) {
 		admission_leave(&peers->admission, &admitted);
-		log_line(peers->log, LOG_WARNING, "accept", "%s", error.text);
+		tell(peers, error.text);
 		return;
 	}
 	SSL_set_accept_state(transport_tls_ssl(&transport));
@@ -67,7 +75,7 @@ static bool make_room(struct listener *listener)
 static bool accept_one(struct listener *listener)
 {
 	struct peers *peers = listener->all->peers;
-	if (peers->count >= peers->config->connections && !make_room(listener)) {
+	if (peers->count >= peers->count_max && !make_room(listener)) {
 		listener_pause(listener); /* resumed by the next tick */
 		return false;
 	}
@@ -84,8 +92,8 @@ static bool accept_one(struct listener *listener)
 		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		log_line(peers->log, LOG_WARNING, "accept", "%s; waiting",
-			 strerror(errno));
+		tell(peers, strerror(errno));
+		(void)make_room(listener);
 		listener_pause(listener);
 	}
 	return errno == EINTR || errno == ECONNABORTED;
@@ -256,22 +264,26 @@ void listeners_init(struct listeners *listeners, struct peers *peers,
 	}
 }
 
-/* One line for all, so that a flood does not fill the log. */
-static void tell_dropped(struct peers *peers)
+/* One line for all, and so many lines only, so that a flood does not fill the log. */
+static void tell_dropped(struct listeners *listeners)
 {
+	struct peers *peers = listeners->peers;
 	uint32_t dropped = peers->admission.dropped;
-	if (dropped > 0)
-		log_line(peers->log, LOG_WARNING, "dropped",
-			 "%" PRIu32 " new connections: too many of one address "
-			 "(--address-connections), or too many that have not shown a "
-			 "token (%" PRIu32 ")",
-			 dropped, peers->admission.strangers);
+	uint64_t now_ms = uv_now(peers->loop);
+	if (dropped == 0 || now_ms < listeners->dropped_told_ms)
+		return;
+	listeners->dropped_told_ms = now_ms + REFUSALS_SPAN_MS;
+	log_line(peers->log, LOG_WARNING, "dropped",
+		 "%" PRIu32 " new connections: too many of one address "
+		 "(--address-connections), or too many that have not shown a "
+		 "token (%" PRIu32 ")",
+		 dropped, peers->admission.strangers);
 	peers->admission.dropped = 0;
 }
 
 void listeners_tick(struct listeners *listeners)
 {
-	tell_dropped(listeners->peers);
+	tell_dropped(listeners);
 	for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
 		listener_resume(&listeners->items[i]);
 }

@@ -28,6 +28,8 @@ struct listeners {
 	struct peers *peers; /* borrowed; they get each new connection */
 	const struct certificate *certificate; /* borrowed; for tls:// */
 	struct listener items[CONFIG_LISTEN_MAX];
+	uint64_t dropped_told_ms; /* loop time before which what was dropped is only
+				     counted */
 	bool closed;
 };
 

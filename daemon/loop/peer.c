@@ -442,6 +442,7 @@ static void tick(struct peer *peer, uint64_t now_ms)
 void peers_tick(struct peers *peers)
 {
 	uint64_t now_ms = uv_now(peers->loop);
+	refusals_tick(&peers->refusals, peers->log, now_ms);
 	for (struct peer *peer = peers->first, *next; peer; peer = next) {
 		next = peer->next;
 		tick(peer, now_ms);
@@ -466,6 +467,7 @@ static void dismiss(struct peer *peer)
 void peers_stop(struct peers *peers)
 {
 	peers->stopping = true;
+	refusals_tell(&peers->refusals, peers->log);
 	for (struct peer *peer = peers->first, *next; peer; peer = next) {
 		next = peer->next;
 		dismiss(peer);

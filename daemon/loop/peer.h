@@ -28,9 +28,11 @@
 #include "daemon/loop/admission.h"
 #include "daemon/loop/peer_label.h"
 #include "daemon/loop/proving.h"
+#include "daemon/loop/refusals.h"
 #include "daemon/loop/shaking.h"
 #include "daemon/service/config.h"
 #include "daemon/service/log.h"
+#include "daemon/task/budget.h"
 #include "daemon/task/request.h"
 #include "daemon/task/voice.h"
 #include "daemon/task/workers.h"
@@ -55,7 +57,9 @@ struct peers {
 	const struct log *log;       /* borrowed */
 	struct workers *workers;     /* borrowed */
 	struct access *access;       /* borrowed */
+	struct budget *views;        /* borrowed */
 	struct admission admission;  /* of those that come over TLS */
+	struct refusals refusals;    /* of those that have not shown who they are */
 	struct number_list data;     /* borrowed; of WELCOME, for who may see it */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
@@ -64,15 +68,17 @@ struct peers {
 	void *context;
 	struct peer *first;
 	_Atomic uint64_t count;
-	uint64_t arrivals; /* requests given to the workers so far */
-	bool stopping;     /* no connection may carry another request */
+	uint64_t count_max; /* open at once */
+	uint64_t arrivals;  /* requests given to the workers so far */
+	bool stopping;      /* no connection may carry another request */
 };
 
 /* What pressure.h knows of the speed of a request. */
 struct pace {
-	struct link_pace mark; /* when the present span began */
-	bool slow;             /* the span before was */
-	_Atomic bool too_slow; /* the request is to end for it */
+	struct link_pace mark;     /* when the present span began */
+	bool slow;                 /* the span before was */
+	_Atomic bool too_slow;     /* the request is to end for it */
+	_Atomic bool holds_memory; /* the request does, of peers->views */
 };
 
 struct peer {

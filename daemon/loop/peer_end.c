@@ -127,8 +127,15 @@ void peer_leave(struct peer *peer)
 	claim(uv_poll_start(&peer->poll, UV_READABLE, on_leaving) == 0);
 }
 
+static bool may_tell(const struct peer *peer)
+{
+	return peer->principal || refusals_may_tell(&peer->peers->refusals);
+}
+
 void peer_log_refusal(const struct peer *peer, const struct error *error)
 {
+	if (!may_tell(peer))
+		return;
 	const char *verb = peer->request ? request_verb(peer->request) : NULL;
 	struct log_field fields[] = {LOG_TEXT("peer", peer->label),
 				     LOG_TEXT("request", verb),
@@ -157,7 +164,8 @@ void peer_answer_http(struct peer *peer)
 	struct text answer = greeting_http_answer();
 	AUTO_FREE char *copy = must_memdup(answer.at, answer.len);
 	(void)send_whole(peer, copy, answer.len);
-	log_line(peer->peers->log, LOG_INFO, "refused", "%s: an HTTP client",
-		 peer->label);
+	if (may_tell(peer))
+		log_line(peer->peers->log, LOG_INFO, "refused", "%s: an HTTP client",
+			 peer->label);
 	peer_leave(peer);
 }

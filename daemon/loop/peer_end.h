@@ -24,7 +24,7 @@ void peer_free(struct peer *peer);
 
 /* Ends a connection after its last message was sent: reads and drops for a while. */
 void peer_leave(struct peer *peer);
-/* One line in the log. */
+/* One line in the log; of strangers not more than refusals.h says. */
 void peer_log_refusal(const struct peer *peer, const struct error *error);
 /* That, an ERROR to the peer, and peer_leave(). */
 void peer_refuse(struct peer *peer, struct error *error);

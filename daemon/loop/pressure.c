@@ -32,6 +32,16 @@ static void measure(const struct config *config, struct peer *peer,
 	pace->mark = *now;
 }
 
+/* Whether somebody waits for what it has: its place, or its memory. */
+static bool is_missed(const struct peers *peers, struct peer *peer)
+{
+	/* One that a free worker is about to take does not wait for a place. */
+	struct workers_figures figures = workers_figures(peers->workers);
+	bool is_full = figures.running + figures.waiting > peers->config->sessions;
+	return (figures.waiting > 0 && is_full) ||
+	       (atomic_load(&peer->pace.holds_memory) && budget_is_wanted(peers->views));
+}
+
 /* One that was slow and goes faster now may stay. */
 static void end_if_slow(struct peers *peers, struct peer *peer)
 {
@@ -42,10 +52,7 @@ static void end_if_slow(struct peers *peers, struct peer *peer)
 		return;
 	bool goes_on = now.waited_ms == pace->mark.waited_ms ||
 		       is_below(peers->config, &pace->mark, &now);
-	/* One that a free worker is about to take does not wait for a place. */
-	struct workers_figures figures = workers_figures(peers->workers);
-	bool is_full = figures.running + figures.waiting > peers->config->sessions;
-	if (!goes_on || figures.waiting == 0 || !is_full)
+	if (!goes_on || !is_missed(peers, peer))
 		return;
 	atomic_store(&pace->too_slow, true);
 	(void)workers_interrupt_task(peers->workers, &peer->task);

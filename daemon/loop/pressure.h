@@ -13,7 +13,8 @@
  * requests for longest. False: there is none. */
 bool pressure_make_room(struct peers *peers);
 
-/* Called a few times a second. While requests wait for a worker, ends those that moved
+/* Called a few times a second. While requests wait for a worker, or for memory
+ * that it holds, ends those that moved
  * less than config->min_rate over the last config->min_rate_over_ms that they waited for
  * their own side; their time at work, and KEEPALIVEs, are not counted. */
 void pressure_tick(struct peers *peers);

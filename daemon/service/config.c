@@ -60,6 +60,8 @@ static const struct option options[] = {
 		"open at once from one address, over TLS (default)", .initial = "512"},
 	{"--sessions", 0, "N", NULL, SERVE, TO(number, sessions),
 		"requests worked on at once (default)", .initial = "64"},
+	{"--view-memory", 0, "BYTES", NULL, SERVE, TO(size, view_memory),
+		"all running attaches hold at most so much of the layers that they merge; others wait for their turn (default); 0: any amount", .initial = "256M"},
 	{"--connections", 0, "N", NULL, SERVE, TO(number, connections),
 		"open at once (default)", .initial = "4096"},
 	{"--queue-wait", 0, "TIME", NULL, SERVE, TO(duration, queue_wait_ms),

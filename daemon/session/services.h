@@ -10,6 +10,7 @@
 #include "daemon/access/access.h"
 #include "daemon/service/log.h"
 #include "daemon/store/store.h"
+#include "daemon/task/budget.h"
 #include "daemon/task/crew.h"
 
 struct persist_keys;
@@ -23,8 +24,11 @@ struct daemon_figures {
 };
 
 struct services {
-	struct store *store;       /* borrowed */
-	struct crew *crew;         /* borrowed */
+	struct store *store;   /* borrowed */
+	struct crew *crew;     /* borrowed */
+	struct budget *views;  /* borrowed; memory for the layers that views are read from
+				*/
+	uint64_t view_wait_ms; /* a request waits so long for it */
 	struct persist_keys *keys; /* borrowed; running persists (rule W2) */
 	const struct log *log;     /* borrowed */
 	struct access *access;     /* borrowed */

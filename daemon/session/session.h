@@ -22,9 +22,10 @@ struct session {
 	struct voice *voice;               /* borrowed */
 	const struct principal *principal; /* borrowed; who asks */
 	struct link link;
-	int wake_fd;    /* borrowed; readable: the session must end */
-	bool local;     /* a Unix socket: compressing for it does not pay */
-	enum tier tier; /* of who asks (rule A10) */
+	_Atomic bool *holds_memory; /* borrowed; of services->views, for the loop */
+	int wake_fd;                /* borrowed; readable: the session must end */
+	bool local;                 /* a Unix socket: compressing for it does not pay */
+	enum tier tier;             /* of who asks (rule A10) */
 	/* What an ERROR carries besides its sentence: conflicts, borrowed until the
 	 * session ends. */
 	struct msg_error details;

@@ -3,6 +3,7 @@
  * where the client holds them), then rounds of WANT and FRAMEs, then ATTACHED and
  * RECORDED.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "daemon/session/session.h"
 #include "daemon/session/view.h"
 #include "daemon/store/segment/table.h"
+#include "daemon/task/budget.h"
 #include "daemon/verb/conflict.h"
 #include "daemon/verb/frame_doubt.h"
 #include "daemon/verb/verb.h"
@@ -38,12 +40,20 @@ struct attaching {
 	size_t previous_len;
 	struct totals totals;
 	uint64_t conflicts;
-	bool held; /* the client has the rows; they were not sent */
+	bool held;                 /* the client has the rows; they were not sent */
+	struct budget_share share; /* of the memory for views; up to the last row */
 };
+
+static void give_memory_back(struct attaching *attach)
+{
+	atomic_store(attach->session->holds_memory, false);
+	budget_give_back(&attach->share);
+}
 
 static void attach_fini(struct attaching *attach)
 {
 	tree_free(attach->tree);
+	give_memory_back(attach);
 	frame_plan_free(attach->plan);
 	codec_free(attach->codec);
 	buffer_fini(&attach->rows);
@@ -296,6 +306,7 @@ static int send_tree(struct attaching *attach, struct error *error)
 		err = frame_plan_end(attach->plan, error);
 	if (err == 0 && attach->tree)
 		tree_keep_pins(attach->tree);
+	give_memory_back(attach);
 	return err ? err : send_rows_end(attach, error);
 }
 
@@ -337,6 +348,23 @@ static int serve(struct attaching *attach, struct error *error)
 	return err;
 }
 
+/* Waits for its turn while the views of others hold what there is. */
+static int take_memory(struct attaching *attach, struct error *error)
+{
+	struct session *session = attach->session;
+	const struct budget_wish wish = {
+		.lane = request_namespace(session->request),
+		.cost = tree_memory(attach->tree),
+		.wake_fd = session->wake_fd,
+		.peer_fd = session->link.transport.fd,
+		.wait_ms = session->services->view_wait_ms,
+	};
+	int err = budget_take(session->services->views, &wish, &attach->share, error);
+	if (err == 0)
+		atomic_store(session->holds_memory, true);
+	return err;
+}
+
 static int open_tree(struct attaching *attach, struct error *error)
 {
 	struct session *session = attach->session;
@@ -344,8 +372,12 @@ static int open_tree(struct attaching *attach, struct error *error)
 	int err = session_begin_silence(session, error);
 	if (err)
 		return err;
-	err = tree_open(session->services->store, &view->history, &view->view,
-			&view->options, &attach->tree, error);
+	err = tree_prepare(&view->history, &view->view, &view->options, &attach->tree,
+			   error);
+	if (err == 0)
+		err = take_memory(attach, error);
+	if (err == 0)
+		err = tree_read(attach->tree, session->services->store, error);
 	session_end_silence(session);
 	return err;
 }

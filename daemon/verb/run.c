@@ -70,7 +70,7 @@ static void explain(const struct session *session, const struct session_call *ca
 	else if (error->code == ERR_INTERRUPTED && atomic_load(call->too_slow))
 		(void)error_set(error, ERR_BUSY,
 				"this request moves too little while others wait for its "
-				"place (batond --min-rate)");
+				"place or memory (batond --min-rate)");
 	else if (error->code == ERR_INTERRUPTED)
 		(void)error_set(error, ERR_SHUTDOWN,
 				"the daemon is shutting down; try again when it is back");
@@ -142,6 +142,7 @@ bool verb_run(const struct services *services, const struct session_call *call,
 		.request = call->request,
 		.voice = call->voice,
 		.principal = call->principal,
+		.holds_memory = call->holds_memory,
 		.wake_fd = wake_fd,
 		.local = call->local,
 		.tier = call->tier,

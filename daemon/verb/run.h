@@ -24,6 +24,7 @@ struct session_call {
 	int silence_ms;                    /* as in struct link */
 	struct link_meter *meter;          /* how fast it goes */
 	const _Atomic bool *too_slow;      /* it was interrupted because others wait */
+	_Atomic bool *holds_memory; /* set while it holds some that others may want */
 };
 
 /* Runs the request to its end, sends an ERROR if it fails, writes one line to the log.

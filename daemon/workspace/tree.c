@@ -12,6 +12,14 @@
 #include "proto/message/short_name.h"
 #include "proto/path/path.h"
 
+/* Of one source: what a small one takes, what each row adds, and where that ends, because
+ * a frame of pieces is full; what the root and the placement of a large one add for a row
+ * is a fraction of a byte. */
+#define SOURCE_LEN_MIN (32u * 1024u)
+#define SOURCE_ROW_LEN 40u
+#define SOURCE_LEN_MAX (768u * 1024u)
+#define SOURCE_ROWS_OF_BYTE 4u
+
 struct tree_source {
 	const struct view_tree *tree; /* borrowed */
 	struct layer_reader *reader;
@@ -28,6 +36,7 @@ struct view_tree {
 	struct layer_scratch *scratch;           /* owned */
 	struct tree_source *sources;             /* owned; the view's, then shadows */
 	struct merge_sources merge_sources; /* owned; the same, as the merge sees them */
+	size_t view_count;                  /* of them are the view's */
 	struct merge *merge;                /* owned */
 	const char **sharded; /* owned; with by_job: jobs of shards in the view, sorted */
 	size_t sharded_count;
@@ -180,34 +189,70 @@ static int open_source(struct view_tree *tree, struct store *store, size_t at,
 				 error);
 }
 
-static int open_sources(struct view_tree *tree, struct store *store, size_t view_count,
-			struct error *error)
+static int open_sources(struct view_tree *tree, struct store *store, struct error *error)
 {
 	size_t count = tree->merge_sources.count;
 	tree->sources = may_calloc(count + 1, sizeof(*tree->sources), error);
 	if (!tree->sources)
 		return ERR_NO_MEMORY;
 	tree->scratch = layer_scratch_new(store);
-	int err = tree->options->by_job ? list_sharded(tree, view_count, error) : 0;
+	int err = tree->options->by_job ? list_sharded(tree, tree->view_count, error) : 0;
 	for (size_t i = 0; err == 0 && i < count; i++)
 		err = open_source(tree, store, i, error);
 	return err;
+}
+
+int tree_prepare(const struct catalogue_history *history, const struct view *view,
+		 const struct tree_options *options, struct view_tree **ret_tree,
+		 struct error *error)
+{
+	struct view_tree *tree = must_calloc(1, sizeof(*tree));
+	tree->history = history;
+	tree->options = options;
+	tree->view_count = view->layer_count;
+	int err =
+		merge_sources_make(&history->history, view, &tree->merge_sources, error);
+	if (err) {
+		tree_free(tree);
+		return err;
+	}
+	*ret_tree = tree;
+	return 0;
+}
+
+static uint64_t source_memory(uint64_t rows)
+{
+	uint64_t frame_len = SOURCE_LEN_MIN + rows * SOURCE_ROW_LEN;
+	return (frame_len < SOURCE_LEN_MAX ? frame_len : SOURCE_LEN_MAX) +
+	       rows / SOURCE_ROWS_OF_BYTE;
+}
+
+uint64_t tree_memory(const struct view_tree *tree)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < tree->merge_sources.count; i++) {
+		uint32_t layer = tree->merge_sources.layers[i];
+		sum += source_memory(totals_rows(&tree->history->records[layer].totals));
+	}
+	return sum;
+}
+
+int tree_read(struct view_tree *tree, struct store *store, struct error *error)
+{
+	int err = open_sources(tree, store, error);
+	return err ? err
+		   : merge_new(tree->merge_sources.sources, tree->merge_sources.count,
+			       &tree->options->merge, &tree->merge, error);
 }
 
 int tree_open(struct store *store, const struct catalogue_history *history,
 	      const struct view *view, const struct tree_options *options,
 	      struct view_tree **ret_tree, struct error *error)
 {
-	struct view_tree *tree = must_calloc(1, sizeof(*tree));
-	tree->history = history;
-	tree->options = options;
-	int err =
-		merge_sources_make(&history->history, view, &tree->merge_sources, error);
+	struct view_tree *tree = NULL;
+	int err = tree_prepare(history, view, options, &tree, error);
 	if (err == 0)
-		err = open_sources(tree, store, view->layer_count, error);
-	if (err == 0)
-		err = merge_new(tree->merge_sources.sources, tree->merge_sources.count,
-				&options->merge, &tree->merge, error);
+		err = tree_read(tree, store, error);
 	if (err) {
 		tree_free(tree);
 		return err;

@@ -40,7 +40,16 @@ struct tree_options {
 
 struct view_tree;
 
-/* history, view and options are borrowed until tree_free(). */
+/* history, view and options are borrowed until tree_free(). Reads nothing yet: before
+ * tree_next() and tree_tag() comes tree_read(). */
+int tree_prepare(const struct catalogue_history *history, const struct view *view,
+		 const struct tree_options *options, struct view_tree **ret_tree,
+		 struct error *error);
+/* Bytes of memory that it holds, at most, from tree_read() to tree_keep_pins(). */
+uint64_t tree_memory(const struct view_tree *tree);
+int tree_read(struct view_tree *tree, struct store *store, struct error *error);
+
+/* Both. */
 int tree_open(struct store *store, const struct catalogue_history *history,
 	      const struct view *view, const struct tree_options *options,
 	      struct view_tree **ret_tree, struct error *error);

@@ -10,3 +10,11 @@ void descriptor_limit_raise(void)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+uint64_t descriptor_limit(void)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
+		       ? UINT64_MAX
+		       : limit.rlim_cur;
+}
