@@ -11,6 +11,8 @@ test_packages="buildbot buildbot-worker debhelper dpkg-dev fish git iproute2
 	python3-cryptography python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
 bench_packages="libcmocka-dev mount e2fsprogs iproute2 curl openssl python3 zstd rsync restic
 	borgbackup casync ostree xxhash"
+# libFuzzer comes with clang's run-time libraries.
+fuzz_packages="clang libclang-rt-14-dev libcmocka-dev python3 python3-msgpack"
 curve_packages="gnuplot-nox libcmocka-dev python3 python3-msgpack python3-xxhash python3-zstandard"
 
 usage() {
@@ -26,6 +28,9 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   damage [N [SEED]]
                  damages N stores (default 2000), each in one way, and prints how each ended
                  (tests/damage/README.md)
+  fuzz SECONDS [TARGET...]
+                 gives every decoder, or those that are named, what libFuzzer makes up for so
+                 long in all, and prints executions and coverage (tests/fuzz/README.md)
   bench [TREE [CHANGED_TREE]]
                  runs Baton beside the tools that people use instead (tests/bench/README.md)
   curves         measures how times and memory grow with files, bytes, layers and clients
@@ -76,8 +81,10 @@ need() {
 	rm -f /tmp/build.sh.$$
 }
 
-# build_in DIR [MESON OPTION...]: compiles; configures first where DIR is new or options are
-# given: DIR may have others, or be from before a library that they need was there.
+# build_in DIR [MESON OPTION...]: compiles what `build_target` says, or all; configures first
+# where DIR is new or options are given: DIR may have others, or be from before a library that
+# they need was there.
+build_target=
 build_in() {
 	directory=$1
 	shift
@@ -92,7 +99,8 @@ build_in() {
 		}
 		rm -f "$directory.log"
 	fi
-	ninja --quiet -C "$directory"
+	# shellcheck disable=SC2086
+	ninja --quiet -C "$directory" $build_target
 }
 
 build() {
@@ -166,6 +174,20 @@ damage)
 	need $build_packages $test_packages
 	build -Dtests=enabled
 	exec tests/damage/run build "$@"
+	;;
+fuzz)
+	[ $# -gt 0 ] || {
+		echo "build.sh: fuzz needs to know for how many seconds" >&2
+		exit 2
+	}
+	# shellcheck disable=SC2086
+	need $build_packages $fuzz_packages
+	CC=${CC:-clang}
+	export CC
+	build_target=fuzz_targets
+	build_in build-fuzz -Dtests=enabled -Dfuzz=true -Dbuildtype=debugoptimized \
+		-Db_sanitize=address,undefined -Db_lundef=false
+	exec tests/fuzz/run build-fuzz "$@"
 	;;
 bench)
 	# shellcheck disable=SC2086
