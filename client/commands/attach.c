@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/commands/attach_report.h"
+#include "client/commands/attach/report.h"
 #include "client/commands/command.h"
-#include "client/commands/how.h"
-#include "client/commands/question.h"
 #include "client/connection/retry.h"
 #include "client/destination/destination.h"
 #include "client/download/download.h"
 #include "client/download/want.h"
+#include "client/question/how.h"
+#include "client/question/question.h"
 #include "client/terminal/progress.h"
 #include "client/view/held.h"
 #include "client/view/session.h"

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "client/commands/command.h"
-#include "client/commands/how.h"
-#include "client/commands/question.h"
 #include "client/download/download.h"
 #include "client/download/want.h"
+#include "client/question/how.h"
+#include "client/question/question.h"
 #include "client/view/session.h"
 #include "client/view/table.h"
 #include "proto/base/cleanup.h"

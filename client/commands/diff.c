@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "client/commands/command.h"
-#include "client/commands/how.h"
-#include "client/commands/question.h"
+#include "client/question/how.h"
+#include "client/question/question.h"
 #include "client/view/session.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/escape.h"

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "client/commands/command.h"
-#include "client/commands/how.h"
+#include "client/question/how.h"
 #include "client/terminal/terminal.h"
 #include "client/view/left_out.h"
 #include "proto/base/bytes.h"

@@ -1,6 +1,6 @@
 /*
  * persist: makes one layer of PATHs (rules W1, W2, T1 to T3). This file decides how often
- * it is tried; one try is client/commands/persist_session.c.
+ * it is tried; one try is client/commands/persist/session.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 #include <sys/random.h>
 
 #include "client/commands/command.h"
-#include "client/commands/how.h"
-#include "client/commands/persist_session.h"
+#include "client/commands/persist/session.h"
 #include "client/connection/retry.h"
+#include "client/question/how.h"
 #include "client/record/writer.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"

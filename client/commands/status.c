@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "client/commands/command.h"
-#include "client/commands/how.h"
+#include "client/question/how.h"
 #include "client/terminal/terminal.h"
 #include "proto/base/cleanup.h"
 

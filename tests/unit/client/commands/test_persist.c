@@ -1,5 +1,5 @@
 /* baton persist over connections that break: rules W1 and W2
- * (client/commands/persist_session.h).
+ * (client/commands/persist/session.h).
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -19,9 +19,9 @@
 #include <cmocka.h>
 
 #include "client/commands/command.h"
-#include "client/commands/how.h"
 #include "client/connection/connection.h"
 #include "client/connection/retry.h"
+#include "client/question/how.h"
 #include "client/terminal/interrupts.h"
 #include "client/terminal/report.h"
 #include "proto/base/bytes.h"

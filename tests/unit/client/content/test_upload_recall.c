@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "client/commands/how.h"
-#include "client/commands/persist_session.h"
+#include "client/commands/persist/session.h"
 #include "client/content/units.h"
+#include "client/question/how.h"
 #include "client/record/record.h"
 #include "client/record/writer.h"
 #include "client/upload/upload.h"

@@ -1,4 +1,5 @@
-/* What a persist takes and how it is kept: rules T1 and T2 (client/tree/select.h, walk.h). */
+/* What a persist takes and how it is kept: rules T1 and T2 (client/tree/select.h,
+ * walk.h). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "client/commands/how.h"
+#include "client/question/how.h"
 #include "client/tree/walk.h"
 #include "proto/base/bytes.h"
 #include "proto/path/path.h"
@@ -107,8 +108,8 @@ static const char *walk(struct fixture *fixture, const char *const *paths,
 	};
 	fixture->code = walk_run(&request, &fixture->tree, &fixture->error);
 	if (fixture->code == 0)
-		fixture->code = selection_check(&fixture->selection, &faults,
-						&fixture->error);
+		fixture->code =
+			selection_check(&fixture->selection, &faults, &fixture->error);
 	for (uint32_t i = 0; i < fixture->tree.count; i++)
 		if (tree_entry(&fixture->tree, i)->is_row)
 			list_row(fixture, i);

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "client/commands/how.h"
 #include "client/content/units.h"
+#include "client/question/how.h"
 #include "client/upload/upload.h"
 #include "tests/harness/fake_daemon.h"
 #include "tests/harness/moving_clock.h"

@@ -1,4 +1,4 @@
-#include "client/commands/question.h"
+#include "client/question/question.h"
 
 #include <stdlib.h>
 #include <string.h>

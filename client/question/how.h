@@ -2,8 +2,8 @@
  * What the options say, as the structs that other folders take. Those folders do not know
  * the options; only the commands and the library do.
  */
-#ifndef BATON_CLIENT_COMMANDS_HOW_H
-#define BATON_CLIENT_COMMANDS_HOW_H
+#ifndef BATON_CLIENT_QUESTION_HOW_H
+#define BATON_CLIENT_QUESTION_HOW_H
 
 #include "client/connection/connection.h"
 #include "client/options/options.h"

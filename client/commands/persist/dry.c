@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "client/commands/persist_session.h"
+#include "client/commands/persist/session.h"
 #include "client/select/link.h"
 #include "client/terminal/interrupts.h"
 #include "client/tree/directory.h"

@@ -66,7 +66,7 @@ void persist_outcome_fini(struct persist_outcome *outcome);
 int persist_check_totals(const struct persist *persist, const struct totals *totals,
 			 struct error *error);
 
-/* ---- persist_record.c: the stat record ---- */
+/* ---- record.c: the stat record ---- */
 /* Opens the record of the root, unless --no-stat-record. */
 void persist_record_open(struct persist *persist);
 /* The id of the layer that it names as the base, for PERSIST; "": there is none. */
@@ -82,7 +82,7 @@ void persist_record_begin(struct persist *persist, const struct upload_result *u
 /* After a successful try: names the layer, and puts the record in its place. */
 void persist_record_end(struct persist *persist, const struct persist_outcome *outcome);
 
-/* ---- persist_report.c: what the user is told ---- */
+/* ---- report.c: what the user is told ---- */
 void persist_report(const struct persist *persist, const struct persist_outcome *outcome);
 /* The warnings of --if-empty=warn. */
 void persist_warn_of_empty(const struct persist *persist, const struct totals *totals);
@@ -91,7 +91,7 @@ void persist_report_paths(const struct persist *persist, const struct tree *tree
 /* The counts, as members of the JSON object. */
 void persist_report_totals(struct json_writer *json, const struct totals *totals);
 
-/* ---- persist_dry.c ---- */
+/* ---- dry.c ---- */
 /* --dry-run: tells what would be stored, or fails as a persist of the same files would.
  * It walks and opens the files, but reads none of them and does not ask the daemon. */
 int persist_dry_run(struct persist *persist, struct error *error);

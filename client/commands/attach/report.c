@@ -1,4 +1,4 @@
-#include "client/commands/attach_report.h"
+#include "client/commands/attach/report.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * What attach, ls, cat and diff ask the daemon, made from the options.
  */
-#ifndef BATON_CLIENT_COMMANDS_QUESTION_H
-#define BATON_CLIENT_COMMANDS_QUESTION_H
+#ifndef BATON_CLIENT_QUESTION_QUESTION_H
+#define BATON_CLIENT_QUESTION_QUESTION_H
 
 #include "client/options/options.h"
 #include "proto/base/error.h"

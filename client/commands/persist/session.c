@@ -1,9 +1,9 @@
-#include "client/commands/persist_session.h"
+#include "client/commands/persist/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/commands/how.h"
+#include "client/question/how.h"
 #include "client/terminal/advice.h"
 #include "proto/base/advice.h"
 #include "proto/base/bytes.h"
