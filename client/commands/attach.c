@@ -272,6 +272,7 @@ static int open_destination(struct attach *attach, struct error *error)
 		.times_now = options->times_now,
 		.keeps_record = !options->no_stat_record,
 		.record = attach->held.record,
+		.reads_all = options->verify,
 		.dry_run = options->dry_run,
 		.look_again = options->verify,
 		.report = attach->report,
@@ -360,7 +361,8 @@ struct tries {
 static int ask(struct attach *attach, struct msg_attach *request, struct error *error)
 {
 	/* To name each path takes the rows: then the daemon has to send them. */
-	if (!attach->options->dry_run && !attach->options->verbose)
+	if (!attach->options->dry_run && !attach->options->verbose &&
+	    !attach->options->verify)
 		request->holds =
 			view_held_tags(&attach->held, attach->session.connection.server);
 	return view_session_ask(&attach->session, request, error);
@@ -375,7 +377,7 @@ static int attach_once(struct tries *tries, struct error *error)
 	view_table_init(&attach.table);
 	struct question request AUTO(question_fini) = {0};
 	view_held_init(&attach.held);
-	if (!options->no_stat_record && !options->verify)
+	if (!options->no_stat_record)
 		view_held_open(&attach.held, options->directory);
 	struct connection_how how = how_to_connect(options);
 	int err = question_make(options, options->dry_run ? "look" : "attach", &request,

@@ -1,6 +1,10 @@
 /* What can be made before any bytes have come. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "client/destination/file.h"
@@ -8,7 +12,10 @@
 #include "client/place/alike.h"
 #include "client/terminal/interrupts.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/escape.h"
 #include "proto/machine/descriptor_limit.h"
+
+#define MORE_SIZE 48u
 
 /* ---- what the file system makes of modes, and its clock ---- */
 
@@ -152,6 +159,58 @@ static int make_entries(struct destination *dest, struct error *error)
 	return err;
 }
 
+/* ---- what it takes for one name ---- */
+
+static char *called(void *context, uint32_t entry, int fd, const struct stat *there)
+{
+	const struct destination *dest = context;
+	return known_name(&dest->known, entry, fd, there);
+}
+
+static void more_of(uint64_t count, char ret_text[MORE_SIZE])
+{
+	*ret_text = '\0';
+	if (count > 1)
+		(void)snprintf(ret_text, MORE_SIZE, ", and %" PRIu64 " more like it",
+			       count - 1);
+}
+
+static void tell_names(const struct destination *dest,
+		       const struct alike_findings *findings)
+{
+	char more[MORE_SIZE];
+	if (findings->kept > 0) {
+		char *shown AUTO_FREE = places_shown(&dest->places, findings->first_kept);
+		char *other AUTO_FREE = escape_encode(findings->first_kept_name,
+						      strlen(findings->first_kept_name));
+		more_of(findings->kept, more);
+		destination_warn(dest,
+				 "`%s`: lies there as `%s`, the same name on this file "
+				 "system, and keeps that name%s",
+				 shown, other, more);
+	}
+	if (findings->unsure > 0) {
+		char *shown AUTO_FREE =
+			places_shown(&dest->places, findings->first_unsure);
+		more_of(findings->unsure, more);
+		destination_warn(dest,
+				 "`%s`: replaces what may have been put there under "
+				 "another name, which this file system does not tell%s",
+				 shown, more);
+	}
+}
+
+static int check_names(struct destination *dest, struct error *error)
+{
+	struct alike_findings findings = {0};
+	const struct alike_names names = {called, dest, &findings};
+	int err = alike_check(&dest->places, dest->missing, &names, error);
+	if (!err)
+		tell_names(dest, &findings);
+	free(findings.first_kept_name);
+	return err;
+}
+
 int destination_begin(struct destination *dest, struct error *error)
 {
 	int err = dest->missing ? root_make(dest, error) : stages_make(dest, error);
@@ -164,7 +223,7 @@ int destination_begin(struct destination *dest, struct error *error)
 	descriptor_limit_raise();
 	probe(dest);
 	if (!dest->known.is_as_recorded)
-		err = alike_check(&dest->places, dest->missing, error);
+		err = check_names(dest, error);
 	dest->ranges = ranges_of(dest->places.table);
 	return err ? err : make_entries(dest, error);
 }

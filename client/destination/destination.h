@@ -62,6 +62,7 @@ struct destination_options {
 	bool keeps_record; /* leave a stat record of DIR */
 	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
 	const struct record *record;
+	bool reads_all; /* it is: the record serves for nothing but names */
 	struct report *report; /* borrowed; for warnings; NULL: none are said */
 	/* Bytes written, from which on the clock is waited for, so that the record proves
 	 * all of them; of less it may not prove the latest. */

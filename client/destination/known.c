@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "client/place/alike.h"
 #include "client/record/pass.h"
 #include "client/record/scout.h"
 #include "client/terminal/interrupts.h"
@@ -73,7 +75,7 @@ static bool target_equal(const struct known_record *known, uint32_t entry,
 static bool says_the_same(const struct known_record *known, uint32_t entry)
 {
 	const struct view_entry *row = &known->table->entries[entry];
-	if (known->recorded[entry] == RECORD_NONE)
+	if (known->options->reads_all || known->recorded[entry] == RECORD_NONE)
 		return false;
 	struct record_entry before = record_get(known->record, known->recorded[entry]);
 	if (before.type != row->type)
@@ -153,6 +155,43 @@ bool known_holds(const struct known_record *known, uint32_t entry,
 		return false;
 	struct record_entry before = record_get(known->record, known->recorded[entry]);
 	return record_entry_holds(known->record, &before, stat);
+}
+
+/* ---- how it is called ---- */
+
+static bool is_ascii(const char *name)
+{
+	while (*name && !((unsigned char)*name & 0x80))
+		name++;
+	return !*name;
+}
+
+/* Whether it is worth asking the file system. */
+static bool may_be_alike(const char *name, const char *other)
+{
+	return strcasecmp(name, other) == 0 || !is_ascii(name) || !is_ascii(other);
+}
+
+char *known_name(const struct known_record *known, uint32_t entry, int fd,
+		 const struct stat *there)
+{
+	const struct record *record = known->record;
+	const char *own = view_table_name(known->table, entry);
+	if (!record)
+		return NULL;
+	if (known->recorded[entry] != RECORD_NONE)
+		return must_strdup(own);
+	uint32_t directory = known->recorded[known->table->entries[entry].parent];
+	if (directory == RECORD_NONE)
+		return NULL;
+	uint32_t end = record_end(record, directory);
+	for (uint32_t at = directory + 1; at < end; at = record_end(record, at)) {
+		struct record_name found = record_name_of(record, at);
+		char *name AUTO_FREE = must_memdup(found.name, found.name_len);
+		if (may_be_alike(own, name) && alike_is(fd, name, there))
+			return take_ptr(&name);
+	}
+	return NULL;
 }
 
 /* ---- what is to be remembered ---- */

@@ -39,6 +39,10 @@ bool known_covers(struct known_record *known);
 /* Whether what is there, by its stat, is what the view has, unread. */
 bool known_holds(const struct known_record *known, uint32_t entry,
 		 const struct stat *stat);
+/* How what lies where the entry belongs, in an open directory, was called when it was put
+ * there; owned by the caller. NULL: the record does not say. */
+char *known_name(const struct known_record *known, uint32_t entry, int fd,
+		 const struct stat *there);
 /* Whether what is read from now on is what this stat stands for, also next time. */
 bool known_can_prove(const struct known_record *known, uint32_t entry,
 		     const struct stat *stat);

@@ -58,6 +58,23 @@ bool alike_is(int fd, const char *name, const struct stat *other)
 	       stat.st_ino == other->st_ino && stat.st_dev == other->st_dev;
 }
 
+/* ---- by trial ---- */
+
+int alike_open_trial(int stage_fd)
+{
+	if (mkdirat(stage_fd, ALIKE_TRIAL, 0700) != 0)
+		return -1;
+	return openat(stage_fd, ALIKE_TRIAL,
+		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int alike_try(int trial_fd, const char *name)
+{
+	int fd AUTO_FD =
+		openat(trial_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 ? -1 : 0;
+}
+
 /* ---- sentences ---- */
 
 int alike_error(const struct places *places, uint32_t entry, uint32_t other,

@@ -6,13 +6,8 @@
 #include <sys/stat.h>
 
 #include "client/place/alike.h"
-#include "client/place/listing.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
-#include "proto/base/escape.h"
-
-/* Where names are tried out, in a stage. */
-#define TRIAL_NAME "names"
 
 struct key_slot {
 	uint64_t key;
@@ -20,8 +15,9 @@ struct key_slot {
 };
 
 struct alike_check {
-	struct places *places; /* borrowed */
-	bool missing;          /* DIR is */
+	struct places *places;           /* borrowed */
+	const struct alike_names *names; /* borrowed */
+	bool missing;                    /* DIR is */
 	/* The directory that is looked at: its entries, and a table of them by key. */
 	uint32_t directory;
 	bool is_there;
@@ -137,21 +133,6 @@ static int compare_pairs(struct alike_check *check, bool *ret_suspicious,
 
 /* ---- asking by trial ---- */
 
-static int open_trial(int stage_fd)
-{
-	if (mkdirat(stage_fd, TRIAL_NAME, 0700) != 0)
-		return -1;
-	return openat(stage_fd, TRIAL_NAME,
-		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static int try_name(int trial_fd, const char *name)
-{
-	int fd AUTO_FD =
-		openat(trial_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return fd < 0 ? -1 : 0;
-}
-
 /* A child that cannot be made beside those before it: which of them is in its way. */
 static size_t find_twin(const struct alike_check *check, int trial_fd, size_t child)
 {
@@ -168,95 +149,16 @@ static size_t find_twin(const struct alike_check *check, int trial_fd, size_t ch
  * not take at all is not for here to say. */
 static int try_names(struct alike_check *check, int stage_fd, struct error *error)
 {
-	int trial AUTO_FD = open_trial(stage_fd);
+	int trial AUTO_FD = alike_open_trial(stage_fd);
 	int err = 0;
 	for (size_t i = 0; trial >= 0 && !err && i < check->count; i++)
-		if (try_name(trial, name_at(check, i)) != 0 && errno == EEXIST)
+		if (alike_try(trial, name_at(check, i)) != 0 && errno == EEXIST)
 			err = alike_error(check->places,
 					  check->children[find_twin(check, trial, i)],
 					  check->children[i], error);
 	for (size_t i = 0; trial >= 0 && i < check->count; i++)
 		(void)unlinkat(trial, name_at(check, i), 0);
-	(void)unlinkat(stage_fd, TRIAL_NAME, AT_REMOVEDIR);
-	return err;
-}
-
-/* Whether names are listed as they were made. */
-static bool keeps_spelling(int stage_fd, const char *name)
-{
-	int trial AUTO_FD = open_trial(stage_fd);
-	bool keeps = trial >= 0 && try_name(trial, name) == 0 && alike_lists(trial, name);
-	if (trial >= 0)
-		(void)unlinkat(trial, name, 0);
-	(void)unlinkat(stage_fd, TRIAL_NAME, AT_REMOVEDIR);
-	return keeps;
-}
-
-/* ---- what is there under another name ---- */
-
-/* Whether the directory finds the name when its letters are of the other case. */
-static bool ignores_case(int fd, const char *name)
-{
-	char *other AUTO_FREE = must_strdup(name);
-	struct stat stat;
-	for (char *at = other; *at; at++)
-		if ((*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z'))
-			*at ^= 0x20;
-	return strcmp(other, name) != 0 &&
-	       fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       alike_is(fd, other, &stat);
-}
-
-static int other_name_error(const struct places *places, uint32_t entry,
-			    const char *other, struct error *error)
-{
-	char *shown AUTO_FREE = escape_encode(other, strlen(other));
-	char *path AUTO_FREE = places_shown(places, entry);
-	return error_set(error, ERR_LOCAL,
-			 "`%s`: `%s` lies there, the same name on this file system; "
-			 "move it away",
-			 path, shown);
-}
-
-/* The entry replaces what is there. */
-static int refuse_other_name(struct alike_check *check, uint32_t entry, int fd,
-			     const struct listing *listing, struct error *error)
-{
-	const char *name = view_table_name(check->places->table, entry);
-	struct stat stat;
-	if (fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
-		return 0;
-	for (size_t i = 0; i < listing->count; i++)
-		if (alike_is(fd, listing->names[i], &stat))
-			return other_name_error(check->places, entry, listing->names[i],
-						error);
-	return 0;
-}
-
-static bool is_replaced(const struct alike_check *check, size_t child)
-{
-	return is_marked(check->places, check->children[child],
-			 MARK_REPLACE | MARK_OBSTACLE | MARK_TRASH);
-}
-
-static int check_replaced(struct alike_check *check, const struct mount *mount,
-			  struct error *error)
-{
-	size_t first = 0;
-	while (first < check->count && !is_replaced(check, first))
-		first++;
-	int fd = first < check->count ? open_fd(check) : -1;
-	if (fd < 0 || (!mount->folds && !ignores_case(fd, name_at(check, first))))
-		return 0;
-	struct listing listing AUTO(listing_fini) = {0};
-	if (listing_read(&listing, fd) != 0)
-		return 0;
-	int err = 0;
-	for (size_t i = first; !err && i < check->count; i++)
-		if (is_replaced(check, i) && !listing_has(&listing, name_at(check, i)) &&
-		    keeps_spelling(mount->stage.fd, name_at(check, i)))
-			err = refuse_other_name(check, check->children[i], fd, &listing,
-						error);
+	(void)unlinkat(stage_fd, ALIKE_TRIAL, AT_REMOVEDIR);
 	return err;
 }
 
@@ -279,13 +181,16 @@ static int check_directory(struct alike_check *check, uint32_t directory,
 	int stage_fd = check->missing ? places->root_fd : mount->stage.fd;
 	if (!err && mount->folds && suspicious && stage_fd >= 0)
 		err = try_names(check, stage_fd, error);
-	return err || stage_fd < 0 ? err : check_replaced(check, mount, error);
+	return err || !check->is_there ? err
+				       : alike_met(places, check->names, directory,
+						   check->children, check->count, error);
 }
 
-int alike_check(struct places *places, bool missing, struct error *error)
+int alike_check(struct places *places, bool missing, const struct alike_names *names,
+		struct error *error)
 {
-	struct alike_check check AUTO(check_fini) = {.places = places,
-						     .missing = missing};
+	struct alike_check check AUTO(check_fini) = {
+		.places = places, .missing = missing, .names = names};
 	int err = 0;
 	for (uint32_t at = 0; !err && at < places->table->entry_count; at++)
 		if (places->table->entries[at].type == ROW_DIRECTORY)

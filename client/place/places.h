@@ -53,7 +53,8 @@ struct mount {
 	uint64_t id;
 	struct stage stage;
 	bool needed;
-	bool folds; /* once begun: it takes some names for one (alike.h) */
+	bool folds;    /* once begun: it takes some names for one (alike.h) */
+	bool is_tried; /* without a stage: whether it does is known */
 	/* owned; by mode: what the file system makes of it, and 1; 0 and NULL: not known
 	 */
 	uint16_t *held_modes;

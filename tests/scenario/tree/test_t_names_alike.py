@@ -35,6 +35,17 @@ class IgnoringCase(Scenario):
         self.persist("a", {"Lib/a": "a", "lib": Link("Lib")}, "--attempt", "2")
         self.assert_refused(self.mount / "dir", "/Lib", "/lib")
 
+    def test_h4_a_name_of_another_view_is_told(self):
+        """This file system lists README as readme: what it was called nobody knows."""
+        self.persist("a", {"README": "first"})
+        self.persist("a", {"Readme": "another"}, workflow="other")
+        into = self.mount / "dir"
+        self.assertEqual(self.attach(into=into)[0]["warnings"], [])
+        warnings = self.attach(into=into, workflow="other")[0]["warnings"]
+        self.assertEqual(warnings, [
+            f"`{into}/Readme`: replaces what may have been put there under another name, which "
+            "this file system does not tell"])
+
     def test_h4_an_attach_again_keeps_replaces_and_deletes_its_own(self):
         self.persist("a", {"README": "first", "Src/Main.c": "same"})
         into = self.mount / "dir"

@@ -20,6 +20,7 @@
 
 #include "client/destination/destination.h"
 #include "client/files/remove_tree.h"
+#include "client/record/record.h"
 #include "client/view/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -184,6 +185,48 @@ static inline int attach_but(struct place *place, uint32_t keep_back)
 static inline int attach(struct place *place)
 {
 	return attach_but(place, 0);
+}
+
+/* An attach that keeps a record; between its last step and that, `meanwhile` happens. */
+static inline int try_recorded(struct place *place, const struct record *record,
+			       void (*meanwhile)(void))
+{
+	struct destination *destination = NULL;
+	place->options.keeps_record = true;
+	place->options.record = record;
+	int err = destination_open(&place->tree.table, &place->options, &destination,
+				   &place->error);
+	if (!err)
+		err = destination_begin(destination, &place->error);
+	if (!err)
+		err = feed(place, destination, 0);
+	if (!err)
+		err = destination_finish(destination, &place->error);
+	if (err)
+		return destination_abandon(destination, &place->error);
+	if (meanwhile)
+		meanwhile();
+	struct record_view view = {0};
+	assert_int_equal(destination_record(destination, NULL, &view), 0);
+	place->counts = destination_counts(destination);
+	destination_close(destination);
+	return 0;
+}
+
+static inline int attach_with_record(struct place *place, void (*meanwhile)(void))
+{
+	view_table_finish(&place->tree.table);
+	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct record *record = fd < 0 ? NULL : record_open(fd);
+	int err = try_recorded(place, record, meanwhile);
+	record_close(record);
+	place->options.record = NULL;
+	return err;
+}
+
+static inline void attach_recorded(struct place *place, void (*meanwhile)(void))
+{
+	assert_int_equal(attach_with_record(place, meanwhile), 0);
 }
 
 /* ---- looking ---- */

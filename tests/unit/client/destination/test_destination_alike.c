@@ -228,6 +228,84 @@ static void h4_what_is_there_in_another_case_is_kept_where_it_is_equal(void **st
 	assert_int_equal(entries_in("out"), 2);
 }
 
+/* Attaches, and what it warned of. */
+static char *attach_and_listen(struct place *place)
+{
+	struct report *report = report_new_silent();
+	place->options.report = report;
+	assert_int_equal(attach_with_record(place, NULL), 0);
+	place->options.report = NULL;
+	(void)report_json(report);
+	report_json_warnings(report);
+	char *said = report_take_object(report, 0, &place->error);
+	report_free(report);
+	return said;
+}
+
+static void assert_warns(struct place *place, const char *sentence)
+{
+	char *said AUTO_FREE = attach_and_listen(place);
+	if (!strstr(said, sentence))
+		fail_msg("not \"%s\" in: %s", sentence, said);
+}
+
+static void assert_warns_of_nothing(struct place *place)
+{
+	assert_warns(place, "\"warnings\":[]");
+}
+
+static void h4_what_keeps_another_name_is_told(void **state)
+{
+	struct place *place = *state;
+	add_file(place, "makefile", "the same", 0644);
+	add_file(place, "src/a", "a", 0644);
+	assert_int_equal(mkdir("out", 0755), 0);
+	put("out/Makefile", "the same");
+	assert_int_equal(mkdir("out/SRC", 0755), 0);
+	put("out/SRC/a", "a");
+	assert_warns(place, "`out/makefile`: lies there as `Makefile`, the same name on "
+			    "this file system, and keeps that name, and 1 more like it");
+	new_view(place);
+	add_file(place, "makefile", "the same", 0644);
+	add_file(place, "src/a", "a", 0644);
+	add_file(place, "src/new", "new", 0644);
+	place->options.record = NULL;
+	assert_warns(place, "`out/makefile`: lies there as `Makefile`");
+	folding_names_set(FOLDING_NONE);
+	assert_true(is_there("out/SRC/new"));
+}
+
+static void h4_the_record_tells_names_that_the_file_system_does_not(void **state)
+{
+	struct place *place = *state;
+	add_file(place, "README", "one", 0644);
+	assert_warns_of_nothing(place);
+	new_view(place);
+	add_file(place, "README", "another", 0644);
+	assert_warns_of_nothing(place);
+	new_view(place);
+	add_file(place, "Readme", "a third", 0644);
+	assert_int_equal(attach_with_record(place, NULL), ERR_LOCAL);
+	assert_says(place, "`out/Readme`: `README` lies there, the same name");
+	assert_says(place, "`out` is as it was");
+	folding_names_set(FOLDING_NONE);
+	assert_holds("out/readme", "another");
+}
+
+static void h4_where_nobody_can_tell_it_is_told_that_a_name_may_be_anothers(void **state)
+{
+	struct place *place = *state;
+	add_file(place, "LICENSE", "one", 0644);
+	add_file(place, "README", "one", 0644);
+	assert_int_equal(attach(place), 0);
+	new_view(place);
+	add_file(place, "License", "another", 0644);
+	add_file(place, "Readme", "another", 0644);
+	assert_warns(place, "`out/License`: replaces what may have been put there under "
+			    "another name, which this file system does not tell, and 1 "
+			    "more like it");
+}
+
 static void h4_delete_leaves_what_the_view_has_under_another_name(void **state)
 {
 	struct place *place = *state;
@@ -276,6 +354,10 @@ int main(void)
 		LOWERING_TEST(h4_a_later_view_replaces_what_the_earlier_one_put),
 		FOLDING_TEST(h4_what_is_there_in_another_case_is_not_replaced),
 		FOLDING_TEST(h4_what_is_there_in_another_case_is_kept_where_it_is_equal),
+		FOLDING_TEST(h4_what_keeps_another_name_is_told),
+		LOWERING_TEST(h4_the_record_tells_names_that_the_file_system_does_not),
+		LOWERING_TEST(
+			h4_where_nobody_can_tell_it_is_told_that_a_name_may_be_anothers),
 		LOWERING_TEST(h4_delete_leaves_what_the_view_has_under_another_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,25 +19,6 @@ static void add_sample(struct place *place)
 	add_file(place, "zero", "", 0604);
 }
 
-/* An attach that keeps a record; between its last step and that, `meanwhile` happens. */
-static void attach_recorded(struct place *place, void (*meanwhile)(void))
-{
-	place->options.keeps_record = true;
-	int fd AUTO_FD = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct record *record = fd < 0 ? NULL : record_open(fd);
-	place->options.record = record;
-	struct destination *destination = attach_unfinished(place);
-	assert_int_equal(destination_finish(destination, &place->error), 0);
-	if (meanwhile)
-		meanwhile();
-	struct record_view view = {0};
-	assert_int_equal(destination_record(destination, NULL, &view), 0);
-	place->counts = destination_counts(destination);
-	destination_close(destination);
-	record_close(record);
-	place->options.record = NULL;
-}
-
 /* ---- a clock that moves only when something is read ---- */
 
 static struct timespec stopped_clock; /* of CLOCK_REALTIME_COARSE; 0: it goes */
