@@ -313,7 +313,7 @@ static int close_parts(struct store *store, bool mark, struct error *error)
 	int closed = store->units ? index_close(store->units, &other) : 0;
 	if (closed)
 		health_note(&store->health, "%s; it will be rebuilt", other.text);
-	if (segment_table_free(store->segments) != 0)
+	if (segment_table_free(take_ptr(&store->segments)) != 0)
 		sound = false;
 	if (mark && sound && indexed && !closed)
 		keep_first(&err, error, put_clean_mark(store, &other), &other);
@@ -344,7 +344,7 @@ static bool catalogue_failed(void *context)
 static int close_errno(void *context)
 {
 	const struct store *store = context;
-	return segment_table_close_errno(store->segments);
+	return store->segments ? segment_table_close_errno(store->segments) : 0;
 }
 
 static struct health health_of(struct store *store, const struct store_options *options)

@@ -13,6 +13,9 @@
 #include "proto/base/error.h"
 #include "tests/fault/fault_disk.h"
 
+/* As many signals as come in a row. */
+#define INTERRUPTIONS 5u
+
 /* What a descriptor stands for; at most one of the two. */
 struct descriptor {
 	struct fault_file *file; /* borrowed */
@@ -42,6 +45,13 @@ static void unlock(struct io_fault **fault)
 	struct io_fault *fault AUTO(unlock) = (context);                                 \
 	pthread_mutex_lock(&fault->mutex)
 
+static uint64_t last_to_fail(const struct io_fault *fault)
+{
+	if (!fault->forever)
+		return fault->nth;
+	return fault->error_number == EINTR ? fault->nth + INTERRUPTIONS - 1 : UINT64_MAX;
+}
+
 /* Counts a call; true where it is to fail, with errno set. */
 static bool fails(struct io_fault *fault, enum io_call kind)
 {
@@ -52,7 +62,7 @@ static bool fails(struct io_fault *fault, enum io_call kind)
 	if (!(fault->kinds & kind) || fault->nth == 0)
 		return false;
 	fault->seen++;
-	if (fault->seen < fault->nth || (fault->seen > fault->nth && !fault->forever))
+	if (fault->seen < fault->nth || fault->seen > last_to_fail(fault))
 		return false;
 	fault->has_failed = true;
 	errno = fault->error_number;
@@ -153,20 +163,31 @@ static int fault_close(void *context, int fd)
 	return -1;
 }
 
+static size_t part_of(struct io_fault *fault, size_t len)
+{
+	return len > 1 ? 1 + (size_t)(fault_disk_random(fault->disk) % (len - 1)) : len;
+}
+
 static ssize_t fault_pread(void *context, int fd, void *data, size_t len, off_t offset)
 {
 	LOCKED(context);
-	return fails(fault, IO_CALL_READ) ? -1 : pread(fd, data, len, offset);
+	if (fails(fault, IO_CALL_READ)) {
+		if (errno != 0)
+			return -1;
+		len = part_of(fault, len);
+	}
+	return pread(fd, data, len, offset);
 }
 
 static ssize_t fault_pwrite(void *context, int fd, const void *data, size_t len,
 			    off_t offset)
 {
 	LOCKED(context);
-	if (fails(fault, IO_CALL_WRITE))
+	bool failing = fails(fault, IO_CALL_WRITE);
+	if (failing && errno != 0)
 		return -1;
-	if (fault->write_short && len > 1 && fault_disk_random(fault->disk) & 1)
-		len = 1 + fault_disk_random(fault->disk) % (len - 1);
+	if (failing || (fault->write_short && fault_disk_random(fault->disk) & 1))
+		len = part_of(fault, len);
 	ssize_t written = pwrite(fd, data, len, offset);
 	struct fault_file *file = file_of(fault, fd);
 	if (written > 0 && file)

@@ -59,7 +59,9 @@ void io_fault_free(struct io_fault *fault);
 const struct io *io_fault_table(const struct io_fault *fault);
 
 /* Fails the n-th call of these kinds from now on (1: the next one), and with `forever`
- * all of them after it. 0: none. A close that fails closes all the same. */
+ * all of them after it. 0: none. A close that fails closes all the same. Error number 0:
+ * a read or write transfers a part of what it should, which counts as failing. EINTR
+ * comes a few times in a row at most: what is interrupted is tried again. */
 void io_fault_fail(struct io_fault *fault, unsigned kinds, uint64_t nth, bool forever,
 		   int error_number);
 /* Whether a call was made to fail since the last io_fault_fail. */

@@ -5,7 +5,8 @@
 
 bool health_is_failed(struct health *health)
 {
-	return atomic_load(&health->failed) || health->catalogue_failed(health->store);
+	return atomic_load(&health->failed) || health->catalogue_failed(health->store) ||
+	       health->close_errno(health->store) != 0;
 }
 
 int health_check_writable(struct health *health, struct error *error)

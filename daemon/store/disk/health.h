@@ -28,7 +28,7 @@ struct health {
 	void *context; /* borrowed; what these are given */
 };
 
-/* Whether a write or sync has failed. */
+/* Whether a write, a sync or the closing of what was written has failed. */
 bool health_is_failed(struct health *health);
 
 /* ERR_READ_ONLY once a write has failed, the refusal where there is one, else 0. */

@@ -17,7 +17,7 @@ struct segment_table {
 	pthread_mutex_t mutex;
 	struct segment **at; /* owned; ascending by id; only current ones */
 	size_t count, room;
-	int close_errno; /* of the first close that failed */
+	_Atomic int close_errno; /* of the first close that failed; 0: none */
 	/* Borrowed; open though nobody may have them pinned, the oldest at `kept_next`.
 	 */
 	struct segment *kept[SEGMENTS_KEPT_OPEN];
@@ -58,9 +58,8 @@ static void close_locked(struct segment_table *table, struct segment *segment)
 	segment->fd = -1;
 }
 
-int segment_table_close_errno(struct segment_table *table)
+int segment_table_close_errno(const struct segment_table *table)
 {
-	HOLD(&table->mutex);
 	return table->close_errno;
 }
 

@@ -53,7 +53,7 @@ struct segment_table *segment_table_new(const struct io *io, int segments_fd);
  * segment_table_close_errno would. */
 int segment_table_free(struct segment_table *table);
 /* The errno of the first close of a written segment that failed; 0: none did. */
-int segment_table_close_errno(struct segment_table *table);
+int segment_table_close_errno(const struct segment_table *table);
 
 /* Adds one that the catalogue knows. */
 void segment_table_add(struct segment_table *table, const struct segment_row *row);
