@@ -31,6 +31,9 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   fuzz SECONDS [TARGET...]
                  gives every decoder, or those that are named, what libFuzzer makes up for so
                  long in all, and prints executions and coverage (tests/fuzz/README.md)
+  sabotage [NAME...]
+                 plants bugs, one after the other, and prints which test catches each
+                 (tests/sabotage/README.md)
   bench [TREE [CHANGED_TREE]]
                  runs Baton beside the tools that people use instead (tests/bench/README.md)
   curves         measures how times and memory grow with files, bytes, layers and clients
@@ -188,6 +191,12 @@ fuzz)
 	build_in build-fuzz -Dtests=enabled -Dfuzz=true -Dbuildtype=debugoptimized \
 		-Db_sanitize=address,undefined -Db_lundef=false
 	exec tests/fuzz/run build-fuzz "$@"
+	;;
+sabotage)
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages
+	build_in build-sabotage -Dtests=enabled -Dwerror=false -Dsabotage=
+	exec tests/sabotage/run build-sabotage "$@"
 	;;
 bench)
 	# shellcheck disable=SC2086
