@@ -33,7 +33,7 @@ int recovery_has_witness(const struct store *store, struct error *error);
 
 /* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged;
  * fills the segment table. While any damage is known, and in a frozen store, nothing is
- * cut off or deleted. */
+ * cut off or deleted, and nothing that lies there is appended to. */
 int recovery_segments(struct store *store, const struct survey *survey,
 		      struct error *error);
 

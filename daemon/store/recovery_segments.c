@@ -145,6 +145,15 @@ static int delete_unknown(struct store *store, const struct survey *survey,
 	return 0;
 }
 
+/* What an earlier process left open is appended to: otherwise each start would leave a
+ * segment behind that never grows. */
+static void adopt_open(struct store *store, const struct survey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+		if (survey->rows[i].state == SEGMENT_OPEN)
+			segment_table_adopt(store->segments, &survey->rows[i].id);
+}
+
 static void note_excess(const struct store *store, const struct survey *survey)
 {
 	uint64_t bytes = 0;
@@ -189,5 +198,7 @@ int recovery_segments(struct store *store, const struct survey *survey,
 	if (damaged || store->frozen || survey->unsure)
 		return 0;
 	err = cut_all_off(store, survey, error);
+	if (!err)
+		adopt_open(store, survey);
 	return err ? err : delete_unknown(store, survey, error);
 }

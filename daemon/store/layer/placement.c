@@ -7,7 +7,10 @@
 #include "proto/base/cleanup.h"
 #include "proto/unit/frame.h"
 
-#define PLACEMENT_VERSION 1u
+#define PLACEMENT_VERSION 2u
+/* Without what blocks name. */
+#define PLACEMENT_VERSION_BEFORE 1u
+#define BLOCK_VERSION 1u
 #define MARK_PLACEMENT 1u
 #define MARK_BLOCK 2u
 /* The fewest bytes of an entry, so that a count can be checked before memory is reserved.
@@ -16,7 +19,7 @@
 #define BLOCK_FRAME_LEN_MIN 3u
 /* At most, for the memory that encoding asks for: mark and counts, a piece, a frame. */
 #define HEAD_LEN_MAX (2u + 2u * VARINT_LEN_MAX)
-#define PIECE_PLACE_LEN_MAX (5u * VARINT_LEN_MAX)
+#define PIECE_PLACE_LEN_MAX (6u * VARINT_LEN_MAX)
 #define BLOCK_FRAME_LEN_MAX (3u * VARINT_LEN_MAX)
 
 /* ---- lists of segments -------------------------------------------------------- */
@@ -74,29 +77,48 @@ static size_t plausible_count(struct reader *in, size_t entry_len)
 	return in->failed ? 0 : (size_t)count;
 }
 
-static int decode_mark(struct reader *in, uint8_t mark, struct error *error)
+/* `latest` is the newest version of what has that mark. */
+static int decode_mark(struct reader *in, uint8_t mark, uint8_t latest,
+		       uint8_t *ret_version, struct error *error)
 {
-	uint8_t version = reader_u8(in);
+	*ret_version = reader_u8(in);
 	uint8_t got = reader_u8(in);
-	if (version > PLACEMENT_VERSION)
+	if (!in->failed && got == mark && *ret_version > latest)
 		return error_set(error, ERR_VERSION,
 				 "placement: format %u is newer than this program",
-				 version);
-	if (in->failed || version != PLACEMENT_VERSION || got != mark)
+				 *ret_version);
+	if (in->failed || *ret_version == 0 || got != mark)
 		return error_set(error, ERR_DAMAGED, "placement: does not begin as one");
 	return 0;
 }
 
 /* ---- placements --------------------------------------------------------------- */
 
+int placement_name(struct placement *placement, size_t piece, const struct segment_id *id,
+		   struct error *error)
+{
+	struct piece_place *place = &placement->pieces[piece];
+	if (array_may_make_room(placement->named, placement->named_count,
+				placement->named_room, error))
+		return ERR_NO_MEMORY;
+	if (place->named_count == 0)
+		place->named_first = (uint32_t)placement->named_count;
+	claim(place->named_first + place->named_count == placement->named_count);
+	placement->named[placement->named_count++] =
+		segment_list_put(&placement->segments, id);
+	place->named_count++;
+	return 0;
+}
+
 int placement_encode(struct buffer *out, const struct placement *placement,
 		     struct error *error)
 {
-	int err = buffer_may_reserve(out,
-				     HEAD_LEN_MAX +
-					     placement->segments.count * SEGMENT_ID_LEN +
-					     placement->piece_count * PIECE_PLACE_LEN_MAX,
-				     error);
+	int err = buffer_may_reserve(
+		out,
+		HEAD_LEN_MAX + placement->segments.count * SEGMENT_ID_LEN +
+			placement->piece_count * PIECE_PLACE_LEN_MAX +
+			placement->named_count * VARINT_LEN_MAX,
+		error);
 	if (err)
 		return err;
 	buffer_put_u8(out, PLACEMENT_VERSION);
@@ -110,18 +132,50 @@ int placement_encode(struct buffer *out, const struct placement *placement,
 		buffer_put_varint(out, piece->unit);
 		buffer_put_varint(out, piece->block_segment);
 		buffer_put_varint(out, piece->block_offset);
+		buffer_put_varint(out, piece->named_count);
+		for (size_t j = 0; j < piece->named_count; j++)
+			buffer_put_varint(out, placement->named[piece->named_first + j]);
 	}
 	return 0;
+}
+
+static int decode_named(struct reader *in, struct placement *placement, size_t piece,
+			struct error *error)
+{
+	size_t count = plausible_count(in, 1);
+	for (size_t i = 0; i < count && !in->failed; i++) {
+		uint32_t position = position_below(in, placement->segments.count);
+		if (!in->failed &&
+		    placement_name(placement, piece, &placement->segments.ids[position],
+				   error))
+			return ERR_NO_MEMORY;
+	}
+	return 0;
+}
+
+static int decode_piece(struct reader *in, struct placement *placement, size_t piece,
+			struct error *error)
+{
+	size_t segments = placement->segments.count;
+	struct piece_place *place = &placement->pieces[piece];
+	place->segment = position_below(in, segments);
+	place->offset = frame_offset(in);
+	place->unit = position_below(in, FRAME_UNITS_MAX);
+	place->block_segment = position_below(in, segments);
+	place->block_offset = frame_offset(in);
+	return placement->is_exact ? decode_named(in, placement, piece, error) : 0;
 }
 
 int placement_decode(const void *bytes, size_t len, size_t piece_count,
 		     struct placement *ret_placement, struct error *error)
 {
 	struct reader in = reader_of(bytes, len);
-	int err = decode_mark(&in, MARK_PLACEMENT, error);
+	uint8_t version;
+	int err = decode_mark(&in, MARK_PLACEMENT, PLACEMENT_VERSION, &version, error);
 	if (err)
 		return err;
-	struct placement placement AUTO(placement_fini) = {0};
+	struct placement placement AUTO(placement_fini) = {
+		.is_exact = version != PLACEMENT_VERSION_BEFORE};
 	err = decode_segments(&in, &placement.segments, error);
 	if (err)
 		return err;
@@ -133,13 +187,10 @@ int placement_decode(const void *bytes, size_t len, size_t piece_count,
 	if (!placement.pieces)
 		return ERR_NO_MEMORY;
 	placement.piece_count = count;
-	for (size_t i = 0; i < count; i++) {
-		struct piece_place *piece = &placement.pieces[i];
-		piece->segment = position_below(&in, placement.segments.count);
-		piece->offset = frame_offset(&in);
-		piece->unit = position_below(&in, FRAME_UNITS_MAX);
-		piece->block_segment = position_below(&in, placement.segments.count);
-		piece->block_offset = frame_offset(&in);
+	for (size_t i = 0; i < count && !in.failed; i++) {
+		err = decode_piece(&in, &placement, i, error);
+		if (err)
+			return err;
 	}
 	if (in.failed || in.left > 0)
 		return error_set(error, ERR_DAMAGED, "placement: malformed");
@@ -152,6 +203,7 @@ void placement_fini(struct placement *placement)
 {
 	segment_list_fini(&placement->segments);
 	free(placement->pieces);
+	free(placement->named);
 	*placement = (struct placement){0};
 }
 
@@ -198,7 +250,7 @@ int block_encode(struct buffer *out, const struct block *block, struct error *er
 		error);
 	if (err)
 		return err;
-	buffer_put_u8(out, PLACEMENT_VERSION);
+	buffer_put_u8(out, BLOCK_VERSION);
 	buffer_put_u8(out, MARK_BLOCK);
 	encode_segments(out, &block->segments);
 	buffer_put_varint(out, block->frame_count);
@@ -258,7 +310,8 @@ int block_decode(const void *bytes, size_t len, uint64_t mention_count,
 		 struct block *ret_block, struct error *error)
 {
 	struct reader in = reader_of(bytes, len);
-	int err = decode_mark(&in, MARK_BLOCK, error);
+	uint8_t version;
+	int err = decode_mark(&in, MARK_BLOCK, BLOCK_VERSION, &version, error);
 	if (err)
 		return err;
 	struct block block AUTO(block_fini) = {0};

@@ -5,6 +5,7 @@
 #ifndef BATON_STORE_LAYER_PLACEMENT_H
 #define BATON_STORE_LAYER_PLACEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,16 +20,25 @@ struct piece_place {
 	uint32_t unit;    /* position in the frame */
 	uint32_t block_segment;
 	uint64_t block_offset;
+	uint32_t named_first, named_count; /* which of `named` its block names */
 };
 
 struct placement {
 	struct segment_list segments;
 	struct piece_place *pieces; /* owned */
 	size_t piece_count;
+	uint32_t *named; /* owned; positions in the list, those of a piece in a row */
+	size_t named_count, named_room;
+	bool is_exact; /* false: of version 1, which does not say what blocks name */
 };
 
-/* {0} is a placement of no pieces. Encoding and decoding, here and below:
- * ERR_NO_MEMORY. */
+/* Notes that the block of a piece, which was placed last, names the segment. It is in
+ * the list then. ERR_NO_MEMORY. */
+int placement_name(struct placement *placement, size_t piece, const struct segment_id *id,
+		   struct error *error);
+
+/* {0} is a placement of no pieces. What is encoded is exact. Encoding and decoding, here
+ * and below: ERR_NO_MEMORY. */
 int placement_encode(struct buffer *out, const struct placement *placement,
 		     struct error *error);
 /* Every number is checked against the lists; there must be piece_count pieces and nothing

@@ -98,6 +98,15 @@ void segment_table_add(struct segment_table *table, const struct segment_row *ro
 	segments_insert(&table->at, &table->count, &table->room, segment_of(row));
 }
 
+void segment_table_adopt(struct segment_table *table, const struct segment_id *id)
+{
+	HOLD(&table->mutex);
+	struct segment *segment = segments_find(table->at, table->count, id);
+	claim(segment && segment->pins == 0 && segment->state == SEGMENT_OPEN);
+	segment->created = true;
+	segment->appendable = true;
+}
+
 /* ---- pins --------------------------------------------------------------------- */
 
 static int open_locked(struct segment_table *table, struct segment *segment,

@@ -4,8 +4,9 @@
  *
  * A *pin* keeps a segment's file open, and so its bytes readable, whatever happens to its
  * name: a move unlinks the old file at once, and its blocks go when the last pin ends.
- * A *lease* makes its holder the one writer of a segment; it is a pin too. Only segments
- * that this process created are leased (FORMAT.md §1).
+ * A *lease* makes its holder the one writer of a segment; it is a pin too. Appended to
+ * are segments that this process created, and those that recovery found to end where the
+ * catalogue says (FORMAT.md §1).
  *
  * Open are the files that are pinned, and of those that may be appended to the latest
  * SEGMENTS_KEPT_OPEN: the number of namespaces costs no descriptors.
@@ -38,9 +39,9 @@ struct segment {
 	enum segment_state state;
 	uint64_t vouched; /* bytes that committed layers may refer to */
 	uint32_t pins;
-	bool created;    /* by this process: its descriptor writes */
+	bool created;    /* or adopted: its descriptor writes */
 	bool leased;     /* it has its one writer */
-	bool appendable; /* created here and not sealed */
+	bool appendable; /* created here, or adopted, and not sealed */
 	bool current;    /* false: moved away or dropped; gone with its last pin */
 };
 
@@ -54,6 +55,10 @@ struct segment_table *segment_table_new(const struct io *io, int segments_fd);
 int segment_table_free(struct segment_table *table);
 /* The errno of the first close of a written segment that failed; 0: none did. */
 int segment_table_close_errno(const struct segment_table *table);
+
+/* Lets an open one of an earlier process, whose file ends where the catalogue's promise
+ * ends, be appended to. */
+void segment_table_adopt(struct segment_table *table, const struct segment_id *id);
 
 /* Adds one that the catalogue knows. */
 void segment_table_add(struct segment_table *table, const struct segment_row *row);

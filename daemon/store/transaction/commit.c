@@ -24,15 +24,15 @@ static void commit_fini(struct commit *commit)
 
 /* ---- the end ------------------------------------------------------------------ */
 
-/* What the placement names, and what the blocks taken over may name. */
+/* What pieces and blocks name, where the placement says so, and where root and placement
+ * are: no more than the layer needs. */
 static void list_segments(struct commit *commit)
 {
 	const struct segment_list *placement = &commit->placement.segments;
+	(void)segment_list_put(&commit->segments, &commit->placement_place.segment);
+	(void)segment_list_put(&commit->segments, &commit->root_place.segment);
 	for (size_t i = 0; i < placement->count; i++)
 		(void)segment_list_put(&commit->segments, &placement->ids[i]);
-	const struct layer_place *base = &commit->transaction->base.place;
-	for (size_t i = 0; commit->any_taken && i < base->segment_count; i++)
-		(void)segment_list_put(&commit->segments, &base->segments[i]);
 }
 
 /* What a catalogue must remember in which this layer can be: see forgotten.h. */
@@ -67,8 +67,6 @@ static int write_placement_and_root(struct commit *commit,
 					     &commit->root_place, error);
 	if (err)
 		return err;
-	(void)segment_list_put(&commit->segments, &commit->placement_place.segment);
-	(void)segment_list_put(&commit->segments, &commit->root_place.segment);
 	list_segments(commit);
 	return 0;
 }

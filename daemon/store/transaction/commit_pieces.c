@@ -69,7 +69,6 @@ static int match_base(struct commit *commit, struct error *error)
 		commit->base_pieces[i] = taken ? found->position : NEW_PIECE;
 		if (taken)
 			commit->base_taken[found->position] = true;
-		commit->any_taken = commit->any_taken || taken;
 	}
 	return 0;
 }
@@ -90,8 +89,17 @@ static bool is_as_root_says(const struct checked_piece *piece,
 	       digest_equal(&piece->content, &entry->content);
 }
 
-static void place_new(struct commit *commit, size_t piece,
-		      const struct checked_piece *checked)
+static int name_segments(struct commit *commit, size_t piece,
+			 const struct segment_id *ids, size_t count, struct error *error)
+{
+	int err = 0;
+	for (size_t i = 0; i < count && !err; i++)
+		err = placement_name(&commit->placement, piece, &ids[i], error);
+	return err;
+}
+
+static int place_new(struct commit *commit, size_t piece,
+		     const struct checked_piece *checked, struct error *error)
 {
 	struct segment_list *segments = &commit->placement.segments;
 	commit->placement.pieces[piece] = (struct piece_place){
@@ -101,9 +109,8 @@ static void place_new(struct commit *commit, size_t piece,
 		.block_segment = segment_list_put(segments, &checked->block.segment),
 		.block_offset = checked->block.offset,
 	};
-	for (size_t i = 0; i < checked->block_segments.count; i++)
-		(void)segment_list_put(&commit->segments,
-				       &checked->block_segments.ids[i]);
+	return name_segments(commit, piece, checked->block_segments.ids,
+			     checked->block_segments.count, error);
 }
 
 /* What was not checked ahead is checked now, and kept likewise. */
@@ -124,9 +131,10 @@ static int check_new(struct commit *commit, size_t piece, struct piece_edges *re
 				"not what the root says of its contents");
 	if (!err && !checked)
 		err = piece_check_write(transaction, &now, error);
+	if (!err)
+		err = place_new(commit, piece, checked ? checked : &now, error);
 	if (err)
 		return err;
-	place_new(commit, piece, checked ? checked : &now);
 	*ret_edges = piece_edges_copy(checked ? &checked->edges : &now.edges);
 	return 0;
 }
@@ -155,7 +163,35 @@ static bool cut_is_new(const struct commit *commit, size_t piece)
 	return before == NEW_PIECE || behind == NEW_PIECE || behind != before + 1;
 }
 
-static void take_over(struct commit *commit, size_t piece)
+/* A base that was placed before placements said what blocks name: the block does. Where
+ * it cannot be read, all that the base needs. */
+static int name_by_block(struct commit *commit, size_t piece, struct error *error)
+{
+	struct transaction *transaction = commit->transaction;
+	const struct layer_map *base = &transaction->base;
+	struct block block AUTO(block_fini) = {0};
+	struct error ignored;
+	if (layer_map_block(base, commit->base_pieces[piece], &transaction->heads, &block,
+			    &ignored) < 0)
+		return name_segments(commit, piece, base->place.segments,
+				     base->place.segment_count, error);
+	return name_segments(commit, piece, block.segments.ids, block.segments.count,
+			     error);
+}
+
+static int name_taken(struct commit *commit, size_t piece, struct error *error)
+{
+	const struct placement *base = &commit->transaction->base.placement;
+	const struct piece_place *from = &base->pieces[commit->base_pieces[piece]];
+	int err = 0;
+	for (size_t i = 0; i < from->named_count && !err; i++)
+		err = placement_name(
+			&commit->placement, piece,
+			&base->segments.ids[base->named[from->named_first + i]], error);
+	return err;
+}
+
+static int take_over(struct commit *commit, size_t piece, struct error *error)
 {
 	const struct placement *base = &commit->transaction->base.placement;
 	struct piece_place place = base->pieces[commit->base_pieces[piece]];
@@ -163,19 +199,23 @@ static void take_over(struct commit *commit, size_t piece)
 	place.segment = segment_list_put(segments, &base->segments.ids[place.segment]);
 	place.block_segment =
 		segment_list_put(segments, &base->segments.ids[place.block_segment]);
+	place.named_count = 0;
 	commit->placement.pieces[piece] = place;
+	return base->is_exact ? name_taken(commit, piece, error)
+			      : name_by_block(commit, piece, error);
 }
 
 static int check_piece(struct commit *commit, size_t piece, struct error *error)
 {
 	bool is_new = commit->base_pieces[piece] == NEW_PIECE;
-	if (!is_new)
-		take_over(commit, piece);
+	int err = is_new ? 0 : take_over(commit, piece, error);
+	if (err)
+		return err;
 	if (!is_new && !cut_is_new(commit, piece) && !cut_is_new(commit, piece + 1))
 		return 0;
 	struct piece_edges edges AUTO(piece_edges_fini) = {0};
-	int err = is_new ? check_new(commit, piece, &edges, error)
-			 : edges_of_taken(commit, piece, &edges, error);
+	err = is_new ? check_new(commit, piece, &edges, error)
+		     : edges_of_taken(commit, piece, &edges, error);
 	if (!err && cut_is_new(commit, piece))
 		err = piece_edges_follow(&commit->before, &edges, error);
 	if (err)

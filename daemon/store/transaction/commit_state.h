@@ -24,7 +24,6 @@ struct commit {
 	size_t *base_pieces; /* owned; for each piece its position in the base; NEW_PIECE
 			      */
 	bool *base_taken;    /* owned; for each piece of the base */
-	bool any_taken;
 	struct citation citation;
 	struct piece_edges before; /* owned; of the piece before, if they are known */
 	struct stored_place root_place, placement_place;

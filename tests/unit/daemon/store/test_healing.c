@@ -338,17 +338,30 @@ static void w8_a_short_segment_heals_when_its_tree_comes_again(void **state)
 
 /* Jobs that persist the same at the same time leave two copies, of which the index names
  * one. */
+/* At the same time, so that each has a segment of its own. */
 static void persist_twice(struct store_fixture *fixture, struct layer_record layers[2])
 {
-	for (size_t i = 0; i < 2; i++) {
-		struct tree_persist input = {.who = {.workflow = "w", .job = "j"},
-					     .key = ++fixture->key,
-					     .tree = &tree,
-					     .without_asking = true};
-		assert_ok(tree_persist(fixture->store, &input, &layers[i], NULL,
-				       &fixture->error));
-		restart(fixture, false);
-	}
+	struct tree_persist input = {.who = {.workflow = "w", .job = "j"},
+				     .key = ++fixture->key,
+				     .tree = &tree,
+				     .without_asking = true};
+	struct transaction *first = NULL;
+	struct buffer root AUTO(buffer_fini) = {0};
+	struct transaction_commit commit = {0};
+	struct tree_figures ignored;
+	assert_ok(tree_send(fixture->store, &input, &first, &root, &commit.execution_id,
+			    &ignored, &fixture->error));
+	numbered_key(input.key, commit.key);
+	commit.root = root.at;
+	commit.root_len = root.len;
+	input.key = ++fixture->key;
+	assert_ok(tree_persist(fixture->store, &input, &layers[1], NULL,
+			       &fixture->error));
+	bool again;
+	assert_ok(transaction_commit(first, &commit, &layers[0], &again,
+				     &fixture->error));
+	transaction_free(first);
+	restart(fixture, false);
 }
 
 /* Where the index names the other one it is found at once, else by the next start. */

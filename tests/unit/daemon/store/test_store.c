@@ -777,12 +777,15 @@ static void w1_bytes_that_nobody_vouches_for_are_dropped_at_start(void **state)
 	assert_false(
 		file_exists(fixture, "segments/00112233445566778899aabbccddeeff.seg"));
 	verify(fixture, record.id, &tree);
-	/* What an earlier process left open is not appended to. */
+	/* What an earlier process left open is appended to where that ended. */
 	tree.files[0].content += 1000000;
 	whole.key = 2;
-	(void)persist(fixture, &whole, NULL);
+	record = persist(fixture, &whole, NULL);
 	assert_int_equal(stat(path, &status), 0);
+	assert_true((uint64_t)status.st_size > row.vouched);
+	one_segment(fixture, &row);
 	assert_int_equal(status.st_size, row.vouched);
+	verify(fixture, record.id, &tree);
 }
 
 static void w8_a_short_segment_is_damage_and_nothing_is_removed(void **state)

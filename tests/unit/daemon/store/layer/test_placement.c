@@ -27,9 +27,12 @@ static void make_placement(struct placement *placement)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(segment_list_put(&placement->segments, &ids[i]), i);
 	assert_int_equal(segment_list_put(&placement->segments, &ids[1]), 1);
-	placement->pieces[0] = (struct piece_place){0, 64, 0, 1, 70000};
-	placement->pieces[1] = (struct piece_place){2, 1ull << 40, 4095, 2, 5};
-	placement->pieces[2] = (struct piece_place){1, 7, 300, 0, OFFSET_MAX};
+	placement->pieces[0] = (struct piece_place){0, 64, 0, 1, 70000, 0, 0};
+	placement->pieces[1] = (struct piece_place){2, 1ull << 40, 4095, 2, 5, 0, 0};
+	placement->pieces[2] = (struct piece_place){1, 7, 300, 0, OFFSET_MAX, 0, 0};
+	assert_int_equal(placement_name(placement, 1, &ids[2], &error), 0);
+	assert_int_equal(placement_name(placement, 1, &ids[0], &error), 0);
+	assert_int_equal(placement_name(placement, 2, &ids[1], &error), 0);
 }
 
 static void a_placement_reads_as_it_was_written(void **state)
@@ -44,10 +47,28 @@ static void a_placement_reads_as_it_was_written(void **state)
 	assert_int_equal(got.segments.count, 3);
 	assert_true(segment_id_equal(&got.segments.ids[2], &ids[2]));
 	assert_memory_equal(got.pieces, placement.pieces, 3 * sizeof(*got.pieces));
+	assert_true(got.is_exact);
+	assert_int_equal(got.named_count, 3);
+	assert_memory_equal(got.named, placement.named, 3 * sizeof(*got.named));
 	struct buffer twice AUTO(buffer_fini) = {0};
 	assert_int_equal(placement_encode(&twice, &got, &error), 0);
 	assert_int_equal(twice.len, bytes.len);
 	assert_memory_equal(twice.at, bytes.at, bytes.len);
+}
+
+/* It does not say what blocks name. */
+static void a_placement_of_version_1_is_read(void **state)
+{
+	(void)state;
+	static const uint8_t bytes[] = {1, 1, 1,  9, 9, 9,  9, 9,  9, 9, 9,
+					9, 9, 9,  9, 9, 9,  9, 9, /* one segment */
+					2, 0, 64, 3, 0, 70, 0, 80, 0, 0, 90};
+	struct placement got AUTO(placement_fini) = {0};
+	assert_int_equal(placement_decode(bytes, sizeof(bytes), 2, &got, &error), 0);
+	assert_false(got.is_exact);
+	assert_int_equal(got.pieces[0].unit, 3);
+	assert_int_equal(got.pieces[1].block_offset, 90);
+	assert_int_equal(got.named_count, 0);
 }
 
 /* SQLite's numbers are signed, and a frame must be able to end. */
@@ -80,7 +101,7 @@ static void a_placement_cut_anywhere_is_damage(void **state)
 	buffer_put_u8(&bytes, 0);
 	assert_int_equal(placement_decode(bytes.at, bytes.len, 3, &got, &error),
 			 ERR_DAMAGED);
-	bytes.at[0] = 2;
+	bytes.at[0] = 3;
 	assert_int_equal(placement_decode(bytes.at, bytes.len, 3, &got, &error),
 			 ERR_VERSION);
 }
@@ -170,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_placement_reads_as_it_was_written),
+		cmocka_unit_test(a_placement_of_version_1_is_read),
 		cmocka_unit_test(an_offset_beyond_what_a_file_can_have_is_damage),
 		cmocka_unit_test(a_placement_cut_anywhere_is_damage),
 		cmocka_unit_test(a_block_reads_as_it_was_written),
