@@ -19,7 +19,8 @@ int destination_refuse_type(struct destination *dest, uint32_t entry, struct err
 }
 
 /* *ret_sentence is owned. */
-static void print(char **ret_sentence, const char *format, va_list values)
+__attribute__((format(printf, 2, 0))) static void
+print(char **ret_sentence, const char *format, va_list values)
 {
 	int len = vasprintf(ret_sentence, format, values);
 	claim(len >= 0);

@@ -86,6 +86,18 @@ def record():
     return [header + entries]
 
 
+def session():
+    """A persist of all units, one that asks first, an attach that wants something, a log."""
+    identity = b"\0\0\0\0\0"
+    tree = b"\xff" + b"\2\3" * 8
+    persist = b"\0\0" + identity + b"\1" + tree
+    attach = b"\2\0" + identity + b"\0\0\0" + tree
+    whole = persist + b"\2\0\3\4\0"
+    return [whole, whole + b"\0\1" + identity + b"\2" + tree + b"\1\0\2\0\3\5\0",
+            whole + attach + b"\x08\1\0\xff\x09\0", whole + b"\4\0" + identity + b"\1" + tree +
+            b"\0\5\0" + tree + b"\0"]
+
+
 def placement():
     segments = b"\1" + bytes(range(16))
     return [b"\0\1\1P" + segments + b"\1\0\x40\0\0\x40",
@@ -135,6 +147,7 @@ MADE = {
     "root": lambda: golden_manifest("root"),
     "segment": segment,
     "segment_reader": segment_reader,
+    "session": session,
     "units": lambda: golden("UNITS"),
     "view": view,
 }
