@@ -5,10 +5,10 @@ cd "$(dirname "$0")"
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libmsgpack-dev libzstd-dev
 	libxxhash-dev libsqlite3-dev libssl-dev libcjose-dev libjansson-dev
-	libcurl4-openssl-dev"
+	libcurl4-openssl-dev libmicrohttpd-dev zlib1g-dev"
 test_packages="buildbot buildbot-worker debhelper dpkg-dev fish git iproute2
 	libcmocka-dev man-db mmdebstrap mount openssl rsync strace valgrind python3
-	python3-cryptography python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
+	python3-cryptography python3-jsonschema python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
 bench_packages="libcmocka-dev mount e2fsprogs iproute2 curl openssl python3 zstd rsync restic
 	borgbackup casync ostree xxhash"
 # libFuzzer comes with clang's run-time libraries.

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "daemon/access/access.h"
+#include "daemon/http/http.h"
 #include "daemon/loop/listener.h"
 #include "daemon/loop/peer.h"
 #include "daemon/loop/pressure.h"
@@ -42,6 +43,7 @@ struct server {
 	struct crew *crew;           /* owned */
 	struct budget *views;        /* owned; memory for what views are read from */
 	struct workers *workers;     /* owned */
+	struct http *http;           /* owned */
 	struct persist_keys *keys;   /* owned; running persists by their key (rule W2) */
 	struct access *access;       /* owned */
 	struct terms_book *terms;    /* owned */
@@ -72,6 +74,12 @@ static bool is_stopping(const struct server *server)
 
 /* ---- stopping ---- */
 
+/* What runs has had the time that it may take to finish. */
+static bool is_late(const struct server *server)
+{
+	return uv_now(&server->loop) >= server->stop_by_ms;
+}
+
 static void close_handles(struct server *server)
 {
 	if (server->closing_handles || server->retention.running)
@@ -88,7 +96,8 @@ static void close_handles(struct server *server)
 static void end_if_stopped(void *context)
 {
 	struct server *server = context;
-	if (is_stopping(server) && !server->peers.first)
+	if (is_stopping(server) && !server->peers.first &&
+	    (http_running(server->http) == 0 || is_late(server)))
 		close_handles(server);
 }
 
@@ -170,8 +179,9 @@ static void on_tick(uv_timer_t *timer)
 	peers_tick(&server->peers);
 	pressure_tick(&server->peers);
 	listeners_tick(&server->listeners);
-	if (is_stopping(server) && uv_now(&server->loop) >= server->stop_by_ms)
+	if (is_stopping(server) && is_late(server))
 		workers_interrupt(server->workers);
+	end_if_stopped(server);
 	end_if_store_failed(server);
 	if (!is_stopping(server))
 		retention_tick(&server->retention, &server->loop);
@@ -347,6 +357,14 @@ static uint64_t connections_of(const struct config *config)
 	return config->connections < room ? config->connections : room;
 }
 
+/* On the loop's thread. */
+static bool take_http(void *context, int fd, enum proof_way way,
+		      const struct sockaddr_storage *from, socklen_t from_len)
+{
+	const struct server *server = context;
+	return http_take(server->http, fd, way, from, from_len);
+}
+
 static void wire(struct server *server)
 {
 	server->peers = (struct peers){
@@ -358,6 +376,7 @@ static void wire(struct server *server)
 		.access = server->access,
 		.views = server->views,
 		.run = run_request,
+		.take_http = take_http,
 		.on_none = end_if_stopped,
 		.context = server,
 	};
@@ -395,10 +414,14 @@ static void wire(struct server *server)
 		.figures = figures_of,
 		.context = server,
 	};
+	const struct http_options http = {.connections = server->config->connections,
+					  .idle_ms = server->config->idle_ms};
+	server->http = http_new(&server->services, &http);
 }
 
 static void server_fini(struct server *server)
 {
+	http_free(server->http);
 	workers_free(server->workers);
 	crew_free(server->crew);
 	budget_free(server->views);

@@ -87,6 +87,10 @@ static bool accept_one(struct listener *listener)
 		take_secured(listener, fd, &from);
 		return true;
 	}
+	if (fd >= 0 && listener->address.kind == ADDRESS_HTTP) {
+		(void)peers->take_http(peers->context, fd, PROOF_LOOPBACK, &from, len);
+		return true;
+	}
 	if (fd >= 0) {
 		peer_open(peers, transport_of_socket(fd), (struct admitted){0});
 		return true;
@@ -169,6 +173,23 @@ static void announce(const struct listener *listener)
 	(void)fflush(stdout);
 }
 
+/* With the port that it got. */
+static void tell_place(const struct listener *listener)
+{
+	const struct address *address = &listener->address;
+	bool is_inet = address->kind != ADDRESS_UNIX;
+	char host[CLIENT_HOST_SIZE] = "";
+	if (is_inet)
+		client_host(address->host, host);
+	if (is_inet)
+		log_line(listener->all->peers->log, LOG_INFO, "listening", "%s://%s:%u",
+			 address->kind == ADDRESS_HTTP ? "http" : "tcp", host,
+			 port_of(listener->fd));
+	else
+		log_line(listener->all->peers->log, LOG_INFO, "listening", "%s",
+			 address->url);
+}
+
 /* The kernel cannot watch one more descriptor. */
 static int cannot_poll(struct listener *listener, int number, struct error *error)
 {
@@ -202,7 +223,7 @@ static int listener_open(struct listener *listener, const char *url, int passed_
 	if (listener->address.kind == ADDRESS_TLS)
 		announce(listener);
 	else
-		log_line(peers->log, LOG_INFO, "listening", "%s", url);
+		tell_place(listener);
 	listener->poll.data = listener;
 	listener_resume(listener);
 	return 0;

@@ -1,6 +1,7 @@
 #include "daemon/loop/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -274,10 +275,33 @@ static void read_on(struct peer *peer)
 		read_all(peer);
 }
 
+/* Whether its first bytes, which stay where they are, are those of an HTTP client. */
+static bool speaks_http(const struct peer *peer)
+{
+	uint8_t first[4];
+	return peer->state == PEER_GREETING && peer->header_len == 0 &&
+	       peer->way == PROOF_UNIX && peer->peers->take_http &&
+	       recv(peer->transport.fd, first, sizeof(first), MSG_PEEK) ==
+		       sizeof(first) &&
+	       greeting_is_http(first);
+}
+
+static void hand_to_http(struct peer *peer)
+{
+	const struct sockaddr_storage from = {.ss_family = AF_UNIX};
+	int fd = fcntl(peer->transport.fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)peer->peers->take_http(peer->peers->context, fd, PROOF_UNIX, &from,
+					     sizeof(sa_family_t));
+	peer_close(peer);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct peer *peer = poll->data;
-	if (peer->state == PEER_SHAKING) {
+	if (speaks_http(peer)) {
+		hand_to_http(peer);
+	} else if (peer->state == PEER_SHAKING) {
 		(void)uv_poll_stop(poll);
 		shaking_step(peer->peers->loop, peer->shaking);
 	} else if (status < 0 || !(events & (UV_READABLE | UV_DISCONNECT))) {

@@ -63,6 +63,10 @@ struct peers {
 	struct number_list data;     /* borrowed; of WELCOME, for who may see it */
 	/* Runs peer->request on a worker's thread, and sets peer->keep. */
 	void (*run)(struct task *task, int wake_fd);
+	/* Takes over a socket that speaks HTTP, from which nothing was read; false where
+	 * it cannot, and has closed it. NULL: HTTP is not served. */
+	bool (*take_http)(void *context, int fd, enum proof_way way,
+			  const struct sockaddr_storage *from, socklen_t from_len);
 	/* Called when the last connection has been closed. */
 	void (*on_none)(void *context);
 	void *context;

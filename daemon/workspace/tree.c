@@ -25,9 +25,7 @@ struct tree_source {
 	struct layer_reader *reader;
 	char *path; /* owned; with by_job: the prefix, then the current row's path */
 	size_t prefix_len;
-	uint64_t mentions;      /* unit mentions up to and with the current row */
-	uint64_t first_mention; /* of the current row */
-	size_t within;          /* the path of options.within that is next */
+	size_t within; /* the path of options.within that is next */
 };
 
 struct view_tree {
@@ -124,8 +122,6 @@ static int next_row(void *context, struct row *ret_row, struct error *error)
 		result = read_row(source, ret_row, error);
 		if (result != 1)
 			return result;
-		source->first_mention = source->mentions;
-		source->mentions += ret_row->unit_count;
 	} while (!row_is_wanted(source->tree->options, ret_row));
 	result = source->path ? put_prefix(source, ret_row, error) : 0;
 	return result ? result : 1;
@@ -331,11 +327,10 @@ int tree_place(struct view_tree *tree, const struct merged_row *row, size_t unit
 	       struct frame_place *ret_place, struct error *error)
 {
 	/* The source's cursor still stands at the row (merge.h: borrowed until the next
-	 * call), so its mention numbers are the row's, whatever the filters left out. */
-	claim(!tree->options->within);
+	 * call), so its mention numbers are the row's, whatever was left out or skipped. */
 	struct tree_source *source = &tree->sources[row->source];
-	return layer_reader_place(source->reader, source->first_mention + unit, ret_place,
-				  error);
+	uint64_t mention = layer_reader_mention(source->reader) + unit;
+	return layer_reader_place(source->reader, mention, ret_place, error);
 }
 
 const struct merge *tree_merge(const struct view_tree *tree)

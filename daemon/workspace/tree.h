@@ -28,8 +28,7 @@ struct tree_options {
 	 * something it takes. */
 	bool parents;
 	/* borrowed; sorted (overlap.h): only rows at, above and below these paths, with
-	 * no more cost than that; directories above one may be left out, and tree_place()
-	 * is not to be asked. NULL: all rows */
+	 * no more cost than that; directories above one may be left out. NULL: all rows */
 	const struct overlap *within;
 	/* Puts JOB/ or JOB/SHARD/ in front of each path, so that nothing conflicts. For
 	 * layers without a shard of a job that has shards in the view too it is

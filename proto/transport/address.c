@@ -74,16 +74,18 @@ static bool split(const char *text, const char *usual_port, const char **ret_hos
 	return true;
 }
 
-static int parse_tcp(const char *url, struct address *ret_address, struct error *error)
+/* scheme: "tcp" or "http". */
+static int parse_clear(const char *url, const char *scheme, enum address_kind kind,
+		       struct address *ret_address, struct error *error)
 {
 	const char *host, *port;
 	size_t host_len;
-	if (!split(url + strlen("tcp://"), NULL, &host, &host_len, &port))
+	if (!split(url + strlen(scheme) + strlen("://"), NULL, &host, &host_len, &port))
 		return error_set(error, ERR_USAGE,
-				 "%s: not a host and a port: tcp://host:port or "
-				 "tcp://[address]:port",
-				 url);
-	ret_address->kind = ADDRESS_TCP;
+				 "%s: not a host and a port: %s://host:port or "
+				 "%s://[address]:port",
+				 url, scheme, scheme);
+	ret_address->kind = kind;
 	ret_address->host = must_memdup(host, host_len);
 	ret_address->port = must_strdup(port);
 	return 0;
@@ -130,7 +132,9 @@ int address_parse(const char *url, struct address *ret_address, struct error *er
 	if (begins_with(url, "unix:"))
 		err = parse_unix(url, &address, error);
 	else if (begins_with(url, "tcp://"))
-		err = parse_tcp(url, &address, error);
+		err = parse_clear(url, "tcp", ADDRESS_TCP, &address, error);
+	else if (begins_with(url, "http://"))
+		err = parse_clear(url, "http", ADDRESS_HTTP, &address, error);
 	else if (begins_with(url, "tls://"))
 		err = parse_tls(url, &address, error);
 	else

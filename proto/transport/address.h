@@ -1,6 +1,6 @@
 /*
- * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host[:port][#pin]`;
- * connecting to it, and listening there.
+ * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host[:port][#pin]`, and
+ * for other clients than ours `http://host:port`; connecting to it, and listening there.
  *
  * An address is constant once parsed and belongs to no thread. Host names are resolved
  * by getaddrinfo(), which may block longer than a timeout.
@@ -17,14 +17,15 @@ enum address_kind {
 	ADDRESS_UNIX,
 	ADDRESS_TCP,
 	ADDRESS_TLS,
+	ADDRESS_HTTP,
 };
 
 struct address {
 	enum address_kind kind;
 	char *url;  /* owned; as it was given but for the pin, for sentences */
 	char *path; /* owned; Unix: absolute, short enough for a socket */
-	char *host; /* owned; TCP, TLS: a name or a number, without brackets */
-	char *port; /* owned; TCP, TLS: decimal, 0 … 65535; 0 lets the system choose one
+	char *host; /* owned; all but Unix: a name or a number, without brackets */
+	char *port; /* owned; the same: decimal, 0 … 65535; 0 lets the system choose one
 		     */
 	char *pin;  /* owned; TLS: of the daemon's key (pin.h); NULL: none was given */
 };

@@ -165,19 +165,6 @@ static uint32_t record_position(const struct catalogue_history *history, int64_t
 	return VIEW_NONE;
 }
 
-/* Of the tiers that the scope shows. */
-static int find_namespaces(struct catalogue *catalogue, const struct scope *scope,
-			   int64_t ret_ids[2], struct error *error)
-{
-	int result = catalogue_find_namespace(catalogue, scope->namespace, scope->tier,
-					      &ret_ids[0], error);
-	ret_ids[1] = ret_ids[0];
-	if (result < 0 || !scope_shows_both(scope))
-		return result;
-	return catalogue_find_namespace(catalogue, scope->namespace,
-					tier_other(scope->tier), &ret_ids[1], error);
-}
-
 int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
 			 struct text id, struct catalogue_history *ret_history,
 			 uint32_t *ret_position, struct error *error)
@@ -186,7 +173,7 @@ int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
 	int64_t namespace_ids[2];
 	int64_t layer_id = 0;
 	struct sight sight = {0};
-	int result = find_namespaces(catalogue, scope, namespace_ids, error);
+	int result = catalogue_find_scope(catalogue, scope, namespace_ids, error);
 	if (result == 0)
 		result = find_one(catalogue, namespace_ids, id, &layer_id, &sight, error);
 	if (result == 0)

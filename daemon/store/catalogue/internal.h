@@ -119,6 +119,10 @@ static inline bool scope_shows_both(const struct scope *scope)
 {
 	return scope->both || scope->tier == TIER_UNTRUSTED;
 }
+/* The ids of the tiers that the scope shows, the asker's first; where it shows one, that
+ * one twice. 0: there is none. */
+int catalogue_find_scope(struct catalogue *catalogue, const struct scope *scope,
+			 int64_t ret_ids[2], struct error *error);
 int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 			    struct text name, struct workflow_row *ret_row,
 			    struct error *error);

@@ -49,6 +49,18 @@ int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
 	return query_one(&query, ret_id, error);
 }
 
+int catalogue_find_scope(struct catalogue *catalogue, const struct scope *scope,
+			 int64_t ret_ids[2], struct error *error)
+{
+	int result = catalogue_find_namespace(catalogue, scope->namespace, scope->tier,
+					      &ret_ids[0], error);
+	ret_ids[1] = ret_ids[0];
+	if (result < 0 || !scope_shows_both(scope))
+		return result;
+	return catalogue_find_namespace(catalogue, scope->namespace,
+					tier_other(scope->tier), &ret_ids[1], error);
+}
+
 int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 			    struct text name, struct workflow_row *ret_row,
 			    struct error *error)

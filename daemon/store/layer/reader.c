@@ -29,6 +29,8 @@ struct layer_reader {
 	size_t next_piece;
 	bool jumped;            /* the piece before next_piece was not read to its end */
 	uint64_t first_mention; /* of the current piece, next_piece - 1 */
+	uint64_t mention;       /* of the current row's first unit */
+	uint64_t mentions;      /* up to and with the current row */
 	uint64_t next_mention;  /* of the next piece */
 	size_t ahead; /* piece of which the first path is known; none: SIZE_MAX */
 	struct buffer ahead_path;
@@ -107,7 +109,7 @@ static int open_next_piece(struct layer_reader *reader, struct error *error)
 		return layer_map_error(&reader->map, error);
 	reader->jumped = false;
 	reader->next_piece++;
-	reader->first_mention = reader->next_mention;
+	reader->first_mention = reader->mentions = reader->next_mention;
 	reader->next_mention += piece->totals.units;
 	return 0;
 }
@@ -122,7 +124,11 @@ int layer_reader_next(struct layer_reader *reader, struct row *ret_row,
 			return err;
 		got = row_decoder_next(&reader->decoder, ret_row, error);
 	}
-	return got < 0 ? layer_map_error(&reader->map, error) : got;
+	if (got < 0)
+		return layer_map_error(&reader->map, error);
+	reader->mention = reader->mentions;
+	reader->mentions += got ? ret_row->unit_count : 0;
+	return got;
 }
 
 /* ---- skipping ----------------------------------------------------------------- */
@@ -224,6 +230,11 @@ void layer_reader_rewind(struct layer_reader *reader)
 }
 
 /* ---- places ------------------------------------------------------------------- */
+
+uint64_t layer_reader_mention(const struct layer_reader *reader)
+{
+	return reader->mention;
+}
 
 /* Makes the block that of the current piece. */
 static int load_block(struct layer_reader *reader, struct error *error)

@@ -60,6 +60,9 @@ struct frame_place {
 	uint32_t len; /* header, table and payload */
 };
 
+/* Which mention the first unit of the row given last is, whatever was skipped before. */
+uint64_t layer_reader_mention(const struct layer_reader *reader);
+
 /* The frame that holds unit mention number `mention` of this layer (0 is the first unit
  * of the first row that has one). Only for mentions of the piece of the row given
  * last. */
