@@ -410,6 +410,7 @@ static void wire(struct server *server)
 		.keys = server->keys,
 		.log = server->log,
 		.access = server->access,
+		.reuse_namespace = server->config->reuse_namespace,
 		.data = server->config->data,
 		.figures = figures_of,
 		.context = server,

@@ -46,6 +46,8 @@ static const struct option options[] = {
 		"unix:/path, tcp://host:port or tls://host[:port], repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); tcp:// on a loopback address only, tls:// anywhere, for clients with a token"},
 	{"--tcp-token", 0, "optional|required", NULL, SERVE, TO(choice_bool, tcp_token),
 		"whether a connection to a loopback address needs a token, too; without one it may do all (default)", .initial = "optional"},
+	{"--reuse", 0, "grant|namespace", NULL, SERVE, TO(choice_bool, reuse_namespace),
+		"of what is stored already a persist need not send again what its grant reads (default), or all that its namespace has: that saves the jobs of CI systems, whose tokens are bound to a workflow, what earlier workflows stored, and tells them whether a content is stored that they have", .initial = "grant"},
 	{"--socket-group", 0, "GROUP", NULL, SERVE, TO(socket_group, socket),
 		"who may connect to the Unix sockets beside batond's user: a name or a number"},
 	{"--socket-mode", 0, "MODE", NULL, SERVE, TO(socket_mode, socket),

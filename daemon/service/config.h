@@ -45,6 +45,7 @@ struct config {
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */
 	uint64_t sessions;        /* that may run at once */
+	bool reuse_namespace;     /* not only what a grant reads is offered for reuse */
 	uint64_t view_memory;     /* bytes that all running attaches hold of layers */
 	uint64_t connections;     /* that may be open at once */
 	uint64_t queue_wait_ms;   /* a request waits so long for a free worker, then it is

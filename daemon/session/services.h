@@ -5,6 +5,7 @@
 #ifndef BATON_DAEMON_SESSION_SERVICES_H
 #define BATON_DAEMON_SESSION_SERVICES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/access/access.h"
@@ -32,7 +33,8 @@ struct services {
 	struct persist_keys *keys; /* borrowed; running persists (rule W2) */
 	const struct log *log;     /* borrowed */
 	struct access *access;     /* borrowed */
-	const char *data;          /* borrowed; the data directory's name */
+	bool reuse_namespace; /* who reads a part of a namespace is offered all of it */
+	const char *data;     /* borrowed; the data directory's name */
 	struct daemon_figures (*figures)(void *context);
 	void *context;
 };

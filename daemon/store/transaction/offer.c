@@ -127,7 +127,9 @@ static int ask_index(struct transaction *transaction, struct offer *offer,
 	index_find(transaction->store->units, transaction->namespace_id, offer->key, 1,
 		   &count, places);
 	for (uint8_t i = 0; i < count && offer->count < CANDIDATES_MAX; i++) {
-		if (is_offered(offer, &places[i].sha))
+		const struct unit_name name = {.key = *offer->key, .sha = places[i].sha};
+		if (is_offered(offer, &places[i].sha) ||
+		    !reach_has(&transaction->reach, &name))
 			continue;
 		int err = offer_place(transaction, offer, &places[i], error);
 		if (err)
@@ -150,8 +152,13 @@ static int offer_key(struct transaction *transaction, struct offer *offer,
 {
 	offer->count = citable_own(&transaction->units, offer->key, offer->digests,
 				   CANDIDATES_MAX);
+	/* Not even asked for, so that no time tells of it. */
+	if (!reach_has_key(&transaction->reach, offer->key))
+		return 0;
 	const struct neighbour *beside =
 		neighbours_find(&transaction->neighbours, offer->key);
+	if (beside && !reach_has(&transaction->reach, &beside->name))
+		beside = NULL;
 	if (!beside || is_marked(transaction, beside->frame))
 		return ask_index(transaction, offer, error);
 	if (offer->count == CANDIDATES_MAX || is_offered(offer, &beside->name.sha))

@@ -17,6 +17,7 @@
 #include "daemon/store/transaction/neighbours.h"
 #include "daemon/store/transaction/piece_check.h"
 #include "daemon/store/transaction/pieces_ahead.h"
+#include "daemon/store/transaction/reach.h"
 #include "daemon/store/transaction/transaction.h"
 #include "proto/base/bytes.h"
 
@@ -29,6 +30,7 @@ struct transaction {
 	struct segment_reader pieces; /* the frame of the piece being looked at */
 	struct segment_reader heads;  /* tables of offered frames; blocks */
 	struct neighbours neighbours;
+	struct reach reach;
 	struct piece_checker checker;
 	struct pieces_ahead ahead;
 	struct layer_map base;

@@ -42,6 +42,7 @@ void transaction_free(struct transaction *transaction)
 	pieces_ahead_fini(&transaction->ahead);
 	piece_checker_fini(&transaction->checker);
 	neighbours_fini(&transaction->neighbours);
+	reach_fini(&transaction->reach);
 	free(transaction);
 }
 
@@ -76,6 +77,12 @@ int transaction_put(struct transaction *transaction, const struct frame_input *f
 		transaction->new_bytes += frame->raw_len;
 	transaction->stored_bytes += len;
 	return 0;
+}
+
+void transaction_narrow(struct transaction *transaction, const int64_t *layer_ids,
+			size_t count)
+{
+	reach_narrow(&transaction->reach, transaction->store, layer_ids, count);
 }
 
 int transaction_base(struct transaction *transaction, int64_t layer_id,

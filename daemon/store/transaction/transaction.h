@@ -26,6 +26,12 @@ int transaction_begin(struct store *store, int64_t namespace_id,
  * answer. NULL is fine. */
 void transaction_free(struct transaction *transaction);
 
+/* Offers, from now on, nothing but what these layers hold, what was learned of the first
+ * before the others, and what this transaction wrote (reach.h). Before the first offer.
+ */
+void transaction_narrow(struct transaction *transaction, const int64_t *layer_ids,
+			size_t count);
+
 /*
  * What the namespace has under these keys. ret_counts[i] (0 … CANDIDATES_MAX) SHA-256s
  * for key i, one after the other in *ret_digests (room for count × CANDIDATES_MAX). Units

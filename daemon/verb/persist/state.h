@@ -23,6 +23,7 @@ struct persisting {
 	struct catalogue_history history; /* owned; as it was at the beginning */
 	struct persist_claim key;
 	struct transaction *transaction; /* owned */
+	bool is_narrow; /* what it may be offered was told to the transaction */
 	struct unit_job *jobs[JOBS_MAX]; /* owned; a ring */
 	unsigned first_job, job_count;
 	/* Owned; room for BULK_LEN_MAX bytes each. They are reused because the page

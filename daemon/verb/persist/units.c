@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/session/authorise.h"
 #include "daemon/verb/persist/unit_job.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -50,6 +51,39 @@ static int queue_answer(struct persisting *persist, uint16_t type, struct error 
 
 /* ---- ASK and OFFER ---- */
 
+/* The layers that its workflow sees, the newest first: those are likeliest to have what
+ * comes. */
+static size_t list_reach(const struct persisting *persist, int64_t *ids)
+{
+	const struct catalogue_history *history = &persist->history;
+	size_t count = 0;
+	if (!session_reads_workflow(persist->session))
+		return 0;
+	for (size_t i = history->history.layer_count; i-- > 0;)
+		if (!history->history.layers[i].shadow)
+			ids[count++] = history->records[i].id;
+	return count;
+}
+
+/* Who does not read the whole namespace hears by no offer what else is stored there (rule
+ * A7), unless the configuration says that it may. */
+static int narrow(struct persisting *persist, struct error *error)
+{
+	const struct services *services = persist->session->services;
+	if (persist->is_narrow || services->reuse_namespace ||
+	    session_reads_namespace(persist->session))
+		return 0;
+	size_t room = persist->history.history.layer_count;
+	int64_t *ids AUTO_FREE = may_calloc(room + 1, sizeof(*ids), error);
+	if (!ids)
+		return ERR_NO_MEMORY;
+	crew_enter(services->crew);
+	transaction_narrow(persist->transaction, ids, list_reach(persist, ids));
+	crew_leave(services->crew);
+	persist->is_narrow = true;
+	return 0;
+}
+
 int persist_units_ask(struct persisting *persist, const struct link_message *message,
 		      struct error *error)
 {
@@ -70,8 +104,10 @@ int persist_units_ask(struct persisting *persist, const struct link_message *mes
 	}
 	persist->session->link.worked_bytes += (uint64_t)count * UNIT_WORK_LEN;
 	uint8_t counts[ASK_UNITS_MAX];
-	int err = transaction_offer(persist->transaction, persist->keys, count, counts,
-				    persist->candidates, error);
+	int err = narrow(persist, error);
+	if (err == 0)
+		err = transaction_offer(persist->transaction, persist->keys, count,
+					counts, persist->candidates, error);
 	if (err)
 		return err;
 	buffer_clear(&persist->answer);

@@ -8,7 +8,7 @@ import unittest
 import client
 from token_case import TokenScenario
 from wire import Code, Type
-from wire_case import SMALL, identity
+from wire_case import SMALL, identity, manifest, unit_of
 
 EMPTY_ROOT = b"BTRT\1\1\0\0\0"
 BOUND = ("--namespace", "default", "--workflow", "w2")
@@ -197,6 +197,64 @@ class WhileItRuns(TokenScenario):
             done = client.persist(self.bearer(token), identity(f"guess {verbs}"),
                                   {b"f": client.file(verbs)})
             self.assertEqual("f" in "".join(done.warnings), warned, done.warnings)
+
+
+class Offers(TokenScenario):
+    """A7: by asking which units are stored (ASK) nobody finds out what his grant does not read."""
+
+    SHARED, SECRET = b"shared", b"secret"
+
+    def offered(self, token, workflow, *contents):
+        """Which of them are offered to a persist of that workflow."""
+        upload = client.Upload(self.bearer(token), identity("guess", workflow), os.urandom(16))
+        lacking = upload.ask(unit_of(data) for data in contents)
+        upload.connection.close()
+        return [data for data in contents if unit_of(data) not in lacking]
+
+    def setUp(self):
+        super().setUp()
+        # In one frame, so that the one is found beside the other.
+        self.put(identity("a", "w1"), {b"f": client.file("shared"), b"g": client.file("secret")})
+
+    def test_a7_a_grant_of_a_workflow_is_offered_what_it_reads(self):
+        bound = self.create(*BOUND)
+        self.assertEqual(self.offered(bound, "w2", self.SHARED, self.SECRET), [])
+        self.put(identity("b", "w2"), {b"f": client.file("shared")})  # no grant binds that one
+        self.assertEqual(self.offered(bound, "w2", self.SHARED, self.SECRET), [self.SHARED])
+        self.assertEqual(self.offered(bound, "w2", self.SECRET, self.SHARED), [self.SHARED])
+
+    def test_a7_pieces_are_content_too(self):
+        [piece] = manifest.build(client.rows_of({b"f": client.file("shared"),
+                                                 b"g": client.file("secret")})).pieces
+        self.assertEqual(self.offered(self.create(*BOUND), "w2", piece), [])
+        self.put(identity("b", "w2"), {b"f": client.file("shared"), b"g": client.file("secret")})
+        self.assertEqual(self.offered(self.create(*BOUND), "w2", piece), [piece])
+
+    def test_a8_what_a_workflow_inherits_is_offered_to_its_grant(self):
+        client.attach(self.connect(), identity("b", "w2", retry_of="w1"), if_empty=True)
+        self.assertEqual(self.offered(self.create(*BOUND), "w2", self.SHARED, self.SECRET),
+                         [self.SHARED, self.SECRET])
+
+    def test_a7_who_only_writes_is_offered_nothing(self):
+        token = self.create("--namespace", "default", "--verbs", "write")
+        self.assertEqual(self.offered(token, "w1", self.SHARED), [])
+
+    def test_a7_what_a_session_sent_itself_it_may_cite_again(self):
+        token = self.create("--namespace", "default", "--verbs", "write")
+        tree = {b"one": client.file("own"), b"two": client.file("own")}
+        for _ in range(2):
+            self.assertEqual(client.persist(self.bearer(token), identity("a"), tree).sent_content,
+                             2 * len("own") // 2)
+
+    def test_who_reads_the_namespace_is_offered_all_of_it(self):
+        self.assertEqual(self.offered(self.create("--namespace", "default"), "w9", self.SECRET),
+                         [self.SECRET])
+
+    def test_the_configuration_may_let_bound_grants_reuse_all(self):
+        self.daemon.stop()
+        self.daemon.flags = ("--reuse", "namespace")
+        self.daemon.start()
+        self.assertEqual(self.offered(self.create(*BOUND), "w2", self.SECRET), [self.SECRET])
 
 
 if __name__ == "__main__":
