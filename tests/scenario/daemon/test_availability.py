@@ -276,11 +276,11 @@ class Lengths(Attacked):
         """A line of its own for the first of them, then one that counts."""
         for _ in range(300):
             with self.raw().peer as peer:
-                peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                peer.sendall(encode_map(Type.STATUS))
                 peer.recv(100)
         self.daemon.stop()
         lines = self.daemon.log_lines(" refused")
-        told = sum("an HTTP client" in line for line in lines)
+        told = sum("does not look like a Baton client" in line for line in lines)
         counted = sum(int(count) for count in re.findall(r"(\d+) more without", "\n".join(lines)))
         self.assertEqual(told + counted, 300)
         self.assertLess(len(lines), 300 // 2)
