@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/rebuild_command.h"
 #include "daemon/server.h"
 #include "daemon/service/config.h"
 #include "daemon/store/check/check.h"
@@ -161,6 +162,8 @@ static int run(const struct config *config, struct error *error)
 		return 0;
 	case CONFIG_CHECK:
 		return check(config, error);
+	case CONFIG_REBUILD:
+		return rebuild_command_run(config, error);
 	case CONFIG_TOKEN:
 		return error_set(error, ERR_USAGE,
 				 "token: has to be the first word; its options follow");

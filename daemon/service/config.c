@@ -15,6 +15,7 @@
 
 #define SERVE (1u << CONFIG_SERVE)
 #define CHECK (1u << CONFIG_CHECK)
+#define REBUILD (1u << CONFIG_REBUILD)
 #define ALL OPTION_OF_ALL
 
 #define TO(kind_, member) .kind = &option_##kind_, .at = offsetof(struct config, member)
@@ -33,6 +34,8 @@ static const struct verb verbs[] = {
 	[CONFIG_SERVE] = {"", "", 0, 0, "serve clients"},
 	[CONFIG_CHECK] = {"check", "", 0, 0,
 		"verify everything that is stored, name what is damaged and which layers that touches; the daemon of that data directory must not be running"},
+	[CONFIG_REBUILD] = {"rebuild", "", 0, 0,
+		"make a catalogue of the segments alone, where it is lost, damaged or has forgotten something; the old one is put aside; the daemon of that data directory must not be running"},
 	[CONFIG_TOKEN] = {"token", "create|list|revoke|rotate|help", 1, 1,
 		"what lets jobs on other machines in; `batond token help` says more"},
 	[CONFIG_VERSION] = {"version", "", 0, 0, "show the version"},
@@ -94,6 +97,10 @@ static const struct option options[] = {
 		"also decode and hash every frame"},
 	{"--mark", 0, NULL, NULL, CHECK, TO(flag, mark),
 		"write the damaged frames down, so that nothing in them is reused any more"},
+
+	/* where it makes a catalogue */
+	{"--into", 0, "DIR", NULL, REBUILD, TO(text, into),
+		"make it in DIR, an empty directory, and leave the old one as it is"},
 
 	/* where that is said, and lies */
 	{"--config", 0, "FILE", NULL, ALL, TO(text, file),

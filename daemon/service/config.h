@@ -22,6 +22,7 @@
 enum config_verb {
 	CONFIG_SERVE,
 	CONFIG_CHECK,
+	CONFIG_REBUILD,
 	CONFIG_TOKEN, /* token_command.h has its own */
 	CONFIG_VERSION,
 	CONFIG_HELP,
@@ -44,6 +45,7 @@ struct config {
 	struct log log;
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */
+	char *into;               /* rebuild --into; owned; NULL: not given */
 	uint64_t sessions;        /* that may run at once */
 	bool reuse_namespace;     /* not only what a grant reads is offered for reuse */
 	uint64_t view_memory;     /* bytes that all running attaches hold of layers */

@@ -224,7 +224,8 @@ static void read_log(struct look *look)
 #define UNCHANGED "nothing is changed any more; "
 #define PUT_BACK                                                                         \
 	"put back the catalogue.db and catalogue.db-wal that belong to these segments, " \
-	"or give an empty directory with --data"
+	"make one of the segments (`batond rebuild`), or give an empty directory with "  \
+	"--data"
 #define WAY_OUT UNCHANGED PUT_BACK
 
 /* Every segment that the catalogue knows lies there: it is this directory's. */

@@ -184,7 +184,8 @@ static int check_catalogue(const struct store *store, struct error *error)
 		return there < 0 ? there : missed;
 	return error_set(error, ERR_DAMAGED,
 			 "`%s/catalogue.db`: missing, though there %s; put it "
-			 "back with its -wal, or give an empty directory with --data",
+			 "back with its -wal, make one of the segments (`batond "
+			 "rebuild`), or give an empty directory with --data",
 			 store->directory,
 			 has_segments(store, error) > 0 ? "are segments"
 							: "was one (`" STAMP_NAME "`)");
@@ -198,22 +199,44 @@ static bool is_older_format(const char *text)
 	       strcmp(text, FORMAT_PREFIX "2\n") == 0;
 }
 
-int recovery_check_format(struct store *store, struct error *error)
+/* Whether `format` is there: 1, 0, and whether it says what this program knows. */
+static int read_format(struct store *store, char ret_text[FORMAT_ROOM],
+		       struct error *error)
 {
-	char text[FORMAT_ROOM] = "";
-	int found = read_text(store, "format", text, sizeof(text), error);
-	if (found < 0)
-		return found;
-	store->format_is_older = found > 0 && is_older_format(text);
-	if (store->format_is_older || (found > 0 && strcmp(text, FORMAT_TEXT) == 0))
-		return check_catalogue(store, error);
+	ret_text[0] = '\0';
+	int found = read_text(store, "format", ret_text, FORMAT_ROOM, error);
 	size_t prefix_len = strlen(FORMAT_PREFIX);
-	if (found > 0 && strncmp(text, FORMAT_PREFIX, prefix_len) == 0 &&
-	    strtol(text + prefix_len, NULL, 10) > FORMAT_VERSION)
+	store->format_is_older = found > 0 && is_older_format(ret_text);
+	if (found > 0 && strncmp(ret_text, FORMAT_PREFIX, prefix_len) == 0 &&
+	    strtol(ret_text + prefix_len, NULL, 10) > FORMAT_VERSION)
 		return error_set(error, ERR_VERSION,
 				 "`%s`: a store of a newer format (%.*s) than this "
 				 "program knows",
-				 store->directory, (int)strcspn(text, "\n"), text);
+				 store->directory, (int)strcspn(ret_text, "\n"),
+				 ret_text);
+	return found;
+}
+
+int recovery_check_version(struct store *store, struct error *error)
+{
+	char text[FORMAT_ROOM];
+	int found = read_format(store, text, error);
+	return found < 0 ? found : 0;
+}
+
+int recovery_write_format(const struct store *store, struct error *error)
+{
+	return write_text(store, "format", FORMAT_TEXT, error);
+}
+
+int recovery_check_format(struct store *store, struct error *error)
+{
+	char text[FORMAT_ROOM];
+	int found = read_format(store, text, error);
+	if (found < 0)
+		return found;
+	if (store->format_is_older || (found > 0 && strcmp(text, FORMAT_TEXT) == 0))
+		return check_catalogue(store, error);
 	int there = found > 0 ? 0 : has_catalogue(store, error);
 	if (there < 0)
 		return there;
@@ -224,7 +247,7 @@ int recovery_check_format(struct store *store, struct error *error)
 	if (store->reads_only)
 		return error_set(error, ERR_NOT_FOUND, "`%s`: holds no store",
 				 store->directory);
-	return write_text(store, "format", FORMAT_TEXT, error);
+	return recovery_write_format(store, error);
 }
 
 int recovery_raise_format(struct store *store, struct error *error)

@@ -23,6 +23,11 @@ int recovery_lock_to_read(struct store *store, bool alone, struct error *error);
  * ERR_DAMAGED (also for segments or a stamp without a catalogue), ERR_LOCAL. */
 int recovery_check_format(struct store *store, struct error *error);
 
+/* Of these only that it is no newer one: ERR_VERSION, ERR_LOCAL. */
+int recovery_check_version(struct store *store, struct error *error);
+/* Today's, durably, whatever is there. ERR_NO_ROOM, ERR_LOCAL. */
+int recovery_write_format(const struct store *store, struct error *error);
+
 /* Writes today's format over an older one, which keeps an older batond from what is about
  * to be written: it would change pages of the catalogue and leave their sums as they
  * were. Nothing where it is today's already. ERR_NO_ROOM, ERR_LOCAL. */

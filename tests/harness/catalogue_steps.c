@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "daemon/store/facts/facts.h"
 #include "daemon/view/view.h"
+#include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
 void visit_fini(struct visit *visit)
@@ -50,9 +52,10 @@ struct digest numbered_digest(uint32_t number)
 	return sha256_of(&number, sizeof(number));
 }
 
-int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
-		    uint32_t key, uint32_t content, struct layer_record *ret_record,
-		    struct error *error)
+/* As a persist that fills in what it has found out. */
+static int commit_reserved(struct catalogue *catalogue, struct layer_facts *layer,
+			   uint32_t key, uint32_t content, const struct contact *contact,
+			   struct layer_record *ret_record, struct error *error)
 {
 	struct segment_row segment = {
 		.namespace_id = contact->namespace_id,
@@ -61,23 +64,36 @@ int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
 		.state = SEGMENT_OPEN,
 	};
 	memcpy(segment.id.bytes, &key, sizeof(key));
-	struct layer_commit commit = {
-		.execution_id = contact->execution_id,
-		.digest = numbered_digest(key),
-		.content = numbered_digest(content),
-		.totals = {.files = key, .bytes = 10u * key, .units = key},
-		.new_bytes = 10u * key,
-		.stored_bytes = 5u * key,
-		.root = {.segment = segment.id, .offset = 64},
-		.placement = {.segment = segment.id, .offset = 512},
+	layer->digest = numbered_digest(key);
+	layer->content = numbered_digest(content);
+	layer->totals = (struct totals){.files = key, .bytes = 10u * key, .units = key};
+	layer->new_bytes = 10u * key;
+	layer->stored_bytes = 5u * key;
+	layer->root = (struct stored_place){.segment = segment.id, .offset = 64};
+	layer->placement = (struct stored_place){.segment = segment.id, .offset = 512};
+	numbered_key(key, layer->key);
+	const struct layer_commit commit = {
+		.layer = layer,
 		.segments = &segment.id,
 		.segment_count = 1,
 		.written = &segment,
 		.written_count = 1,
 	};
-	numbered_key(key, commit.key);
 	bool again;
 	return catalogue_commit_layer(catalogue, &commit, ret_record, &again, error);
+}
+
+int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
+		    uint32_t key, uint32_t content, struct layer_record *ret_record,
+		    struct error *error)
+{
+	struct layer_facts layer AUTO(layer_facts_fini) = {0};
+	int result = facts_reserve(catalogue, contact->execution_id, &layer, error);
+	if (result == 0)
+		result = commit_reserved(catalogue, &layer, key, content, contact,
+					 ret_record, error);
+	facts_release(catalogue, &layer);
+	return result;
 }
 
 static uint64_t one_for_all(void *context, struct text namespace, enum tier tier)

@@ -23,6 +23,7 @@
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/arena.h"
 #include "proto/base/error.h"
+#include "proto/base/text.h"
 #include "proto/bounds.h"
 #include "proto/manifest/manifest.h"
 #include "proto/message/message.h"
@@ -249,24 +250,65 @@ int catalogue_find_key(struct catalogue *catalogue, int64_t execution_id,
 		       const uint8_t key[KEY_LEN], struct layer_record *ret_record,
 		       struct error *error);
 
-struct layer_commit {
-	int64_t execution_id;
+/*
+ * What the catalogue knows of a layer: its row, and those that it needs to mean anything
+ * (facts.h). Ids are the catalogue's own. Texts and lists are borrowed from `memory`, or
+ * from what was decoded.
+ */
+struct workflow_facts {
+	int64_t id; /* 0: there is none */
+	int64_t namespace_id;
+	enum tier tier;
+	struct text namespace, name;
+	int64_t created_ms;           /* 0: not said */
+	int64_t namespace_created_ms; /* 0: not said */
+};
+
+struct execution_facts {
+	int64_t id, origin; /* origin 0: an own one of the workflow */
+	int64_t run_heard;
+	struct text run, job, shard, attempt, execution;
+	struct text_list needs;
+	bool has_needs;
+	struct text attached; /* a set (id_set.h) */
+};
+
+struct layer_facts {
+	int64_t id;
+	uint8_t name[LAYER_ID_LEN];
+	uint32_t sequence;
 	uint8_t key[KEY_LEN];
 	struct digest digest, content;
 	struct totals totals;
 	uint64_t new_bytes, stored_bytes;
+	int64_t created_ms;
 	struct stored_place root, placement;
+	struct text bases;     /* a set */
+	struct text inherited; /* a set: by the workflow */
+	struct workflow_facts workflow, parent;
+	struct execution_facts execution;
+	/* Copies, and executions that have no layer, by which they could be known. */
+	const struct execution_facts *others;
+	size_t other_count;
+	size_t others_from;     /* the one to begin with, where not all of them fit */
+	uint64_t others_in_all; /* how many there were where they were not all said */
+	struct arena memory;    /* owned */
+};
+
+struct layer_commit {
+	/* Borrowed; reserved (facts.h), and complete. What is said in it of the workflow
+	 * is not believed. */
+	const struct layer_facts *layer;
 	const struct segment_id *segments; /* borrowed: all that the layer refers to */
 	size_t segment_count;
 	const struct segment_row *written; /* borrowed: new or grown ones, new vouched */
 	size_t written_count;
 };
 
-/* Commits: the layer with the next sequence of its execution, its bases (the execution's
- * attached rows as they are now), its segments. ERR_IDENTITY when the key exists with
- * another digest; an equal one gives that layer and *ret_again = true, changing nothing.
- * ERR_NOT_FOUND when the workflow has expired meanwhile, ERR_LIMIT beyond
- * WORKSPACE_LAYERS_MAX. The record's texts are NULL. */
+/* Commits the layer as it was reserved, and its segments. ERR_IDENTITY when the key
+ * exists with another digest; an equal one gives that layer and *ret_again = true,
+ * changing nothing. ERR_NOT_FOUND when the workflow has expired meanwhile, ERR_LIMIT
+ * beyond WORKSPACE_LAYERS_MAX. The record's texts are NULL. */
 int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,
 			   struct layer_record *ret_record, bool *ret_again,
 			   struct error *error);

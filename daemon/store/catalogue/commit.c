@@ -79,8 +79,8 @@ static int write_segment(struct catalogue *catalogue, const struct segment_row *
 	return query_run(&query, error);
 }
 
-static int cite_segment(struct catalogue *catalogue, int64_t layer_id,
-			const struct segment_id *id, struct error *error)
+int catalogue_cite_segment(struct catalogue *catalogue, int64_t layer_id,
+			   const struct segment_id *id, struct error *error)
 {
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
@@ -93,71 +93,60 @@ static int cite_segment(struct catalogue *catalogue, int64_t layer_id,
 
 /* ---- the layer ------------------------------------------------------------------- */
 
-static void bind_layer(struct query *query, const struct layer_commit *commit,
-		       const uint8_t name[LAYER_ID_LEN], int64_t now_ms)
+static void bind_layer(struct query *query, const struct layer_facts *layer)
 {
-	query_blob(query, name, LAYER_ID_LEN);
-	query_number(query, commit->execution_id);
-	query_blob(query, commit->key, KEY_LEN);
-	query_blob(query, commit->digest.bytes, SHA256_LEN);
-	query_blob(query, commit->content.bytes, SHA256_LEN);
-	query_number(query, (int64_t)commit->totals.files);
-	query_number(query, (int64_t)commit->totals.directories);
-	query_number(query, (int64_t)commit->totals.symlinks);
-	query_number(query, (int64_t)commit->totals.bytes);
-	query_number(query, (int64_t)commit->totals.units);
-	query_number(query, (int64_t)commit->new_bytes);
-	query_number(query, (int64_t)commit->stored_bytes);
-	query_number(query, now_ms);
-	query_blob(query, commit->root.segment.bytes, SEGMENT_ID_LEN);
-	query_number(query, (int64_t)commit->root.offset);
-	query_blob(query, commit->placement.segment.bytes, SEGMENT_ID_LEN);
-	query_number(query, (int64_t)commit->placement.offset);
+	query_number(query, layer->id);
+	query_blob(query, layer->name, LAYER_ID_LEN);
+	query_number(query, layer->execution.id);
+	query_number(query, layer->sequence);
+	query_blob(query, layer->key, KEY_LEN);
+	query_blob(query, layer->digest.bytes, SHA256_LEN);
+	query_blob(query, layer->content.bytes, SHA256_LEN);
+	query_number(query, (int64_t)layer->totals.files);
+	query_number(query, (int64_t)layer->totals.directories);
+	query_number(query, (int64_t)layer->totals.symlinks);
+	query_number(query, (int64_t)layer->totals.bytes);
+	query_number(query, (int64_t)layer->totals.units);
+	query_number(query, (int64_t)layer->new_bytes);
+	query_number(query, (int64_t)layer->stored_bytes);
+	query_number(query, layer->created_ms);
+	query_blob(query, layer->root.segment.bytes, SEGMENT_ID_LEN);
+	query_number(query, (int64_t)layer->root.offset);
+	query_blob(query, layer->placement.segment.bytes, SEGMENT_ID_LEN);
+	query_number(query, (int64_t)layer->placement.offset);
+	query_blob(query, layer->bases.at, layer->bases.len);
 }
 
-/* What its execution has attached by now is what it was built on. */
-static int insert_layer(struct catalogue *catalogue, const struct layer_commit *commit,
-			enum tier tier, int64_t now_ms, int64_t *ret_id,
-			struct error *error)
+int catalogue_insert_layer(struct catalogue *catalogue, const struct layer_facts *layer,
+			   enum tier tier, struct error *error)
 {
-	uint8_t name[LAYER_ID_LEN];
-	database_random(name, LAYER_ID_LEN);
 	struct query query AUTO(query_end) = query_of(
 		catalogue->database,
-		"INSERT INTO layers (name, execution, key, digest, content, files,"
-		" directories, symlinks, bytes, units, new_bytes, stored_bytes, "
-		"created_ms,"
-		" root_segment, root_offset, placement_segment, placement_offset, "
-		"tier, sequence, bases)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-		"?15,"
-		" ?16, ?17, ?18, (SELECT coalesce(max(sequence), 0) + 1 FROM layers"
-		"  WHERE execution = ?2),"
-		" (SELECT attached FROM executions WHERE id = ?2))");
-	bind_layer(&query, commit, name, now_ms);
+		"INSERT INTO layers (id, name, execution, sequence, key, digest, content,"
+		" files, directories, symlinks, bytes, units, new_bytes, stored_bytes,"
+		" created_ms, root_segment, root_offset, placement_segment,"
+		" placement_offset, bases, tier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	bind_layer(&query, layer);
 	query_number(&query, tier);
-	int result = query_run(&query, error);
-	if (result == 0)
-		*ret_id = database_last_id(catalogue->database);
-	return result;
+	return query_run(&query, error);
 }
 
 static int write_layer(struct catalogue *catalogue, const struct layer_commit *commit,
 		       struct error *error)
 {
+	const struct layer_facts *layer = commit->layer;
 	struct committing_workflow workflow;
-	int64_t layer_id = 0;
-	int64_t now_ms = lifetime_wall(catalogue);
-	int result = find_workflow(catalogue, commit->execution_id, &workflow, error);
+	int result = find_workflow(catalogue, layer->execution.id, &workflow, error);
 	if (result == 0)
 		result = check_workflow(&workflow, error);
 	for (size_t i = 0; result == 0 && i < commit->written_count; i++)
 		result = write_segment(catalogue, &commit->written[i], error);
 	if (result == 0)
-		result = insert_layer(catalogue, commit, workflow.tier, now_ms, &layer_id,
-				      error);
+		result = catalogue_insert_layer(catalogue, layer, workflow.tier, error);
 	for (size_t i = 0; result == 0 && i < commit->segment_count; i++)
-		result = cite_segment(catalogue, layer_id, &commit->segments[i], error);
+		result = catalogue_cite_segment(catalogue, layer->id,
+						&commit->segments[i], error);
 	if (result == 0)
 		result = catalogue_touch(catalogue, workflow.workflow_id, true, error);
 	return result;
@@ -167,9 +156,9 @@ static int write_layer(struct catalogue *catalogue, const struct layer_commit *c
 static int find_again(struct catalogue *catalogue, const struct layer_commit *commit,
 		      struct layer_record *ret_record, struct error *error)
 {
-	int found = catalogue_find_key_locked(catalogue, commit->execution_id,
-					      commit->key, ret_record, error);
-	if (found <= 0 || digest_equal(&ret_record->digest, &commit->digest))
+	int found = catalogue_find_key_locked(catalogue, commit->layer->execution.id,
+					      commit->layer->key, ret_record, error);
+	if (found <= 0 || digest_equal(&ret_record->digest, &commit->layer->digest))
 		return found;
 	char layer[LAYER_ID_TEXT_SIZE];
 	layer_id_text(ret_record->name, layer);
@@ -189,8 +178,8 @@ static int commit_new(struct catalogue *catalogue, const struct layer_commit *co
 		result = write_layer(catalogue, commit, error);
 	if (result < 0)
 		return result;
-	result = catalogue_find_key_locked(catalogue, commit->execution_id, commit->key,
-					   ret_record, error);
+	result = catalogue_find_key_locked(catalogue, commit->layer->execution.id,
+					   commit->layer->key, ret_record, error);
 	if (result < 0)
 		return result;
 	if (result == 0)

@@ -17,6 +17,12 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
+/* One that is being committed: see facts_reserve(). */
+struct reserved_layer {
+	int64_t layer_id, execution_id;
+	int64_t sequence;
+};
+
 struct catalogue {
 	pthread_mutex_t mutex;
 	const struct io *io;       /* borrowed */
@@ -31,9 +37,11 @@ struct catalogue {
 				  * which an older schema is this one */
 	struct error refusal;    /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
-	uint64_t store;           /* which catalogue; constant once it is open */
-	_Atomic uint64_t commits; /* durable changes that were counted */
-	uint64_t log_commits;     /* catalogue_log_commits */
+	uint64_t store;                  /* which catalogue; constant once it is open */
+	_Atomic uint64_t commits;        /* durable changes that were counted */
+	uint64_t log_commits;            /* catalogue_log_commits */
+	struct reserved_layer *reserved; /* owned */
+	size_t reserved_count, reserved_room;
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);
@@ -134,6 +142,13 @@ int catalogue_find_other(struct catalogue *catalogue, const struct scope *scope,
 void catalogue_date_text(int64_t ms, char ret_text[16]);
 /* Writes ERR_NOT_FOUND "workflow `W` expired on DATE (UTC); …". */
 int catalogue_expired(struct text name, int64_t expired_ms, struct error *error);
+
+/* The layer's row, with its id and bases as they are in it; what it names is there. */
+int catalogue_insert_layer(struct catalogue *catalogue, const struct layer_facts *layer,
+			   enum tier tier, struct error *error);
+/* That the layer refers to the segment. */
+int catalogue_cite_segment(struct catalogue *catalogue, int64_t layer_id,
+			   const struct segment_id *id, struct error *error);
 
 /* Finds or makes the execution that an identity with a job names, and remembers its
  * needs. ERR_IDENTITY where another execution calls itself the same. */

@@ -23,6 +23,7 @@ static void discard(struct catalogue **at)
 	database_free(catalogue->database);
 	stamp_close(&catalogue->stamp);
 	(void)pthread_mutex_destroy(&catalogue->mutex);
+	free(catalogue->reserved);
 	free(catalogue);
 }
 

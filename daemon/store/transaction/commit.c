@@ -1,6 +1,6 @@
 /*
  * The commit, in its order: check what is new piece by piece while its blocks are written
- * (commit_pieces.c), write commit frame, placement and root, sync, tell the catalogue,
+ * (commit_pieces.c), write placement, root and commit frame, sync, tell the catalogue,
  * then the unit index.
  */
 #include <stdlib.h>
@@ -20,12 +20,14 @@ static void commit_fini(struct commit *commit)
 	free(commit->base_pieces);
 	free(commit->base_taken);
 	piece_edges_fini(&commit->before);
+	facts_release(commit->transaction->store->catalogue, &commit->layer);
+	layer_facts_fini(&commit->layer);
 }
 
 /* ---- the end ------------------------------------------------------------------ */
 
 /* What pieces and blocks name, where the placement says so, and where root and placement
- * are: no more than the layer needs. */
+ * are: no more than the layer needs. That of its commit frame is there already. */
 static void list_segments(struct commit *commit)
 {
 	const struct segment_list *placement = &commit->placement.segments;
@@ -33,17 +35,6 @@ static void list_segments(struct commit *commit)
 	(void)segment_list_put(&commit->segments, &commit->root_place.segment);
 	for (size_t i = 0; i < placement->count; i++)
 		(void)segment_list_put(&commit->segments, &placement->ids[i]);
-}
-
-/* What a catalogue must remember in which this layer can be: see forgotten.h. */
-static int write_commit_frame(struct transaction *transaction, struct error *error)
-{
-	struct stamp_mark mark = catalogue_mark(transaction->store->catalogue);
-	struct buffer encoded AUTO(buffer_fini) = {0};
-	commit_frame_encode(&encoded, &mark);
-	struct stored_place ignored;
-	return transaction_put_single(transaction, FRAME_COMMIT, &encoded, &ignored,
-				      error);
 }
 
 static int write_placement_and_root(struct commit *commit,
@@ -65,35 +56,62 @@ static int write_placement_and_root(struct commit *commit,
 	if (!err)
 		err = transaction_put_single(transaction, FRAME_ROOT, &encoded,
 					     &commit->root_place, error);
+	return err;
+}
+
+/* The layer as it will be: what the catalogue gave it, and what came of it. */
+static int describe(struct commit *commit, const struct transaction_commit *input,
+		    struct error *error)
+{
+	struct transaction *transaction = commit->transaction;
+	struct layer_facts *layer = &commit->layer;
+	int err = facts_reserve(transaction->store->catalogue, input->execution_id, layer,
+				error);
 	if (err)
 		return err;
+	memcpy(layer->key, input->key, KEY_LEN);
+	layer->digest = sha256_of(input->root, input->root_len);
+	layer->content = root_content_digest(&commit->root);
+	layer->totals = root_totals(&commit->root);
+	layer->new_bytes = transaction->new_bytes;
+	layer->stored_bytes = transaction->stored_bytes;
+	layer->root = commit->root_place;
+	layer->placement = commit->placement_place;
+	return 0;
+}
+
+/* What a catalogue must remember in which this layer can be (forgotten.h), and what one
+ * that is made again knows it by. */
+static int write_commit_frame(struct commit *commit, struct error *error)
+{
+	struct transaction *transaction = commit->transaction;
+	struct stamp_mark mark = catalogue_mark(transaction->store->catalogue);
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	commit_frame_encode(&encoded, &mark, &commit->layer);
+	struct stored_place place;
+	int err = transaction_put_single(transaction, FRAME_COMMIT, &encoded, &place,
+					 error);
+	if (err)
+		return err;
+	(void)segment_list_put(&commit->segments, &place.segment);
 	list_segments(commit);
 	return 0;
 }
 
-static int tell_catalogue(struct commit *commit, const struct transaction_commit *input,
-			  struct layer_record *ret_record, bool *ret_again,
-			  struct error *error)
+static int tell_catalogue(struct commit *commit, struct layer_record *ret_record,
+			  bool *ret_again, struct error *error)
 {
 	struct transaction *transaction = commit->transaction;
 	size_t written_count;
 	struct segment_row *written AUTO_FREE =
 		segment_writer_rows(&transaction->writer, &written_count);
-	struct layer_commit layer = {
-		.execution_id = input->execution_id,
-		.digest = sha256_of(input->root, input->root_len),
-		.content = root_content_digest(&commit->root),
-		.totals = root_totals(&commit->root),
-		.new_bytes = transaction->new_bytes,
-		.stored_bytes = transaction->stored_bytes,
-		.root = commit->root_place,
-		.placement = commit->placement_place,
+	const struct layer_commit layer = {
+		.layer = &commit->layer,
 		.segments = commit->segments.ids,
 		.segment_count = commit->segments.count,
 		.written = written,
 		.written_count = written_count,
 	};
-	memcpy(layer.key, input->key, KEY_LEN);
 	int err = catalogue_commit_layer(transaction->store->catalogue, &layer,
 					 ret_record, ret_again, error);
 	return err ? health_fail_if_broken(&transaction->store->health, error) : 0;
@@ -137,13 +155,15 @@ static int commit_all(struct commit *commit, const struct transaction_commit *in
 		return err;
 	err = commit_check_pieces(commit, error);
 	if (!err)
-		err = write_commit_frame(transaction, error);
-	if (!err)
 		err = write_placement_and_root(commit, input, error);
+	if (!err)
+		err = describe(commit, input, error);
+	if (!err)
+		err = write_commit_frame(commit, error);
 	if (!err)
 		err = segment_writer_sync(&transaction->writer, error);
 	if (!err)
-		err = tell_catalogue(commit, input, ret_record, ret_again, error);
+		err = tell_catalogue(commit, ret_record, ret_again, error);
 	return err;
 }
 

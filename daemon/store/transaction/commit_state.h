@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/store/facts/facts.h"
 #include "daemon/store/layer/placement.h"
 #include "daemon/store/transaction/state.h"
 #include "proto/base/bytes.h"
@@ -26,6 +27,7 @@ struct commit {
 	bool *base_taken;    /* owned; for each piece of the base */
 	struct citation citation;
 	struct piece_edges before; /* owned; of the piece before, if they are known */
+	struct layer_facts layer; /* id 0: not reserved yet */
 	struct stored_place root_place, placement_place;
 };
 

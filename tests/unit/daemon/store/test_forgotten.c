@@ -439,7 +439,7 @@ static void put_commit_frame(struct buffer *out, const struct stamp_mark *mark,
 			     size_t len)
 {
 	struct buffer unit AUTO(buffer_fini) = {0};
-	commit_frame_encode(&unit, mark);
+	commit_frame_encode(&unit, mark, NULL);
 	size_t rest = len - unit.len - 4; /* its number, and a length of three bytes */
 	buffer_put_u8(&unit, 99);
 	buffer_put_varint(&unit, rest);

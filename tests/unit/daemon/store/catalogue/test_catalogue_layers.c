@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/store/facts/facts.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_fixture.h"
@@ -72,16 +73,57 @@ static void w2_same_key_with_another_tree_is_refused(void **state)
 	struct visit build AUTO(visit_fini) =
 		fixture_persists(fixture, (struct who){.workflow = "w", .job = "build"});
 	struct layer_record first = fixture_commit(fixture, &build, 1, 1);
-	struct layer_commit other = {
-		.execution_id = build.contact.execution_id,
+	struct layer_facts layer = {
+		.execution = {.id = build.contact.execution_id},
 		.digest = numbered_digest(7),
 	};
-	numbered_key(1, other.key);
+	numbered_key(1, layer.key);
+	const struct layer_commit other = {.layer = &layer};
 	bool again;
 	assert_int_equal(catalogue_commit_layer(fixture->catalogue, &other, &first,
 						&again, &fixture->error),
 			 ERR_IDENTITY);
 	assert_int_equal(fixture_figures(fixture).layers, 1);
+}
+
+/* The order is the one in which they were reserved, and a frame may say it: whichever is
+ * committed first. What fails leaves its number to others only once it is over. */
+static void l13_what_is_reserved_is_what_is_committed(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	struct visit build AUTO(visit_fini) =
+		fixture_persists(fixture, (struct who){.workflow = "w", .job = "build"});
+	struct layer_facts first AUTO(layer_facts_fini) = {0};
+	assert_int_equal(facts_reserve(fixture->catalogue, build.contact.execution_id,
+				       &first, &fixture->error),
+			 0);
+	struct layer_record second = fixture_commit(fixture, &build, 1, 1);
+	assert_int_equal(second.id, first.id + 1);
+	assert_int_equal(second.sequence, first.sequence + 1);
+	assert_int_equal(first.sequence, 1);
+	assert_true(text_is(first.workflow.name, "w"));
+	assert_true(text_is(first.workflow.namespace, "default"));
+	assert_true(text_is(first.execution.job, "build"));
+	struct segment_row segment = {.namespace_id = build.contact.namespace_id,
+				      .vouched = 100,
+				      .location = "one.seg",
+				      .state = SEGMENT_OPEN};
+	first.root.segment = first.placement.segment = segment.id;
+	numbered_key(9, first.key);
+	const struct layer_commit commit = {
+		.layer = &first, .written = &segment, .written_count = 1};
+	struct layer_record record;
+	bool again;
+	assert_int_equal(catalogue_commit_layer(fixture->catalogue, &commit, &record,
+						&again, &fixture->error),
+			 0);
+	assert_int_equal(record.id, first.id);
+	assert_int_equal(record.sequence, 1);
+	assert_memory_equal(record.name, first.name, LAYER_ID_LEN);
+	facts_release(fixture->catalogue, &first);
+	struct layer_record third = fixture_commit(fixture, &build, 2, 2);
+	assert_int_equal(third.id, second.id + 1);
+	assert_int_equal(third.sequence, 3);
 }
 
 static void w2_the_same_key_of_another_execution_is_another_layer(void **state)
@@ -249,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CATALOGUE_TEST(w3_layers_of_one_execution_count_up),
 		CATALOGUE_TEST(w2_same_key_gives_the_same_layer),
+		CATALOGUE_TEST(l13_what_is_reserved_is_what_is_committed),
 		CATALOGUE_TEST(w2_same_key_with_another_tree_is_refused),
 		CATALOGUE_TEST(w2_the_same_key_of_another_execution_is_another_layer),
 		CATALOGUE_TEST(w6_bases_are_what_was_attached_before),
