@@ -131,6 +131,13 @@ WRITTEN = {
     "stamp": [b"\0" + (b"BATONMRK\1\0\0\0" + bytes(28)) * 2],
     "commit_frame": [b"\1\1\x08" + bytes(8) + b"\2\x08" + bytes(8) + b"\5\1x"],
     "text": [b"a\\b\xff\n\x7f", "ü\u0085€😀".encode(), b"\xed\xa0\x80\xf4\x90\x80\x80"],
+    "catalogue": [b"\0" + bytes([3, 1, 0x82, 5, 6]), b"\1" + bytes([9, 3, 2, 255, 255])],
+    "vault": [
+        b'\0{"tokens":[{"id":"0123456789abcdee","subject":"s","expires":1900000000,'
+        b'"revoked":false}]}',
+        b'\1{"keys":[{"kid":"k","kty":"EC","crv":"P-256","x":"f83OJ3D2","y":"x_FEzRu9","d":"jps"},'
+        b'{"kid":"old","kty":"EC","until":1900000000}]}',
+        b'\2{"keys":[{"kid":"k","kty":"RSA","n":"AQAB","e":"AQAB","use":"sig"}]}'],
     "token": [
         b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
         b"cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djx"
@@ -144,6 +151,7 @@ MADE = {
     "message": message,
     "placement": placement,
     "record": record,
+    "greeting": lambda: golden("HELLO") + [b"GET / HTTP/1.1\r\n"],
     "root": lambda: golden_manifest("root"),
     "segment": segment,
     "segment_reader": segment_reader,
