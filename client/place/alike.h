@@ -1,8 +1,8 @@
 /*
  * Names that the destination's file system takes for one: it may ignore case, or how a
  * letter is composed, or what stands at the end. What is one name is never decided by a
- * table of letters, but by what the file system does with the names. Private to
- * client/destination.
+ * table of letters, but by what the file system does with the names. For
+ * client/destination alone.
  */
 #ifndef BATON_CLIENT_PLACE_ALIKE_H
 #define BATON_CLIENT_PLACE_ALIKE_H

@@ -1,7 +1,7 @@
 /*
  * Modes of directories that were there: all of their owner's permissions while work goes
- * on in them, and at the end their own again, or the view's. One thread. Private to
- * client/destination.
+ * on in them, and at the end their own again, or the view's. One thread. For
+ * client/destination alone.
  */
 #ifndef BATON_CLIENT_PLACE_MODES_H
 #define BATON_CLIENT_PLACE_MODES_H

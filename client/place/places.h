@@ -1,7 +1,6 @@
 /*
  * What "where" means: of each entry of the view whether it is kept, staged or new, and
- * how the directory is reached in which it lies or is made. Private to
- * client/destination.
+ * how the directory is reached in which it lies or is made. For client/destination alone.
  *
  * Marks and places of an entry are written by the thread that works on it.
  */

@@ -1,7 +1,7 @@
 /*
  * What is done for each entry, by all workers at once: each takes ranges of entries that
  * follow each other, which are subtrees but for the directories above where ranges meet.
- * Private to client/destination.
+ * For client/destination alone.
  */
 #ifndef BATON_CLIENT_PLACE_SHARE_H
 #define BATON_CLIENT_PLACE_SHARE_H

@@ -1,8 +1,8 @@
 /*
  * Modes and times that could not be given to entries whose bytes are right, which makes
  * no attach fail: what is another's is not ours to change, and not every file system
- * keeps them. They are counted, by any thread, and said once at the end. Private to
- * client/destination.
+ * keeps them. They are counted, by any thread, and said once at the end. For
+ * client/destination alone.
  */
 #ifndef BATON_CLIENT_PLACE_UNMET_H
 #define BATON_CLIENT_PLACE_UNMET_H

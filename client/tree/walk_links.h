@@ -1,5 +1,5 @@
 /*
- * What a walk does with symbolic links. Private to client/tree/walk.c; one thread.
+ * What a walk does with symbolic links. Private to walk.c; one thread.
  */
 #ifndef BATON_CLIENT_TREE_WALK_LINKS_H
 #define BATON_CLIENT_TREE_WALK_LINKS_H

@@ -1,5 +1,5 @@
 /*
- * A walk while it runs. Private to client/tree/walk and what it is made of; one thread.
+ * A walk while it runs. Private to walk.c, walk_links.c and walk_recorded.c; one thread.
  */
 #ifndef BATON_CLIENT_TREE_WALK_STATE_H
 #define BATON_CLIENT_TREE_WALK_STATE_H

@@ -1,6 +1,6 @@
 /*
  * A socket for OpenSSL: non-blocking, without SIGPIPE, and with a bound on what may come.
- * Private to proto/link; guarded by the mutex of its transport.
+ * Private to proto/transport; guarded by the mutex of its transport.
  */
 #ifndef BATON_PROTO_TRANSPORT_TLS_BIO_H
 #define BATON_PROTO_TRANSPORT_TLS_BIO_H

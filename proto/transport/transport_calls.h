@@ -1,6 +1,6 @@
 /*
  * What a kind of transport does in its own way; transport.h has the contract of each.
- * Private to proto/link.
+ * Private to proto/transport.
  */
 #ifndef BATON_PROTO_TRANSPORT_TRANSPORT_CALLS_H
 #define BATON_PROTO_TRANSPORT_TRANSPORT_CALLS_H

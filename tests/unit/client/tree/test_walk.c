@@ -1,4 +1,4 @@
-/* What a persist takes and how it is kept: rules T1 and T2 (client/tree/select.h,
+/* What a persist takes and how it is kept: rules T1 and T2 (client/select/select.h,
  * walk.h). */
 #include <errno.h>
 #include <setjmp.h>
