@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/backup_command.h"
+#include "daemon/metrics_command.h"
 #include "daemon/rebuild_command.h"
 #include "daemon/server.h"
 #include "daemon/service/config.h"
@@ -164,6 +166,12 @@ static int run(const struct config *config, struct error *error)
 		return check(config, error);
 	case CONFIG_REBUILD:
 		return rebuild_command_run(config, error);
+	case CONFIG_BACKUP:
+		return backup_command_run(config, error);
+	case CONFIG_RESTORE:
+		return restore_command_run(config, error);
+	case CONFIG_METRICS:
+		return metrics_command_run(config, error);
 	case CONFIG_TOKEN:
 		return error_set(error, ERR_USAGE,
 				 "token: has to be the first word; its options follow");

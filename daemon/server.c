@@ -13,6 +13,7 @@
 #include "daemon/loop/peer.h"
 #include "daemon/loop/pressure.h"
 #include "daemon/loop/renewal.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
 #include "daemon/service/socket_access.h"
@@ -132,8 +133,7 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 /* ---- what comes from other threads ---- */
 
-/* Only logs, since there may be no loop yet or no longer: end_if_store_failed() ends
- * it. */
+/* There may be no loop yet or no longer: end_if_store_failed() ends it. */
 static void on_store_failure(void *context, const char *sentence)
 {
 	const struct server *server = context;
@@ -310,6 +310,7 @@ static struct daemon_figures figures_of(void *context)
 		.connections = server->peers.count,
 		.running = workers.running,
 		.waiting = workers.waiting,
+		.running_max = server->config->sessions,
 	};
 }
 
@@ -411,6 +412,7 @@ static void wire(struct server *server)
 		.log = server->log,
 		.access = server->access,
 		.reuse_namespace = server->config->reuse_namespace,
+		.metrics = metrics_new(),
 		.data = server->config->data,
 		.figures = figures_of,
 		.context = server,
@@ -426,6 +428,7 @@ static void server_fini(struct server *server)
 	workers_free(server->workers);
 	crew_free(server->crew);
 	budget_free(server->views);
+	metrics_free(server->services.metrics);
 	persist_keys_free(server->keys);
 	access_free(server->access);
 	terms_book_free(server->terms);

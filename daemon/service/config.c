@@ -16,6 +16,8 @@
 #define SERVE (1u << CONFIG_SERVE)
 #define CHECK (1u << CONFIG_CHECK)
 #define REBUILD (1u << CONFIG_REBUILD)
+/* What asks the daemon that runs. */
+#define ASKS (1u << CONFIG_BACKUP | 1u << CONFIG_METRICS)
 #define ALL OPTION_OF_ALL
 
 #define TO(kind_, member) .kind = &option_##kind_, .at = offsetof(struct config, member)
@@ -36,6 +38,12 @@ static const struct verb verbs[] = {
 		"verify everything that is stored, name what is damaged and which layers that touches; the daemon of that data directory must not be running"},
 	[CONFIG_REBUILD] = {"rebuild", "", 0, 0,
 		"make a catalogue of the segments alone, where it is lost, damaged or has forgotten something; the old one is put aside; the daemon of that data directory must not be running"},
+	[CONFIG_BACKUP] = {"backup", "DIR", 1, 1,
+		"copy everything into DIR, while the daemon runs or while it does not; what has not changed since the last backup there is not copied again"},
+	[CONFIG_RESTORE] = {"restore", "DIR", 1, 1,
+		"make a data directory of the backup in DIR, where there is none"},
+	[CONFIG_METRICS] = {"metrics", "", 0, 0,
+		"show the running daemon's figures in Prometheus' text format"},
 	[CONFIG_TOKEN] = {"token", "create|list|revoke|rotate|help", 1, 1,
 		"what lets jobs on other machines in; `batond token help` says more"},
 	[CONFIG_VERSION] = {"version", "", 0, 0, "show the version"},
@@ -45,7 +53,7 @@ static const struct verb verbs[] = {
 
 static const struct option options[] = {
 	/* whom it serves */
-	{"--listen", 0, "URL", NULL, SERVE, TO(listen, listen),
+	{"--listen", 0, "URL", NULL, SERVE | ASKS, TO(listen, listen),
 		"unix:/path, tcp://host:port or tls://host[:port], repeatable (default: unix:$XDG_RUNTIME_DIR/batond/batond.sock, without that variable in /run/user/UID if it is there; else, and for root, unix:/run/batond/batond.sock); tcp:// on a loopback address only, tls:// anywhere, for clients with a token"},
 	{"--tcp-token", 0, "optional|required", NULL, SERVE, TO(choice_bool, tcp_token),
 		"whether a connection to a loopback address needs a token, too; without one it may do all (default)", .initial = "optional"},

@@ -14,6 +14,7 @@
 #include "daemon/task/budget.h"
 #include "daemon/task/crew.h"
 
+struct metrics;
 struct persist_keys;
 
 /* What the daemon knows of itself. */
@@ -22,6 +23,7 @@ struct daemon_figures {
 	uint64_t uptime_ms;
 	uint64_t connections;
 	uint64_t running, waiting; /* requests */
+	uint64_t running_max;      /* that may run at once */
 };
 
 struct services {
@@ -33,6 +35,7 @@ struct services {
 	struct persist_keys *keys; /* borrowed; running persists (rule W2) */
 	const struct log *log;     /* borrowed */
 	struct access *access;     /* borrowed */
+	struct metrics *metrics;   /* borrowed; what has been counted */
 	bool reuse_namespace; /* who reads a part of a namespace is offered all of it */
 	const char *data;     /* borrowed; the data directory's name */
 	struct daemon_figures (*figures)(void *context);

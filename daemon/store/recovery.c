@@ -19,6 +19,8 @@
 #define FORMAT_PREFIX "batond store "
 #define FORMAT_VERSION 3
 #define FORMAT_TEXT FORMAT_PREFIX "3\n"
+/* Of what a backup says there, and no batond serves. */
+#define BACKUP_PREFIX "batond backup "
 #define FORMAT_ROOM 64u
 #define CLEAN_SETTING "clean_stop"
 
@@ -240,6 +242,11 @@ int recovery_check_format(struct store *store, struct error *error)
 	int there = found > 0 ? 0 : has_catalogue(store, error);
 	if (there < 0)
 		return there;
+	if (found > 0 && strncmp(text, BACKUP_PREFIX, strlen(BACKUP_PREFIX)) == 0)
+		return error_set(error, ERR_DENIED,
+				 "`%s`: is a backup; `batond restore %s` makes a data "
+				 "directory of it",
+				 store->directory, store->directory);
 	if (found > 0 || there > 0)
 		return error_set(error, ERR_DAMAGED, "`%s/format`: %s", store->directory,
 				 found > 0 ? "does not say that this is a store"

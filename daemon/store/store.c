@@ -404,6 +404,11 @@ size_t store_ancestry(const struct store *store, uint64_t *ret_numbers, size_t r
 
 /* ---- figures ------------------------------------------------------------------ */
 
+uint64_t store_damaged_frames(struct store *store)
+{
+	return damage_count(store->damage);
+}
+
 int store_figures(struct store *store, struct store_figures *ret_figures,
 		  struct error *error)
 {

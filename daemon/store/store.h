@@ -63,6 +63,8 @@ struct store_figures {
 	bool index_ready; /* false while it is being rebuilt */
 	bool read_only;
 };
+/* How many frames are marked as damaged (FORMAT.md §8). */
+uint64_t store_damaged_frames(struct store *store);
 int store_figures(struct store *store, struct store_figures *ret_figures,
 		  struct error *error);
 

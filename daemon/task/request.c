@@ -14,7 +14,10 @@ static void *request_body(struct request *request)
 	case MSG_LOG:
 		return &request->log;
 	case MSG_STATUS:
+	case MSG_METRICS:
 		return &request->status;
+	case MSG_BACKUP:
+		return &request->backup;
 	default:
 		return NULL;
 	}
@@ -29,7 +32,7 @@ int request_decode(uint16_t type, uint8_t *payload, uint32_t len,
 	void *body = request_body(request);
 	int err = body ? message_decode(&request->memory, type, payload, len, body, error)
 		       : error_set(error, ERR_PROTOCOL,
-				   "%s does not begin a request; PERSIST, ATTACH, LOG "
+				   "%s does not begin a request, as PERSIST, ATTACH, LOG "
 				   "and STATUS do",
 				   message_type_name(type));
 	if (err) {
@@ -96,6 +99,10 @@ const char *request_verb(const struct request *request)
 		return text_is(request->attach.purpose, "look") ? "look" : "attach";
 	case MSG_LOG:
 		return "log";
+	case MSG_METRICS:
+		return "metrics";
+	case MSG_BACKUP:
+		return "backup";
 	default:
 		return "status";
 	}

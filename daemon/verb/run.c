@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/metrics/metrics.h"
 #include "daemon/session/authorise.h"
 #include "daemon/session/layer_message.h"
 #include "daemon/verb/persist/persist.h"
@@ -24,6 +25,10 @@ static int run_verb(struct session *session, struct error *error)
 		return verb_attach(session, error);
 	case MSG_LOG:
 		return verb_log(session, error);
+	case MSG_METRICS:
+		return verb_metrics(session, error);
+	case MSG_BACKUP:
+		return verb_backup(session, error);
 	default:
 		return verb_status(session, error);
 	}
@@ -133,6 +138,20 @@ static void log_request(struct session *session, int code, const struct error *e
 		  code ? error->text : NULL, fields, sizeof(fields) / sizeof(*fields));
 }
 
+static void count_request(const struct session *session, int code, uint64_t begin)
+{
+	const struct request_count count = {
+		.verb = request_verb(session->request),
+		.result = code ? error_name(code) : "ok",
+		.elapsed_ms = clock_now_ms() - begin,
+		.received = session->link.received_bytes,
+		.sent = session->link.sent_bytes,
+		.bytes = session->bytes,
+		.new_bytes = session->new_bytes,
+	};
+	metrics_end(session->services->metrics, begin, &count);
+}
+
 bool verb_run(const struct services *services, const struct session_call *call,
 	      int wake_fd)
 {
@@ -148,7 +167,8 @@ bool verb_run(const struct services *services, const struct session_call *call,
 		.tier = call->tier,
 		.arena = &arena,
 	};
-	uint64_t begin = clock_now_ms();
+	uint64_t begin;
+	metrics_begin(services->metrics, &begin);
 	link_init(&session.link, call->transport, wake_fd, call->label);
 	link_greeted(&session.link);
 	session.link.silence_ms = call->silence_ms;
@@ -168,6 +188,7 @@ bool verb_run(const struct services *services, const struct session_call *call,
 	if (err && err != ERR_LOST)
 		send_error(&session, &error);
 	log_request(&session, err, &error, clock_now_ms() - begin);
+	count_request(&session, err, begin);
 	session.link.transport = (struct transport){0}; /* the connection's */
 	link_fini(&session.link);
 	return err == 0;

@@ -8,6 +8,8 @@
 
 int verb_attach(struct session *session, struct error *error);
 int verb_log(struct session *session, struct error *error);
+int verb_metrics(struct session *session, struct error *error);
+int verb_backup(struct session *session, struct error *error);
 int verb_status(struct session *session, struct error *error);
 
 #endif

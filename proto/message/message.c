@@ -5,6 +5,8 @@
 #include "proto/message/table.h"
 
 #define STATUS_DATA_LEN_MAX 4096u
+/* PATH_MAX of Linux. */
+#define BACKUP_DIRECTORY_LEN_MAX 4096u
 #define SESSION_LEN 16u
 #define DIGEST_LEN 32u
 
@@ -230,6 +232,26 @@ static const struct message_field status_reply_fields[] = {
 };
 TABLE(status_reply, msg_status_reply, "");
 
+static const struct message_field metrics_reply_fields[] = {
+	FIELD(msg_metrics_reply, text, BIN, .required = true),
+};
+TABLE(metrics_reply, msg_metrics_reply, "");
+
+static const struct message_field backup_fields[] = {
+	FIELD(msg_backup, directory, BIN, .required = true, .filled = true,
+	      .len_max = BACKUP_DIRECTORY_LEN_MAX),
+};
+TABLE(backup, msg_backup, "");
+
+static const struct message_field backup_reply_fields[] = {
+	FIELD(msg_backup_reply, layers, UINT),
+	FIELD(msg_backup_reply, segments, UINT),
+	FIELD(msg_backup_reply, unchanged, UINT),
+	FIELD(msg_backup_reply, copied_bytes, UINT),
+	FIELD(msg_backup_reply, missing, UINT),
+};
+TABLE(backup_reply, msg_backup_reply, "");
+
 static const struct message_table empty_table = {
 	.prefix = "",
 	.size = sizeof(struct msg_empty),
@@ -267,6 +289,10 @@ static const struct {
 	[MSG_LOG_REPLY] = {"LOG_REPLY", &log_reply_table},
 	[MSG_STATUS] = {"STATUS", &empty_table},
 	[MSG_STATUS_REPLY] = {"STATUS_REPLY", &status_reply_table},
+	[MSG_METRICS] = {"METRICS", &empty_table},
+	[MSG_METRICS_REPLY] = {"METRICS_REPLY", &metrics_reply_table},
+	[MSG_BACKUP] = {"BACKUP", &backup_table},
+	[MSG_BACKUP_REPLY] = {"BACKUP_REPLY", &backup_reply_table},
 };
 /* clang-format on */
 

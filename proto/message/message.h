@@ -48,6 +48,10 @@ enum message_type {
 	MSG_LOG_REPLY = 49,
 	MSG_STATUS = 50,
 	MSG_STATUS_REPLY = 51,
+	MSG_METRICS = 70,
+	MSG_METRICS_REPLY = 71,
+	MSG_BACKUP = 72,
+	MSG_BACKUP_REPLY = 73,
 };
 
 #define MSG_FLAG_CRITICAL 1u
@@ -182,7 +186,7 @@ struct msg_attached {
 	struct text digest; /* 32 bytes */
 };
 
-struct msg_empty { /* KEEPALIVE, FRAMES_END, RECORDED, WANT_ROWS, STATUS */
+struct msg_empty { /* KEEPALIVE, FRAMES_END, RECORDED, WANT_ROWS, STATUS, METRICS */
 	bool unused_;
 };
 
@@ -211,6 +215,18 @@ struct msg_status_reply {
 	struct text data, index_state, damage;
 	bool read_only;
 	bool limited; /* the figures are not for this asker */
+};
+
+struct msg_metrics_reply {
+	struct text text;
+};
+
+struct msg_backup {
+	struct text directory;
+};
+
+struct msg_backup_reply {
+	uint64_t layers, segments, unchanged, copied_bytes, missing;
 };
 
 /* ---- encoding and decoding ---- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/metrics/metrics.h"
 #include "daemon/session/persist_keys.h"
 #include "daemon/store/check/check.h"
 #include "daemon/task/budget.h"
@@ -63,6 +64,7 @@ static struct world *make(void)
 	char nowhere[] = "/dev/null"; /* no tokens */
 	const struct config config = {.data = nowhere};
 	world.services = (struct services){
+		.metrics = metrics_new(),
 		.keys = persist_keys_new(),
 		.views = budget_new(VIEW_MEMORY),
 		.log = &world.log,

@@ -213,6 +213,13 @@ static const struct msg_status_reply full_status_reply = {
 	.damage = T("`/d/catalogue.db`: has forgotten what was acknowledged"),
 };
 static const struct msg_status_reply minimal_status_reply = {0};
+static const struct msg_metrics_reply full_metrics_reply = {
+	.text = T("# TYPE batond_layers gauge\nbatond_layers 7\n"),
+};
+static const struct msg_backup full_backup = {.directory = T("/srv/backup")};
+static const struct msg_backup_reply full_backup_reply = {
+	.layers = 1, .segments = 2, .unchanged = 3, .copied_bytes = 4, .missing = 5};
+static const struct msg_backup_reply minimal_backup_reply = {0};
 static const struct msg_empty no_fields = {0};
 
 static const struct message_example {
@@ -238,6 +245,10 @@ static const struct message_example {
 	{MSG_LOG_REPLY, &full_log_reply, &minimal_log_reply},
 	{MSG_STATUS, &no_fields, &no_fields},
 	{MSG_STATUS_REPLY, &full_status_reply, &minimal_status_reply},
+	{MSG_METRICS, &no_fields, &no_fields},
+	{MSG_METRICS_REPLY, &full_metrics_reply, &full_metrics_reply},
+	{MSG_BACKUP, &full_backup, &full_backup},
+	{MSG_BACKUP_REPLY, &full_backup_reply, &minimal_backup_reply},
 };
 #define MESSAGE_EXAMPLES (sizeof(message_examples) / sizeof(message_examples[0]))
 
@@ -257,6 +268,9 @@ union any_message {
 	struct msg_log log;
 	struct msg_log_reply log_reply;
 	struct msg_status_reply status_reply;
+	struct msg_metrics_reply metrics_reply;
+	struct msg_backup backup;
+	struct msg_backup_reply backup_reply;
 	struct msg_empty empty;
 };
 

@@ -54,6 +54,10 @@ class Type(enum.IntEnum):
     LOG_REPLY = 49
     STATUS = 50
     STATUS_REPLY = 51
+    METRICS = 70
+    METRICS_REPLY = 71
+    BACKUP = 72
+    BACKUP_REPLY = 73
 
 
 BULK = frozenset({Type.ASK, Type.OFFER, Type.UNITS, Type.STORED, Type.ROOT, Type.ROWS,
