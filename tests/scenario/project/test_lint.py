@@ -22,16 +22,29 @@ class Lint(unittest.TestCase):
                 found = re.search(rf"(?m)^[a-z].*\b{function}\(", source)
                 self.assertTrue(found, f"{file} has no {function}")
 
-    def test_the_threats_name_tests_that_exist(self):
-        text = (TOP / "daemon/access/THREATS.md").read_text()
-        named = set(re.findall(r"`((?:test|a10|a11|dedup)_\w+)`", text))
-        self.assertGreater(len(named), 40)
+    def assert_tests_are_there(self, named):
         files = [path for path in (TOP / "tests").rglob("test_*") if path.suffix in (".c", ".py")]
         there = {path.stem for path in files}
         for path in files:
             there |= set(re.findall(r"(?:def |static void )(\w+)\(", path.read_text()))
             there |= set(re.findall(r"static void (\w+)\(\s*void", path.read_text()))
         self.assertEqual(named - there, set())
+
+    def test_the_threats_name_tests_that_exist(self):
+        text = (TOP / "daemon/access/THREATS.md").read_text()
+        named = set(re.findall(r"`((?:test|a10|a11|dedup)_\w+)`", text))
+        self.assertGreater(len(named), 40)
+        self.assert_tests_are_there(named)
+
+    def test_l12_each_promise_names_tests_that_exist(self):
+        text = (TOP / "daemon/store/PROMISES.md").read_text()
+        rows = re.findall(r"(?m)^\| \*\*.*\|$", text)
+        self.assertGreater(len(rows), 10)
+        for row in rows:
+            named = set(re.findall(r"`(\w+)`", row.rpartition(" | ")[2]))
+            with self.subTest(promise=row.split("**")[1]):
+                self.assertGreater(len(named), 1)
+                self.assert_tests_are_there(named)
 
     def test_the_daemon_names_no_option_of_the_client(self):
         """Another front end has other words: the daemon gives advice by name (advice.h)."""
