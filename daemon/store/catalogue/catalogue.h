@@ -232,6 +232,11 @@ int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
 			 struct text id, struct catalogue_history *ret_history,
 			 uint32_t *ret_position, struct error *error);
 
+/* The database id of the last layer that there was, of any workflow, when the execution
+ * was first heard of; INT64_MAX: it is no longer remembered, or from before this daemon's
+ * start. */
+int64_t catalogue_last_layer_before(struct catalogue *catalogue, int64_t execution_id);
+
 /* What an execution attached with success; positions are database ids. */
 int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
 			    const int64_t *layer_ids, size_t count, struct error *error);

@@ -68,6 +68,37 @@ static int make(struct catalogue *catalogue, int64_t workflow_id,
 	return result;
 }
 
+/* ---- when it was heard of --------------------------------------------------------- */
+
+/* What is taken back may be remembered: its id is then another's, which comes later. */
+static int note_heard(struct catalogue *catalogue, int64_t id, struct error *error)
+{
+	struct query query AUTO(query_end) =
+		query_of(catalogue->database, "SELECT coalesce(max(id), 0) FROM layers");
+	int result = query_next(&query, error);
+	if (result < 0)
+		return result;
+	catalogue->heard[catalogue->heard_count++ % HEARD_MAX] = (struct heard){
+		.execution = id,
+		.last_layer = row_number(&query, 0),
+	};
+	return 0;
+}
+
+int64_t catalogue_last_layer_before(struct catalogue *catalogue, int64_t execution_id)
+{
+	CATALOGUE_LOCKED(catalogue);
+	size_t count = catalogue->heard_count;
+	for (size_t back = 1; back <= count && back <= HEARD_MAX; back++) {
+		const struct heard *heard = &catalogue->heard[(count - back) % HEARD_MAX];
+		if (heard->execution == execution_id)
+			return heard->last_layer;
+	}
+	return INT64_MAX;
+}
+
+/* ---- two of one name --------------------------------------------------------------- */
+
 static int two_executions(const struct identity *identity, struct error *error)
 {
 	const struct label name = {
@@ -169,8 +200,11 @@ int catalogue_execution(struct catalogue *catalogue, int64_t workflow_id,
 	int result = find(catalogue, workflow_id, identity, &known, error);
 	if (result < 0)
 		return result;
+	bool is_new = !known.id;
 	result = known.id ? keep_execution(catalogue, &known, identity, error)
 			  : make(catalogue, workflow_id, identity, &known.id, error);
+	if (result == 0 && is_new)
+		result = note_heard(catalogue, known.id, error);
 	if (result == 0)
 		result = keep_needs(catalogue, &known, identity, error);
 	if (result == 0)

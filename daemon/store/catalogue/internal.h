@@ -23,6 +23,14 @@ struct reserved_layer {
 	int64_t sequence;
 };
 
+/* When an execution was first heard of. */
+struct heard {
+	int64_t execution; /* 0: none */
+	int64_t last_layer;
+};
+/* How many are remembered. */
+#define HEARD_MAX 4096u
+
 struct catalogue {
 	pthread_mutex_t mutex;
 	const struct io *io;       /* borrowed */
@@ -42,6 +50,8 @@ struct catalogue {
 	uint64_t log_commits;            /* catalogue_log_commits */
 	struct reserved_layer *reserved; /* owned */
 	size_t reserved_count, reserved_room;
+	struct heard heard[HEARD_MAX]; /* those of this daemon's life, in a ring */
+	size_t heard_count;            /* how many there were */
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);

@@ -13,7 +13,7 @@
 #include "proto/base/escape.h"
 
 #define WARNING_SIZE 1000u
-#define WARNINGS_MAX 4u
+#define WARNINGS_MAX 5u
 #define LABEL_SIZE 600u
 
 static void list_replaced(struct session *session, const struct outcome *outcome,
@@ -107,6 +107,38 @@ static int warn_if_conflicting(struct session *session, struct outcome *outcome,
 	return err;
 }
 
+/* A layer of an earlier execution that this one replaced, committed when it had begun
+ * already: a retry begins when what it retries has ended. VIEW_NONE: there is none. */
+static uint32_t find_beside(const struct outcome *outcome, int64_t last_layer_before)
+{
+	const struct history_layer *layers = outcome->now.history.layers;
+	for (size_t i = 0; i < outcome->replaced_count; i++) {
+		uint32_t at = outcome->replaced[i];
+		if (outcome->now.records[at].id > last_layer_before &&
+		    !digest_equal(&layers[at].content, &layers[outcome->layer].content))
+			return at;
+	}
+	return VIEW_NONE;
+}
+
+/* Executions of one name that ran side by side may be two jobs, not a job and its retry.
+ */
+static void warn_if_beside(struct session *session, const struct outcome *outcome,
+			   const struct contact *contact, struct msg_committed *message)
+{
+	char label[LABEL_SIZE], other[LABEL_SIZE];
+	uint32_t beside = find_beside(
+		outcome,
+		catalogue_last_layer_before(store_catalogue(session->services->store),
+					    contact->execution_id));
+	if (beside == VIEW_NONE)
+		return;
+	warn(session, message, advice_name(ADVICE_AT_NAME_SHARD),
+	     "`%s` replaces what `%s` persisted while both were running: that is right "
+	     "for a retry, but not for two jobs of one name",
+	     label_of(outcome, outcome->layer, label), label_of(outcome, beside, other));
+}
+
 static void warn_of_rival(struct session *session, const struct outcome *outcome,
 			  const struct overlap_path *path, struct msg_committed *message)
 {
@@ -168,6 +200,7 @@ int session_outcome(struct session *session, const struct persisted *persisted,
 		return err;
 	warn_if_late(session, &outcome, message);
 	warn_if_stale(session, &outcome, message);
+	warn_if_beside(session, &outcome, persisted->contact, message);
 	list_replaced(session, &outcome, message);
 	/* What follows tells of others' content: who may not read could ask by guessing.
 	 */

@@ -33,10 +33,13 @@ class Rebuild(steps.BuildStep):
 
 c["builders"].append(util.BuilderConfig(
     name="rebuild", workernames=["worker"], factory=util.BuildFactory([Rebuild()])))
+c["builders"].append(util.BuilderConfig(
+    name="again", workernames=["worker"], factory=util.BuildFactory([
+        steps.Trigger(schedulerNames=["test"], set_properties={{"workflow": "build-1"}})])))
 c["schedulers"] = [
     schedulers.AnyBranchScheduler(name=name, builderNames=[name],
                                   change_filter=util.ChangeFilter(category=name))
-    for name in ("build", "rebuild")
+    for name in ("build", "rebuild", "again")
 ] + [schedulers.Triggerable(name="test", builderNames=["test"])]
 """
 
@@ -148,6 +151,17 @@ class Buildbot(Scenario):
         self.assertEqual(self.report(), b"built\npassed\n")
         self.assertEqual(self.history(), [("build", "1", True), ("test", "1", False),
                                           ("test", "2", True)])
+
+    def test_h2_a_second_build_that_is_no_rebuild_is_refused(self):
+        """Their numbers are higher all the same."""
+        self.verdict.write_text("passed\n")
+        self.ask_for("build")
+        self.finished("test", 1, "success")
+        self.verdict.write_text("another\n")
+        self.ask_for("again")
+        self.finished("test", 2, "failure")
+        self.assertEqual(self.history(), [("build", "1", True), ("test", "1", True)])
+        self.assertEqual(self.report(), b"built\npassed\n")
 
 
 if __name__ == "__main__":

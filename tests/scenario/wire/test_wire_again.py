@@ -148,6 +148,31 @@ class Rivals(WireScenario):
         self.assertEqual(upload.commit(built.root).get("warnings", []), [])
 
 
+class SideBySide(WireScenario):
+    """H2: an attempt that began before an earlier one had ended may be another job."""
+
+    def persist(self, attempt, content):
+        return self.put(identity("a", attempt=attempt), {b"x": client.file(content)}).warnings
+
+    def test_w4_what_an_earlier_attempt_persisted_meanwhile_is_told(self):
+        self.put(identity("up"), {b"up": client.file("")})
+        self.get(identity("a", attempt="4"))
+        self.get(identity("a", attempt="5"))
+        self.assertEqual(self.persist("4", "four"), [])
+        [said] = self.persist("5", "five")
+        for part in ("`a (attempt 5)` replaces", "`a (attempt 4)`", "both were running",
+                     "two jobs of one name"):
+            self.assertIn(part, said)
+
+    def test_w4_a_retry_that_began_afterwards_and_equal_content_are_not(self):
+        self.put(identity("up"), {b"up": client.file("")})
+        self.assertEqual(self.persist("1", "one"), [])
+        self.get(identity("a", attempt="2"))
+        self.get(identity("a", attempt="3"))
+        self.assertEqual(self.persist("2", "two"), [])
+        self.assertEqual(self.persist("3", "two"), [])
+
+
 class Beside(WireScenario):
     def test_w1_nothing_uncommitted_is_offered_or_seen(self):
         unit = unit_of(b"alpha\n")
