@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/tree/loss.h"
+#include "client/tree/one_mode.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
@@ -239,6 +240,7 @@ void source_note_beginning(struct source *source, const void *data, size_t len)
 {
 	struct source_file *file = &source->file;
 	file->loss |= loss_of_capabilities(file->fd, file->mode, data, len);
+	one_mode_note(source->reading->tree, file->mode, data, len);
 }
 
 /* ---- rule T3 ---- */

@@ -58,6 +58,7 @@ struct tree {
 	struct entry **blocks; /* owned */
 	uint32_t count;
 	struct arena strings;
+	bool has_unfit_mode; /* one_mode.h; atomic */
 	uint8_t losses; /* LOSS_… of all entries so far, and of some left out; atomic */
 };
 

@@ -7,6 +7,7 @@
 #include "client/select/link.h"
 #include "client/tree/loss.h"
 #include "client/tree/measure.h"
+#include "client/tree/one_mode.h"
 #include "client/tree/walk.h"
 #include "client/upload/base.h"
 #include "client/upload/claims.h"
@@ -317,6 +318,10 @@ static int conduct(struct upload *upload, struct error *error)
 	char *loss AUTO_FREE = loss_text(&upload->result->tree);
 	if (loss)
 		reading_warn(&upload->reading, "%s", loss);
+	char *mode AUTO_FREE =
+		one_mode_text(&upload->result->tree, upload->request->selection->root_fd);
+	if (mode)
+		reading_warn(&upload->reading, "%s", mode);
 	return finish(upload, error);
 }
 

@@ -9,6 +9,7 @@
 #include "client/terminal/interrupts.h"
 #include "client/tree/directory.h"
 #include "client/tree/loss.h"
+#include "client/tree/one_mode.h"
 #include "client/tree/walk.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
@@ -55,13 +56,16 @@ static void dry_run_fini(struct dry_run *dry)
 	tree_fini(&dry->tree);
 }
 
-static void note_loss(struct dry_run *dry, uint32_t number, int fd, mode_t mode)
+static void note_mode(struct dry_run *dry, uint32_t number, int fd, mode_t mode)
 {
 	char begin[4];
-	ssize_t len = mode & 0111 ? pread(fd, begin, sizeof(begin), 0) : 0;
+	ssize_t len = pread(fd, begin, sizeof(begin), 0);
 	uint8_t loss = loss_of_mode(mode);
-	if (len > 0)
+	tree_entry(&dry->tree, number)->mode = mode & 0777u;
+	if (len > 0) {
 		loss |= loss_of_capabilities(fd, mode, begin, (size_t)len);
+		one_mode_note(&dry->tree, mode, begin, (size_t)len);
+	}
 	loss_note(&dry->tree, tree_entry(&dry->tree, number), loss);
 }
 
@@ -85,7 +89,7 @@ static int measure(struct dry_run *dry, uint32_t number, struct error *error)
 		return error_set_errno(error, ERR_LOCAL, wrong, "`%s`: cannot be read",
 				       text);
 	}
-	note_loss(dry, number, fd, status.st_mode);
+	note_mode(dry, number, fd, status.st_mode);
 	dry->totals.files++;
 	dry->totals.bytes += (uint64_t)status.st_size;
 	return 0;
@@ -156,6 +160,9 @@ int persist_dry_run(struct persist *persist, struct error *error)
 	char *loss AUTO_FREE = loss_text(&dry.tree);
 	if (loss)
 		report_warning(persist->report, "%s", loss);
+	char *mode AUTO_FREE = one_mode_text(&dry.tree, persist->selection.root_fd);
+	if (mode)
+		report_warning(persist->report, "%s", mode);
 	persist_warn_of_empty(persist, &dry.totals);
 	report_dry(&dry);
 	return 0;

@@ -133,3 +133,21 @@ class WithoutModes(Scenario):
         (point / "f").write_text("y")
         got = self.baton("persist", "--json", "--root", point, ".", job="c").json
         self.assertIn("with other content", got["warnings"][0])
+
+    def test_l6_a_persist_tells_of_the_one_mode(self):
+        point = mounts.without_modes(self, "-p", "0777")
+        self.persist("a", {"f": "x", "run": ("#!/bin/sh\n", 0o755)})
+        self.attach(into=point)
+        expected = ("`f`, and 1 more: stored with mode 0777, which this file system seems to give "
+                    "to all files; persist from one that keeps permissions")
+        for flags in ((), ("--dry-run",)):
+            got = self.baton("persist", "--json", "--root", point, *flags, ".", job="b").json
+            self.assertIn(expected, got["warnings"])
+
+    def test_l6_modes_that_fit_or_were_chosen_are_not_told(self):
+        point = mounts.without_modes(self, "-p", "0755")
+        (point / "run").write_text("#!/bin/sh\n")
+        chosen = self.tree({"f": ("x", 0o777), "g": ("y", 0o777)})
+        for root in (point, chosen):
+            got = self.baton("persist", "--json", "--root", root, ".", job="b").json
+            self.assertEqual(got["warnings"], [], root)
