@@ -74,7 +74,7 @@ static int cannot_make(struct destination *dest, unsigned worker, uint32_t entry
 	int err = number == EEXIST ? alike_refuse(&dest->places, worker, entry, error)
 				   : 0;
 	return err ? err
-		   : places_error(&dest->places, entry, number, "cannot be made", error);
+		   : places_cannot(&dest->places, entry, number, "cannot be made", error);
 }
 
 /* With its owner's permissions until the end. */

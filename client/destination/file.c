@@ -36,7 +36,7 @@ static int cannot_write(struct destination *dest, unsigned worker, uint32_t entr
 	if (number == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
 		return too_large(dest, entry, limit.rlim_cur, error);
-	return places_error(&dest->places, entry, number, "cannot be written", error);
+	return places_cannot(&dest->places, entry, number, "cannot be written", error);
 }
 
 static int open_file(struct destination *dest, unsigned worker, uint32_t entry, int flags,

@@ -98,7 +98,7 @@ static int cannot_put(struct destination *dest, unsigned worker, uint32_t entry,
 		(void)snprintf(what, sizeof(what),
 			       "cannot be put into its folder, which belongs to user %u",
 			       (unsigned)parent.st_uid);
-	return places_error(&dest->places, entry, number, what, error);
+	return places_cannot(&dest->places, entry, number, what, error);
 }
 
 int publish_entry(struct destination *dest, unsigned worker, uint32_t entry,

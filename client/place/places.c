@@ -47,6 +47,46 @@ int places_error(struct places *places, uint32_t entry, int number, const char *
 	return error_set_errno(error, ERR_LOCAL, number, "`%s`: %s", shown, what);
 }
 
+/* What Windows refuses in names, and its file systems here. */
+static bool is_refused_by_windows(const char *name)
+{
+	size_t len = strlen(name);
+	if (len > 0 && (name[len - 1] == '.' || name[len - 1] == ' '))
+		return true;
+	for (const char *at = name; *at; at++)
+		if ((unsigned char)*at < ' ' || strchr("<>:\"|?*\\", *at))
+			return true;
+	return false;
+}
+
+/* NULL: it is not the name. */
+static const char *wrong_with_name(const char *name, int number)
+{
+	if (number == ENAMETOOLONG)
+		return "its name is too long for this file system";
+	if (number == EILSEQ)
+		return "its name is not UTF-8, and this file system takes no other";
+	if (number == EINVAL && is_refused_by_windows(name))
+		return "this file system takes no such name: as on Windows, none with < "
+		       "> "
+		       ": \" | ? * \\ or a control character in it, or a dot or a space "
+		       "at its end";
+	return NULL;
+}
+
+int places_cannot(struct places *places, uint32_t entry, int number, const char *what,
+		  struct error *error)
+{
+	const char *wrong =
+		wrong_with_name(view_table_name(places->table, entry), number);
+	if (!wrong)
+		return places_error(places, entry, number, what, error);
+	char *shown AUTO_FREE = places_shown(places, entry);
+	return error_set(error, ERR_LOCAL,
+			 "`%s`: %s; attach elsewhere, or leave it out with --exclude",
+			 shown, wrong);
+}
+
 void places_note_locked(struct places *places, const struct stat *directory)
 {
 	if (directory->st_uid == geteuid() && (directory->st_mode & 0300) != 0300)

@@ -101,6 +101,10 @@ char *places_shown(const struct places *places, uint32_t entry);
 /* "`out/a/b`: WHAT: strerror"; number 0: without the last. */
 int places_error(struct places *places, uint32_t entry, int number, const char *what,
 		 struct error *error);
+/* The same of an entry that cannot be made or put there: where it is its name that this
+ * file system does not take, that is what is said. */
+int places_cannot(struct places *places, uint32_t entry, int number, const char *what,
+		  struct error *error);
 /* A new directory below DIR: all that is in it is made in it. */
 void places_set_new_below(struct places *places, uint32_t directory);
 /* Something failed in a directory that looks so: it is ours and may not be written to,

@@ -4,18 +4,21 @@
 
 #include "proto/base/bytes.h"
 
-void merge_conflict_add(struct merge *merge, const char *path, size_t len,
-			const uint32_t *sources, size_t count)
+struct merge_conflict *merge_conflict_add(struct merge *merge, const char *path,
+					  size_t len, const uint32_t *sources,
+					  size_t count)
 {
 	merge->conflict_count++;
 	if (merge->kept_count == MERGE_CONFLICTS_KEPT)
-		return;
+		return NULL;
 	struct merge_conflict *conflict = &merge->conflicts[merge->kept_count++];
 	conflict->path = must_memdup(path, len);
 	conflict->path_len = len;
 	conflict->sources = must_alloc(count * sizeof(*sources));
 	memcpy(conflict->sources, sources, count * sizeof(*sources));
 	conflict->source_count = count;
+	conflict->of_mode = false;
+	return conflict;
 }
 
 void merge_conflicts_fini(struct merge *merge)

@@ -89,6 +89,7 @@ struct merge_conflict {
 	size_t path_len;
 	uint32_t *sources; /* owned; the candidates, in order */
 	size_t source_count;
+	bool of_mode; /* they differ in nothing but the mode */
 };
 
 struct merge_options {

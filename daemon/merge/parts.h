@@ -114,8 +114,10 @@ void merge_add_implicit(struct merge *merge);
 int merge_pass(struct merge *merge, uint32_t rank, const struct row *path,
 	       struct error *error);
 
-void merge_conflict_add(struct merge *merge, const char *path, size_t len,
-			const uint32_t *sources, size_t count);
+/* Counts it, and keeps it among the first few. NULL: it is not kept. */
+struct merge_conflict *merge_conflict_add(struct merge *merge, const char *path,
+					  size_t len, const uint32_t *sources,
+					  size_t count);
 void merge_conflicts_fini(struct merge *merge);
 
 #endif

@@ -75,13 +75,30 @@ static void keep_agreeing(struct merge *merge, size_t at)
 	merge->candidate_count = kept;
 }
 
+static bool differ_in_mode(const struct merge *merge)
+{
+	struct row first = merge->heads[merge->candidates[0]].row;
+	for (size_t i = 0; i < merge->candidate_count; i++) {
+		uint32_t rank = merge->candidates[i];
+		if (merge_is_directory(merge, rank))
+			return false;
+		first.mode = merge->heads[rank].row.mode;
+		if (!row_equal(&first, &merge->heads[rank].row))
+			return false;
+	}
+	return true;
+}
+
 static void collect_conflict(struct merge *merge, const struct row *path)
 {
 	for (size_t i = 0; i < merge->candidate_count; i++)
 		merge->disputed[i] = merge->source_of[merge->candidates[i]];
 	merge->disputed_count = merge->candidate_count;
-	merge_conflict_add(merge, path->path, path->path_len, merge->disputed,
-			   merge->disputed_count);
+	struct merge_conflict *conflict =
+		merge_conflict_add(merge, path->path, path->path_len, merge->disputed,
+				   merge->disputed_count);
+	if (conflict)
+		conflict->of_mode = differ_in_mode(merge);
 }
 
 /* Keeps the candidates that on_conflict chooses, which agree. False: it is an error, and
@@ -253,7 +270,8 @@ void merge_path_below_blocked(struct merge *merge)
 	if (count == 1)
 		return;
 	qsort(disputed, count, sizeof(*disputed), merge_compare_u32);
-	merge_conflict_add(merge, merge->blocked, merge->blocked_len, disputed, count);
+	(void)merge_conflict_add(merge, merge->blocked, merge->blocked_len, disputed,
+				 count);
 	merge->watching = false;
 }
 

@@ -110,7 +110,9 @@ int conflict_refuse(struct session *session, const struct session_view *view,
 		snprintf(more, sizeof(more), ", and %llu more %s",
 			 (unsigned long long)all - 1, all == 2 ? "path" : "paths");
 	(void)error_set(error, ERR_CONFLICT,
-			"concurrent jobs persisted different content at `%s`: %s%s",
+			"concurrent jobs persisted %s at `%s`: %s%s",
+			first->of_mode ? "the same content with different modes"
+				       : "different content",
 			escape_shown(first->path, first->path_len, path),
 			enumeration_end(&makers), more);
 	return error_advise(error, is_between_shards(view, first) ? ADVICE_CHOOSE_SHARD

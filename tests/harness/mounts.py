@@ -33,8 +33,9 @@ def bind(test, source, point, *options):
         _run(test, "mount", "-o", ",".join(("remount", "bind", *options)), point)
 
 
-def ignoring_case(test):
-    """A folder on a file system that takes A and a for one, and lists small letters."""
+def ignoring_case(test, *options):
+    """A folder on a file system that takes A and a for one, and lists small letters; options
+    as windows_names, which refuses what Windows does."""
     _need(test, "lowntfs-3g", "mkntfs")
     if not os.path.exists("/dev/fuse"):
         test.skipTest("there is no /dev/fuse")
@@ -43,7 +44,7 @@ def ignoring_case(test):
         file.truncate(16 << 20)
     point.mkdir()
     _run(test, "mkntfs", "-q", "-F", image)
-    _run(test, "lowntfs-3g", "-o", "ignore_case,permissions", image, point)
+    _run(test, "lowntfs-3g", "-o", ",".join(("ignore_case", "permissions", *options)), image, point)
     _unmount_later(test, point)
     return point
 

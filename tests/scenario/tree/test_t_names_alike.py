@@ -7,6 +7,19 @@ import mounts
 from harness import Link, Scenario, contents
 
 
+class NamesOfWindows(Scenario):
+    def test_t4_a_name_that_windows_refuses_is_told_with_the_way_out(self):
+        mount = mounts.ignoring_case(self, "windows_names")
+        for number, name in enumerate(("a:b", "what?", "dot.", "q\"q", "tab\tx")):
+            workflow = f"w{number}"
+            self.persist("a", {f"d/{name}": "x", "d/fine": ""}, workflow=workflow)
+            for into in (mount / f"new{number}", mount):
+                sentence = self.refused("attach", into, workflow=workflow, status=9)
+                self.assertIn("takes no such name: as on Windows", sentence)
+                self.assertIn("leave it out with --exclude", sentence)
+                self.baton("attach", "--exclude", "d/[!f]*", into, workflow=workflow)
+
+
 class IgnoringCase(Scenario):
     def setUp(self):
         super().setUp()

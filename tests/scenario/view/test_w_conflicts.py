@@ -169,7 +169,9 @@ class WhatConflicts(Conflicts):
     def test_w7_other_bits_of_the_mode_are_a_conflict(self):
         self.persist("a", {"x": ("same", 0o644)})
         self.persist("b", {"x": ("same", 0o755)})
-        self.assert_conflict(says="`x`")
+        self.assert_conflict(says="the same content with different modes at `x`")
+        self.persist("c", {"x": ("other", 0o755)})
+        self.assert_conflict(says="different content at `x`")
 
     def test_w7_another_type_is_a_conflict(self):
         self.persist("a", {"x": "target"})
