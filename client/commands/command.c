@@ -1,5 +1,10 @@
 #include "client/commands/command.h"
 
+#include <string.h>
+
+#include "client/options/option_table.h"
+#include "proto/base/advice.h"
+
 static const struct {
 	int (*run)(const struct options *options, struct report *report,
 		   struct error *error);
@@ -12,9 +17,34 @@ static const struct {
 	[VERB_VERSION] = {version_run, false}, [VERB_HELP] = {help_run, false},
 };
 
+/* The option that a piece of advice is about. */
+static const struct {
+	uint32_t advice;
+	const char *option;
+} advised[] = {
+	{ADVICE_ALLOW_EMPTY, "if-empty"}, {ADVICE_STALE_TOO, "stale"},
+	{ADVICE_STALE_BACK, "stale"},     {ADVICE_UNTRUSTED_TOO, "tier"},
+	{ADVICE_ONE_FROM_EACH, "from"},   {ADVICE_ONE_PREFER_EACH, "prefer"},
+	{ADVICE_CHOOSE_JOB, "prefer"},    {ADVICE_CHOOSE_SHARD, "prefer"},
+};
+
+/* The daemon does not know which command asks: what that would refuse is no advice. */
+static void drop_advice(const struct options *options, struct error *error)
+{
+	for (size_t i = 0; i < sizeof(advised) / sizeof(*advised); i++) {
+		const struct option *option = option_named(&baton, advised[i].option,
+							   strlen(advised[i].option));
+		if (!option_taken_by(&baton, option, options->verb))
+			error->advice &= ~advised[i].advice;
+	}
+}
+
 int command_run(const struct options *options, struct report *report, struct error *error)
 {
-	return commands[options->verb - verbs].run(options, report, error);
+	int err = commands[options->verb - verbs].run(options, report, error);
+	if (err)
+		drop_advice(options, error);
+	return err;
 }
 
 bool command_cleans_up(const struct options *options)

@@ -260,6 +260,11 @@ int ls_run(const struct options *options, struct report *report, struct error *e
 		return err;
 	if (options->arguments.count > PATTERNS_MAX)
 		return error_set(error, ERR_USAGE, "more than %u patterns", PATTERNS_MAX);
+	for (size_t i = 0; i < options->arguments.count; i++)
+		if (!*options->arguments.items[i])
+			return error_set(error, ERR_USAGE,
+					 "ls: a GLOB is empty; leave it out to list all "
+					 "of the view");
 	if (options->arguments.count > 0)
 		question_take_only(&request, options, &options->arguments);
 	/* Unless the user says how to decide, all sides of a conflict are listed. */

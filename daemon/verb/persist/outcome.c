@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/history/names.h"
 #include "daemon/session/authorise.h"
@@ -10,10 +11,12 @@
 #include "daemon/workspace/rival.h"
 #include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/enumeration.h"
 #include "proto/base/escape.h"
+#include "proto/bounds.h"
 
 #define WARNING_SIZE 1000u
-#define WARNINGS_MAX 5u
+#define WARNINGS_MAX 6u
 #define LABEL_SIZE 600u
 
 static void list_replaced(struct session *session, const struct outcome *outcome,
@@ -105,6 +108,39 @@ static int warn_if_conflicting(struct session *session, struct outcome *outcome,
 	if (err == 0 && outcome->conflict_path)
 		warn_of_conflict(session, outcome, message);
 	return err;
+}
+
+static bool is_heard_of(const struct history *history, struct text job)
+{
+	for (size_t i = 0; i < history->execution_count; i++)
+		if (!history->executions[i].fact &&
+		    text_is(job, history->executions[i].job))
+			return true;
+	return false;
+}
+
+/* Mostly mistyped, and without effect until such a job is there. */
+static void warn_of_needs(struct session *session, const struct outcome *outcome,
+			  struct msg_committed *message)
+{
+	const struct text_list *needs = &session->request->persist.identity.needs;
+	struct enumeration unknown AUTO(enumeration_fini) = {0};
+	bool is_any = false, has_comma = false;
+	for (size_t i = 0; i < needs->count; i++) {
+		struct text need = needs->items[i];
+		char quoted[NAME_LEN_MAX + 3];
+		if (is_heard_of(&outcome->now.history, need))
+			continue;
+		text_print(quoted, sizeof(quoted), "`%.*s`", (int)need.len, need.at);
+		enumeration_add(&unknown, quoted);
+		is_any = true;
+		has_comma |= need.len && memchr(need.at, ',', need.len);
+	}
+	if (is_any)
+		warn(session, message,
+		     has_comma ? advice_name(ADVICE_AT_ONE_NEED_EACH) : "",
+		     "needs %s: the daemon never heard of that in this workflow",
+		     enumeration_end(&unknown));
 }
 
 /* A layer of an earlier execution that this one replaced, committed when it had begun
@@ -201,6 +237,7 @@ int session_outcome(struct session *session, const struct persisted *persisted,
 	warn_if_late(session, &outcome, message);
 	warn_if_stale(session, &outcome, message);
 	warn_if_beside(session, &outcome, persisted->contact, message);
+	warn_of_needs(session, &outcome, message);
 	list_replaced(session, &outcome, message);
 	/* What follows tells of others' content: who may not read could ask by guessing.
 	 */
