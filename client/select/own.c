@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "proto/base/cleanup.h"
 #include "proto/base/error.h"
 
 static void add(struct own_places *places, struct own_place place)
@@ -19,9 +21,8 @@ void own_places_add_data(struct own_places *places, const uint64_t *numbers, siz
 	places->data = numbers;
 	places->data_count = count;
 	if (count >= 2)
-		add(places,
-		    (struct own_place){numbers[0], numbers[1], "data directory of batond",
-				       "catalogue.db"});
+		add(places, (struct own_place){numbers[0], numbers[1], OWN_STORE_WHAT,
+					       "catalogue.db"});
 }
 
 void own_places_add_records(struct own_places *places, const char *folder)
@@ -43,6 +44,17 @@ const char *own_places_what(const struct own_places *places, uint64_t device,
 			return place->what;
 	}
 	return NULL;
+}
+
+bool own_places_is_store(int fd)
+{
+	static const char begin[] = "batond store ";
+	char text[sizeof(begin) - 1];
+	int file AUTO_FD =
+		openat(fd, OWN_STORE_FILE,
+		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return file >= 0 && read(file, text, sizeof(text)) == (ssize_t)sizeof(text) &&
+	       memcmp(text, begin, sizeof(text)) == 0;
 }
 
 static bool is_one(const struct own_places *places, size_t first, size_t end,

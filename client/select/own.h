@@ -37,6 +37,13 @@ void own_places_add_records(struct own_places *places, const char *folder);
 const char *own_places_what(const struct own_places *places, uint64_t device,
 			    uint64_t inode, int fd);
 
+/* The file by which any batond's data directory is known, this daemon's or another's, and
+ * whether the open directory, which has one of that name, is one. It holds the layers of
+ * others, and keys. */
+#define OWN_STORE_FILE "format"
+bool own_places_is_store(int fd);
+#define OWN_STORE_WHAT "data directory of batond"
+
 /* Whether a directory is the daemon's data directory, or one that holds it. */
 bool own_places_is_data(const struct own_places *places, const struct stat *status);
 bool own_places_holds_data(const struct own_places *places, const struct stat *status);

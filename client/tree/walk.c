@@ -128,6 +128,24 @@ static void note_directory(const struct walk *walk, const struct found *found,
 	entry->changed_ns = 0;
 }
 
+static bool is_store(const struct level *level)
+{
+	return level->fd >= 0 && level->complete &&
+	       walk_names_has(&level->names, OWN_STORE_FILE) &&
+	       own_places_is_store(level->fd);
+}
+
+/* What was entered is another daemon's. */
+static void leave_out_store(struct walk *walk, const struct found *found)
+{
+	struct level *level = walk_top(walk);
+	walk_names_fini(&level->names);
+	(void)close(take_fd(&level->fd));
+	walk->depth--;
+	tree_drop_last(walk->tree);
+	skip(walk, found, OWN_STORE_WHAT);
+}
+
 static int enter(struct walk *walk, const struct found *found, struct error *error)
 {
 	if (enter_recorded(walk, found))
@@ -155,7 +173,16 @@ static int enter(struct walk *walk, const struct found *found, struct error *err
 	level->path_len = found->path_len;
 	level->taken = found->verdict.taken;
 	level->range = found->verdict.below;
-	return read_names(walk, level, reads, error);
+	int err = read_names(walk, level, reads, error);
+	if (!err && is_store(level))
+		leave_out_store(walk, found);
+	return err;
+}
+
+static int refuse_root(const struct walk *walk, const char *what, struct error *error)
+{
+	return error_set(error, ERR_USAGE, "`%s`: is a %s, of which nothing is stored",
+			 walk->selection->root, what);
 }
 
 /* The root itself, as the stat record has it or as it is now. */
@@ -169,9 +196,7 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 	const char *own = own_places_what(walk->request->own, status.st_dev,
 					  status.st_ino, walk->selection->root_fd);
 	if (own)
-		return error_set(error, ERR_USAGE,
-				 "`%s`: is a %s, of which nothing is stored",
-				 walk->selection->root, own);
+		return refuse_root(walk, own, error);
 	walk->device = status.st_dev;
 	level->complete = is_read(walk, 0, level->taken);
 	if (level->complete &&
@@ -187,7 +212,8 @@ static int look_at_root(struct walk *walk, struct level *level, struct error *er
 	if (level->fd < 0)
 		return walk_fail(walk, 0, error);
 	walk_recorded_note(entry, &status, walk->device);
-	return read_names(walk, level, level->complete, error);
+	int err = read_names(walk, level, level->complete, error);
+	return !err && is_store(level) ? refuse_root(walk, OWN_STORE_WHAT, error) : err;
 }
 
 static int enter_root(struct walk *walk, struct error *error)

@@ -77,6 +77,12 @@ void walk_names_sort(struct walk_names *names)
 		qsort(names->sorted, names->count, sizeof(*names->sorted), compare);
 }
 
+bool walk_names_has(const struct walk_names *names, const char *name)
+{
+	return names->count > 0 && bsearch(&name, names->sorted, names->count,
+					   sizeof(*names->sorted), compare);
+}
+
 unsigned char walk_names_type(const char *name)
 {
 	return (unsigned char)name[-1];

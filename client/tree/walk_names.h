@@ -5,6 +5,7 @@
 #ifndef BATON_CLIENT_TREE_WALK_NAMES_H
 #define BATON_CLIENT_TREE_WALK_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ void walk_names_recall(struct walk_names *names, unsigned char type, const char 
 		       size_t len);
 /* Sorts what was read or added. */
 void walk_names_sort(struct walk_names *names);
+/* Once they are sorted. */
+bool walk_names_has(const struct walk_names *names, const char *name);
 unsigned char walk_names_type(const char *name);
 void walk_names_fini(struct walk_names *names);
 

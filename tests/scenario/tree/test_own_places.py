@@ -74,6 +74,22 @@ class InTheTree(Scenario):
         daemon = self.start_inside("store")
         self.refused("persist", "--root", daemon.data, ".", job="a", status=2, says=DATA)
 
+    def test_l5_another_daemons_data_are_left_out_too(self):
+        """Which runs no more, and has keys."""
+        other = self.start_inside("deep/store")
+        other.stop()
+        self.start_daemon()
+        self.daemons.reverse()
+        (self.root / "format").write_text("batond stores are not all that is called so\n")
+        (self.root / "deep/format").write_text("")
+        for time in ("first", "with a stat record"):
+            with self.subTest(time=time):
+                stored, warnings = self.persist_root()
+                self.assertLessEqual({"a", "format", "deep/b", "deep/format", "deep/store/log"},
+                                     set(stored))
+                self.assert_left_out(stored, warnings, DATA, "deep/store/data")
+        self.refused("persist", "--root", other.data, ".", job="b", status=2, says=DATA)
+
     def move_data(self, place):
         """The daemon's socket and log stay where they are."""
         self.daemon.stop()
