@@ -59,7 +59,7 @@ static const struct option options[] = {
 	{"--if-changed", 0, "error|skip|prefix", NULL, PERSIST, TO(choice, if_changed),
 		"when a file keeps changing while it is read: fail, leave it out, or keep what was there when it was opened (default); skip also leaves out a file that vanishes before it is read", .initial = "error"},
 	{"--allow-token", 0, NULL, NULL, PERSIST, TO(flag, allow_token),
-		"persist files that hold the token that this persist was given, too"},
+		"persist files, names and targets of links that hold the token that this persist was given, too; encoded in another way it is not noticed in any case"},
 
 	/* what is wanted */
 	{"--only", 0, "GLOB", NULL, FILTERED, TO(patterns, only),

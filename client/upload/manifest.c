@@ -110,10 +110,43 @@ static struct row row_of(struct manifest *manifest, const struct entry *entry)
 	return row;
 }
 
+/* The sentence shows nothing of a name that holds the token: only the folder that it lies
+ * in. */
+static int refuse_name(const char *path, const char *found, struct error *error)
+{
+	const char *end = found;
+	while (end > path && end[-1] != '/')
+		end--;
+	return error_set(error, ERR_DENIED,
+			 "a name in `./%.*s` holds the token that was given to this "
+			 "persist; leave it out, or say --allow-token",
+			 (int)(end - path), path);
+}
+
+static int check_secret(const struct text *secret, const struct row *row,
+			struct error *error)
+{
+	if (secret->len == 0)
+		return 0;
+	const char *found = memmem(row->path, row->path_len, secret->at, secret->len);
+	if (found)
+		return refuse_name(row->path, found, error);
+	if (!row->target ||
+	    !memmem(row->target, row->target_len, secret->at, secret->len))
+		return 0;
+	return error_set(error, ERR_DENIED,
+			 "`%.*s`: the target of this link holds the token that was given "
+			 "to this persist; leave it out, or say --allow-token",
+			 (int)row->path_len, row->path);
+}
+
 static int add_row(struct manifest *manifest, const struct entry *entry,
 		   struct error *error)
 {
 	struct row row = row_of(manifest, entry);
+	int err = check_secret(&manifest->secret, &row, error);
+	if (err)
+		return err;
 	totals_add_row(&manifest->totals, &row);
 	return piece_writer_add(&manifest->writer, &row, error);
 }

@@ -10,6 +10,7 @@
 
 #include "client/upload/base.h"
 #include "client/upload/frames.h"
+#include "proto/base/text.h"
 #include "proto/manifest/manifest.h"
 
 struct manifest {
@@ -18,8 +19,9 @@ struct manifest {
 		*is_file;        /* borrowed; a byte for each entry that was walked */
 	const struct base *base; /* borrowed */
 	const char *prefix;      /* borrowed; NULL: none */
-	struct frames *frames;   /* borrowed */
-	struct packer *packer;   /* borrowed; the thread's */
+	struct text secret; /* borrowed; no name and no target may hold it; empty: none */
+	struct frames *frames; /* borrowed */
+	struct packer *packer; /* borrowed; the thread's */
 
 	struct totals totals; /* so far */
 	struct piece_writer writer;

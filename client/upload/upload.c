@@ -423,6 +423,7 @@ static void init_manifest(struct upload *upload)
 		.is_file = &upload->is_file,
 		.base = &upload->base,
 		.prefix = upload->request->prefix,
+		.secret = upload->request->secret,
 		.frames = &upload->frames,
 		.packer = &upload->crew.own.packer,
 	};

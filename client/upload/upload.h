@@ -42,7 +42,8 @@ struct upload_request {
 	const struct root *base; /* borrowed; of the record's base, if the daemon has it;
 				  * or NULL */
 	enum if_changed if_changed;
-	struct text secret; /* borrowed; no file may hold it; empty: none */
+	struct text secret; /* borrowed; no file, name or target may hold it; empty:
+				none */
 	enum if_empty if_empty;
 	unsigned workers;          /* 0: as many as cores, or none for a small tree */
 	struct progress *progress; /* borrowed; may be NULL */

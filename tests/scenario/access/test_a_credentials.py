@@ -196,6 +196,27 @@ class PersistedTokens(TcpClient):
         for before in range((2 << 20) - 700, (2 << 20) + 100, 97):
             self.persisted(lambda token, before=before: bytes(before) + token + bytes(1 << 20), 5)
 
+    def test_a6_no_name_and_no_link_holds_it(self):
+        """Nor does the sentence."""
+        token = self.create("--namespace", "default")
+        (self.work / "d").mkdir()
+        for path, target, says in (("link", token, "`link`: the target"),
+                                   (f"d/x{token[-64:]}", "to", "a name in `./d/`"),
+                                   (token[-64:], "to", "a name in `./`")):
+            (self.work / path).symlink_to(target)
+            words = ("persist", "d", "link") if path == "link" else ("persist", ".")
+            said = self.refused(*words, job="a", cwd=self.work, status=5,
+                                variables={"BATON_TOKEN": token}, says=(says, "--allow-token"))
+            self.assertNotIn(token[-64:], said)
+            self.baton(*words, "--allow-token", job="a", cwd=self.work,
+                       variables={"BATON_TOKEN": token})
+            (self.work / path).unlink()
+            (self.work / path).symlink_to(token[:-65])  # the last 64 bytes are looked for
+            if path == "link":
+                self.baton("persist", ".", job="a", cwd=self.work,
+                           variables={"BATON_TOKEN": token})
+            (self.work / path).unlink()
+
     def test_a6_allow_token_says_otherwise(self):
         self.persisted(lambda token: b"x" + token, 0, "--allow-token")
 

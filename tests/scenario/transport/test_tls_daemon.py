@@ -243,6 +243,37 @@ class Probes(Secured):
         peer.recv(4096)
         self.assert_one_line("neither TLS nor a Baton client")
 
+    def test_what_scanners_send(self):
+        """Probes of other services, as port scanners send them: each is sent away with nothing but
+        an alert or an end, and one line that shows nothing of what it sent."""
+        probes = {
+            "nothing but lines": b"\r\n\r\n", "help": b"HELP\r\n", "rtsp": b"OPTIONS / RTSP/1.0\r\n\r\n",
+            "sip": b"OPTIONS sip:nm SIP/2.0\r\nVia: SIP/2.0/TCP nm\r\n\r\n",
+            "dns": b"\0\x1e\0\6\1\0\0\1\0\0\0\0\0\0\7version\4bind\0\0\x10\0\3",
+            "smb": b"\0\0\0\xa4\xffSMBr\0\0\0\0\x08\1\x40" + bytes(150),
+            "x11": b"l\0\x0b\0\0\0\0\0\0\0\0\0", "ldap": b"0\x0c\2\1\1`\7\2\1\2\4\0\x80\0",
+            "rdp": b"\3\0\0\x0b\6\xe0\0\0\0\0\0", "socks": b"\5\4\0\1\2\x80",
+            "ssl 2": b"\x80\x2e\1\0\2\0\x15\0\0\0\x10" + bytes(37),
+            "redis": b"*1\r\n$4\r\nINFO\r\n", "terminal": b"\x1b]0;x\x07\x1b[2J\xff\xfe\r\n",
+        }
+        for name, probe in probes.items():
+            with self.subTest(name):
+                before = len(self.refusals())
+                peer = self.plain()
+                peer.sendall(probe)
+                peer.shutdown(socket.SHUT_WR)
+                answer = b""
+                while part := peer.recv(4096):
+                    answer += part
+                self.assertIn(answer[:1], (b"", b"\x15", b"H"))  # an alert, or HTTP's 400
+                while len(self.refusals()) == before:
+                    pass
+                [line] = self.refusals()[before:]
+                self.assertTrue(line.isprintable(), line)
+                self.assertRegex(line, r"^\S+ (warning|info) refused [ -~]*tls 127\.0\.0\.1:\d+")
+        with self.assertRaises(Refused):
+            Connection(self.url)
+
     def test_a_plain_baton(self):
         self.refused("status", "--server", f"tcp://127.0.0.1:{self.port}", workflow=None, status=6,
                      says=("speaks TLS", "tls://"))
