@@ -300,13 +300,14 @@ static int verify_acked(struct store *store, const struct load_model *model,
 	return err;
 }
 
-static bool is_known(const struct load_model *model, int64_t layer)
+/* NULL: nobody was told of it. */
+static const struct load_event *find_acked(const struct load_model *model, int64_t layer)
 {
 	for (size_t i = 0; i < model->count; i++)
 		if (model->persists[i].kind == EVENT_ACKED &&
 		    model->persists[i].layer == layer)
-			return true;
-	return false;
+			return &model->persists[i];
+	return NULL;
 }
 
 /* A layer that nobody was told of is one that was sent. */
@@ -331,10 +332,12 @@ static int verify_layers(struct store *store, const struct load_model *model,
 	size_t count, known = 0, acked = 0;
 	int err = catalogue_layer_ids(store_catalogue(store), &ids, &count, error);
 	for (size_t i = 0; i < count && !err; i++) {
-		if (is_known(model, ids[i]))
-			known++;
-		else
+		const struct load_event *event = find_acked(model, ids[i]);
+		known += event && must_be_there(event, position);
+		if (!event)
 			err = verify_unknown(store, model, ids[i], error);
+		else if (!must_be_there(event, position))
+			err = verify_one(store, event, error);
 	}
 	for (size_t i = 0; i < model->count; i++)
 		acked += must_be_there(&model->persists[i], position);

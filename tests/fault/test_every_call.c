@@ -19,6 +19,7 @@
 #include "proto/base/cleanup.h"
 #include "tests/fault/io_fault.h"
 #include "tests/fault/trial.h"
+#include "tests/harness/killed.h"
 #include "tests/harness/scratch.h"
 
 /* Of the calls of a path, one in so many is tried in the suite: of each fault others. */
@@ -150,11 +151,73 @@ static void w1_a_segment_that_cannot_be_closed_ends_all_changes(void **state)
 	tree_fini(&tree);
 }
 
+/* ---- a store of an older format ---------------------------------------------------- */
+
+static void compare(const char *directory, const char *folder, const char *name,
+		    void *context)
+{
+	struct buffer before AUTO(buffer_fini) = killed_read(directory, folder, name);
+	struct buffer after AUTO(buffer_fini) = killed_read(context, folder, name);
+	if (before.len != after.len || memcmp(before.at, after.at, before.len) != 0)
+		fail_msg("%s%s was changed", folder, name);
+}
+
+static void set_format(const char *directory, const char *text)
+{
+	struct buffer bytes AUTO(buffer_fini) = {0};
+	buffer_put(&bytes, text, strlen(text));
+	killed_write(directory, "", "format", &bytes);
+	killed_write(directory, "", "lock", &bytes);
+}
+
+/* Starts it on a disk whose n-th call fails; false where it has fewer. */
+static bool start_older(char *directory, uint64_t nth)
+{
+	struct io_fault *fault = io_fault_new(nth);
+	struct store_options options = {.directory = directory,
+					.io = io_fault_table(fault),
+					.segment_len = TRIAL_SEGMENT_LEN};
+	struct store *store = NULL;
+	struct error error;
+	io_fault_fail(fault, IO_CALL_ANY, nth, true, EIO);
+	int err = store_open(&options, &store, &error);
+	bool failed = io_fault_has_failed(fault);
+	assert_true(failed || err == 0);
+	(void)store_close(store, &error);
+	io_fault_free(fault);
+	return failed;
+}
+
+/* What it would not understand is not there before it is told to keep away. */
+static void an_older_batond_is_kept_away_before_anything_is_changed(void **state)
+{
+	(void)state;
+	static const char older[] = "batond store 2\n";
+	struct stage *stage = stage_new();
+	unsigned raised = 0, nth = 1;
+	set_format(stage->killed, older);
+	for (bool failed = true; failed; nth++) {
+		char *copy AUTO(scratch_fini) = killed_copy(stage->killed);
+		failed = start_older(copy, nth);
+		struct buffer format AUTO(buffer_fini) = killed_read(copy, "", "format");
+		if (format.len != strlen(older) ||
+		    memcmp(format.at, older, format.len) != 0) {
+			raised++;
+			continue;
+		}
+		set_format(copy, older); /* the lock, too: it says which process */
+		killed_each_file(stage->killed, compare, copy);
+	}
+	assert_in_range(raised, 2, nth - 2);
+	stage_free(stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(w1_any_call_may_fail_in_any_way),
 		cmocka_unit_test(w1_a_segment_that_cannot_be_closed_ends_all_changes),
+		cmocka_unit_test(an_older_batond_is_kept_away_before_anything_is_changed),
 	};
 	return cmocka_run_group_tests_name("every_call", tests, NULL, NULL);
 }

@@ -176,7 +176,7 @@ bug("raise-the-format-last", "an older batond is kept away before anything is ch
     "\t\terr = catalogue_open(store->io, store->directory, &store->catalogue,\n"
     "\t\t\t\t     error);\n"
     "\tif (!err)\n\t\terr = recovery_raise_format(store, error);\n",
-    "store")
+    "every_call")
 
 # ---- moving ------------------------------------------------------------------------------------
 
@@ -259,11 +259,11 @@ bug("offer-across-namespaces", "what one namespace has is no secret told to anot
     "\tclaim(name.len <= NAME_LEN_MAX);\n\treturn name;\n\tmemcpy(ret_key, name.at, name.len);\n",
     "catalogue_tiers")
 
-bug("cite-what-was-not-offered", "a commit cites what was offered, sent, or of its base",
-    "daemon/store/transaction/offer.c",
-    "\tif (!beside || is_marked(transaction, beside->frame))\n",
-    "\tif (!beside)\n",
-    "healing", "store")
+bug("believe-what-a-root-says", "a commit compares what a root says of its pieces with them",
+    "daemon/store/transaction/commit_pieces.c",
+    "\tif (!err && !is_as_root_says(checked ? checked : &now, entry))\n",
+    "\tif (!err && !is_as_root_says(checked ? checked : &now, entry) && !entry)\n",
+    "store")
 
 bug("take-units-unread", "a unit's XXH3-128 is computed before it is stored",
     "daemon/verb/persist/unit_job.c",
