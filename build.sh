@@ -7,8 +7,10 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libmsgpack
 	libxxhash-dev libsqlite3-dev libssl-dev libcjose-dev libjansson-dev
 	libcurl4-openssl-dev libmicrohttpd-dev zlib1g-dev"
 test_packages="buildbot buildbot-worker debhelper dpkg-dev fish git iproute2
-	libcmocka-dev man-db mmdebstrap mount openssl rsync strace valgrind python3
-	python3-cryptography python3-jsonschema python3-msgpack python3-xxhash python3-yaml python3-zstandard zsh"
+	libcmocka-dev man-db mmdebstrap mount openssl rsync strace valgrind
+	python3 python3-cryptography python3-jsonschema python3-msgpack
+	python3-xxhash python3-yaml python3-zstandard zsh e2fsprogs libfuse3-dev
+	fuse3 xfsprogs"
 bench_packages="libcmocka-dev mount e2fsprogs iproute2 curl openssl python3 zstd rsync restic
 	borgbackup casync ostree xxhash"
 # libFuzzer comes with clang's run-time libraries.
@@ -31,6 +33,9 @@ usage: ./build.sh [COMMAND] [ARGUMENT...]
   fuzz SECONDS [TARGET...]
                  gives every decoder, or those that are named, what libFuzzer makes up for so
                  long in all, and prints executions and coverage (tests/fuzz/README.md)
+  torture [ROUNDS [CUTS]]
+                 the fault tests with every call, ROUNDS of kill -9 (10000) and CUTS of the power
+                 for each file system (200); hours (tests/fault/README.md)
   sabotage [NAME...]
                  plants bugs, one after the other, and prints which test catches each
                  (tests/sabotage/README.md)
@@ -191,6 +196,12 @@ fuzz)
 	build_in build-fuzz -Dtests=enabled -Dfuzz=true -Dbuildtype=debugoptimized \
 		-Db_sanitize=address,undefined -Db_lundef=false
 	exec tests/fuzz/run build-fuzz "$@"
+	;;
+torture)
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages
+	build -Dtests=enabled
+	exec tests/fault/torture build "$@"
 	;;
 sabotage)
 	# shellcheck disable=SC2086

@@ -1,6 +1,9 @@
 """Mounts for tests of file systems that are not like the one the tests run on. What cannot
 be mounted here skips the test, with the reason."""
 
+import contextlib
+import ctypes
+import functools
 import os
 import shutil
 import subprocess
@@ -60,3 +63,78 @@ def without_modes(test, *options):
     _run(test, "bindfs", *options, below, point)
     _unmount_later(test, point)
     return point
+
+
+CLONE_NEWNS = 0x20000
+
+
+@functools.cache
+def _leave_the_others():
+    """From now on nobody else has what this process mounts. A namespace that another test makes
+    would have a copy, and a file system with a copy stays as it is when it is unmounted here."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+class Disk:
+    """An image with a file system on it, mounted at `point`."""
+
+    def __init__(self, test, image, point):
+        self.test, self.image, self.point = test, image, point
+
+    def mount_again(self):
+        for command in (["umount", self.point], ["mount", "-o", "loop", self.image, self.point]):
+            subprocess.run(command, check=True)
+
+
+def _make(test, kind, image, mib):
+    if mib:
+        with open(image, "wb") as file:
+            file.truncate(mib << 20)
+    options = {"ext4": ("-q", "-F", "-m", "0"), "xfs": ("-q", "-f")}[kind]
+    _run(test, f"mkfs.{kind}", *options, image)
+
+
+@contextlib.contextmanager
+def _logging_disk(test, program, log, mib):
+    """The file of a FUSE file system that logs what is written and flushed."""
+    point = test.folder / "disk"
+    point.mkdir()
+    process = subprocess.Popen([program, log, str(mib << 20), point])
+    try:
+        while not (point / "disk").exists():
+            if process.poll() is not None:
+                test.skipTest(f"{program.name} cannot mount here")
+        yield point / "disk"
+    finally:
+        subprocess.run(["umount", point], check=False)
+        process.wait()
+
+
+@contextlib.contextmanager
+def mounted_image(test, kind, mib, logged=None, image=None):
+    """A Disk of so many MiB, made as ext4 or xfs; or an image that is there. `logged`: the program
+    (tests/fault/block_log.c) and the log of one that remembers."""
+    _need(test, "mount", f"mkfs.{kind}")
+    _leave_the_others()
+    with contextlib.ExitStack() as stack:
+        if logged:
+            disk = stack.enter_context(_logging_disk(test, *logged, mib))
+            _make(test, kind, disk, None)
+        elif image:
+            disk = image
+        else:
+            disk = test.folder / f"{kind}.image"
+            _make(test, kind, disk, mib)
+        point = test.folder / "mounted"
+        point.mkdir(exist_ok=True)
+        if image:
+            subprocess.run(["mount", "-o", "loop", image, point], check=True)
+        else:
+            _run(test, "mount", "-o", "loop", disk, point)
+        try:
+            yield Disk(test, disk, point)
+        finally:
+            subprocess.run(["umount", point], check=False)

@@ -44,9 +44,9 @@ bug("skip-the-folders-flush", "a new segment's name is synced before the catalog
 bug("acknowledge-before-the-flush", "the catalogue is told after the segments are synced",
     "daemon/store/transaction/commit.c",
     "\t\terr = segment_writer_sync(&transaction->writer, error);\n\tif (!err)\n"
-    "\t\terr = tell_catalogue(commit, input, ret_record, ret_again, error);\n",
+    "\t\terr = tell_catalogue(commit, ret_record, ret_again, error);\n",
     "\t\terr = segment_writer_flush(&transaction->writer, error);\n\tif (!err)\n"
-    "\t\terr = tell_catalogue(commit, input, ret_record, ret_again, error);\n\tif (!err)\n"
+    "\t\terr = tell_catalogue(commit, ret_record, ret_again, error);\n\tif (!err)\n"
     "\t\t(void)segment_writer_sync(&transaction->writer, error);\n",
     "store_fault")
 
