@@ -17,6 +17,10 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
+#include "proto/base/memory.h"
+
+/* More than a state of XXH3 takes. */
+#define STATE_LEN_MAX 4096u
 
 static const char digest_prefix[] = "sha256:";
 
@@ -53,10 +57,22 @@ uint64_t xxh64_of(const void *data, size_t len)
 	return XXH3_64bits(data, len);
 }
 
+/* It comes from malloc(): where there is no room but in the reserve, that is given up for
+ * it. */
+static XXH3_state_t *new_state(void)
+{
+	XXH3_state_t *state = XXH3_createState();
+	if (!state) {
+		free(must_alloc(STATE_LEN_MAX));
+		state = XXH3_createState();
+	}
+	return state;
+}
+
 uint64_t xxh64_of_two(const void *first, size_t first_len, const void *second,
 		      size_t second_len)
 {
-	XXH3_state_t *state = XXH3_createState();
+	XXH3_state_t *state = new_state();
 	claim(state && XXH3_64bits_reset(state) == XXH_OK);
 	(void)XXH3_64bits_update(state, first, first_len);
 	(void)XXH3_64bits_update(state, second, second_len);
