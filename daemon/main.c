@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/backup_command.h"
+#include "daemon/gc_command.h"
 #include "daemon/metrics_command.h"
 #include "daemon/rebuild_command.h"
 #include "daemon/server.h"
@@ -172,6 +173,9 @@ static int run(const struct config *config, struct error *error)
 		return restore_command_run(config, error);
 	case CONFIG_METRICS:
 		return metrics_command_run(config, error);
+	case CONFIG_GC:
+		return find_store(config->data, error) ? error->code
+						       : gc_command_run(config, error);
 	case CONFIG_TOKEN:
 		return error_set(error, ERR_USAGE,
 				 "token: has to be the first word; its options follow");

@@ -13,6 +13,7 @@
 #include "daemon/loop/peer.h"
 #include "daemon/loop/pressure.h"
 #include "daemon/loop/renewal.h"
+#include "daemon/loop/signals.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
@@ -24,6 +25,7 @@
 #include "daemon/task/threads.h"
 #include "daemon/task/workers.h"
 #include "daemon/terms/terms.h"
+#include "daemon/upkeep/removal.h"
 #include "daemon/upkeep/rest.h"
 #include "daemon/upkeep/retention.h"
 #include "daemon/verb/run.h"
@@ -33,9 +35,7 @@
 #include "proto/machine/descriptor_limit.h"
 
 #define TICK_MS 250u
-/* The reserve of memory.h: for the small allocations of all sessions, some KiB each,
- * after large ones have taken all memory and until those have been refused. */
-#define RESERVE_LEN (8u * 1024u * 1024u)
+#define RESERVE_LEN (8u * 1024u * 1024u) /* of memory.h: for what is small */
 
 struct server {
 	const struct config *config; /* borrowed */
@@ -53,10 +53,11 @@ struct server {
 	struct listeners listeners;
 	struct certificate certificate; /* for tls:// */
 	struct renewal renewal;
-	uv_signal_t on_term, on_int, on_hup;
+	struct signals signals;
 	uv_timer_t tick;
 	uv_async_t wake;
 	struct retention retention;
+	struct removal_work removal;
 	struct rest rest;
 	struct peers peers;
 	struct services services;              /* what sessions may use */
@@ -83,12 +84,11 @@ static bool is_late(const struct server *server)
 
 static void close_handles(struct server *server)
 {
-	if (server->closing_handles || server->retention.running)
+	if (server->closing_handles || server->retention.running ||
+	    server->removal.running)
 		return;
 	server->closing_handles = true;
-	uv_close((uv_handle_t *)&server->on_term, NULL);
-	uv_close((uv_handle_t *)&server->on_int, NULL);
-	uv_close((uv_handle_t *)&server->on_hup, NULL);
+	signals_close(&server->signals);
 	uv_close((uv_handle_t *)&server->tick, NULL);
 	uv_close((uv_handle_t *)&server->wake, NULL);
 }
@@ -110,25 +110,22 @@ static void begin_stop(struct server *server, const char *why)
 		 why, figures.running);
 	notify_state("STOPPING=1");
 	listeners_close(&server->listeners);
+	removal_stop(&server->removal);
 	peers_stop(&server->peers);
 	end_if_stopped(server);
 }
 
-static void on_stop_signal(uv_signal_t *handle, int number)
+static void on_signal(void *context, int number)
 {
-	struct server *server = handle->data;
-	if (is_stopping(server))
-		workers_interrupt(server->workers);
-	else
-		begin_stop(server, strsignal(number));
-}
-
-static void on_hangup(uv_signal_t *handle, int number)
-{
-	struct server *server = handle->data;
-	(void)number;
-	if (!is_stopping(server))
+	struct server *server = context;
+	if (number == SIGUSR1)
+		removal_ask(&server->removal);
+	else if (number == SIGHUP && !is_stopping(server))
 		renewal_begin(&server->renewal);
+	else if (number != SIGHUP && is_stopping(server))
+		workers_interrupt(server->workers);
+	else if (number != SIGHUP)
+		begin_stop(server, strsignal(number));
 }
 
 /* ---- what comes from other threads ---- */
@@ -159,6 +156,7 @@ static void on_wake(uv_async_t *handle)
 	for (struct task *task; (task = workers_take_ended(server->workers));)
 		peer_return(peer_of(task));
 	retention_settle(&server->retention);
+	removal_settle(&server->removal);
 }
 
 /* Asked on every tick: a contact, an attach or retention can fail to write as well as a
@@ -183,8 +181,10 @@ static void on_tick(uv_timer_t *timer)
 		workers_interrupt(server->workers);
 	end_if_stopped(server);
 	end_if_store_failed(server);
-	if (!is_stopping(server))
+	if (!is_stopping(server)) {
 		retention_tick(&server->retention, &server->loop);
+		removal_tick(&server->removal, &server->loop);
+	}
 	rest_tick(&server->rest, uv_now(&server->loop));
 }
 
@@ -231,29 +231,17 @@ static int start_crew(struct server *server, struct error *error)
 	return err;
 }
 
-/* 0 or one of libuv's numbers, which are errno's but negative. */
 static int init_handles(struct server *server)
 {
 	uv_loop_t *loop = &server->loop;
 	int number = uv_async_init(loop, &server->wake, on_wake);
 	if (number == 0)
 		number = uv_timer_init(loop, &server->tick);
-	if (number == 0)
-		number = uv_signal_init(loop, &server->on_term);
-	if (number == 0)
-		number = uv_signal_init(loop, &server->on_int);
-	if (number == 0)
-		number = uv_signal_init(loop, &server->on_hup);
 	server->wake.data = server->tick.data = server;
-	server->on_term.data = server->on_int.data = server->on_hup.data = server;
 	if (number == 0)
 		number = uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
 	if (number == 0)
-		number = uv_signal_start(&server->on_term, on_stop_signal, SIGTERM);
-	if (number == 0)
-		number = uv_signal_start(&server->on_int, on_stop_signal, SIGINT);
-	if (number == 0)
-		number = uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
+		number = signals_open(&server->signals, loop, on_signal, server);
 	return number == 0 ? threads_begin_pool(loop) : number;
 }
 
@@ -402,6 +390,7 @@ static void wire(struct server *server)
 		.on_done = end_if_stopped,
 		.context = server,
 	};
+	removal_init(&server->removal, &server->retention);
 	server->rest = (struct rest){.crew = server->crew, .workers = server->workers};
 	server->services = (struct services){
 		.store = server->store,
@@ -424,6 +413,7 @@ static void wire(struct server *server)
 
 static void server_fini(struct server *server)
 {
+	removal_fini(&server->removal);
 	http_free(server->http);
 	workers_free(server->workers);
 	crew_free(server->crew);

@@ -13,7 +13,9 @@
 #include "daemon/backup/files.h"
 #include "daemon/backup/snapshot.h"
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/segment/segment.h"
 #include "daemon/store/segment/table.h"
+#include "daemon/store/store.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -120,8 +122,8 @@ static uint64_t copied_before(const struct backup *backup, const struct segment_
 	for (size_t i = 0; i < backup->last_count; i++) {
 		const struct segment_row *last = &backup->last[i];
 		if (strcmp(last->location, row->location) == 0 && len > 0 &&
-		    (uint64_t)len >= last->vouched)
-			return last->vouched;
+		    (uint64_t)len >= segment_row_len(last))
+			return segment_row_len(last);
 	}
 	return 0;
 }
@@ -134,9 +136,9 @@ static int copy_pinned(struct backup *backup, const struct segment_row *row,
 		return 0;
 	}
 	int err = files_copy(&backup->files, backup->files.segments_fd, row->location,
-			     segment_fd(segment), from, row->vouched, error);
+			     segment_fd(segment), from, segment_row_len(row), error);
 	if (!err)
-		backup->figures.copied_bytes += row->vouched - from;
+		backup->figures.copied_bytes += segment_row_len(row) - from;
 	return err;
 }
 
@@ -148,7 +150,7 @@ static int copy_segment(struct backup *backup, const struct segment_row *row,
 	backup->figures.segments++;
 	if (options->should_stop && options->should_stop(options->context))
 		return error_set(error, ERR_INTERRUPTED, "the backup was interrupted");
-	if (from >= row->vouched && row->vouched > 0) {
+	if (from >= segment_row_len(row) && row->vouched > 0) {
 		backup->figures.unchanged++;
 		return 0;
 	}
@@ -242,7 +244,10 @@ int backup_run(struct store *store, const struct backup_options *options,
 			  .segments_fd = -1,
 			  .lock_fd = -1},
 	};
+	/* What the copied catalogue names is not removed while it is copied. */
+	uint64_t ticket = store_enter(store);
 	int err = run(&backup, error);
+	store_leave(store, ticket);
 	if (!err)
 		*ret_figures = backup.figures;
 	return err;

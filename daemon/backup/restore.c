@@ -9,6 +9,7 @@
 #include "daemon/backup/files.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/recovery.h"
+#include "daemon/store/segment/segment.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
@@ -59,7 +60,7 @@ static int check_segments(struct data_restore *restore, struct error *error)
 					row->location);
 		if (row->state == SEGMENT_DAMAGED)
 			continue;
-		if (len < 0 || (uint64_t)len < row->vouched)
+		if (len < 0 || (uint64_t)len < segment_row_len(row))
 			return error_set(error, ERR_DAMAGED,
 					 "`%s/segments/%s`: %s; nothing is restored",
 					 restore->from.path, row->location,
@@ -124,7 +125,7 @@ static int copy_segments(struct data_restore *restore, struct error *error)
 			continue;
 		err = copy_file(restore, restore->from.segments_fd,
 				restore->to.segments_fd, row->location, row->location,
-				row->vouched, error);
+				segment_row_len(row), error);
 		restore->figures.segments++;
 	}
 	return err ? err : files_sync(&restore->to, restore->to.segments_fd, error);

@@ -122,6 +122,8 @@ static void on_completed(void *context, struct MHD_Connection *connection,
 		return;
 	if (request->status)
 		log_exchange(request);
+	if (request->entered)
+		store_leave(request->services->store, request->ticket);
 	arena_fini(&request->arena);
 	free(request);
 	*request_context = NULL;
@@ -148,6 +150,8 @@ static enum MHD_Result answer(struct http_request *request)
 	if (show_visitor(request, &error) ||
 	    route_find(&request->arena, request->target, &route, &error))
 		return answer_error(request, &error);
+	request->ticket = store_enter(request->services->store);
+	request->entered = true;
 	return resource_answer(request, &route);
 }
 

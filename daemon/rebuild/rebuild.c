@@ -25,6 +25,7 @@ struct rebuild {
 	size_t layer_count;
 	struct restored_layer *restored; /* owned; as layers; their segments too */
 	struct segment_row *rows;        /* owned */
+	struct holes *holes;             /* owned; of these, borrowed each */
 	size_t row_count;
 	struct rebuild_figures figures;
 };
@@ -36,6 +37,7 @@ static void rebuild_fini(struct rebuild *rebuild)
 	free(rebuild->restored);
 	free(rebuild->layers);
 	free(rebuild->rows);
+	free(rebuild->holes);
 	scan_fini(&rebuild->scan);
 	const int fds[] = {rebuild->store.segments_fd, rebuild->store.directory_fd,
 			   rebuild->store.lock_fd};
@@ -173,9 +175,11 @@ static void choose_files(struct rebuild *rebuild)
 {
 	const struct segment_scan *scan = &rebuild->scan;
 	rebuild->rows = must_calloc(scan->file_count + 1, sizeof(*rebuild->rows));
+	rebuild->holes = must_calloc(scan->file_count + 1, sizeof(*rebuild->holes));
 	for (size_t i = 0; i < scan->file_count; i++) {
 		if (scan->files[i].is_spare)
 			continue;
+		rebuild->holes[rebuild->row_count] = scan->files[i].holes;
 		rebuild->rows[rebuild->row_count++] = scan->files[i].row;
 		rebuild->figures.frames += scan->files[i].frames;
 	}
@@ -286,7 +290,8 @@ static void name_all_segments(struct rebuild *rebuild)
 	struct segment_reader reader AUTO(segment_reader_fini);
 	segment_reader_init(&reader, rebuild->store.io);
 	for (size_t i = 0; i < rebuild->row_count; i++)
-		segment_table_add(rebuild->store.segments, &rebuild->rows[i]);
+		segment_table_add(rebuild->store.segments, &rebuild->rows[i],
+				  &rebuild->holes[i]);
 	rebuild->restored =
 		must_calloc(rebuild->layer_count + 1, sizeof(*rebuild->restored));
 	for (size_t i = 0; i < rebuild->layer_count; i++)
@@ -305,6 +310,7 @@ static int write_catalogue(struct rebuild *rebuild, const char *directory,
 		.layers = rebuild->restored,
 		.layer_count = rebuild->layer_count,
 		.segments = rebuild->rows,
+		.holes = rebuild->holes,
 		.segment_count = rebuild->row_count,
 	};
 	int err = catalogue_open(rebuild->store.io, directory, &catalogue, error);

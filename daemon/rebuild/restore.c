@@ -202,24 +202,29 @@ static int put_own(struct row_restore *restore, const struct layer_facts *layer,
 /* ---- segments -------------------------------------------------------------------- */
 
 static int put_segment(struct row_restore *restore, const struct segment_row *row,
-		       struct error *error)
+		       const struct holes *holes, struct error *error)
 {
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	holes_encode(&encoded, holes);
 	struct query query AUTO(query_end) = query_of(
 		database_of(restore),
 		"INSERT OR IGNORE INTO segments (segment, namespace, vouched, location,"
-		" state) VALUES (?, ?, ?, ?, ?)");
+		" state, holes, holes_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)");
 	query_blob(&query, row->id.bytes, SEGMENT_ID_LEN);
 	query_number(&query, row->namespace_id);
 	query_number(&query, (int64_t)row->vouched);
 	query_text(&query, text_of(row->location));
 	query_number(&query, row->state);
+	query_blob(&query, encoded.len > 0 ? encoded.at : (const uint8_t *)"",
+		   encoded.len);
+	query_number(&query, (int64_t)holes->bytes);
 	return query_run(&query, error);
 }
 
 /* No layer tells what the namespace of this segment is called: it is kept under a name
  * that says so. */
 static int put_file(struct row_restore *restore, const struct segment_row *row,
-		    struct error *error)
+		    const struct holes *holes, struct error *error)
 {
 	char name[48];
 	(void)snprintf(name, sizeof(name), "lost-and-found-%lld",
@@ -227,7 +232,7 @@ static int put_file(struct row_restore *restore, const struct segment_row *row,
 	uint64_t before = restore->figures.namespaces;
 	int result = put_namespace(restore, row->namespace_id, text_of(name), 0, error);
 	restore->figures.nameless += restore->figures.namespaces - before;
-	return result == 0 ? put_segment(restore, row, error) : result;
+	return result == 0 ? put_segment(restore, row, holes, error) : result;
 }
 
 /* What is named and not there is damage, and is said to be. */
@@ -239,7 +244,8 @@ static int put_missing(struct row_restore *restore, const struct segment_id *id,
 	char text[2 * SEGMENT_ID_LEN + 1];
 	hex_encode(id->bytes, SEGMENT_ID_LEN, text);
 	(void)snprintf(row.location, sizeof(row.location), "%s.seg", text);
-	int result = put_segment(restore, &row, error);
+	static const struct holes none;
+	int result = put_segment(restore, &row, &none, error);
 	if (result == 0)
 		restore->figures.missing_segments +=
 			(uint64_t)database_changes(database_of(restore));
@@ -303,7 +309,7 @@ static int put_all(struct row_restore *restore, struct error *error)
 	const struct restoration *all = restore->restoration;
 	int result = put_history(restore, error);
 	for (size_t i = 0; result == 0 && i < all->segment_count; i++)
-		result = put_file(restore, &all->segments[i], error);
+		result = put_file(restore, &all->segments[i], &all->holes[i], error);
 	for (size_t i = 0; result == 0 && i < all->layer_count; i++)
 		result = put_layer(restore, &all->layers[i], error);
 	for (size_t i = 0; result == 0 && i < all->layer_count; i++)

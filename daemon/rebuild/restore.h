@@ -11,6 +11,7 @@
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/stamp.h"
 #include "daemon/store/facts/facts.h"
+#include "daemon/store/segment/holes.h"
 
 /* A layer, and the segments that it names (borrowed). */
 struct restored_layer {
@@ -23,6 +24,7 @@ struct restoration {
 	const struct restored_layer *layers; /* borrowed; ascending by id, each once */
 	size_t layer_count;
 	const struct segment_row *segments; /* borrowed */
+	const struct holes *holes;          /* borrowed; of these */
 	size_t segment_count;
 };
 

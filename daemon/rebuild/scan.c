@@ -26,6 +26,7 @@ struct segment_walk {
 static void walk_fini(struct segment_walk *walk)
 {
 	segment_reader_fini(&walk->reader);
+	holes_fini(&walk->segment.holes);
 	if (walk->segment.fd >= 0)
 		(void)io_close(walk->store->io, walk->segment.fd);
 }
@@ -36,6 +37,8 @@ void scan_fini(struct segment_scan *scan)
 		layer_facts_fini(&scan->layers[i].facts);
 		free(scan->layers[i].bytes);
 	}
+	for (size_t i = 0; i < scan->file_count; i++)
+		holes_fini(&scan->files[i].holes);
 	free(scan->layers);
 	free(scan->files);
 	*scan = (struct segment_scan){0};
@@ -81,7 +84,7 @@ static uint64_t walk_frames(struct segment_walk *walk, uint64_t end)
 	struct error error;
 	uint64_t offset = SEGMENT_HEADER_LEN;
 	walk->committed = offset;
-	while (offset < end) {
+	while ((offset = holes_skip(&walk->segment.holes, offset)) < end) {
 		uint64_t from = offset;
 		if (segment_reader_head(reader, &walk->segment, offset, end, &error) <
 		    0) {
@@ -101,16 +104,27 @@ static uint64_t walk_frames(struct segment_walk *walk, uint64_t end)
 	return offset;
 }
 
+/* All before was vouched for when the holes were made. */
+static uint64_t last_hole_end(const struct segment_walk *walk)
+{
+	const struct holes *holes = &walk->segment.holes;
+	if (holes->count == 0)
+		return 0;
+	const struct hole *last = &holes->at[holes->count - 1];
+	return last->offset + last->len;
+}
+
 /* Behind the last commit frame lies what was committed by way of another segment, or the
  * tail of what never was, which may be torn: it counts as far as it is sound. */
 static uint64_t sound_end(struct segment_walk *walk, uint64_t end)
 {
 	struct error ignored;
 	uint64_t offset = walk->committed;
-	while (offset < end && segment_reader_load(&walk->reader, &walk->segment, offset,
-						   end, &ignored) == 0)
+	while ((offset = holes_skip(&walk->segment.holes, offset)) < end &&
+	       segment_reader_load(&walk->reader, &walk->segment, offset, end,
+				   &ignored) == 0)
 		offset += frame_len(&walk->reader.header);
-	return offset;
+	return offset > last_hole_end(walk) ? offset : last_hole_end(walk);
 }
 
 static void walk_segment(struct segment_walk *walk, uint64_t len)
@@ -150,8 +164,10 @@ static int open_segment(struct segment_walk *walk, const char *name, uint64_t *r
 		return err;
 	segment->id = header.id;
 	segment->namespace_id = header.namespace_id;
-	*ret_len = (uint64_t)len;
-	return 0;
+	if (header.has_holes)
+		err = segment_reader_holes(io, segment, &segment->holes, error);
+	*ret_len = (uint64_t)len - segment->holes.table_len + segment->holes.bytes;
+	return err;
 }
 
 static void add_file(struct segment_walk *walk)
@@ -160,6 +176,8 @@ static void add_file(struct segment_walk *walk)
 	struct segment_row *row = &walk->file.row;
 	row->id = walk->segment.id;
 	row->namespace_id = walk->segment.namespace_id;
+	row->holes_bytes = walk->segment.holes.bytes;
+	walk->file.holes = holes_copy(&walk->segment.holes);
 	memcpy(row->location, walk->segment.location, sizeof(row->location));
 	array_make_room(scan->files, scan->file_count, scan->file_room);
 	scan->files[scan->file_count++] = walk->file;
@@ -224,15 +242,23 @@ static int list_files(const struct store *store, struct names *names, struct err
 	return 0;
 }
 
+static bool goes_further(const struct scanned_file *a, const struct scanned_file *b)
+{
+	if (a->row.vouched != b->row.vouched)
+		return a->row.vouched > b->row.vouched;
+	return a->frames > b->frames;
+}
+
 /* A move that was interrupted leaves two files of one segment, whose names begin alike:
- * the one with more frames counts. */
+ * the one that goes further counts, for it may have grown since, or the other was not
+ * copied to its end; of two that go as far the one with more frames. */
 static void mark_spares(struct segment_scan *scan)
 {
 	size_t best = 0;
 	for (size_t i = 1; i < scan->file_count; i++) {
 		struct scanned_file *file = &scan->files[i];
 		bool same = segment_id_equal(&scan->files[best].row.id, &file->row.id);
-		if (same && file->frames <= scan->files[best].frames) {
+		if (same && !goes_further(file, &scan->files[best])) {
 			file->is_spare = true;
 			continue;
 		}

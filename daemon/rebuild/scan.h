@@ -13,6 +13,7 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/disk/stamp.h"
 #include "daemon/store/facts/facts.h"
+#include "daemon/store/segment/holes.h"
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 
@@ -27,9 +28,10 @@ struct scanned_layer {
 
 struct scanned_file {
 	struct segment_row row;
-	uint64_t frames;  /* sound ones */
-	uint64_t damaged; /* times that no frame was where one should be */
-	bool is_spare;    /* another file is the same segment, and has more */
+	struct holes holes; /* owned */
+	uint64_t frames;    /* sound ones */
+	uint64_t damaged;   /* times that no frame was where one should be */
+	bool is_spare;      /* another file is the same segment, and has more */
 };
 
 struct segment_scan {

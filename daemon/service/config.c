@@ -18,6 +18,7 @@
 #define REBUILD (1u << CONFIG_REBUILD)
 /* What asks the daemon that runs. */
 #define ASKS (1u << CONFIG_BACKUP | 1u << CONFIG_METRICS)
+#define GC (1u << CONFIG_GC)
 #define ALL OPTION_OF_ALL
 
 #define TO(kind_, member) .kind = &option_##kind_, .at = offsetof(struct config, member)
@@ -44,6 +45,8 @@ static const struct verb verbs[] = {
 		"make a data directory of the backup in DIR, where there is none"},
 	[CONFIG_METRICS] = {"metrics", "", 0, 0,
 		"show the running daemon's figures in Prometheus' text format"},
+	[CONFIG_GC] = {"gc", "", 0, 0,
+		"give up what nothing reaches any more, and give its space back, as the daemon does by itself; a daemon that runs is told to do it now"},
 	[CONFIG_TOKEN] = {"token", "create|list|revoke|rotate|help", 1, 1,
 		"what lets jobs on other machines in; `batond token help` says more"},
 	[CONFIG_VERSION] = {"version", "", 0, 0, "show the version"},
@@ -109,6 +112,10 @@ static const struct option options[] = {
 	/* where it makes a catalogue */
 	{"--into", 0, "DIR", NULL, REBUILD, TO(text, into),
 		"make it in DIR, an empty directory, and leave the old one as it is"},
+	/* what it gives back */
+	{"--dry-run", 0, NULL, NULL, GC, TO(flag, dry_run),
+		"only say what would go and why; the daemon of that data directory must not be running"},
+	{"--json", 0, NULL, NULL, GC, TO(flag, json), "print a line of JSON"},
 
 	/* where that is said, and lies */
 	{"--config", 0, "FILE", NULL, ALL, TO(text, file),

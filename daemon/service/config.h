@@ -26,6 +26,7 @@ enum config_verb {
 	CONFIG_BACKUP,
 	CONFIG_RESTORE,
 	CONFIG_METRICS,
+	CONFIG_GC,
 	CONFIG_TOKEN, /* token_command.h has its own */
 	CONFIG_VERSION,
 	CONFIG_HELP,
@@ -49,6 +50,8 @@ struct config {
 	bool read_data;           /* check --read-data */
 	bool mark;                /* check --mark */
 	char *into;               /* rebuild --into; owned; NULL: not given */
+	bool dry_run;             /* gc --dry-run */
+	bool json;                /* gc --json */
 	uint64_t sessions;        /* that may run at once */
 	bool reuse_namespace;     /* not only what a grant reads is offered for reuse */
 	uint64_t view_memory;     /* bytes that all running attaches hold of layers */

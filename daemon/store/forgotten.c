@@ -7,7 +7,9 @@
 
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/stamp.h"
+#include "daemon/store/segment/holes.h"
 #include "daemon/store/segment/reader.h"
+#include "daemon/store/segment/segment.h"
 #include "daemon/store/transaction/commit_frame.h"
 #include "proto/base/cleanup.h"
 
@@ -172,9 +174,24 @@ static void read_excess(struct look *look, const struct survey *survey, size_t r
 	struct segment segment;
 	if (!open_file(look, survey->rows[row].location, &segment))
 		return;
-	read_frames(look, &segment, survey->rows[row].vouched,
+	read_frames(look, &segment, survey_file_len(survey, row),
 		    (uint64_t)survey->lens[row]);
 	close_file(look, &segment);
+}
+
+/* Behind the header, and the table of holes where there is one: it begins with 8 bytes
+ * and the length of what it holds. */
+static uint64_t frames_begin(struct look *look, const struct segment *segment)
+{
+	const struct io *io = look->store->io;
+	uint8_t bytes[SEGMENT_HEADER_LEN + 12];
+	struct segment_header header;
+	struct error ignored;
+	if (io_read_at(io, segment->fd, bytes, sizeof(bytes), 0) < 0 ||
+	    segment_header_decode(bytes, &header, &ignored) < 0 || !header.has_holes)
+		return SEGMENT_HEADER_LEN;
+	struct reader in = reader_of(bytes + SEGMENT_HEADER_LEN + 8, 4);
+	return SEGMENT_HEADER_LEN + holes_table_len(reader_u32(&in));
 }
 
 static void read_unknown(struct look *look, const char *name)
@@ -188,7 +205,7 @@ static void read_unknown(struct look *look, const char *name)
 	if (len < 0)
 		look->unsure = true;
 	if (len > (int64_t)SEGMENT_HEADER_LEN)
-		read_frames(look, &segment, SEGMENT_HEADER_LEN, (uint64_t)len);
+		read_frames(look, &segment, frames_begin(look, &segment), (uint64_t)len);
 	look->unknown = NULL;
 	close_file(look, &segment);
 }
@@ -233,7 +250,7 @@ static bool is_at_home(const struct survey *survey)
 {
 	for (size_t i = 0; i < survey->count; i++)
 		if (survey->lens[i] < 0 ||
-		    (uint64_t)survey->lens[i] < survey->rows[i].vouched)
+		    (uint64_t)survey->lens[i] < survey_file_len(survey, i))
 			return false;
 	return survey->count > 0;
 }

@@ -11,13 +11,33 @@
 
 /* ---- what is vouched for -------------------------------------------------------- */
 
+static int load_holes(struct store *store, const struct segment_row *row,
+		      struct holes *ret_holes, struct error *error)
+{
+	struct buffer encoded AUTO(buffer_fini) = {0};
+	if (row->holes_len == 0)
+		return 0;
+	int err = catalogue_segment_holes(store->catalogue, &row->id, &encoded, error);
+	if (!err)
+		err = holes_decode(encoded.at, encoded.len, row->vouched, ret_holes,
+				   error);
+	if (!err && ret_holes->bytes != row->holes_bytes)
+		err = error_set(error, ERR_DAMAGED,
+				"its holes are not as long as it says");
+	struct error why = *error;
+	return err ? error_set(error, err, "segment `%s`: %s", row->location, why.text)
+		   : 0;
+}
+
 /* A file that came back (from a backup, from a mount) is what it was, if it can be read.
  */
 static enum segment_state state_of_file(struct store *store,
-					const struct segment_row *row)
+					const struct segment_row *row,
+					const struct holes *holes)
 {
 	struct segment segment = {.fd = io_open(store->io, store->segments_fd,
-						row->location, O_RDONLY | O_NOFOLLOW, 0)};
+						row->location, O_RDONLY | O_NOFOLLOW, 0),
+				  .holes = *holes};
 	(void)snprintf(segment.location, sizeof(segment.location), "%s", row->location);
 	struct buffer index AUTO(buffer_fini) = {0};
 	struct segment_footer footer;
@@ -32,9 +52,10 @@ static enum segment_state state_of_file(struct store *store,
 	return err ? SEGMENT_DAMAGED : SEGMENT_SEALED;
 }
 
-static void note_damage(const struct store *store, const struct segment_row *row,
-			int64_t len)
+static void note_damage(const struct store *store, const struct survey *survey, size_t i)
 {
+	const struct segment_row *row = &survey->rows[i];
+	int64_t len = survey->lens[i];
 	if (len < 0)
 		health_note(&store->health,
 			    "segment `%s`: missing; `batond check` names its layers",
@@ -43,22 +64,24 @@ static void note_damage(const struct store *store, const struct segment_row *row
 		health_note(&store->health,
 			    "segment `%s`: %" PRIu64 " bytes too short; `batond check` "
 			    "names its layers",
-			    row->location, row->vouched - (uint64_t)len);
+			    row->location, survey_file_len(survey, i) - (uint64_t)len);
 }
 
 /* Compares one with its file; a changed state is told to the catalogue, if that takes
  * changes. */
-static int compare(struct store *store, struct segment_row *row, int64_t len,
-		   struct error *error)
+static int compare(struct store *store, const struct survey *survey, size_t i,
+		   const struct holes *holes, struct error *error)
 {
-	bool damaged = len < 0 || (uint64_t)len < row->vouched;
+	struct segment_row *row = &survey->rows[i];
+	int64_t len = survey->lens[i];
+	bool damaged = len < 0 || (uint64_t)len < survey_file_len(survey, i);
 	enum segment_state state = row->state;
 	if (damaged)
 		state = SEGMENT_DAMAGED;
 	else if (row->state == SEGMENT_DAMAGED)
-		state = state_of_file(store, row);
+		state = state_of_file(store, row, holes);
 	if (damaged)
-		note_damage(store, row, len);
+		note_damage(store, survey, i);
 	if (state == row->state)
 		return 0;
 	if (damaged)
@@ -77,23 +100,28 @@ static int compare_all(struct store *store, const struct survey *survey,
 	*ret_damaged = false;
 	for (size_t i = 0; i < survey->count; i++) {
 		struct segment_row *row = &survey->rows[i];
-		int err = compare(store, row, survey->lens[i], error);
+		struct holes holes AUTO(holes_fini) = {0};
+		int err = load_holes(store, row, &holes, error);
+		if (!err)
+			err = compare(store, survey, i, &holes, error);
 		if (err)
 			return err;
 		*ret_damaged = *ret_damaged || row->state == SEGMENT_DAMAGED;
-		segment_table_add(store->segments, row);
+		segment_table_add(store->segments, row, &holes);
 	}
 	return 0;
 }
 
 /* ---- what is not ---------------------------------------------------------------- */
 
-static int cut_off(struct store *store, const struct segment_row *row,
+static int cut_off(struct store *store, const struct survey *survey, size_t i,
 		   struct error *error)
 {
 	const struct io *io = store->io;
+	const struct segment_row *row = &survey->rows[i];
+	off_t len = (off_t)survey_file_len(survey, i);
 	int fd = io_open(io, store->segments_fd, row->location, O_WRONLY | O_NOFOLLOW, 0);
-	bool cut = fd >= 0 && io->ftruncate(io->context, fd, (off_t)row->vouched) == 0;
+	bool cut = fd >= 0 && io->ftruncate(io->context, fd, len) == 0;
 	int number = errno;
 	if (fd >= 0)
 		(void)io_close(io, fd);
@@ -109,7 +137,7 @@ static int cut_all_off(struct store *store, const struct survey *survey,
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < survey->count; i++) {
 		uint64_t excess = survey_excess(survey, i);
-		int err = excess ? cut_off(store, &survey->rows[i], error) : 0;
+		int err = excess ? cut_off(store, survey, i, error) : 0;
 		if (err)
 			return err;
 		bytes += excess;

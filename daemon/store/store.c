@@ -10,6 +10,7 @@
 
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/disk/tickets.h"
 #include "daemon/store/forgotten.h"
 #include "daemon/store/index/index.h"
 #include "daemon/store/index/rebuild.h"
@@ -20,6 +21,21 @@
 #include "proto/base/cleanup.h"
 
 #define SEGMENT_LEN (128u * 1024u * 1024u)
+
+uint64_t store_enter(struct store *store)
+{
+	return tickets_take(store->tickets);
+}
+
+void store_leave(struct store *store, uint64_t ticket)
+{
+	tickets_return(store->tickets, ticket);
+}
+
+void store_await_index(struct store *store)
+{
+	index_rebuild_wait(store->rebuild);
+}
 
 struct catalogue *store_catalogue(struct store *store)
 {
@@ -330,6 +346,7 @@ static int close_store(struct store *store, bool mark, struct error *error)
 	close_fd(store, store->directory_fd);
 	close_fd(store, store->lock_fd);
 	damage_free(store->damage);
+	tickets_free(store->tickets);
 	free(store->directory);
 	free(store);
 	return err;
@@ -368,6 +385,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
 	store->segment_len = options->segment_len ? options->segment_len : SEGMENT_LEN;
 	store->reads_only = options->reads_only;
 	store->health = health_of(store, options);
+	store->tickets = tickets_new();
 	store->directory_fd = store->segments_fd = store->lock_fd = -1;
 	int err = open_parts(store, options->may_mark, error);
 	if (err) {

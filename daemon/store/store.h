@@ -42,6 +42,14 @@ int store_open(const struct store_options *options, struct store **ret_store,
  * transactions and readers must have ended (claimed). */
 int store_close(struct store *store, struct error *error);
 
+/* Whoever shows layers, reads or persists is in the store from before it looks until it
+ * has ended: what it was told of is not removed meanwhile. Returns what to leave with. */
+uint64_t store_enter(struct store *store);
+void store_leave(struct store *store, uint64_t ticket);
+
+/* Waits until the unit index is whole, where it has to be rebuilt. */
+void store_await_index(struct store *store);
+
 struct catalogue *store_catalogue(struct store *store); /* borrowed */
 bool store_is_read_only(struct store *store);
 /* Device and inode of the data directory, then of the one that it lies in, and so on up

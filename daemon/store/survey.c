@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/store/segment/segment.h"
 #include "proto/base/array.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -22,11 +23,16 @@ void survey_fini(struct survey *survey)
 	*survey = (struct survey){0};
 }
 
+uint64_t survey_file_len(const struct survey *survey, size_t row)
+{
+	return segment_row_len(&survey->rows[row]);
+}
+
 uint64_t survey_excess(const struct survey *survey, size_t row)
 {
 	int64_t len = survey->lens[row];
-	uint64_t vouched = survey->rows[row].vouched;
-	return len > 0 && (uint64_t)len > vouched ? (uint64_t)len - vouched : 0;
+	uint64_t wanted = survey_file_len(survey, row);
+	return len > 0 && (uint64_t)len > wanted ? (uint64_t)len - wanted : 0;
 }
 
 bool survey_is_file(const struct store *store, const char *name)

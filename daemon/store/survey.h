@@ -38,7 +38,9 @@ void survey_fini(struct survey *survey);
  * for one, and found unreadable by who opens it. */
 bool survey_is_file(const struct store *store, const char *name);
 
-/* Bytes of the row's file that are not vouched for. */
+/* Bytes of the row's file that are vouched for: all, but for holes, and their table. */
+uint64_t survey_file_len(const struct survey *survey, size_t row);
+/* And those that are not. */
 uint64_t survey_excess(const struct survey *survey, size_t row);
 
 #endif

@@ -236,9 +236,9 @@ static int send_frames(struct attaching *attach, struct error *error)
 		int err = frame_doubt_hear(&attach->session->link, error);
 		if (err)
 			return err;
-		err = link_send_file(&attach->session->link, MSG_FRAME,
-				     segment_fd(place.segment), place.offset, place.len,
-				     error);
+		err = link_send_file(
+			&attach->session->link, MSG_FRAME, segment_fd(place.segment),
+			segment_place(place.segment, place.offset), place.len, error);
 		if (err)
 			return err;
 	}

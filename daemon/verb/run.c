@@ -34,6 +34,16 @@ static int run_verb(struct session *session, struct error *error)
 	}
 }
 
+/* What it is shown, offered or reads is not removed before it has ended. */
+static int run_in_store(struct session *session, struct error *error)
+{
+	struct store *store = session->services->store;
+	uint64_t ticket = store_enter(store);
+	int err = run_verb(session, error);
+	store_leave(store, ticket);
+	return err;
+}
+
 /* ---- the end of a request ---- */
 
 /* The loop reads on until the client has seen it (PEER_LEAVING): closing at once would
@@ -176,7 +186,7 @@ bool verb_run(const struct services *services, const struct session_call *call,
 	struct error error = {0};
 	int err = session_authorise(&session, &error);
 	if (err == 0)
-		err = run_verb(&session, &error);
+		err = run_in_store(&session, &error);
 	if (err)
 		err = store_not_found(session.services->store, &error);
 	session_end_silence(&session);

@@ -9,7 +9,6 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/rebuild.h"
-#include "daemon/store/segment/move.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/store_tree.h"
@@ -214,7 +213,8 @@ static void move(struct runner *runner)
 	if (catalogue_segments(store_catalogue(runner->store), &rows, &count, &error) ||
 	    count == 0)
 		return;
-	int err = segment_move(runner->store, &rows[draw(runner) % count].id, &error);
+	int err =
+		tree_move_segment(runner->store, &rows[draw(runner) % count].id, &error);
 	if (err && err != ERR_BUSY)
 		failed(runner, "move", &error);
 }

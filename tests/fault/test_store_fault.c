@@ -16,7 +16,6 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/rebuild.h"
-#include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/fault/io_fault.h"
@@ -97,7 +96,7 @@ static void tell(struct story *story, const char *directory, const struct io *io
 	size_t count = 0;
 	if (catalogue_segments(store_catalogue(store), &rows, &count, &error) == 0 &&
 	    count > 0)
-		(void)segment_move(store, &rows[0].id, &error);
+		(void)tree_move_segment(store, &rows[0].id, &error);
 	index_rebuild_wait(store->rebuild);
 	story->closed = store_close(store, &error) == 0;
 }

@@ -13,7 +13,6 @@
 #include "daemon/store/check/check.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/rebuild.h"
-#include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/killed.h"
@@ -267,7 +266,7 @@ static void run_move(struct trial *trial)
 	assert_ok("move", catalogue_segments(store_catalogue(trial->store), &rows, &count,
 					     &error));
 	faults(trial, true);
-	trial->code = segment_move(trial->store, &rows[0].id, &error);
+	trial->code = tree_move_segment(trial->store, &rows[0].id, &error);
 	faults(trial, false);
 	close_store(trial);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "daemon/store/check/check.h"
+#include "daemon/store/disk/parts.h"
+#include "daemon/store/segment/move.h"
 #include "daemon/store/segment/table.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -291,8 +293,8 @@ static int receive(struct received *received, const struct io *io,
 {
 	received->bytes = must_alloc(place->len);
 	received->codec = codec_new(1);
-	if (io_read_at(io, segment_fd(place->segment), received->bytes, place->len,
-		       place->offset) < 0)
+	if (segment_read(io, place->segment, received->bytes, place->len, place->offset) <
+	    0)
 		return error_set(error, ERR_LOCAL, "frame: cannot be read");
 	int err = frame_header_decode(received->bytes, &received->header, error);
 	if (err)
@@ -408,5 +410,24 @@ int tree_check(struct store *store, uint64_t *ret_damaged, char *text, size_t ro
 	int err = check_store(store, &options, &figures, error);
 	if (!err)
 		*ret_damaged = figures.damaged;
+	return err;
+}
+
+/* ---- moving --------------------------------------------------------------------- */
+
+int tree_move_segment(struct store *store, const struct segment_id *id,
+		      struct error *error)
+{
+	struct segment *segment;
+	int err = segment_table_pin(store->segments, id, &segment, error);
+	if (err)
+		return err;
+	err = segment_table_lease_pinned(store->segments, segment, error);
+	if (!err) {
+		bool appendable = segment->appendable;
+		err = segment_move(store, segment, NULL, error);
+		segment_table_return(store->segments, segment, err && appendable);
+	}
+	segment_table_unpin(store->segments, segment);
 	return err;
 }

@@ -66,6 +66,10 @@ int tree_verify_row(struct layer_reader *reader, const struct io *io,
 		    const struct row *row, uint64_t mention, const struct tree_file *file,
 		    struct error *error);
 
+/* Moves a segment to another file as it is. ERR_BUSY while it has a writer. */
+int tree_move_segment(struct store *store, const struct segment_id *id,
+		      struct error *error);
+
 /* A check with read_data that counts what it finds; sentences are kept in `text` (the
  * first few), which may be NULL. */
 int tree_check(struct store *store, uint64_t *ret_damaged, char *text, size_t room,

@@ -30,6 +30,8 @@ struct http_request {
 	bool has_body;      /* something came behind the head */
 	unsigned status;    /* that was answered; 0: nothing yet */
 	uint64_t began_ms;  /* monotonic */
+	bool entered;       /* the store, and what to leave it with (store.h) */
+	uint64_t ticket;
 	/* For the log. */
 	struct text namespace;
 	struct error error; /* code 0: none */

@@ -22,6 +22,7 @@
 #include "daemon/store/disk/io.h"
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/arena.h"
+#include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/base/text.h"
 #include "proto/bounds.h"
@@ -80,11 +81,22 @@ struct segment_row {
 	uint64_t vouched; /* bytes */
 	char location[64];
 	enum segment_state state;
+	uint64_t holes_bytes; /* of what is vouched for, how much compaction left out */
+	uint64_t holes_len;   /* of what says where; 0: it left nothing out */
 };
 
 /* All segments, ascending by id; owned by the caller (free). */
 int catalogue_segments(struct catalogue *catalogue, struct segment_row **ret_rows,
 		       size_t *ret_count, struct error *error);
+/* What compaction left out of one, encoded (segment/holes.h). ERR_NOT_FOUND. */
+int catalogue_segment_holes(struct catalogue *catalogue, const struct segment_id *id,
+			    struct buffer *ret_holes, struct error *error);
+/* Changes location, state and holes of one that exists. */
+int catalogue_move_segment(struct catalogue *catalogue, const struct segment_row *row,
+			   const struct buffer *holes, struct error *error);
+/* Forgets one that no layer names. ERR_DAMAGED: one does, or it is not there. */
+int catalogue_remove_segment(struct catalogue *catalogue, const struct segment_id *id,
+			     struct error *error);
 /* Changes state, vouched length and location of one that exists. */
 int catalogue_update_segment(struct catalogue *catalogue, const struct segment_row *row,
 			     struct error *error);

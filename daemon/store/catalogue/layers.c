@@ -63,8 +63,9 @@ int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
 			      struct error *error)
 {
 	struct query query AUTO(query_end) = query_of(
-		catalogue->database, "SELECT " LAYER_COLUMNS " FROM layers" LAYER_JOIN
-				     " WHERE layers.execution = ? AND key = ?");
+		catalogue->database,
+		"SELECT " LAYER_COLUMNS ", ended_ms IS NOT NULL OR removed"
+		" FROM layers" LAYER_JOIN " WHERE layers.execution = ? AND key = ?");
 	query_number(&query, execution_id);
 	query_blob(&query, key, KEY_LEN);
 	int result = query_next(&query, error);
@@ -73,6 +74,10 @@ int catalogue_find_key_locked(struct catalogue *catalogue, int64_t execution_id,
 	result = layer_record_of(&query, ret_record, error);
 	ret_record->workflow = ret_record->run = ret_record->job = NULL;
 	ret_record->shard = ret_record->attempt = NULL;
+	if (result == 0 && row_number(&query, LAYER_COLUMN_COUNT))
+		return error_set(error, ERR_NOT_FOUND,
+				 "the layer that this persist made was removed; persist "
+				 "it under a new key");
 	return result < 0 ? result : 1;
 }
 
@@ -125,7 +130,8 @@ int catalogue_layer_ids(struct catalogue *catalogue, int64_t **ret_ids, size_t *
 {
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) =
-		query_of(catalogue->database, "SELECT id FROM layers ORDER BY id");
+		query_of(catalogue->database,
+			 "SELECT id FROM layers WHERE removed = 0 ORDER BY id");
 	struct buffer ids AUTO(buffer_fini) = {0};
 	int result;
 	while ((result = query_next(&query, error)) == 1) {
@@ -147,7 +153,7 @@ static int load_places(struct catalogue *catalogue, int64_t layer_id,
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
 			 "SELECT root_segment, root_offset, placement_segment,"
-			 " placement_offset FROM layers WHERE id = ?");
+			 " placement_offset, removed FROM layers WHERE id = ?");
 	query_number(&query, layer_id);
 	int result = query_next(&query, error);
 	if (result < 0)
@@ -155,6 +161,10 @@ static int load_places(struct catalogue *catalogue, int64_t layer_id,
 	if (result == 0)
 		return error_set(error, ERR_NOT_FOUND, "layer number %lld: unknown",
 				 (long long)layer_id);
+	if (row_flag(&query, 4))
+		return error_set(error, ERR_NOT_FOUND,
+				 "what it held was removed: its workflow had expired, or "
+				 "somebody ended it");
 	ret_place->root.offset = row_offset(&query, 1);
 	ret_place->placement.offset = row_offset(&query, 3);
 	row_blob(&query, 0, ret_place->root.segment.bytes, SEGMENT_ID_LEN);
@@ -203,7 +213,8 @@ int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 	CATALOGUE_LOCKED(catalogue);
 	struct query query AUTO(query_end) = query_of(
 		catalogue->database, "SELECT root_segment, root_offset FROM layers"
-				     " WHERE digest = ? AND id <> ? LIMIT ?");
+				     " WHERE digest = ? AND id <> ? AND removed = 0"
+				     " LIMIT ?");
 	query_blob(&query, digest->bytes, SHA256_LEN);
 	query_number(&query, layer_id);
 	query_number(&query, (int64_t)room);

@@ -123,7 +123,7 @@ static void check_frames(struct check *check, const struct segment *segment, uin
 			 struct index_walk *walk)
 {
 	uint64_t offset = SEGMENT_HEADER_LEN;
-	while (offset < end) {
+	while ((offset = holes_skip(&segment->holes, offset)) < end) {
 		if (check_frame(check, segment, offset, end)) {
 			compare_entry(check, segment, walk, offset);
 			offset += frame_len(&check->reader.header);

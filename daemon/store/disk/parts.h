@@ -14,6 +14,7 @@
 
 struct catalogue;
 struct damage;
+struct tickets;
 struct index_rebuild;
 struct segment_table;
 struct index;
@@ -35,6 +36,7 @@ struct store {
 	struct index *units;
 	struct index_rebuild *rebuild; /* NULL where none was needed */
 	struct damage *damage;
+	struct tickets *tickets; /* of all that read it or write to it */
 	/* A damaged copy was found: the index names one of a unit's copies, and may have
 	 * named that. */
 	atomic_bool lost_copies;

@@ -1,7 +1,7 @@
 /*
  * Telling what the catalogue knows of a layer that is about to be committed, before it
  * is: so that it can be written into the layer's segment (commit_frame.h), and a
- * catalogue be made again of the segments alone (FORMAT.md §11).
+ * catalogue be made again of the segments alone (FORMAT.md §13).
  */
 #ifndef BATON_STORE_FACTS_FACTS_H
 #define BATON_STORE_FACTS_FACTS_H

@@ -82,7 +82,8 @@ static void scan_frames(struct index_rebuild *rebuild, const struct segment *seg
 	struct segment_reader *reader = &rebuild->reader;
 	struct error error;
 	uint64_t offset = SEGMENT_HEADER_LEN;
-	while (offset < end && !atomic_load(&rebuild->stopping)) {
+	while ((offset = holes_skip(&segment->holes, offset)) < end &&
+	       !atomic_load(&rebuild->stopping)) {
 		if (segment_reader_head(reader, segment, offset, end, &error) < 0) {
 			health_note(&rebuild->store->health,
 				    "rebuilding the unit index: %s", error.text);

@@ -128,6 +128,7 @@ static bool is_there(struct healer *healer, const struct unit_name *name,
 	       !damage_has(store->damage, &place->segment, place->offset) &&
 	       segment_pins_get(healer->pins, store->segments, &place->segment,
 				ret_segment, &ignored) == 0 &&
+	       !segment_table_is_closed(store->segments, *ret_segment) &&
 	       (*ret_segment)->namespace_id == healer->namespace_id &&
 	       segment_reader_head(heads, *ret_segment, place->offset,
 				   segment_table_vouched(store->segments, *ret_segment),

@@ -56,11 +56,14 @@ static int read_failed(struct error *error)
 	return error_set_errno(error, ERR_LOCAL, errno, "cannot be read");
 }
 
-/* Bytes from there to the end, where a frame can begin there at all: 0 where it cannot.
- * An offset is what another frame, or the catalogue, says. */
-static uint64_t room_at(uint64_t offset, uint64_t end)
+/* Bytes from there to the end, or to the next hole, where a frame can begin there at all:
+ * 0 where it cannot. An offset is what another frame, or the catalogue, says. */
+static uint64_t room_at(const struct segment *segment, uint64_t offset, uint64_t end)
 {
-	return offset < end && offset < INT64_MAX - FRAME_LEN_MAX ? end - offset : 0;
+	if (offset >= end || offset >= INT64_MAX - FRAME_LEN_MAX)
+		return 0;
+	uint64_t extent = holes_extent(&segment->holes, offset);
+	return end - offset < extent ? end - offset : extent;
 }
 
 void segment_reader_doubt(struct segment_reader *reader, const struct segment *segment,
@@ -93,8 +96,8 @@ static int extend(struct segment_reader *reader, const struct segment *segment,
 	int err = buffer_may_reserve(&reader->bytes, len - have, error);
 	if (err)
 		return err;
-	if (io_read_at(reader->io, segment->fd, reader->bytes.at + have, len - have,
-		       offset + have) < 0)
+	if (segment_read(reader->io, segment, reader->bytes.at + have, len - have,
+			 offset + have) < 0)
 		return read_failed(error);
 	reader->bytes.len = len;
 	return 0;
@@ -131,7 +134,7 @@ static int reserve_raw(struct segment_reader *reader, struct error *error)
 static int read_head(struct segment_reader *reader, const struct segment *segment,
 		     uint64_t offset, uint64_t end, struct error *error)
 {
-	uint64_t room = room_at(offset, end);
+	uint64_t room = room_at(segment, offset, end);
 	if (room < FRAME_HEADER_LEN)
 		return error_set(error, ERR_DAMAGED, "no frame fits there");
 	size_t first = room < FIRST_READ_LEN ? (size_t)room : FIRST_READ_LEN;
@@ -174,19 +177,19 @@ int segment_reader_peek(struct segment_reader *reader, const struct segment *seg
 			struct unit_name *ret_name, struct error *error)
 {
 	uint8_t header[FRAME_HEADER_LEN], entry[FRAME_ENTRY_LEN];
-	uint64_t room = room_at(spot->offset, spot->end);
+	uint64_t room = room_at(segment, spot->offset, spot->end);
 	if (room < FRAME_HEADER_LEN)
 		return error_set(error, ERR_DAMAGED, "no frame fits there");
-	if (io_read_at(reader->io, segment->fd, header, sizeof(header), spot->offset) < 0)
+	if (segment_read(reader->io, segment, header, sizeof(header), spot->offset) < 0)
 		return read_failed(error);
 	int err = frame_header_decode(header, ret_header, error);
 	if (err)
 		return err;
 	if (frame_len(ret_header) > room || spot->position >= ret_header->unit_count)
 		return error_set(error, ERR_DAMAGED, "frame: no such entry in it");
-	if (io_read_at(reader->io, segment->fd, entry, sizeof(entry),
-		       spot->offset + FRAME_HEADER_LEN +
-			       (uint64_t)spot->position * FRAME_ENTRY_LEN) < 0)
+	if (segment_read(reader->io, segment, entry, sizeof(entry),
+			 spot->offset + FRAME_HEADER_LEN +
+				 (uint64_t)spot->position * FRAME_ENTRY_LEN) < 0)
 		return read_failed(error);
 	struct reader in = reader_of(entry, sizeof(entry));
 	*ret_name = frame_entry_decode(&in);
@@ -253,21 +256,54 @@ static int of_segment(const struct segment *segment, struct error *error)
 			 why.text);
 }
 
+/* The file says of its holes what the catalogue says. */
+static int check_table(const struct io *io, const struct segment *segment,
+		       struct error *error)
+{
+	struct buffer wanted AUTO(buffer_fini) = {0};
+	holes_encode_table(&wanted, &segment->holes);
+	uint8_t *bytes AUTO_FREE = must_alloc(wanted.len);
+	if (io_read_at(io, segment->fd, bytes, wanted.len, SEGMENT_HEADER_LEN) < 0)
+		return read_failed(error);
+	return memcmp(bytes, wanted.at, wanted.len) == 0
+		       ? 0
+		       : error_set(error, ERR_DAMAGED,
+				   "the table of its holes is not the catalogue's");
+}
+
 int segment_reader_check_header(const struct io *io, const struct segment *segment,
 				struct error *error)
 {
 	uint8_t bytes[SEGMENT_HEADER_LEN];
 	struct segment_header header = {0};
 	int err = 0;
-	if (io_read_at(io, segment->fd, bytes, sizeof(bytes), 0) < 0)
+	if (segment_read(io, segment, bytes, sizeof(bytes), 0) < 0)
 		err = read_failed(error);
 	if (!err)
 		err = segment_header_decode(bytes, &header, error);
 	if (!err && (!segment_id_equal(&header.id, &segment->id) ||
-		     header.namespace_id != segment->namespace_id))
+		     header.namespace_id != segment->namespace_id ||
+		     header.has_holes != (segment->holes.count > 0)))
 		err = error_set(error, ERR_DAMAGED,
 				"its header is that of another segment");
+	if (!err && header.has_holes)
+		err = check_table(io, segment, error);
 	return err ? of_segment(segment, error) : 0;
+}
+
+int segment_reader_holes(const struct io *io, const struct segment *segment,
+			 struct holes *ret_holes, struct error *error)
+{
+	uint8_t bytes[HOLES_TABLE_LEN_MAX];
+	if (io_read_at(io, segment->fd, bytes, HOLES_TABLE_HEAD_LEN, SEGMENT_HEADER_LEN) <
+	    0)
+		return read_failed(error);
+	uint64_t len = holes_table_len(holes_table_encoded(bytes));
+	if (len > sizeof(bytes))
+		return error_set(error, ERR_DAMAGED, "its table of holes is too long");
+	if (io_read_at(io, segment->fd, bytes, len, SEGMENT_HEADER_LEN) < 0)
+		return read_failed(error);
+	return holes_decode_table(bytes, len, ret_holes, error);
 }
 
 static int read_index(const struct io *io, const struct segment *segment, uint64_t end,
@@ -277,7 +313,9 @@ static int read_index(const struct io *io, const struct segment *segment, uint64
 	uint8_t bytes[SEGMENT_FOOTER_LEN];
 	if (end < SEGMENT_HEADER_LEN + SEGMENT_FOOTER_LEN)
 		return error_set(error, ERR_DAMAGED, "too short to have an index");
-	if (io_read_at(io, segment->fd, bytes, sizeof(bytes), end - sizeof(bytes)) < 0)
+	if (holes_extent(&segment->holes, end - 1) == 0)
+		return error_set(error, ERR_DAMAGED, "compaction left its index out");
+	if (segment_read(io, segment, bytes, sizeof(bytes), end - sizeof(bytes)) < 0)
 		return read_failed(error);
 	int err = segment_footer_decode(bytes, end, footer, error);
 	if (err)
@@ -286,7 +324,7 @@ static int read_index(const struct io *io, const struct segment *segment, uint64
 	if (err)
 		return err;
 	uint8_t *at = index->at + index->len;
-	if (io_read_at(io, segment->fd, at, footer->index_len, footer->index_offset) < 0)
+	if (segment_read(io, segment, at, footer->index_len, footer->index_offset) < 0)
 		return read_failed(error);
 	if (xxh64_of(at, footer->index_len) != footer->index_checksum)
 		return error_set(error, ERR_DAMAGED,
@@ -311,9 +349,14 @@ static bool find_magic(struct segment_reader *reader, const struct segment *segm
 	struct error ignored;
 	uint8_t *window AUTO_FREE = may_alloc(RESYNC_READ_LEN, &ignored);
 	while (window && *offset + FRAME_HEADER_LEN <= end) {
-		uint64_t left = end - *offset;
+		*offset = holes_skip(&segment->holes, *offset);
+		uint64_t left = room_at(segment, *offset, end);
+		if (left < FRAME_HEADER_LEN) {
+			*offset += left > 0 ? left : end;
+			continue;
+		}
 		size_t len = left < RESYNC_READ_LEN ? (size_t)left : RESYNC_READ_LEN;
-		if (io_read_at(reader->io, segment->fd, window, len, *offset) < 0)
+		if (segment_read(reader->io, segment, window, len, *offset) < 0)
 			return false;
 		const uint8_t *at = memmem(window, len, "BTFR", 4);
 		*offset += at ? (size_t)(at - window) : len - 3;

@@ -86,6 +86,10 @@ void segment_reader_forget(struct segment_reader *reader);
 /* Reads and checks header and id. ERR_DAMAGED names the segment. */
 int segment_reader_check_header(const struct io *io, const struct segment *segment,
 				struct error *error);
+/* Reads the table of holes of a file whose header says that there is one, and nothing
+ * else is known of it. ERR_DAMAGED, ERR_LOCAL. */
+int segment_reader_holes(const struct io *io, const struct segment *segment,
+			 struct holes *ret_holes, struct error *error);
 /* Reads footer and index of a sealed segment of `end` bytes, both checked; the index is
  * appended to ret_index. ERR_DAMAGED names the segment. */
 int segment_reader_index(const struct io *io, const struct segment *segment, uint64_t end,

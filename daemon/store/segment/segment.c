@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "daemon/store/segment/holes.h"
 #include "proto/base/cleanup.h"
 
 #define SEGMENT_VERSION 1u
+#define FLAG_HOLES 1u
 
 static const uint8_t header_magic[8] = {'B', 'A', 'T', 'O', 'N', 'S', 'E', 'G'};
 static const uint8_t footer_magic[8] = {'B', 'A', 'T', 'O', 'N', 'E', 'N', 'D'};
@@ -18,7 +20,7 @@ void segment_header_encode(const struct segment_header *header,
 	struct buffer out AUTO(buffer_fini) = {0};
 	buffer_put(&out, header_magic, sizeof(header_magic));
 	buffer_put_u32(&out, SEGMENT_VERSION);
-	buffer_put_u32(&out, 0); /* flags */
+	buffer_put_u32(&out, header->has_holes ? FLAG_HOLES : 0);
 	buffer_put(&out, header->id.bytes, SEGMENT_ID_LEN);
 	buffer_put_u64(&out, (uint64_t)header->namespace_id);
 	buffer_put(&out, no_key_id, sizeof(no_key_id));
@@ -47,7 +49,8 @@ int segment_header_decode(const uint8_t bytes[SEGMENT_HEADER_LEN],
 	if (version > SEGMENT_VERSION)
 		return error_set(error, ERR_VERSION,
 				 "format %u is newer than this program", version);
-	if (version != SEGMENT_VERSION || flags != 0 ||
+	header.has_holes = flags & FLAG_HOLES;
+	if (version != SEGMENT_VERSION || (flags & ~FLAG_HOLES) != 0 ||
 	    memcmp(key_id, no_key_id, sizeof(no_key_id)) != 0)
 		return error_set(error, ERR_VERSION,
 				 "its header has a flag or a key that is not known");
@@ -127,6 +130,11 @@ int segment_index_next(struct reader *index, struct segment_entry *ret_entry,
 		return err;
 	*ret_entry = entry;
 	return 1;
+}
+
+uint64_t segment_row_len(const struct segment_row *row)
+{
+	return row->vouched - row->holes_bytes + holes_table_len(row->holes_len);
 }
 
 /* ---- ids ---------------------------------------------------------------------- */

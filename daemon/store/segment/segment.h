@@ -25,6 +25,7 @@
 struct segment_header {
 	struct segment_id id;
 	int64_t namespace_id;
+	bool has_holes; /* a table of them stands behind it (holes.h) */
 };
 
 void segment_header_encode(const struct segment_header *header,
@@ -60,6 +61,9 @@ void segment_index_put(struct buffer *index, uint64_t offset, const uint8_t *hea
  * ERR_DAMAGED, ERR_VERSION. */
 int segment_index_next(struct reader *index, struct segment_entry *ret_entry,
 		       struct unit_name *ret_units, struct error *error);
+
+/* Bytes of the file of a row: what is vouched for, without its holes, and their table. */
+uint64_t segment_row_len(const struct segment_row *row);
 
 bool segment_id_equal(const struct segment_id *a, const struct segment_id *b);
 int segment_id_compare(const struct segment_id *a, const struct segment_id *b);

@@ -29,6 +29,17 @@ int segment_fd(const struct segment *segment)
 	return segment->fd;
 }
 
+uint64_t segment_place(const struct segment *segment, uint64_t offset)
+{
+	return holes_place(&segment->holes, offset);
+}
+
+int segment_read(const struct io *io, const struct segment *segment, void *ret_data,
+		 size_t len, uint64_t offset)
+{
+	return io_read_at(io, segment->fd, ret_data, len, segment_place(segment, offset));
+}
+
 static void remove_locked(struct segment_table *table, struct segment *segment)
 {
 	size_t position = segments_position(table->at, table->count, &segment->id);
@@ -48,6 +59,12 @@ struct segment_table *segment_table_new(const struct io *io, int segments_fd)
 	table->segments_fd = segments_fd;
 	pthread_mutex_init(&table->mutex, NULL);
 	return table;
+}
+
+static void free_segment(struct segment *segment)
+{
+	holes_fini(&segment->holes);
+	free(segment);
 }
 
 static void close_locked(struct segment_table *table, struct segment *segment)
@@ -70,7 +87,7 @@ int segment_table_free(struct segment_table *table)
 	for (size_t i = 0; i < table->count; i++) {
 		claim(table->at[i]->pins == 0);
 		close_locked(table, table->at[i]);
-		free(table->at[i]);
+		free_segment(table->at[i]);
 	}
 	int close_errno = table->close_errno;
 	free(table->at);
@@ -79,12 +96,14 @@ int segment_table_free(struct segment_table *table)
 	return close_errno;
 }
 
-static struct segment *segment_of(const struct segment_row *row)
+static struct segment *segment_of(const struct segment_row *row,
+				  const struct holes *holes)
 {
 	struct segment *segment = must_calloc(1, sizeof(*segment));
 	segment->id = row->id;
 	segment->namespace_id = row->namespace_id;
 	memcpy(segment->location, row->location, sizeof(segment->location));
+	segment->holes = holes_copy(holes);
 	segment->fd = -1;
 	segment->state = row->state;
 	segment->vouched = row->vouched;
@@ -92,10 +111,11 @@ static struct segment *segment_of(const struct segment_row *row)
 	return segment;
 }
 
-void segment_table_add(struct segment_table *table, const struct segment_row *row)
+void segment_table_add(struct segment_table *table, const struct segment_row *row,
+		       const struct holes *holes)
 {
 	HOLD(&table->mutex);
-	segments_insert(&table->at, &table->count, &table->room, segment_of(row));
+	segments_insert(&table->at, &table->count, &table->room, segment_of(row, holes));
 }
 
 void segment_table_adopt(struct segment_table *table, const struct segment_id *id)
@@ -201,7 +221,7 @@ static void unpin_locked(struct segment_table *table, struct segment *segment)
 			table->kept[i] = NULL;
 	close_locked(table, segment);
 	if (!segment->current)
-		free(segment);
+		free_segment(segment);
 }
 
 void segment_table_unpin(struct segment_table *table, struct segment *segment)
@@ -261,7 +281,8 @@ int segment_table_create(struct segment_table *table, int64_t namespace_id,
 		return error_set_errno(error, ERR_LOCAL, errno,
 				       "segment `%s`: cannot be created", row.location);
 	HOLD(&table->mutex);
-	struct segment *segment = segment_of(&row);
+	static const struct holes none;
+	struct segment *segment = segment_of(&row, &none);
 	segment->fd = fd;
 	segment->pins = 1;
 	segment->created = true;
@@ -328,14 +349,14 @@ struct segment_row segment_table_row(struct segment_table *table, struct segment
 }
 
 int segment_table_replace(struct segment_table *table, struct segment *segment,
-			  const char *location)
+			  const struct segment_row *row, const struct holes *holes)
 {
 	HOLD(&table->mutex);
 	claim(segment->leased);
-	struct segment_row row = row_of(segment);
-	(void)snprintf(row.location, sizeof(row.location), "%s", location);
 	remove_locked(table, segment);
-	segments_insert(&table->at, &table->count, &table->room, segment_of(&row));
+	struct segment *moved = segment_of(row, holes);
+	moved->created = moved->appendable = row->state == SEGMENT_OPEN;
+	segments_insert(&table->at, &table->count, &table->room, moved);
 	return table->io->unlink(table->io->context, table->segments_fd,
 				 segment->location);
 }
@@ -348,4 +369,25 @@ struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_
 		rows[i] = row_of(table->at[i]);
 	*ret_count = table->count;
 	return rows;
+}
+
+/* ---- while a segment is looked through ------------------------------------------ */
+
+void segment_table_close(struct segment_table *table, struct segment *segment)
+{
+	HOLD(&table->mutex);
+	claim(segment->leased);
+	segment->closed = true;
+}
+
+void segment_table_reopen(struct segment_table *table, struct segment *segment)
+{
+	HOLD(&table->mutex);
+	segment->closed = !segment->current;
+}
+
+bool segment_table_is_closed(struct segment_table *table, const struct segment *segment)
+{
+	HOLD(&table->mutex);
+	return segment->closed;
 }

@@ -22,6 +22,7 @@
 
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/io.h"
+#include "daemon/store/segment/holes.h"
 #include "proto/base/error.h"
 
 /* Files that are open though nobody has them pinned: so many namespaces may take turns
@@ -33,8 +34,9 @@ struct segment_table;
 struct segment {
 	struct segment_id id;
 	int64_t namespace_id;
-	char location[64]; /* file name below segments/ */
-	int fd;            /* owned; -1 while closed */
+	char location[64];  /* file name below segments/ */
+	struct holes holes; /* what is not in the file; constant */
+	int fd;             /* owned; -1 while closed */
 	/* What follows is the table's, under its mutex. */
 	enum segment_state state;
 	uint64_t vouched; /* bytes that committed layers may refer to */
@@ -43,10 +45,16 @@ struct segment {
 	bool leased;     /* it has its one writer */
 	bool appendable; /* created here, or adopted, and not sealed */
 	bool current;    /* false: moved away or dropped; gone with its last pin */
+	bool closed;     /* nothing in it is offered: it is being looked through */
 };
 
-/* For sendfile: the descriptor, borrowed. */
+/* For sendfile: the descriptor, borrowed, and where the bytes of this offset lie behind
+ * it. */
 int segment_fd(const struct segment *segment);
+uint64_t segment_place(const struct segment *segment, uint64_t offset);
+/* Reads what lies at an offset, in no hole. 0, or -1 with errno, 0 beyond the end. */
+int segment_read(const struct io *io, const struct segment *segment, void *ret_data,
+		 size_t len, uint64_t offset);
 
 /* `io` and the descriptor of segments/ are borrowed for the table's life. */
 struct segment_table *segment_table_new(const struct io *io, int segments_fd);
@@ -61,7 +69,8 @@ int segment_table_close_errno(const struct segment_table *table);
 void segment_table_adopt(struct segment_table *table, const struct segment_id *id);
 
 /* Adds one that the catalogue knows. */
-void segment_table_add(struct segment_table *table, const struct segment_row *row);
+void segment_table_add(struct segment_table *table, const struct segment_row *row,
+		       const struct holes *holes);
 
 /* Pins the segment of that id: *ret_segment stays valid and open until unpinned.
  * ERR_DAMAGED for one that is missing or marked damaged; ERR_LOCAL. */
@@ -101,10 +110,18 @@ uint64_t segment_table_vouched(struct segment_table *table, struct segment *segm
 struct segment_row segment_table_row(struct segment_table *table,
 				     struct segment *segment);
 
-/* From now on the id means the file at that location; who has the old one pinned keeps
- * it. The old file's name is unlinked; -1 and errno where that failed. */
+/* From now on the id means the file that the row names, with these holes; who has the old
+ * one pinned keeps it. An open one may be appended to. The old file's name is unlinked;
+ * -1 and errno where that failed. The segment must be leased. */
 int segment_table_replace(struct segment_table *table, struct segment *segment,
-			  const char *location);
+			  const struct segment_row *row, const struct holes *holes);
+
+/* A leased segment of which nothing is offered any more from now on, until it is open
+ * again; and whether it is. One that was moved away or dropped stays closed. What was
+ * offered before stays so: see tickets.h. */
+void segment_table_close(struct segment_table *table, struct segment *segment);
+void segment_table_reopen(struct segment_table *table, struct segment *segment);
+bool segment_table_is_closed(struct segment_table *table, const struct segment *segment);
 
 /* The rows of all, ascending by id; owned by the caller (free). */
 struct segment_row *segment_table_rows(struct segment_table *table, size_t *ret_count);

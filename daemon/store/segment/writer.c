@@ -24,7 +24,8 @@ void segment_writer_init(struct segment_writer *writer, struct store *store,
 static int write_once(struct store *store, struct segment *segment,
 		      const struct buffer *bytes, uint64_t offset, struct error *error)
 {
-	if (io_write_at(store->io, segment->fd, bytes->at, bytes->len, offset) == 0)
+	if (io_write_at(store->io, segment->fd, bytes->at, bytes->len,
+			segment_place(segment, offset)) == 0)
 		return 0;
 	int number = errno;
 	int err = error_set_errno(error, ERR_READ_ONLY, number,
@@ -77,12 +78,18 @@ static int take_segment(struct segment_writer *writer, struct error *error)
 		.segment = segment, .start = start, .end = start};
 	if (start > 0)
 		return 0;
-	struct segment_header header = {segment->id, segment->namespace_id};
+	struct segment_header header = {segment->id, segment->namespace_id, false};
 	uint8_t bytes[SEGMENT_HEADER_LEN];
 	segment_header_encode(&header, bytes);
 	buffer_put(&writer->pending, bytes, sizeof(bytes));
 	last_of(writer)->end += sizeof(bytes);
 	return 0;
+}
+
+/* Of what its file holds. */
+static bool is_full(const struct store *store, const struct segment_written *written)
+{
+	return segment_place(written->segment, written->end) >= store->segment_len;
 }
 
 int segment_writer_append(struct segment_writer *writer, const struct buffer *head,
@@ -92,7 +99,7 @@ int segment_writer_append(struct segment_writer *writer, const struct buffer *he
 {
 	int err = health_check_writable(&writer->store->health, error);
 	struct segment_written *last = last_of(writer);
-	if (!err && (!last || last->end >= writer->store->segment_len))
+	if (!err && (!last || is_full(writer->store, last)))
 		err = take_segment(writer, error);
 	if (!err && writer->pending.len >= WRITE_LEN)
 		err = segment_writer_flush(writer, error);
@@ -154,7 +161,7 @@ static int build_index(struct store *store, struct segment *segment, uint64_t en
 	segment_reader_init(&reader, store->io);
 	struct segment_footer footer = {.index_offset = end};
 	uint64_t offset = SEGMENT_HEADER_LEN;
-	while (offset < end) {
+	for (; (offset = holes_skip(&segment->holes, offset)) < end;) {
 		int err = segment_reader_head(&reader, segment, offset, end, error);
 		size_t head_len = err ? 0 : frame_table_end(&reader.header);
 		if (!err)
@@ -188,7 +195,7 @@ static int seal(struct store *store, struct segment *segment, struct error *erro
 		err = write_once(store, segment, &index, row.vouched, error);
 	if (err == ERR_NO_ROOM)
 		(void)store->io->ftruncate(store->io->context, segment->fd,
-					   (off_t)row.vouched);
+					   (off_t)segment_place(segment, row.vouched));
 	if (!err)
 		err = sync_once(store, segment, error);
 	if (err)
@@ -217,7 +224,7 @@ static void commit_one(struct store *store, struct segment_written *written)
 {
 	segment_table_vouch(store->segments, written->segment, written->end,
 			    SEGMENT_OPEN);
-	bool full = written->end >= store->segment_len;
+	bool full = is_full(store, written);
 	struct error error = {0};
 	if (full && seal(store, written->segment, &error) < 0)
 		health_note(&store->health, "sealing: %s", error.text);
@@ -239,8 +246,9 @@ static void abort_one(struct store *store, struct segment_written *written)
 		return;
 	}
 	bool cut = !failed &&
-		   store->io->ftruncate(store->io->context, written->segment->fd,
-					(off_t)written->start) == 0;
+		   store->io->ftruncate(
+			   store->io->context, written->segment->fd,
+			   (off_t)segment_place(written->segment, written->start)) == 0;
 	segment_table_return(store->segments, written->segment, cut);
 }
 

@@ -76,18 +76,22 @@ static bool read_entry(struct transaction *transaction, const struct unit_name *
 
 /* Whether the unit is where the index says; its segment is pinned then. The index may be
  * wrong and the segment gone; what cannot be read now, for whatever reason of the
- * system's, is not offered and not forgotten either. */
+ * system's, is not offered and not forgotten either. Nor is what lies in a closed
+ * segment: who may be offered something there is waited for (FORMAT.md §13). */
 static bool find_there(struct transaction *transaction, const struct unit_name *name,
 		       const struct unit_place *place, struct found_frame *found)
 {
 	struct error why = {0};
 	struct damage *damage = transaction->store->damage;
-	bool there = place->offset >= SEGMENT_HEADER_LEN &&
-		     !damage_has(damage, &place->segment, place->offset) &&
-		     segment_pins_get(&transaction->pins, transaction->store->segments,
-				      &place->segment, &found->segment, &why) == 0 &&
-		     found->segment->namespace_id == transaction->namespace_id &&
-		     read_entry(transaction, name, place, found, &why);
+	struct segment_table *table = transaction->store->segments;
+	bool pinned = place->offset >= SEGMENT_HEADER_LEN &&
+		      !damage_has(damage, &place->segment, place->offset) &&
+		      segment_pins_get(&transaction->pins, table, &place->segment,
+				       &found->segment, &why) == 0 &&
+		      found->segment->namespace_id == transaction->namespace_id;
+	if (pinned && segment_table_is_closed(table, found->segment))
+		return false;
+	bool there = pinned && read_entry(transaction, name, place, found, &why);
 	if (!there && why.code != ERR_LOCAL && why.code != ERR_NO_MEMORY)
 		index_forget(transaction->store->units, transaction->namespace_id, name);
 	return there;

@@ -23,6 +23,7 @@
 
 struct transaction {
 	struct store *store; /* borrowed */
+	uint64_t ticket;     /* what it may cite is not removed while it runs */
 	int64_t namespace_id;
 	struct segment_pins pins; /* of all that it may cite or wrote */
 	struct segment_writer writer;

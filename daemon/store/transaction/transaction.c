@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/disk/tickets.h"
 #include "daemon/store/index/index.h"
 #include "daemon/store/layer/healing.h"
 #include "daemon/store/layer/parts.h"
@@ -18,6 +19,7 @@ int transaction_begin(struct store *store, int64_t namespace_id,
 		return err;
 	struct transaction *transaction = must_calloc(1, sizeof(*transaction));
 	transaction->store = store;
+	transaction->ticket = tickets_take(store->tickets);
 	transaction->namespace_id = namespace_id;
 	segment_writer_init(&transaction->writer, store, namespace_id);
 	segment_reader_init(&transaction->pieces, store->io);
@@ -43,6 +45,7 @@ void transaction_free(struct transaction *transaction)
 	piece_checker_fini(&transaction->checker);
 	neighbours_fini(&transaction->neighbours);
 	reach_fini(&transaction->reach);
+	tickets_return(transaction->store->tickets, transaction->ticket);
 	free(transaction);
 }
 

@@ -10,7 +10,7 @@ import unittest
 from harness import BATON, BATOND, BUILD, TOP, clean_environment
 
 VERBS = ("persist", "attach", "ls", "log", "diff", "cat", "status", "whereami", "version", "help")
-DAEMON_VERBS = ("", "check", "rebuild", "backup", "restore", "metrics", "token", "version", "help")
+DAEMON_VERBS = ("", "check", "rebuild", "backup", "restore", "metrics", "gc", "token", "version", "help")
 MADE = BUILD.resolve() / "proto/manual"
 
 
@@ -158,7 +158,7 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.bash("baton", "persist", "--if-empty", ""), {"error", "warn", "ok"})
         self.assertEqual(self.bash("baton", "persist", "--if-empty", "=", "w"), {"warn"})
         self.assertEqual(self.bash("baton", "attach", "--job", ""), set())
-        self.assertEqual(self.bash("batond", ""), {"check", "rebuild", "backup", "restore", "metrics", "token", "version",
+        self.assertEqual(self.bash("batond", ""), {"check", "rebuild", "backup", "restore", "metrics", "gc", "token", "version",
                           "help"})
         self.assertEqual(self.bash("batond", "--log-level", ""),
                          {"error", "warning", "info", "debug"})
@@ -178,7 +178,7 @@ class Completions(unittest.TestCase):
                              {flag for flag in flags if flag.startswith("--")}, (program, line))
         self.assertEqual(self.fish("baton", ""), set(VERBS))
         self.assertEqual(self.fish("baton", "attach", "--stale", ""), {"drop", "keep"})
-        self.assertEqual(self.fish("batond", ""), {"check", "rebuild", "backup", "restore", "metrics", "token", "version",
+        self.assertEqual(self.fish("batond", ""), {"check", "rebuild", "backup", "restore", "metrics", "gc", "token", "version",
                           "help"})
         self.assertEqual(self.fish("batond", "--log-format", ""), {"text", "json"})
 

@@ -17,7 +17,6 @@
 #include "daemon/backup/backup.h"
 #include "daemon/backup/restore.h"
 #include "daemon/store/disk/parts.h"
-#include "daemon/store/segment/move.h"
 #include "daemon/store/segment/table.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"
@@ -183,7 +182,7 @@ static void l10_a_segment_that_moved_is_copied_and_the_old_goes(void **state)
 	struct segment_row *rows AUTO_FREE =
 		segment_table_rows(fixture->store.store->segments, &count);
 	assert_int_equal(count, 1);
-	assert_ok(segment_move(fixture->store.store, &rows[0].id, &fixture->error));
+	assert_ok(tree_move_segment(fixture->store.store, &rows[0].id, &fixture->error));
 	back_up(fixture);
 	assert_true(fixture->figures.copied_bytes > 0);
 	char *old AUTO_FREE = NULL;
@@ -277,12 +276,14 @@ static int failing_fsync(void *context, int fd)
 
 static int failing_unlink(void *context, int fd, const char *path)
 {
-	return falls(&failing) ? refuse_call(&failing) : io_system.unlink(context, fd, path);
+	return falls(&failing) ? refuse_call(&failing)
+			       : io_system.unlink(context, fd, path);
 }
 
 static int failing_rename(void *context, int fd, const char *from, const char *to)
 {
-	return falls(&failing) ? refuse_call(&failing) : io_system.rename(context, fd, from, to);
+	return falls(&failing) ? refuse_call(&failing)
+			       : io_system.rename(context, fd, from, to);
 }
 
 static struct io failing_io(unsigned n, bool from_then_on, int number)

@@ -345,22 +345,22 @@ static void persist_twice(struct store_fixture *fixture, struct layer_record lay
 				     .key = ++fixture->key,
 				     .tree = &tree,
 				     .without_asking = true};
-	struct transaction *first = NULL;
+	struct transaction *second = NULL;
 	struct buffer root AUTO(buffer_fini) = {0};
 	struct transaction_commit commit = {0};
 	struct tree_figures ignored;
-	assert_ok(tree_send(fixture->store, &input, &first, &root, &commit.execution_id,
+	assert_ok(tree_send(fixture->store, &input, &second, &root, &commit.execution_id,
 			    &ignored, &fixture->error));
 	numbered_key(input.key, commit.key);
 	commit.root = root.at;
 	commit.root_len = root.len;
 	input.key = ++fixture->key;
-	assert_ok(tree_persist(fixture->store, &input, &layers[1], NULL,
+	assert_ok(tree_persist(fixture->store, &input, &layers[0], NULL,
 			       &fixture->error));
 	bool again;
-	assert_ok(transaction_commit(first, &commit, &layers[0], &again,
+	assert_ok(transaction_commit(second, &commit, &layers[1], &again,
 				     &fixture->error));
-	transaction_free(first);
+	transaction_free(second);
 	restart(fixture, false);
 }
 

@@ -16,7 +16,6 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/rebuild.h"
-#include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/scratch.h"
@@ -250,7 +249,7 @@ static int move_once(struct actor *actor)
 	int err = catalogue_segments(store_catalogue(scene->store), &rows, &row_count,
 				     &actor->error);
 	for (size_t i = 0; !err && i < row_count; i++) {
-		err = segment_move(scene->store, &rows[i].id, &actor->error);
+		err = tree_move_segment(scene->store, &rows[i].id, &actor->error);
 		if (!err)
 			count(scene, &scene->moved, 1);
 		if (err == ERR_BUSY)

@@ -16,7 +16,6 @@
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/batch.h"
 #include "daemon/store/index/index.h"
-#include "daemon/store/segment/move.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 #include "tests/harness/catalogue_file.h"
@@ -184,7 +183,8 @@ static void move_all(struct store_fixture *fixture)
 	size_t count;
 	struct segment_row *rows AUTO_FREE = rows_of(fixture, &count);
 	for (size_t i = 0; i < count; i++)
-		assert_ok(segment_move(fixture->store, &rows[i].id, &fixture->error));
+		assert_ok(
+			tree_move_segment(fixture->store, &rows[i].id, &fixture->error));
 }
 
 static void a_running_attach_does_not_notice_a_move(void **state)
@@ -239,10 +239,10 @@ static void a_segment_that_is_written_is_not_moved(void **state)
 	struct tree_figures figures;
 	assert_ok(tree_send(fixture->store, &input, &transaction, &root, &execution,
 			    &figures, &fixture->error));
-	assert_int_equal(segment_move(fixture->store, &rows[0].id, &fixture->error),
+	assert_int_equal(tree_move_segment(fixture->store, &rows[0].id, &fixture->error),
 			 ERR_BUSY);
 	transaction_free(transaction);
-	assert_ok(segment_move(fixture->store, &rows[0].id, &fixture->error));
+	assert_ok(tree_move_segment(fixture->store, &rows[0].id, &fixture->error));
 	(void)persist(fixture, 2, &tree, NULL);
 	assert_int_equal(check(fixture, NULL, 0), 0);
 }
