@@ -15,8 +15,10 @@
 #include "daemon/loop/renewal.h"
 #include "daemon/loop/signals.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/scrub/scrub.h"
 #include "daemon/service/listen_fds.h"
 #include "daemon/service/notify.h"
+#include "daemon/service/room.h"
 #include "daemon/service/socket_access.h"
 #include "daemon/session/persist_keys.h"
 #include "daemon/session/services.h"
@@ -32,7 +34,6 @@
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 #include "proto/bounds.h"
-#include "proto/machine/descriptor_limit.h"
 
 #define TICK_MS 250u
 #define RESERVE_LEN (8u * 1024u * 1024u) /* of memory.h: for what is small */
@@ -331,21 +332,6 @@ static void run_request(struct task *task, int wake_fd)
 	peer->keep = verb_run(&server->services, &call, wake_fd);
 }
 
-/* Descriptors that connections leave to what runs: the store's files, and for each
- * request its wake-up, its wait for memory and the segments that it reads. */
-#define DESCRIPTORS_KEPT 128u
-#define DESCRIPTORS_OF_REQUEST 4u
-
-/* As many as are asked for, and half of the descriptors for sure: what there is none for
- * could not be accepted, and idle ones would keep newcomers out without making room. */
-static uint64_t connections_of(const struct config *config)
-{
-	uint64_t limit = descriptor_limit();
-	uint64_t kept = DESCRIPTORS_KEPT + DESCRIPTORS_OF_REQUEST * config->sessions;
-	uint64_t room = limit / 2 > kept ? limit - kept : limit / 2;
-	return config->connections < room ? config->connections : room;
-}
-
 /* On the loop's thread. */
 static bool take_http(void *context, int fd, enum proof_way way,
 		      const struct sockaddr_storage *from, socklen_t from_len)
@@ -361,7 +347,8 @@ static void wire(struct server *server)
 		.config = server->config,
 		.log = server->log,
 		.workers = server->workers,
-		.count_max = connections_of(server->config),
+		.count_max = room_for_connections(server->config->connections,
+						  server->config->sessions),
 		.access = server->access,
 		.views = server->views,
 		.run = run_request,
@@ -378,10 +365,9 @@ static void wire(struct server *server)
 		.terms = server->terms,
 		.log = server->log,
 	};
-	server->peers.data = (struct number_list){
-		server->data_place,
-		store_ancestry(server->store, server->data_place, WELCOME_DATA_MAX),
-	};
+	server->peers.data.items = server->data_place;
+	server->peers.data.count =
+		store_ancestry(server->store, server->data_place, WELCOME_DATA_MAX);
 	server->retention = (struct retention){
 		.store = server->store,
 		.log = server->log,
@@ -402,6 +388,8 @@ static void wire(struct server *server)
 		.access = server->access,
 		.reuse_namespace = server->config->reuse_namespace,
 		.metrics = metrics_new(),
+		.scrub = scrub_start(server->store, server->log,
+				     server->config->scrub_ms),
 		.data = server->config->data,
 		.figures = figures_of,
 		.context = server,
@@ -415,6 +403,7 @@ static void server_fini(struct server *server)
 {
 	removal_fini(&server->removal);
 	http_free(server->http);
+	scrub_stop(server->services.scrub);
 	workers_free(server->workers);
 	crew_free(server->crew);
 	budget_free(server->views);

@@ -8,6 +8,7 @@
 
 #include "daemon/metrics/exposition.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/scrub/scrub.h"
 #include "daemon/store/facts/shares.h"
 #include "proto/base/cleanup.h"
 
@@ -100,6 +101,22 @@ static void write_store(const struct services *services,
 			 store_damaged_frames(services->store));
 }
 
+static void write_scrub(const struct services *services, struct buffer *out)
+{
+	struct scrub_figures figures = scrub_figures(services->scrub);
+	exposition_family(out, "batond_scrub_read_bytes_total", "counter",
+			  "Bytes that were read by themselves, to find damage.");
+	exposition_number(out, "batond_scrub_read_bytes_total", NULL, figures.bytes);
+	exposition_family(out, "batond_scrub_damaged_frames_total", "counter",
+			  "Frames that were found damaged by that.");
+	exposition_number(out, "batond_scrub_damaged_frames_total", NULL,
+			  figures.damaged);
+	exposition_family(out, "batond_scrub_last_end_timestamp_seconds", "gauge",
+			  "When all that is stored had been read last; 0: not known.");
+	exposition_seconds(out, "batond_scrub_last_end_timestamp_seconds", NULL,
+			   (uint64_t)figures.ended_ms);
+}
+
 static void write_share(const struct namespace_share *share, const char *name,
 			uint64_t number, struct buffer *out)
 {
@@ -143,5 +160,6 @@ int metrics_page(const struct services *services, struct buffer *out, struct err
 	write_process(out);
 	metrics_write(services->metrics, out);
 	write_store(services, &store, out);
+	write_scrub(services, out);
 	return write_shares(services, out, error);
 }

@@ -98,6 +98,8 @@ static const struct option options[] = {
 	/* what it keeps */
 	{"--retention", 0, "TIME", NULL, SERVE, TO(duration, retention_ms),
 		"workflows expire so long after their last contact (default); 0: never", .initial = "15d"},
+	{"--scrub", 0, "TIME", NULL, SERVE, TO(duration, scrub_ms),
+		"read everything that is stored once in so long, and mark what is damaged (default); 0: never", .initial = "30d"},
 	{"--log-level", 0, "error|warning|info|debug", NULL, SERVE, TO(choice, log.level),
 		"log what is at least as grave (default)", .initial = "info"},
 	{"--log-format", 0, "text|json", NULL, SERVE, TO(choice_bool, log.json),

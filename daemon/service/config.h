@@ -65,6 +65,7 @@ struct config {
 			    * for its place; 0: none */
 	uint64_t min_rate_over_ms;
 	uint64_t idle_ms;      /* a connection may be idle for so long between requests */
+	uint64_t scrub_ms;     /* all is read once in so long; 0: never */
 	uint64_t retention_ms; /* workflows without contact for longer expire; 0: never */
 };
 

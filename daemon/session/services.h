@@ -15,6 +15,7 @@
 #include "daemon/task/crew.h"
 
 struct metrics;
+struct scrub;
 struct persist_keys;
 
 /* What the daemon knows of itself. */
@@ -36,6 +37,7 @@ struct services {
 	const struct log *log;     /* borrowed */
 	struct access *access;     /* borrowed */
 	struct metrics *metrics;   /* borrowed; what has been counted */
+	struct scrub *scrub;       /* borrowed; NULL: nothing is read by itself */
 	bool reuse_namespace; /* who reads a part of a namespace is offered all of it */
 	const char *data;     /* borrowed; the data directory's name */
 	struct daemon_figures (*figures)(void *context);

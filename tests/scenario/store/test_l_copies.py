@@ -108,6 +108,28 @@ class Rebuild(Copies):
         self.put("build", {"more": "3"}, workflow="w3")
 
 
+class Scrub(Copies):
+    flags = "--scrub", "1s"
+
+    def test_l9_damage_is_found_by_itself_and_told(self):
+        self.put("build", FILES)
+        self.daemon.await_log("all that is stored has been read; 0 frames")
+        self.daemon.stop()
+        segment, = (self.daemon.data / "segments").iterdir()
+        bytes_ = bytearray(segment.read_bytes())
+        bytes_[3000] ^= 1
+        segment.write_bytes(bytes_)
+        self.daemon.start()
+        self.daemon.await_log("nothing in it is reused any more")
+        self.daemon.await_log("1 frames were found damaged")
+        page = parse(self.batond("metrics", "--listen", self.daemon.url))
+        found = page["batond_scrub_damaged_frames_total"][1]
+        self.assertEqual(list(found.values()), [1])
+        self.assertEqual(list(page["batond_damaged_frames"][1].values()), [1])
+        self.assertTrue((self.daemon.data / "damaged").exists())
+        self.assertTrue((self.daemon.data / "scrub").exists())
+
+
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = NAME.replace(":", "") + r'="(?:[^"\\\n]|\\[\\"n])*"'
 SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? ([0-9.]+)")
