@@ -1,5 +1,6 @@
 /* L10: copies of a store that is used, and what becomes a data directory again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +18,11 @@
 #include "daemon/backup/backup.h"
 #include "daemon/backup/restore.h"
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/index/rebuild.h"
+#include "daemon/store/removal/collector.h"
 #include "daemon/store/segment/table.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/catalogue_file.h"
 #include "tests/harness/scratch.h"
 #include "tests/harness/store_fixture.h"
 #include "tests/harness/store_tree.h"
@@ -191,6 +195,61 @@ static void l10_a_segment_that_moved_is_copied_and_the_old_goes(void **state)
 	restore_and_check(fixture, 1);
 }
 
+/* Frames of a workflow that is removed lie between those that stay. */
+static void compact(struct backup_fixture *fixture)
+{
+	char sql[256];
+	(void)snprintf(sql, sizeof(sql),
+		       "UPDATE workflows SET expired_ms = 5, expired_running_ms = 0"
+		       " WHERE name = 'gone';"
+		       "INSERT OR REPLACE INTO settings VALUES ('running_ms', %lld)",
+		       (long long)COLLECTOR_WAIT_MS);
+	store_fixture_close(&fixture->store);
+	catalogue_file_run(fixture->store.directory, sql);
+	store_fixture_open(&fixture->store);
+	index_rebuild_wait(fixture->store.store->rebuild);
+	const struct collector_options options = {.wait_ms = COLLECTOR_WAIT_MS,
+						  .least_gain = 1};
+	struct collector *collector = collector_new(fixture->store.store);
+	struct collector_report report;
+	assert_ok(collector_run(collector, &options, &report, &fixture->error));
+	assert_int_equal(report.compacted, 1);
+	collector_free(collector);
+}
+
+static void persist_gone(struct backup_fixture *fixture, uint32_t key)
+{
+	struct layer_record record;
+	struct tree_figures figures;
+	struct store_tree tree AUTO(tree_fini) = tree_new(60, 100000 * key, 3000);
+	struct tree_persist input = {
+		.who = {.workflow = "gone", .job = "j"}, .key = key, .tree = &tree};
+	assert_ok(tree_persist(fixture->store.store, &input, &record, &figures,
+			       &fixture->error));
+}
+
+/* L5 and L10: what compaction left out of a file is left out of its copy. */
+static void l10_compacted_segments_are_copied_with_their_holes(void **state)
+{
+	struct backup_fixture *fixture = *state;
+	for (uint32_t i = 0; i < 3; i++) {
+		persist_gone(fixture, i + 1);
+		persist(fixture, 4);
+	}
+	back_up(fixture);
+	uint64_t whole = fixture->figures.copied_bytes;
+	compact(fixture);
+	back_up(fixture);
+	assert_true(fixture->figures.copied_bytes > 0);
+	assert_true(fixture->figures.copied_bytes < whole / 2);
+	restore_and_check(fixture, 3);
+	back_up(fixture);
+	assert_int_equal(fixture->figures.copied_bytes, 0);
+	persist(fixture, 4);
+	back_up(fixture);
+	restore_and_check(fixture, 4);
+}
+
 static void *persist_on(void *context)
 {
 	struct backup_fixture *fixture = context;
@@ -221,6 +280,56 @@ static void l10_each_layer_acknowledged_before_is_in_it(void **state)
 	claim(pthread_join(thread, &failed) == 0);
 	assert_null(failed);
 	assert_true(rounds > 1);
+}
+
+/* Bytes that no finished backup vouches for may be anything after a power cut. */
+static void l10_what_an_interrupted_backup_left_is_written_anew(void **state)
+{
+	struct backup_fixture *fixture = *state;
+	persist(fixture, 6);
+	back_up(fixture);
+	size_t count;
+	struct segment_row *rows AUTO_FREE =
+		segment_table_rows(fixture->store.store->segments, &count);
+	char *path AUTO_FREE = NULL;
+	claim(asprintf(&path, "%s/segments/%s", fixture->target, rows[0].location) > 0);
+	int fd AUTO_FD = open(path, O_WRONLY | O_CLOEXEC);
+	char noise[300000];
+	memset(noise, 'x', sizeof(noise));
+	claim(pwrite(fd, noise, sizeof(noise), (off_t)rows[0].vouched) ==
+	      (ssize_t)sizeof(noise));
+	persist(fixture, 6);
+	back_up(fixture);
+	restore_and_check(fixture, 2);
+}
+
+static struct backup_fixture *moving;
+
+/* The catalogue's copy is opened to be read: what it says of places is fixed by now. */
+static int moving_open(void *context, int fd, const char *path, int flags, mode_t mode)
+{
+	struct backup_fixture *fixture = moving;
+	if (fixture && strcmp(path, "catalogue.db") == 0 && !(flags & O_CREAT)) {
+		size_t count;
+		struct segment_row *rows AUTO_FREE =
+			segment_table_rows(fixture->store.store->segments, &count);
+		moving = NULL;
+		assert_ok(tree_move_segment(fixture->store.store, &rows[0].id,
+					    &fixture->error));
+	}
+	return io_system.open(context, fd, path, flags, mode);
+}
+
+static void l10_a_segment_that_moves_meanwhile_is_looked_for_again(void **state)
+{
+	struct backup_fixture *fixture = *state;
+	struct io io = io_system;
+	persist(fixture, 6);
+	io.open = moving_open;
+	moving = fixture;
+	assert_ok(back_up_with(fixture, &io));
+	assert_null(moving);
+	restore_and_check(fixture, 1);
 }
 
 /* ---- what fails ---------------------------------------------------------------------
@@ -307,7 +416,7 @@ static void fail_each_call(struct backup_fixture *fixture, bool from_then_on, in
 	persist(fixture, 6);
 	back_up(fixture);
 	unsigned failures = 0;
-	for (unsigned n = 1; n == 1 || failing.fell; n += 1 + n / 8) {
+	for (unsigned n = 1; n == 1 || failing.fell; n += from_then_on ? 1 : 1 + n / 8) {
 		size_t before = fixture->count;
 		persist(fixture, 4);
 		struct io io = failing_io(n, from_then_on, number);
@@ -434,7 +543,10 @@ int main(void)
 		BACKUP_TEST(l10_a_backup_becomes_the_store),
 		BACKUP_TEST(l10_what_is_unchanged_is_not_copied_again),
 		BACKUP_TEST(l10_a_segment_that_moved_is_copied_and_the_old_goes),
+		BACKUP_TEST(l10_compacted_segments_are_copied_with_their_holes),
 		BACKUP_TEST(l10_each_layer_acknowledged_before_is_in_it),
+		BACKUP_TEST(l10_what_an_interrupted_backup_left_is_written_anew),
+		BACKUP_TEST(l10_a_segment_that_moves_meanwhile_is_looked_for_again),
 		BACKUP_TEST(l10_killed_at_any_call_the_last_backup_stays),
 		BACKUP_TEST(l10_a_full_target_leaves_the_last_backup),
 		BACKUP_TEST(l10_a_restore_killed_at_any_call_is_done_again),

@@ -16,9 +16,12 @@
 #include "daemon/scrub/scrub.h"
 #include "daemon/scrub/step.h"
 #include "daemon/store/disk/parts.h"
+#include "daemon/store/index/rebuild.h"
+#include "daemon/store/removal/collector.h"
 #include "daemon/store/segment/damage.h"
 #include "daemon/store/segment/table.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/catalogue_file.h"
 #include "tests/harness/store_fixture.h"
 #include "tests/harness/store_tree.h"
 
@@ -35,21 +38,25 @@ static void on_damage(void *context, const char *sentence)
 	(void)snprintf(said, sizeof(said), "%s", sentence);
 }
 
+static void persist(struct store_fixture *fixture, const char *workflow, uint32_t key,
+		    size_t files)
+{
+	struct store_tree tree AUTO(tree_fini) = tree_new(files, 1000 * key, 3000);
+	struct tree_persist input = {
+		.who = {.workflow = workflow, .job = "j"}, .key = key, .tree = &tree};
+	struct layer_record record;
+	struct tree_figures figures;
+	assert_ok(
+		tree_persist(fixture->store, &input, &record, &figures, &fixture->error));
+}
+
 /* Layers in several segments, most of them sealed. */
 static void fill(struct store_fixture *fixture)
 {
 	fixture->segment_len = 20000;
 	store_fixture_open(fixture);
-	for (uint32_t i = 0; i < LAYERS; i++) {
-		struct store_tree tree AUTO(tree_fini) = tree_new(20, 1000 * i, 3000);
-		struct tree_persist input = {.who = {.workflow = "w", .job = "j"},
-					     .key = i + 1,
-					     .tree = &tree};
-		struct layer_record record;
-		struct tree_figures figures;
-		assert_ok(tree_persist(fixture->store, &input, &record, &figures,
-				       &fixture->error));
-	}
+	for (uint32_t i = 0; i < LAYERS; i++)
+		persist(fixture, "w", i + 1, 20);
 }
 
 struct pass {
@@ -134,6 +141,35 @@ static void l9_a_flipped_bit_is_told_and_marked(void **state)
 	assert_true(tried >= SEGMENTS_LEAST);
 }
 
+/* What compaction has left out of a file is no damage: the layers of every other workflow
+ * go, and what lay between them is read on. */
+static void l9_holes_are_no_damage(void **state)
+{
+	struct store_fixture *fixture = *state;
+	static const char sql[] =
+		"UPDATE workflows SET expired_ms = 5, expired_running_ms = 0"
+		" WHERE name = 'gone';"
+		"INSERT OR REPLACE INTO settings VALUES ('running_ms', 86400000)";
+	store_fixture_open(fixture);
+	for (uint32_t i = 0; i < LAYERS; i++)
+		persist(fixture, i % 2 ? "stays" : "gone", i + 1, i % 2 ? 4 : 60);
+	store_fixture_close(fixture);
+	catalogue_file_run(fixture->directory, sql);
+	store_fixture_open(fixture);
+	index_rebuild_wait(fixture->store->rebuild);
+	const struct collector_options options = {.wait_ms = COLLECTOR_WAIT_MS,
+						  .least_gain = 1};
+	struct collector *collector = collector_new(fixture->store);
+	struct collector_report report;
+	assert_ok(collector_run(collector, &options, &report, &fixture->error));
+	collector_free(collector);
+	assert_int_equal(report.compacted, 1);
+	struct pass pass = run_pass(fixture, 1000);
+	assert_true(pass.bytes > 0);
+	assert_int_equal(said_count, 0);
+	assert_int_equal(damage_count(fixture->store->damage), 0);
+}
+
 static void l9_its_place_is_kept(void **state)
 {
 	struct store_fixture *fixture = *state;
@@ -198,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCRUB_TEST(l9_a_pass_reads_all_frames_in_steps),
 		SCRUB_TEST(l9_a_flipped_bit_is_told_and_marked),
+		SCRUB_TEST(l9_holes_are_no_damage),
 		SCRUB_TEST(l9_its_place_is_kept),
 		SCRUB_TEST(l9_an_empty_store_has_nothing_to_read),
 		cmocka_unit_test(l9_it_takes_its_time),
