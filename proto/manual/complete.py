@@ -30,8 +30,8 @@ _{program}() {{
 	local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}}
 	local command= word
 	for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-		case $word in
-		{names}) command=$word && break ;;
+		case "$command${{command:+ }}$word" in
+		{names}) command=$command${{command:+ }}$word ;;
 		esac
 	done
 	[ "$current" != = ] || current=
@@ -42,11 +42,12 @@ _{program}() {{
 	esac
 	if [[ $current == -* ]]; then
 		COMPREPLY=($(compgen -W "$(_{program}_options "$command")" -- "$current"))
-	elif [ -z "$command" ] || [ "$command" = help ]; then
-		COMPREPLY=($(compgen -W "{words}" -- "$current"))
-	else
-		COMPREPLY=($(compgen -f -- "$current"))
+		return
 	fi
+	case $command in
+{offered}
+	*) COMPREPLY=($(compgen -f -- "$current")) ;;
+	esac
 }}
 
 complete -o filenames -F _{program} {program}
@@ -95,9 +96,16 @@ def names_a_file(option):
     return option.argument.split("|")[0] in ("FILE", "DIR")
 
 
+def nested(program):
+    """(words, command) of the commands of commands."""
+    return [(f"{command.name} {inner.name}", inner) for command in program.commands
+            for inner in command.commands]
+
+
 def takers(program):
     """Every option once."""
-    known = {option.flag: option for command in program.commands for option in command.options}
+    every = [*program.commands, *(inner for _, inner in nested(program))]
+    known = {option.flag: option for command in every for option in command.options}
     return list(known.values()) + program.bare + program.common
 
 
@@ -109,14 +117,21 @@ def bash_values(option):
 
 def bash(program):
     own = [(command.name, command.options) for command in program.commands]
+    own += [(quoted(words), inner.options) for words, inner in nested(program)]
     values = "\n".join(f"\t{option.flag}) {bash_values(option)}; return ;;"
                        for option in takers(program) if option.argument)
     names = [command.name for command in program.commands]
+    offered = [("'' | help", names)]
+    offered += [(f"{command.name} | '{command.name} help'",
+                 [inner.name for inner in command.commands])
+                for command in program.commands if command.commands]
     return BASH.format(program=program.name, source=program.source,
                        common=spellings(program.common), values=values,
                        own="\n".join(f"\t{name or quoted(name)}) echo {spellings(options)} ;;"
                                      for name, options in [("", program.bare), *own] if options),
-                       names=" | ".join(names), words=" ".join(names))
+                       names=" | ".join([*names, *(quoted(words) for words, _ in nested(program))]),
+                       offered="\n".join(f"\t{at}) COMPREPLY=($(compgen -W \"{' '.join(words)}\" "
+                                         '-- "$current")) ;;' for at, words in offered))
 
 
 def quoted(text):
@@ -138,15 +153,25 @@ def zsh_option(option):
 
 
 def zsh_arguments(command):
+    if command.commands:
+        said = {inner.name: inner.summary.replace(":", "\\:") for inner in command.commands}
+        names = " ".join(f"{name}\\:{quoted(text)}" for name, text in said.items())
+        return quoted(f"1:command:(({names}))") + " '*:argument: '"
     if command.name == "help":
         return "'*:command:{ _describe command commands }'"
     return "'*:path:_files'" if command.arguments else ""
 
 
+def zsh_own(command):
+    """With those of its own commands, each once: what comes first may be either."""
+    known = {option.flag: option for inner in command.commands for option in inner.options}
+    return command.options + list(known.values())
+
+
 def zsh(program):
     def lines(options, indent):
         return "\n".join("\t" * indent + zsh_option(option) for option in options)
-    own = "\n".join(f"\t\t{command.name})\n\t\t\town=(\n{lines(command.options, 4)}\n\t\t\t)\n"
+    own = "\n".join(f"\t\t{command.name})\n\t\t\town=(\n{lines(zsh_own(command), 4)}\n\t\t\t)\n"
                     f"\t\t\t_arguments -s $own $common {zsh_arguments(command)}\n\t\t\t;;"
                     for command in program.commands)
     return ZSH.format(program=program.name, source=program.source, own=own,
@@ -179,12 +204,24 @@ def fish(program):
     for command in program.commands:
         condition = f"-n '__fish_seen_subcommand_from {command.name}'"
         lines += [fish_option(program, option, condition) for option in command.options]
+        inner_names = " ".join(inner.name for inner in command.commands)
+        for inner in command.commands:
+            text = inner.summary.replace("'", "\\'")
+            lines.append(f"{begin} '__fish_seen_subcommand_from {command.name}; and not "
+                         f"__fish_seen_subcommand_from {inner_names}' -f -a {inner.name} -d '{text}'")
+            condition = (f"-n '__fish_seen_subcommand_from {command.name}; and "
+                         f"__fish_seen_subcommand_from {inner.name}'")
+            lines += [fish_option(program, option, condition) for option in inner.options]
     lines += [fish_option(program, option, "-n '__fish_use_subcommand'") for option in program.bare]
     return "\n".join(lines + [fish_option(program, option, "") for option in program.common]) + "\n"
 
 
 def read(name, path):
     commands, common = help_text.read(path, name)
+    flags = {option.flag for option in common}
+    for command in commands:
+        for inner in command.commands:  # without those of every command
+            inner.options = [option for option in inner.options if option.flag not in flags]
     bare = [option for command in commands if not command.name for option in command.options]
     return Program(name, f"{name} help", [command for command in commands if command.name],
                    common, bare)

@@ -27,6 +27,7 @@ class Command:
     arguments: str
     summary: str
     options: list  # its own, without those of every command
+    commands: list = dataclasses.field(default_factory=list)  # of `batond token`, say
 
 
 def run(program, *arguments):
@@ -64,12 +65,22 @@ def section(text, heading):
     return match[1] if match else ""
 
 
-def read(program, name):
-    """(its commands, the options of every command)"""
-    text = run(program, "help")
+def read(program, name, *words):
+    """(its commands, the options of every command); words: those behind the program's name."""
+    text = run(program, *words, "help")
     commands = read_commands(name, section(text, "commands:"))
     for command in commands:
-        own = run(program, "help", command.name) if command.name else text
+        own = run(program, *words, "help", command.name) if command.name else text
         heading = f"options of {name} {command.name}".rstrip()
         command.options = read_options(section(own, f"{heading}:"))
+        if command.arguments.endswith("|help"):
+            command.commands = read_nested(program, f"{name} {command.name}", *words, command.name)
     return commands, read_options(section(text, "options of every command"))
+
+
+def read_nested(program, name, *words):
+    """The commands of a command, each with all that it takes."""
+    commands, common = read(program, name, *words)
+    for command in commands:
+        command.options += common
+    return commands

@@ -123,9 +123,9 @@ class Pages(unittest.TestCase):
             self.assertEqual(complaints, [], name)
 
 
-def flags_of(program, verb):
-    """What may be written behind the program and the verb, letters too."""
-    text = run(program, "help", verb) if verb else run(program, "help")
+def flags_of(program, verb, *words):
+    """What may be written behind the program and the verb, letters too. words: between them."""
+    text = run(program, *words, "help", verb) if verb else run(program, *words, "help")
     return set(re.findall(r"(?<= )(--?[A-Za-z-]+)(?=[, \n])",
                           "\n".join(line for line in text.splitlines(True)
                                     if re.match(r"  -", line))))
@@ -134,6 +134,10 @@ def flags_of(program, verb):
 # What may be written behind a program and each of its commands; "": behind none of them.
 TAKEN = {"baton": {verb: flags_of(BATON, verb) for verb in VERBS},
          "batond": {verb: flags_of(BATOND, verb) for verb in DAEMON_VERBS}}
+
+TOKEN_VERBS = ("create", "list", "revoke", "rotate", "help")
+TOKEN_TAKEN = {verb: flags_of(BATOND, verb, "token") | TAKEN["batond"]["token"]
+               for verb in TOKEN_VERBS}
 
 
 def each_line():
@@ -163,6 +167,16 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.bash("batond", "--log-level", ""),
                          {"error", "warning", "info", "debug"})
 
+    @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
+    def test_bash_offers_what_batond_token_takes(self):
+        self.assertEqual(self.bash("batond", "token", ""), set(TOKEN_VERBS))
+        self.assertEqual(self.bash("batond", "token", "help", "cr"), {"create"})
+        for verb, flags in TOKEN_TAKEN.items():
+            self.assertEqual(self.bash("batond", "token", verb, "-"), flags, verb)
+        self.assertEqual(self.bash("batond", "token", "create", "--tier", ""),
+                         {"trusted", "untrusted"})
+        self.assertNotIn("--tier", self.bash("batond", "check", "create", "-"))
+
     def fish(self, program, *line):
         script = f"source {MADE}/{program}.fish; complete -C '{' '.join([program, *line])}'"
         environment = dict(os.environ, XDG_CONFIG_HOME="/nonexistent", XDG_DATA_HOME="/nonexistent")
@@ -182,6 +196,14 @@ class Completions(unittest.TestCase):
                           "help"})
         self.assertEqual(self.fish("batond", "--log-format", ""), {"text", "json"})
 
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish_offers_what_batond_token_takes(self):
+        self.assertEqual(self.fish("batond", "token", ""), set(TOKEN_VERBS))
+        for verb, flags in TOKEN_TAKEN.items():
+            self.assertEqual({flag for flag in self.fish("batond", "token", verb, "--")
+                              if flag.startswith("--")},
+                             {flag for flag in flags if flag.startswith("--")}, verb)
+
     def zsh(self, program, command):
         """The options that the function gives to zsh's own _arguments: in its first call, or
         in its second for a command."""
@@ -195,6 +217,8 @@ class Completions(unittest.TestCase):
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_is_given_the_options_of_each_command(self):
         for program, line, flags in each_line():
+            if line == ["token"]:  # its own commands' options may come before these
+                flags = flags.union(*TOKEN_TAKEN.values())
             self.assertEqual(self.zsh(program, line[0] if line else None), flags, (program, line))
 
     def test_all_three_name_every_option_and_command(self):
