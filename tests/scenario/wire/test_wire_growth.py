@@ -68,14 +68,17 @@ class Greeting(WireScenario):
         self.refused_hello(Code.PROTOCOL, HEADER.pack(0xFFFFFFFF, Type.HELLO, 1, 0))
 
     def test_a_browser_gets_an_http_answer(self):
+        """At a port for Baton's own messages; on a Unix socket it is served."""
+        port = _free_port()
+        daemon = self.start_daemon("tcp", "--listen", f"tcp://127.0.0.1:{port}")
         for request in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /api HTTP/1.0\r\n\r\n",
                         b"HEAD / HTTP/1.1\r\n\r\n"):
-            link = self.raw()
-            link.send_bytes(request)
-            answer = _read_all(link)
+            with Link(open_socket(f"tcp://127.0.0.1:{port}")) as link:
+                link.send_bytes(request)
+                answer = _read_all(link)
             self.assertRegex(answer, rb"^HTTP/1\.[01] 400 ")
             self.assertIn(b"aton", answer)
-        self.assert_serves()
+        self.assertEqual(daemon.stop(), 0)
 
     def test_a_refusal_arrives_although_more_was_sent_than_read(self):
         port = _free_port()
