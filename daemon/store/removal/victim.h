@@ -11,8 +11,9 @@
 
 #include "daemon/store/removal/mark.h"
 
-/* A segment of which less than this is needed is compacted. */
-#define VICTIM_ALIVE_PERCENT 60u
+/* A segment of which less than this is needed is compacted: so what is stored is at most
+ * 1.25 times what is needed (L6). */
+#define VICTIM_ALIVE_PERCENT 80u
 
 /* Bytes that its file holds, header, table and index included. */
 uint64_t victim_stored(const struct store *store, const struct mark_segment *of);

@@ -3,6 +3,7 @@
  * anything reaches stays, whoever does what meanwhile (L4, L5, L8).
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -259,13 +260,13 @@ static void l4_what_a_retry_inherited_stays_as_long_as_it_does(void **state)
 		fixture,
 		(struct who){.workflow = "retry", .job = "test", .retry_of = "parent"},
 		&other, 0);
+	/* Both have expired, and the retry may still come back. */
+	change(fixture, "UPDATE workflows SET expired_ms = 5, expired_running_ms = 1"
+			" WHERE name = 'retry'");
 	expire(fixture, "parent");
 	struct collector_report report = collect(fixture);
 	assert_int_equal(report.workflows, 1);
 	assert_int_equal(report.layers, 0);
-	verify(fixture, inherited, &tree);
-	change(fixture, "UPDATE workflows SET expired_ms = 5, expired_running_ms = 1"
-			" WHERE name = 'retry'");
 	assert_nothing_goes(fixture);
 	verify(fixture, inherited, &tree);
 	expire(fixture, "retry");
@@ -301,6 +302,8 @@ struct collecting {
 	struct collector *collector;
 	struct collector_report report;
 	struct error error;
+	void (*on_finding)(void *context, const struct collector_finding *finding);
+	void *context;
 	pthread_t thread;
 	atomic_bool done;
 	int code;
@@ -310,18 +313,30 @@ static void *run_collector(void *context)
 {
 	struct collecting *collecting = context;
 	struct collector_options now = options();
+	now.on_finding = collecting->on_finding;
+	now.context = collecting->context;
 	collecting->code = collector_run(collecting->collector, &now, &collecting->report,
 					 &collecting->error);
 	atomic_store(&collecting->done, true);
 	return NULL;
 }
 
-static void begin_collecting(struct store_fixture *fixture, struct collecting *collecting)
+static void begin_collecting_with(
+	struct store_fixture *fixture, struct collecting *collecting,
+	void (*on_finding_)(void *context, const struct collector_finding *finding),
+	void *context)
 {
 	*collecting = (struct collecting){.fixture = fixture,
-					  .collector = collector_new(fixture->store)};
+					  .collector = collector_new(fixture->store),
+					  .on_finding = on_finding_,
+					  .context = context};
 	assert_int_equal(
 		pthread_create(&collecting->thread, NULL, run_collector, collecting), 0);
+}
+
+static void begin_collecting(struct store_fixture *fixture, struct collecting *collecting)
+{
+	begin_collecting_with(fixture, collecting, NULL, NULL);
 }
 
 static void end_collecting(struct collecting *collecting)
@@ -367,6 +382,78 @@ static void l4_what_a_session_was_offered_stays(void **state)
 	verify(fixture, record.id, &tree);
 }
 
+struct late {
+	struct store_fixture *fixture;
+	uint64_t ticket;
+	atomic_bool taken;
+};
+
+/* Told of the layer that was given up, before its segments are closed: somebody comes,
+ * and is waited for then. */
+static void come_late(void *context, const struct collector_finding *finding)
+{
+	struct late *late = context;
+	if (finding->deed != COLLECTOR_LAYER)
+		return;
+	late->ticket = store_enter(late->fixture->store);
+	atomic_store(&late->taken, true);
+}
+
+static bool any_is_closed(struct store_fixture *fixture)
+{
+	struct segment_table *table = fixture->store->segments;
+	size_t count;
+	struct segment_row *rows AUTO_FREE = segment_table_rows(table, &count);
+	bool closed = false;
+	for (size_t i = 0; i < count; i++) {
+		struct segment *segment;
+		assert_ok(
+			segment_table_pin(table, &rows[i].id, &segment, &fixture->error));
+		closed = closed || segment_table_is_closed(table, segment);
+		segment_table_unpin(table, segment);
+	}
+	return closed;
+}
+
+/* A session that begins while its segment is closed is not waited for: so it must not be
+ * offered what is about to go. */
+static void l4_nothing_in_a_closed_segment_is_offered(void **state)
+{
+	struct store_fixture *fixture = *state;
+	struct store_tree tree AUTO(tree_fini) = tree_new(FILES, 1, LEN_MAX);
+	store_fixture_close(fixture);
+	fixture->segment_len = 0;
+	store_fixture_open(fixture);
+	(void)persist(fixture, "old", &tree);
+	expire(fixture, "old");
+	struct late late = {.fixture = fixture};
+	struct collecting collecting;
+	begin_collecting_with(fixture, &collecting, come_late, &late);
+	while (!any_is_closed(fixture))
+		(void)sched_yield();
+	struct tree_persist input = {.who = {.workflow = "new", .job = "build"},
+				     .key = ++fixture->key,
+				     .tree = &tree};
+	struct transaction *open = NULL;
+	struct buffer root AUTO(buffer_fini) = {0};
+	struct transaction_commit commit = {0};
+	struct tree_figures figures = {0};
+	assert_ok(tree_send(fixture->store, &input, &open, &root, &commit.execution_id,
+			    &figures, &fixture->error));
+	assert_int_equal(figures.offered, 0);
+	store_leave(fixture->store, late.ticket);
+	end_collecting(&collecting);
+	assert_int_equal(collecting.report.removed, 1);
+	numbered_key(input.key, commit.key);
+	commit.root = root.at;
+	commit.root_len = root.len;
+	struct layer_record record;
+	bool again;
+	assert_ok(transaction_commit(open, &commit, &record, &again, &fixture->error));
+	transaction_free(open);
+	verify(fixture, record.id, &tree);
+}
+
 /* Whoever holds what it was shown is waited for, and a pass that is told to stop does. */
 static void l7_a_pass_that_waits_can_be_stopped(void **state)
 {
@@ -377,10 +464,12 @@ static void l7_a_pass_that_waits_can_be_stopped(void **state)
 	uint64_t ticket = store_enter(fixture->store);
 	struct collecting collecting;
 	begin_collecting(fixture, &collecting);
+	verify(fixture, layer, &tree);
 	collector_stop(collecting.collector);
 	assert_int_equal(pthread_join(collecting.thread, NULL), 0);
 	collector_free(collecting.collector);
 	assert_int_equal(collecting.code, ERR_INTERRUPTED);
+	assert_int_equal(collecting.report.layers, 0);
 	verify(fixture, layer, &tree);
 	store_leave(fixture->store, ticket);
 	assert_int_equal(collect(fixture).layers, 1);
@@ -539,6 +628,7 @@ int main(void)
 		TEST(l4_what_a_retry_inherited_stays_as_long_as_it_does),
 		TEST(l4_what_another_layer_needs_of_it_stays),
 		TEST(l4_what_a_session_was_offered_stays),
+		TEST(l4_nothing_in_a_closed_segment_is_offered),
 		TEST(l7_a_pass_that_waits_can_be_stopped),
 		TEST(l4_a_reader_reads_on_while_its_segment_goes),
 		TEST(l8_damage_stops_removal_in_its_namespace_and_no_other),
