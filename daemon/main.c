@@ -202,7 +202,7 @@ int main(int argc, char *argv[])
 	if (err == 0)
 		err = run(&config, &error);
 	if (err)
-		fprintf(stderr, "batond: %s\n", error.text);
+		error_print("batond", &error);
 	config_fini(&config);
 	return error_exit_status(err);
 }

@@ -17,6 +17,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
 #include "proto/base/json_writer.h"
+#include "proto/base/text.h"
 #include "proto/options/help.h"
 
 /* The vault, and what lies in it, with its lock held. */
@@ -148,11 +149,15 @@ static int create_token(struct desk *desk, const struct token_options *options,
 
 /* ---- list, revoke, rotate ---- */
 
+/* Whatever the file says. */
 static void print_entry(const struct ledger_entry *entry)
 {
-	printf("%-*s  %-23s  %-7s  %s\n", (int)ACCESS_ID_LEN, entry->id,
+	char id[NAME_LEN_MAX + 1], subject[NAME_LEN_MAX + 1];
+	(void)text_clean(text_of(entry->id), id, sizeof(id));
+	(void)text_clean(text_of(entry->subject), subject, sizeof(subject));
+	printf("%-*s  %-23s  %-7s  %s\n", (int)ACCESS_ID_LEN, id,
 	       time_text_of(entry->expires_s).at, entry->revoked ? "revoked" : "valid",
-	       entry->subject);
+	       subject);
 }
 
 static void list_json(const struct desk *desk)
@@ -285,6 +290,6 @@ int token_command_run(int argc, char *const *argv)
 	if (err == 0 && fflush(stdout) != 0)
 		err = error_set_errno(&error, ERR_LOCAL, errno, "standard output");
 	if (err)
-		fprintf(stderr, "batond: %s\n", error.text);
+		error_print("batond", &error);
 	return error_exit_status(err);
 }

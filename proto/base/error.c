@@ -100,6 +100,13 @@ void error_say_busy(struct error *error)
 			told.text);
 }
 
+void error_print(const char *program, const struct error *error)
+{
+	char clean[ERROR_TEXT_SIZE];
+	(void)text_clean(text_of(error->text), clean, sizeof(clean));
+	(void)fprintf(stderr, "%s: %s\n", program, clean);
+}
+
 const char *error_name(int code)
 {
 	const struct code_meaning *meaning = meaning_of(code);

@@ -74,6 +74,10 @@ void error_say_busy(struct error *error);
 /* Adds advice to an error that was set; returns the error's code. */
 int error_advise(struct error *error, uint32_t advice);
 
+/* "PROGRAM: SENTENCE" on standard error, without what a terminal would obey: it may name
+ * what stands in any file. */
+void error_print(const char *program, const struct error *error);
+
 /* "not-found" and so on: the name in JSON and logs. "unknown" for a foreign code. */
 const char *error_name(int code);
 

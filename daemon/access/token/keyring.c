@@ -26,14 +26,16 @@ static json_t *keys_of(const struct keyring *keyring)
 	return json_object_get(keyring->root, "keys");
 }
 
-/* Every key has an id; a time only where it verifies alone. */
+/* Every key has an id; a time where it only verifies, and nowhere else: the one that
+ * signs would go with it. */
 static bool is_understood(const json_t *root)
 {
 	const json_t *keys = json_object_get(root, "keys");
 	for (size_t i = 0; i < json_array_size(keys); i++) {
 		const json_t *key = json_array_get(keys, i);
 		if (!json_is_string(json_object_get(key, "kid")) ||
-		    (i > 0 && !json_is_integer(json_object_get(key, "until"))))
+		    (i == 0 ? json_object_get(key, "until") != NULL
+			    : !json_is_integer(json_object_get(key, "until"))))
 			return false;
 	}
 	return json_is_array(keys);
@@ -70,7 +72,7 @@ void keyring_fini(struct keyring *keyring)
 static bool is_over(const json_t *key, int64_t now_s)
 {
 	const json_t *until = json_object_get(key, "until");
-	return until && json_integer_value(until) + CLOCK_TOLERANCE_S < now_s;
+	return until && json_integer_value(until) < now_s - CLOCK_TOLERANCE_S;
 }
 
 static bool signed_nothing(const json_t *key)

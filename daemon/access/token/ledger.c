@@ -90,7 +90,7 @@ static void make_room(struct ledger *ledger, int64_t now_s)
 		if (ledger_at(ledger, i).expires_s < ledger_at(ledger, first).expires_s)
 			first = i;
 	if (ledger_count(ledger) >= LEDGER_MAX &&
-	    ledger_at(ledger, first).expires_s + CLOCK_TOLERANCE_S < now_s)
+	    ledger_at(ledger, first).expires_s < now_s - CLOCK_TOLERANCE_S)
 		(void)json_array_remove(tokens_of(ledger), first);
 }
 

@@ -244,6 +244,7 @@ class Configuration(DaemonScenario):
     def test_wrong_configuration_is_refused_with_file_and_line(self):
         file = self.folder / "batond.conf"
         for text, says in (("data\n", ":1:"), ("\nbogus = 1\n", ":2: bogus"),
+                           ("\33[2J = 1\n", ":1: ?[2J: there is no such key"),
                            ("sessions = many\n", ":1: sessions=many: not a number"),
                            ("retention = 5 weeks\n", ":1: retention=5 weeks: not a time"),
                            ("log-level = loud\n", ":1: log-level=loud: choose error, warning,"),
