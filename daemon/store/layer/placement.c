@@ -94,8 +94,8 @@ static int decode_mark(struct reader *in, uint8_t mark, uint8_t latest,
 
 /* ---- placements --------------------------------------------------------------- */
 
-int placement_name(struct placement *placement, size_t piece, const struct segment_id *id,
-		   struct error *error)
+static int name_position(struct placement *placement, size_t piece, uint32_t position,
+			 struct error *error)
 {
 	struct piece_place *place = &placement->pieces[piece];
 	if (array_may_make_room(placement->named, placement->named_count,
@@ -104,10 +104,16 @@ int placement_name(struct placement *placement, size_t piece, const struct segme
 	if (place->named_count == 0)
 		place->named_first = (uint32_t)placement->named_count;
 	claim(place->named_first + place->named_count == placement->named_count);
-	placement->named[placement->named_count++] =
-		segment_list_put(&placement->segments, id);
+	placement->named[placement->named_count++] = position;
 	place->named_count++;
 	return 0;
+}
+
+int placement_name(struct placement *placement, size_t piece, const struct segment_id *id,
+		   struct error *error)
+{
+	return name_position(placement, piece, segment_list_put(&placement->segments, id),
+			     error);
 }
 
 int placement_encode(struct buffer *out, const struct placement *placement,
@@ -145,9 +151,7 @@ static int decode_named(struct reader *in, struct placement *placement, size_t p
 	size_t count = plausible_count(in, 1);
 	for (size_t i = 0; i < count && !in->failed; i++) {
 		uint32_t position = position_below(in, placement->segments.count);
-		if (!in->failed &&
-		    placement_name(placement, piece, &placement->segments.ids[position],
-				   error))
+		if (!in->failed && name_position(placement, piece, position, error))
 			return ERR_NO_MEMORY;
 	}
 	return 0;
