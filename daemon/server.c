@@ -388,6 +388,7 @@ static void wire(struct server *server)
 		.access = server->access,
 		.reuse_namespace = server->config->reuse_namespace,
 		.metrics = metrics_new(),
+		.removal = &server->removal.totals,
 		.scrub = scrub_start(server->store, server->log,
 				     server->config->scrub_ms),
 		.data = server->config->data,

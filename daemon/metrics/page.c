@@ -10,6 +10,7 @@
 #include "daemon/metrics/metrics.h"
 #include "daemon/scrub/scrub.h"
 #include "daemon/store/facts/shares.h"
+#include "daemon/upkeep/removal.h"
 #include "proto/base/cleanup.h"
 
 static void write_build(struct buffer *out)
@@ -117,6 +118,35 @@ static void write_scrub(const struct services *services, struct buffer *out)
 			   (uint64_t)figures.ended_ms);
 }
 
+static void write_count(struct buffer *out, const char *name, const char *help,
+			uint64_t number)
+{
+	exposition_family(out, name, "counter", help);
+	exposition_number(out, name, NULL, number);
+}
+
+static void write_removal(const struct services *services, struct buffer *out)
+{
+	const struct removal_totals *totals = services->removal;
+	if (!totals)
+		return;
+	write_count(out, "batond_removal_passes_total",
+		    "Times that was looked for what nothing reaches any more.",
+		    totals->passes);
+	write_count(out, "batond_removal_layers_total", "Layers that were given up.",
+		    totals->layers);
+	write_count(out, "batond_removal_segments_total", "Segments that were removed.",
+		    totals->removed);
+	write_count(out, "batond_removal_compacted_segments_total",
+		    "Segments that were copied without what nobody needs.",
+		    totals->compacted);
+	write_count(out, "batond_removal_freed_bytes_total", "Bytes that are free again.",
+		    totals->freed);
+	exposition_gauge(out, "batond_removal_stopped",
+			 "1 while damage keeps removal from a namespace.",
+			 totals->stopped);
+}
+
 static void write_share(const struct namespace_share *share, const char *name,
 			uint64_t number, struct buffer *out)
 {
@@ -161,5 +191,6 @@ int metrics_page(const struct services *services, struct buffer *out, struct err
 	metrics_write(services->metrics, out);
 	write_store(services, &store, out);
 	write_scrub(services, out);
+	write_removal(services, out);
 	return write_shares(services, out, error);
 }

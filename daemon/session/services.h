@@ -17,6 +17,7 @@
 struct metrics;
 struct scrub;
 struct persist_keys;
+struct removal_totals;
 
 /* What the daemon knows of itself. */
 struct daemon_figures {
@@ -37,6 +38,8 @@ struct services {
 	const struct log *log;     /* borrowed */
 	struct access *access;     /* borrowed */
 	struct metrics *metrics;   /* borrowed; what has been counted */
+	/* borrowed; what removal has done; NULL: there is none */
+	const struct removal_totals *removal;
 	struct scrub *scrub;       /* borrowed; NULL: nothing is read by itself */
 	bool reuse_namespace; /* who reads a part of a namespace is offered all of it */
 	const char *data;     /* borrowed; the data directory's name */

@@ -39,6 +39,16 @@ static void tell(const struct removal_work *removal,
 			 report->freed);
 }
 
+static void count(struct removal_totals *totals, const struct collector_report *report)
+{
+	totals->passes++;
+	totals->layers += report->layers;
+	totals->removed += report->removed;
+	totals->compacted += report->compacted;
+	totals->freed += report->freed;
+	totals->stopped = report->stopped.code != 0;
+}
+
 /* Said once, and again when it is something else. */
 static void tell_damage(struct removal_work *removal, const struct error *stopped)
 {
@@ -57,6 +67,7 @@ static void work(void *context)
 	struct error error = {0};
 	int err = collector_run(removal->collector, &options, &report, &error);
 	tell(removal, &report);
+	count(&removal->totals, &report);
 	tell_damage(removal, &report.stopped);
 	/* What is in its way for a while is not worth a line. */
 	if (err && err != ERR_INTERRUPTED && err != ERR_BUSY)

@@ -18,6 +18,13 @@
 
 struct collector;
 
+/* What its passes have done since the daemon began. Any thread. */
+struct removal_totals {
+	_Atomic uint64_t passes, layers, removed, compacted, freed;
+	/* Something keeps the last pass from removing anything in some namespace (L8). */
+	atomic_bool stopped;
+};
+
 struct removal_work {
 	struct store *store;         /* borrowed */
 	const struct log *log;       /* borrowed */
@@ -34,6 +41,7 @@ struct removal_work {
 	bool running;
 	uv_thread_t thread; /* while running */
 	atomic_bool worked;
+	struct removal_totals totals;
 	char told[ERROR_TEXT_SIZE]; /* the thread's: what was said of damage last */
 };
 

@@ -194,6 +194,23 @@ class Metrics(Copies):
             if kind == "histogram":
                 self.assert_histogram(name, samples)
 
+    def test_l11_l7_what_removal_does_is_counted(self):
+        self.put("build", FILES)
+        self.daemon.stop()
+        with self.daemon.catalogue() as database, database:
+            database.execute("UPDATE workflows SET expired_ms = 5, expired_running_ms = 0")
+            database.execute("INSERT OR REPLACE INTO settings VALUES ('running_ms', 86400000)")
+        self.daemon.start()
+        self.batond("gc", "--data", self.daemon.data)
+        self.daemon.await_log("1 layers given up")
+        families = self.families()
+        for name, value in (("layers", 1), ("segments", 1)):
+            name = f"batond_removal_{name}_total"
+            self.assertEqual(families[name][1][name, None], value)
+        name = "batond_removal_freed_bytes_total"
+        self.assertGreater(families[name][1][name, None], 200_000)
+        self.assertEqual(families["batond_removal_stopped"][1]["batond_removal_stopped", None], 0)
+
     def assert_histogram(self, name, samples):
         verbs = {labels for sample, labels in samples if sample == name + "_count"}
         self.assertIn('verb="persist"', verbs)
