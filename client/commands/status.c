@@ -70,6 +70,8 @@ static void write_json(struct json_writer *writer, const char *server,
 		{"free_bytes", reply->free_bytes},
 		{"units_indexed", reply->units_indexed},
 		{"rss_bytes", reply->rss_bytes},
+		{"damaged_frames", reply->damaged_frames},
+		{"scrubbed_ms", reply->scrubbed_ms},
 	};
 	json_writer_text(writer, "server", server);
 	json_writer_text_len(writer, "software", reply->software.at, reply->software.len);
@@ -119,6 +121,11 @@ static void print_store(struct report *report, const struct msg_status_reply *re
 	report_answer(report, "index       %.*s, %s", (int)reply->index_state.len,
 		      reply->index_state.at,
 		      human_things(reply->units_indexed, "unit", units));
+	if (reply->damaged_frames > 0)
+		report_answer(report,
+			      "damaged     %s%" PRIu64 " frames; `batond check` on the "
+			      "daemon's machine tells which layers need them%s",
+			      colours.warn, reply->damaged_frames, colours.plain);
 	if (reply->damage.len > 0)
 		report_answer(report, "damage      %s%.*s%s", colours.warn,
 			      (int)reply->damage.len, reply->damage.at, colours.plain);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/scrub/scrub.h"
 #include "daemon/verb/verb.h"
 #include "proto/base/cleanup.h"
 
@@ -63,6 +64,8 @@ int verb_status(struct session *session, struct error *error)
 		.free_bytes = store.free_bytes,
 		.units_indexed = store.units_indexed,
 		.rss_bytes = anonymous_memory(),
+		.damaged_frames = store_damaged_frames(services->store),
+		.scrubbed_ms = (uint64_t)scrub_figures(services->scrub).ended_ms,
 		.data = text_of(services->data),
 		.index_state = text_of(store.index_ready ? "ready" : "rebuilding"),
 		.read_only = store.read_only,

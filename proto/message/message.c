@@ -224,6 +224,8 @@ static const struct message_field status_reply_fields[] = {
 	FIELD(msg_status_reply, free_bytes, UINT),
 	FIELD(msg_status_reply, units_indexed, UINT),
 	FIELD(msg_status_reply, rss_bytes, UINT),
+	FIELD(msg_status_reply, damaged_frames, UINT),
+	FIELD(msg_status_reply, scrubbed_ms, UINT),
 	FIELD(msg_status_reply, data, STR, .len_max = STATUS_DATA_LEN_MAX),
 	FIELD(msg_status_reply, index_state, STR),
 	FIELD(msg_status_reply, read_only, BOOL),

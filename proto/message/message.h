@@ -212,6 +212,7 @@ struct msg_status_reply {
 	uint64_t sessions, connections, waiting;
 	uint64_t namespaces, workflows, layers, segments;
 	uint64_t stored_bytes, free_bytes, units_indexed, rss_bytes;
+	uint64_t damaged_frames, scrubbed_ms;
 	struct text data, index_state, damage;
 	bool read_only;
 	bool limited; /* the figures are not for this asker */

@@ -126,6 +126,10 @@ class Scrub(Copies):
         found = page["batond_scrub_damaged_frames_total"][1]
         self.assertEqual(list(found.values()), [1])
         self.assertEqual(list(page["batond_damaged_frames"][1].values()), [1])
+        status = self.status()
+        self.assertEqual(status["damaged_frames"], 1)
+        self.assertGreater(status["scrubbed_ms"], status["started_ms"])
+        self.assertIn("damaged     1 frames", self.baton("status", workflow=None).out.decode())
         self.assertTrue((self.daemon.data / "damaged").exists())
         self.assertTrue((self.daemon.data / "scrub").exists())
 
