@@ -186,6 +186,7 @@ static void on_tick(uv_timer_t *timer)
 		retention_tick(&server->retention, &server->loop);
 		removal_tick(&server->removal, &server->loop);
 	}
+	http_tick(server->http);
 	rest_tick(&server->rest, uv_now(&server->loop));
 }
 
@@ -209,11 +210,7 @@ static int open_store(struct server *server, struct error *error)
 /* Only where somebody may ask for it. */
 static int load_certificate(struct server *server, struct error *error)
 {
-	const struct string_list *listen = &server->config->listen;
-	bool is_wanted = false;
-	for (size_t i = 0; i < listen->count; i++)
-		is_wanted = is_wanted || strncmp(listen->items[i], "tls:", 4) == 0;
-	if (!is_wanted || server->passed.count > 0)
+	if (!listeners_need_certificate(server->config) || server->passed.count > 0)
 		return 0;
 	struct certificate_files files = renewal_files(server->config);
 	int err = certificate_load(&files, &server->certificate, error);
@@ -395,8 +392,13 @@ static void wire(struct server *server)
 		.figures = figures_of,
 		.context = server,
 	};
-	const struct http_options http = {.connections = server->config->connections,
-					  .idle_ms = server->config->idle_ms};
+	const struct http_options http = {
+		.connections = server->config->connections,
+		.address_connections = server->config->address_connections,
+		.hello_ms = server->config->hello_ms,
+		.idle_ms = server->config->idle_ms,
+		.certificate = &server->certificate,
+	};
 	server->http = http_new(&server->services, &http);
 }
 

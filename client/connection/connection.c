@@ -225,7 +225,7 @@ static int reach(const char *url, const struct connection_how *how,
 	int err = address_parse(url, &address, error);
 	if (err < 0)
 		return err;
-	if (address.kind == ADDRESS_HTTP)
+	if (address.kind == ADDRESS_HTTP || address.kind == ADDRESS_HTTPS)
 		return error_set(error, ERR_USAGE,
 				 "%s: is where the daemon serves browsers and curl; name "
 				 "its unix:, tcp:// or tls:// address",

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <microhttpd.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,12 +24,15 @@
 
 /* The library does not say by which way a connection came, so each way has instances of
  * its own. */
-#define WAYS 3u
-
+/* One thread of the library, and its connections. */
 struct instance {
-	struct http *http; /* borrowed */
+	struct instance *next; /* owned; of all, the latest first */
+	struct http *http;     /* borrowed */
 	enum proof_way way;
+	size_t thread;             /* which of the way's threads it is */
 	struct MHD_Daemon *daemon; /* owned */
+	SSL_CTX *context; /* owned; what its certificate was taken from; or NULL */
+	bool retired;     /* another one takes what comes */
 };
 
 struct http {
@@ -36,10 +40,15 @@ struct http {
 	struct http_options options;
 	struct budget *sending; /* owned; memory for what is on its way */
 	size_t threads;
-	struct instance instances[WAYS][HTTP_THREADS_MAX];
-	size_t next; /* whose turn it is */
+	struct instance *instances; /* owned; the loop's thread alone uses the list */
+	size_t turn;
 	atomic_uint_least64_t running;
 };
+
+static unsigned seconds_of(uint64_t ms)
+{
+	return (unsigned)(ms / 1000 + 1);
+}
 
 /* ---- connections ----------------------------------------------------------------- */
 
@@ -138,9 +147,14 @@ static int show_visitor(struct http_request *request, struct error *error)
 		.private_token = http_request_header(request, "PRIVATE-TOKEN"),
 	};
 	int err = host_check(request, error);
-	return err ? err
-		   : visitor_show(request->visitor, request->services->access, &headers,
-				  error);
+	if (err == 0)
+		err = visitor_show(request->visitor, request->services->access, &headers,
+				   error);
+	if (err == 0)
+		(void)MHD_set_connection_option(
+			request->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+			seconds_of(request->http->options.idle_ms));
+	return err;
 }
 
 static enum MHD_Result answer(struct http_request *request)
@@ -211,29 +225,112 @@ static void on_message(void *context, const char *format, va_list arguments)
 
 /* ---- starting and stopping ------------------------------------------------------- */
 
-/* The library's threads take no signals: the loop does. */
-static struct MHD_Daemon *start_quietly(struct instance *instance)
+/* What a TLS instance is given besides; both texts are used during the call alone. */
+struct secrets {
+	struct buffer certificate, key;
+};
+
+static void secrets_fini(struct secrets *secrets)
 {
-	const struct http *http = instance->http;
-	sigset_t all, before;
-	sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	struct MHD_Daemon *daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-			MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_request, instance, MHD_OPTION_EXTERNAL_LOGGER,
-		on_message, http, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)(http->options.connections / http->threads + 1),
-		MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)(http->options.idle_ms / 1000 + 1),
+	if (secrets->key.at)
+		explicit_bzero(secrets->key.at, secrets->key.capacity);
+	buffer_fini(&secrets->certificate);
+	buffer_fini(&secrets->key);
+}
+
+#define PLAIN_FLAGS                                                                      \
+	(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |        \
+	 MHD_USE_ERROR_LOG)
+
+/* Clients of CI systems may be too old for 1.3. */
+static const char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
+static struct MHD_Daemon *start_library(struct instance *instance,
+					const struct secrets *secrets)
+{
+	const struct http_options *options = &instance->http->options;
+	bool tls = secrets->key.len > 0;
+	struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+	struct MHD_OptionItem secured[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, secrets->certificate.at},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, secrets->key.at},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_versions},
+		{MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		 (intptr_t)options->address_connections, NULL},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	return MHD_start_daemon(
+		PLAIN_FLAGS | (tls ? (unsigned)MHD_USE_TLS : 0u), 0, NULL, NULL,
+		on_request, instance, MHD_OPTION_EXTERNAL_LOGGER, on_message,
+		instance->http, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)(options->connections / instance->http->threads + 1),
+		MHD_OPTION_CONNECTION_TIMEOUT, seconds_of(options->hello_ms),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_LEN,
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_LEN,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 		keep_encoded, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, instance,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, instance,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, instance, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, instance, MHD_OPTION_ARRAY,
+		tls ? secured : plain, MHD_OPTION_END);
+}
+
+/* The library's threads take no signals: the loop does. */
+static void start_quietly(struct instance *instance, const struct secrets *secrets)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	instance->daemon = start_library(instance, secrets);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return daemon;
+}
+
+static void instance_free(struct instance *instance)
+{
+	if (instance->daemon)
+		MHD_stop_daemon(instance->daemon);
+	SSL_CTX_free(instance->context);
+	free(instance);
+}
+
+static struct instance *start_instance(struct http *http, enum proof_way way,
+				       size_t thread, struct error *error)
+{
+	struct secrets secrets AUTO(secrets_fini) = {0};
+	const struct certificate *certificate = http->options.certificate;
+	int err = way == PROOF_TLS ? certificate_pem(certificate, &secrets.certificate,
+						     &secrets.key, error)
+				   : 0;
+	if (err)
+		return NULL;
+	struct instance *instance = must_calloc(1, sizeof(*instance));
+	*instance = (struct instance){.http = http, .way = way, .thread = thread};
+	if (way == PROOF_TLS && SSL_CTX_up_ref(certificate->context))
+		instance->context = certificate->context;
+	start_quietly(instance, &secrets);
+	if (instance->daemon) {
+		instance->next = http->instances;
+		http->instances = instance;
+		return instance;
+	}
+	instance_free(instance);
+	(void)error_set(error, ERR_NO_MEMORY, "no thread can be started that answers");
+	return NULL;
+}
+
+/* The one that takes what comes this way; it is started where there is none. */
+static struct instance *find_instance(struct http *http, enum proof_way way,
+				      size_t thread, struct error *error)
+{
+	const SSL_CTX *context = way == PROOF_TLS ? http->options.certificate->context
+						  : NULL;
+	for (struct instance *at = http->instances; at; at = at->next) {
+		if (at->way != way || at->thread != thread || at->retired)
+			continue;
+		if (at->context == context)
+			return at;
+		at->retired = true;
+	}
+	return start_instance(http, way, thread, error);
 }
 
 struct http *http_new(const struct services *services, const struct http_options *options)
@@ -251,12 +348,9 @@ void http_free(struct http *http)
 {
 	if (!http)
 		return;
-	for (size_t i = 0; i < WAYS * HTTP_THREADS_MAX; i++) {
-		struct MHD_Daemon *daemon =
-			http->instances[i / HTTP_THREADS_MAX][i % HTTP_THREADS_MAX]
-				.daemon;
-		if (daemon)
-			MHD_stop_daemon(daemon);
+	for (struct instance *next; http->instances; http->instances = next) {
+		next = http->instances->next;
+		instance_free(http->instances);
 	}
 	budget_free(http->sending);
 	free(http);
@@ -265,20 +359,37 @@ void http_free(struct http *http)
 bool http_take(struct http *http, int fd, enum proof_way way,
 	       const struct sockaddr_storage *from, socklen_t from_len)
 {
-	struct instance *instance = &http->instances[way][http->next++ % http->threads];
-	if (!instance->daemon) {
-		*instance = (struct instance){.http = http, .way = way};
-		instance->daemon = start_quietly(instance);
-	}
+	struct error error = {0};
+	struct instance *instance =
+		find_instance(http, way, http->turn++ % http->threads, &error);
 	/* Closes the socket where it fails. */
-	if (instance->daemon)
+	if (instance)
 		return MHD_add_connection(instance->daemon, fd,
 					  (const struct sockaddr *)from,
 					  from_len) == MHD_YES;
 	(void)close(fd);
-	log_line(http->services->log, LOG_WARNING, "http",
-		 "no thread can be started that would answer");
+	log_line(http->services->log, LOG_WARNING, "http", "%s", error.text);
 	return false;
+}
+
+static bool has_ended(const struct instance *instance)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(
+		instance->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	return instance->retired && info && info->num_connections == 0;
+}
+
+void http_tick(struct http *http)
+{
+	for (struct instance **at = &http->instances; *at;) {
+		struct instance *instance = *at;
+		if (has_ended(instance)) {
+			*at = instance->next;
+			instance_free(instance);
+		} else {
+			at = &instance->next;
+		}
+	}
 }
 
 uint64_t http_running(const struct http *http)

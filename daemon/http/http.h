@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "daemon/access/access.h"
+#include "daemon/access/token/certificate.h"
 #include "daemon/session/services.h"
 #include "proto/base/error.h"
 
@@ -31,8 +32,12 @@
 struct http;
 
 struct http_options {
-	uint64_t connections; /* that may be open at once */
-	uint64_t idle_ms;     /* one may be idle for so long */
+	uint64_t connections;         /* that may be open at once, of each way in */
+	uint64_t address_connections; /* of one address, over TLS */
+	uint64_t hello_ms; /* one that has not shown who it is may be idle for so long */
+	uint64_t idle_ms;  /* one that has */
+	/* Borrowed; for PROOF_TLS. Another one in its place counts for new connections. */
+	const struct certificate *certificate;
 };
 
 /* services: borrowed until http_free. */
@@ -45,6 +50,10 @@ void http_free(struct http *http);
  * it came. The loop's thread. False: there is no place for it, or no thread. */
 bool http_take(struct http *http, int fd, enum proof_way way,
 	       const struct sockaddr_storage *from, socklen_t from_len);
+
+/* Called a few times a second by the loop: ends what serves an older certificate, once its
+ * connections have ended. */
+void http_tick(struct http *http);
 
 /* How many requests are being answered. Any thread. */
 uint64_t http_running(const struct http *http);

@@ -64,6 +64,20 @@ static void take_secured(struct listener *listener, int fd,
 	peer_open(peers, transport, admitted);
 }
 
+static bool is_http(const struct address *address)
+{
+	return address->kind == ADDRESS_HTTP || address->kind == ADDRESS_HTTPS;
+}
+
+static void take_http(struct listener *listener, int fd,
+		      const struct sockaddr_storage *from, socklen_t from_len)
+{
+	struct peers *peers = listener->all->peers;
+	bool is_secured = listener->address.kind == ADDRESS_HTTPS;
+	(void)peers->take_http(peers->context, fd,
+			       is_secured ? PROOF_TLS : PROOF_LOOPBACK, from, from_len);
+}
+
 /* For one that waits at the door, if there is one. */
 static bool make_room(struct listener *listener)
 {
@@ -87,8 +101,8 @@ static bool accept_one(struct listener *listener)
 		take_secured(listener, fd, &from);
 		return true;
 	}
-	if (fd >= 0 && listener->address.kind == ADDRESS_HTTP) {
-		(void)peers->take_http(peers->context, fd, PROOF_LOOPBACK, &from, len);
+	if (fd >= 0 && is_http(&listener->address)) {
+		take_http(listener, fd, &from, len);
 		return true;
 	}
 	if (fd >= 0) {
@@ -120,7 +134,7 @@ static int check_reachable(const struct address *address, struct error *error)
 				 "%s: the pin behind # is for clients; the daemon has it "
 				 "of its certificate",
 				 address->url);
-	bool loopback = address->kind == ADDRESS_TLS;
+	bool loopback = address->kind == ADDRESS_TLS || address->kind == ADDRESS_HTTPS;
 	int err = loopback ? 0 : address_is_loopback(address, &loopback, error);
 	if (err || loopback)
 		return err;
@@ -130,6 +144,28 @@ static int check_reachable(const struct address *address, struct error *error)
 		"a token, or nothing: --listen tls://… instead, and `batond token "
 		"create`",
 		address->url);
+}
+
+static int check_secured(const struct address *address, const struct config *config,
+			 struct error *error)
+{
+	if (address->kind != ADDRESS_HTTPS || !config->client_ca)
+		return 0;
+	return error_set(error, ERR_USAGE,
+			 "%s: certificates of clients (--client-ca) are demanded on "
+			 "tls:// alone; leave one of the two out",
+			 address->url);
+}
+
+bool listeners_need_certificate(const struct config *config)
+{
+	bool needed = false;
+	for (size_t i = 0; i < config->listen.count; i++) {
+		const char *url = config->listen.items[i];
+		needed = needed || strncmp(url, "tls:", 4) == 0 ||
+			 strncmp(url, "https:", 6) == 0;
+	}
+	return needed;
 }
 
 /* The port that it got, which need not be the one that it asked for. */
@@ -183,8 +219,10 @@ static void tell_place(const struct listener *listener)
 		client_host(address->host, host);
 	if (is_inet)
 		log_line(listener->all->peers->log, LOG_INFO, "listening", "%s://%s:%u",
-			 address->kind == ADDRESS_HTTP ? "http" : "tcp", host,
-			 port_of(listener->fd));
+			 address->kind == ADDRESS_HTTP    ? "http"
+			 : address->kind == ADDRESS_HTTPS ? "https"
+							  : "tcp",
+			 host, port_of(listener->fd));
 	else
 		log_line(listener->all->peers->log, LOG_INFO, "listening", "%s",
 			 address->url);
@@ -209,6 +247,8 @@ static int listener_open(struct listener *listener, const char *url, int passed_
 	int err = address_parse(url, &listener->address, error);
 	if (err == 0)
 		err = check_reachable(&listener->address, error);
+	if (err == 0)
+		err = check_secured(&listener->address, peers->config, error);
 	if (err == 0 && passed_fd < 0)
 		err = address_listen(&listener->address, &peers->config->socket,
 				     &listener->fd, error);

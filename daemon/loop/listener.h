@@ -35,6 +35,8 @@ struct listeners {
 
 void listeners_init(struct listeners *listeners, struct peers *peers,
 		    const struct certificate *certificate);
+/* Whether one of the addresses of the configuration is served over TLS. */
+bool listeners_need_certificate(const struct config *config);
 /* Begins to listen: on the passed sockets, which are owned from then on, or, if there are
  * none, on the addresses of the configuration; one that would offer less than TLS and a
  * token beyond this machine is ERR_DENIED (rule A1). For tls:// says on standard output

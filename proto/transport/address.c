@@ -74,8 +74,8 @@ static bool split(const char *text, const char *usual_port, const char **ret_hos
 	return true;
 }
 
-/* scheme: "tcp" or "http". */
-static int parse_clear(const char *url, const char *scheme, enum address_kind kind,
+/* scheme: "tcp", "http" or "https". */
+static int parse_plain(const char *url, const char *scheme, enum address_kind kind,
 		       struct address *ret_address, struct error *error)
 {
 	const char *host, *port;
@@ -132,9 +132,11 @@ int address_parse(const char *url, struct address *ret_address, struct error *er
 	if (begins_with(url, "unix:"))
 		err = parse_unix(url, &address, error);
 	else if (begins_with(url, "tcp://"))
-		err = parse_clear(url, "tcp", ADDRESS_TCP, &address, error);
+		err = parse_plain(url, "tcp", ADDRESS_TCP, &address, error);
 	else if (begins_with(url, "http://"))
-		err = parse_clear(url, "http", ADDRESS_HTTP, &address, error);
+		err = parse_plain(url, "http", ADDRESS_HTTP, &address, error);
+	else if (begins_with(url, "https://"))
+		err = parse_plain(url, "https", ADDRESS_HTTPS, &address, error);
 	else if (begins_with(url, "tls://"))
 		err = parse_tls(url, &address, error);
 	else

@@ -230,6 +230,47 @@ int certificate_load(const struct certificate_files *files,
 	return 0;
 }
 
+static void bio_free(BIO **bio)
+{
+	BIO_free(*bio);
+}
+
+/* Appends what was written to a BIO in memory, and a NUL. */
+static void take_text(BIO *bio, struct buffer *out)
+{
+	char *text = NULL;
+	long len = BIO_get_mem_data(bio, &text);
+	buffer_put(out, text, len > 0 ? (size_t)len : 0);
+	buffer_put_u8(out, 0);
+	if (len > 0)
+		OPENSSL_cleanse(text, (size_t)len);
+}
+
+static bool put_chain(SSL_CTX *context, BIO *bio)
+{
+	STACK_OF(X509) *chain = NULL;
+	bool put = PEM_write_bio_X509(bio, SSL_CTX_get0_certificate(context)) == 1 &&
+		   SSL_CTX_get0_chain_certs(context, &chain) == 1;
+	for (int i = 0; put && i < sk_X509_num(chain); i++)
+		put = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1;
+	return put;
+}
+
+int certificate_pem(const struct certificate *certificate, struct buffer *ret_certificate,
+		    struct buffer *ret_key, struct error *error)
+{
+	BIO *chain AUTO(bio_free) = BIO_new(BIO_s_mem());
+	BIO *key AUTO(bio_free) = BIO_new(BIO_s_secmem());
+	EVP_PKEY *private = SSL_CTX_get0_privatekey(certificate->context);
+	if (!chain || !key || !put_chain(certificate->context, chain) ||
+	    PEM_write_bio_PrivateKey(key, private, NULL, NULL, 0, NULL, NULL) != 1)
+		return error_set(error, ERR_INTERNAL,
+				 "the certificate cannot be written as PEM");
+	take_text(chain, ret_certificate);
+	take_text(key, ret_key);
+	return 0;
+}
+
 void certificate_fini(struct certificate *certificate)
 {
 	SSL_CTX_free(certificate->context);

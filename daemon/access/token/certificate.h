@@ -12,6 +12,7 @@
 
 #include <openssl/types.h>
 
+#include "proto/base/bytes.h"
 #include "proto/base/error.h"
 #include "proto/transport/pin.h"
 
@@ -33,6 +34,11 @@ struct certificate {
  * read the key; ERR_DAMAGED: one of the two in DATA/access is gone. */
 int certificate_load(const struct certificate_files *files,
 		     struct certificate *ret_certificate, struct error *error);
+/* What a library that is not OpenSSL wants of it: the certificate with what leads to its
+ * authority, and its key, in PEM, each with a NUL. The key is the caller's to wipe.
+ * ERR_INTERNAL. */
+int certificate_pem(const struct certificate *certificate, struct buffer *ret_certificate,
+		    struct buffer *ret_key, struct error *error);
 void certificate_fini(struct certificate *certificate);
 
 #endif
