@@ -1,6 +1,7 @@
 /*
  * Where a daemon listens: `unix:/path`, `tcp://host:port`, `tls://host[:port][#pin]`, and
- * for other clients than ours `http://host:port` and `https://host:port`; connecting to it, and listening there.
+ * for other clients than ours `http://host:port` and `https://host:port`; connecting to
+ * it, and listening there.
  *
  * An address is constant once parsed and belongs to no thread. Host names are resolved
  * by getaddrinfo(), which may block longer than a timeout.

@@ -163,7 +163,7 @@ def read_segments_list(reader):
 
 def decode_placement(unit):
     """((segment, offset) of the pieces' frames, of their blocks)."""
-    reader = Reader(unit, 2)
+    version, reader = unit[0], Reader(unit, 2)
     segments = read_segments_list(reader)
     pieces, blocks = set(), set()
     for _ in range(reader.varint()):
@@ -171,6 +171,8 @@ def decode_placement(unit):
         pieces.add((segments[segment], offset))
         segment, offset = reader.varint(), reader.varint()
         blocks.add((segments[segment], offset))
+        for _ in range(reader.varint() if version > 1 else 0):
+            reader.varint()  # a segment that the block names
     return pieces, blocks
 
 

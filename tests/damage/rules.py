@@ -28,7 +28,11 @@ class Judge:
 
     @property
     def damage_known(self):
-        return self.record.check_before.status == DAMAGED
+        """Also where each layer has another copy of what it needs, which check tells with exit 0
+        (FORMAT.md §7): the attach that meets the damaged one first fails all the same. A machine
+        that is so busy that the index is not rebuilt yet after a start stores some units twice."""
+        before = self.record.check_before
+        return before.status == DAMAGED or "healed: " in before.out
 
     # ---- of every program that ran
 

@@ -116,7 +116,14 @@ class Maker:
         self.daemon = None
 
     def start(self, program=BATOND):
+        """And waits for the unit index, which is built anew after a kill: until then what is
+        there already is stored once more, and so would lie in some stores twice."""
         self.daemon = Daemon(self.folder / "making", program=program)
+        while self.index_state() != "ready":
+            select.select([], [], [], 0.01)
+
+    def index_state(self):
+        return json.loads(self.client("status", "--json").out)["index_state"]
 
     def stop(self, signal_number=signal.SIGTERM, snapshot=True):
         self.daemon.stop(signal_number)
