@@ -210,13 +210,10 @@ static int open_store(struct server *server, struct error *error)
 /* Only where somebody may ask for it. */
 static int load_certificate(struct server *server, struct error *error)
 {
-	if (!listeners_need_certificate(server->config) || server->passed.count > 0)
-		return 0;
-	struct certificate_files files = renewal_files(server->config);
-	int err = certificate_load(&files, &server->certificate, error);
-	if (err == 0)
-		server->renewal.certificate = &server->certificate;
-	return err;
+	bool needed = listeners_need_certificate(server->config);
+	return needed && server->passed.count == 0
+		       ? renewal_load(&server->renewal, &server->certificate, error)
+		       : 0;
 }
 
 static int start_crew(struct server *server, struct error *error)

@@ -1,6 +1,7 @@
 #include "daemon/loop/renewal.h"
 
-struct certificate_files renewal_files(const struct config *config)
+/* The files that a configuration names. */
+static struct certificate_files files_of(const struct config *config)
 {
 	return (struct certificate_files){
 		.data = config->data,
@@ -10,6 +11,16 @@ struct certificate_files renewal_files(const struct config *config)
 	};
 }
 
+int renewal_load(struct renewal *renewal, struct certificate *ret_certificate,
+		 struct error *error)
+{
+	struct certificate_files files = files_of(renewal->config);
+	int err = certificate_load(&files, ret_certificate, error);
+	if (err == 0)
+		renewal->certificate = ret_certificate;
+	return err;
+}
+
 static void read_again(uv_work_t *work)
 {
 	struct renewal *renewal = work->data;
@@ -17,7 +28,7 @@ static void read_again(uv_work_t *work)
 	int err =
 		config_read(&renewal->fresh, config->argc, config->argv, &renewal->error);
 	if (err == 0 && renewal->certificate) {
-		struct certificate_files files = renewal_files(&renewal->fresh);
+		struct certificate_files files = files_of(&renewal->fresh);
 		err = certificate_load(&files, &renewal->loaded, &renewal->error);
 	}
 	struct terms_book *terms = NULL;

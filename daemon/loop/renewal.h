@@ -32,9 +32,10 @@ struct renewal {
 	struct error error;
 };
 
-/* The files that a configuration names. */
-struct certificate_files renewal_files(const struct config *config);
-
+/* Reads the certificate for the first time, into *ret_certificate, which later ones
+ * replace. Errors: certificate_load(). */
+int renewal_load(struct renewal *renewal, struct certificate *ret_certificate,
+		 struct error *error);
 /* Begins; while one runs already, another follows it. */
 void renewal_begin(struct renewal *renewal);
 
