@@ -212,7 +212,7 @@ static void check_takes_what_it_uses_and_no_more(void **state)
 {
 	(void)state;
 	REFUSED("--mark: `batond` does not take it; check does", "--mark");
-	REFUSED("--listen: `batond check` does not take it; batond does", "check",
+	REFUSED("--listen: `batond check` does not take it; batond", "check",
 		"--listen", "unix:/a");
 }
 

@@ -89,7 +89,7 @@ static void what_is_no_url_is_refused(void **state)
 		"",
 		"unix:",
 		"unix:relative",
-		"http://a:1",
+		"ftp://a:1",
 		"tcp://",
 		"tcp://host",
 		"tcp://host:",

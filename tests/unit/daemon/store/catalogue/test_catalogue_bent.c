@@ -151,7 +151,7 @@ static void bent_fini(struct bent *bent)
 
 #define SCHEMA(from, to)                                                                 \
 	"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, '" from  \
-	"', '" to "')"
+	"', '" to "') WHERE type = 'table'"
 #define LAX SCHEMA(" NOT NULL", " /*NN*/")
 #define STRICT SCHEMA(" /*NN*/", " NOT NULL")
 
