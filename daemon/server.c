@@ -334,6 +334,18 @@ static bool take_http(void *context, int fd, enum proof_way way,
 	return http_take(server->http, fd, way, from, from_len);
 }
 
+static struct http *make_http(struct server *server)
+{
+	const struct http_options http = {
+		.connections = server->config->connections,
+		.address_connections = server->config->address_connections,
+		.hello_ms = server->config->hello_ms,
+		.idle_ms = server->config->idle_ms,
+		.certificate = &server->certificate,
+	};
+	return http_new(&server->services, &http);
+}
+
 static void wire(struct server *server)
 {
 	server->peers = (struct peers){
@@ -389,14 +401,7 @@ static void wire(struct server *server)
 		.figures = figures_of,
 		.context = server,
 	};
-	const struct http_options http = {
-		.connections = server->config->connections,
-		.address_connections = server->config->address_connections,
-		.hello_ms = server->config->hello_ms,
-		.idle_ms = server->config->idle_ms,
-		.certificate = &server->certificate,
-	};
-	server->http = http_new(&server->services, &http);
+	server->http = make_http(server);
 }
 
 static void server_fini(struct server *server)
