@@ -395,8 +395,9 @@ static void wire(struct server *server)
 		.reuse_namespace = server->config->reuse_namespace,
 		.metrics = metrics_new(),
 		.removal = &server->removal.totals,
-		.scrub = scrub_start(server->store, server->log,
-				     server->config->scrub_ms),
+		.scrub =
+			scrub_start(server->store, server->log, server->config->scrub_ms),
+		.terms = server->terms,
 		.data = server->config->data,
 		.figures = figures_of,
 		.context = server,

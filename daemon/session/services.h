@@ -13,6 +13,7 @@
 #include "daemon/store/store.h"
 #include "daemon/task/budget.h"
 #include "daemon/task/crew.h"
+#include "daemon/terms/terms.h"
 
 struct metrics;
 struct scrub;
@@ -41,6 +42,7 @@ struct services {
 	/* borrowed; what removal has done; NULL: there is none */
 	const struct removal_totals *removal;
 	struct scrub *scrub;       /* borrowed; NULL: nothing is read by itself */
+	struct terms_book *terms;  /* borrowed; what namespaces may have, for how long */
 	bool reuse_namespace; /* who reads a part of a namespace is offered all of it */
 	const char *data;     /* borrowed; the data directory's name */
 	struct daemon_figures (*figures)(void *context);

@@ -41,7 +41,8 @@
 	X(NO_MEMORY, "no-memory", 22, 8, "out of memory or descriptors")                 \
 	X(LOCAL, "local", 23, 9, "a local file error")                                   \
 	X(CHANGED, "changed", 24, 9, "a file changed while it was read")                 \
-	X(INTERRUPTED, "interrupted", 25, 1, "interrupted")
+	X(INTERRUPTED, "interrupted", 25, 1, "interrupted")                              \
+	X(QUOTA, "quota", 26, 8, "beyond a quota")
 
 enum err {
 #define ERR_ENUM(constant, name, number, exit_status, text) ERR_##constant = -(number),

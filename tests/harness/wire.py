@@ -90,6 +90,7 @@ class Code(enum.IntEnum):
     LOCAL = 23
     CHANGED = 24
     INTERRUPTED = 25
+    QUOTA = 26
 
 
 class Refused(Exception):

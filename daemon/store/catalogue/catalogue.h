@@ -320,6 +320,8 @@ struct layer_commit {
 	size_t segment_count;
 	const struct segment_row *written; /* borrowed: new or grown ones, new vouched */
 	size_t written_count;
+	int64_t place_in; /* in this namespace a place was taken for it (census.h), which
+			   * it fills; 0: none was */
 };
 
 /* Commits the layer as it was reserved, and its segments. ERR_IDENTITY when the key

@@ -169,6 +169,15 @@ static int find_again(struct catalogue *catalogue, const struct layer_commit *co
 		layer);
 }
 
+static void fill_place(struct catalogue *catalogue, int64_t namespace_id)
+{
+	if (!namespace_id)
+		return;
+	struct account *account = accounts_of(&catalogue->layers, namespace_id);
+	account->promised--;
+	account->held++;
+}
+
 static int commit_new(struct catalogue *catalogue, const struct layer_commit *commit,
 		      struct layer_record *ret_record, struct error *error)
 {
@@ -185,9 +194,11 @@ static int commit_new(struct catalogue *catalogue, const struct layer_commit *co
 	if (result == 0)
 		return database_contradiction(catalogue->database, error);
 	result = change_commit(&change, error);
-	if (result == 0)
-		catalogue->has_unsynced = false; /* its sync was of all before it, too */
-	return result;
+	if (result < 0)
+		return result;
+	catalogue->has_unsynced = false; /* its sync was of all before it, too */
+	fill_place(catalogue, commit->place_in);
+	return 0;
 }
 
 int catalogue_commit_layer(struct catalogue *catalogue, const struct layer_commit *commit,

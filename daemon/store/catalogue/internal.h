@@ -13,6 +13,7 @@
 #include "daemon/store/database/query.h"
 #include "daemon/store/database/row.h"
 #include "daemon/store/database/vfs.h"
+#include "daemon/store/disk/accounts.h"
 #include "daemon/store/disk/stamp.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -52,6 +53,9 @@ struct catalogue {
 	size_t reserved_count, reserved_room;
 	struct heard heard[HEARD_MAX]; /* those of this daemon's life, in a ring */
 	size_t heard_count;            /* how many there were */
+	/* Owned; of layers, and the places that running persists have taken for theirs
+	 * (store/life/census.h). What gives layers up has them counted again. */
+	struct accounts layers;
 };
 
 struct catalogue *catalogue_lock(struct catalogue *catalogue);

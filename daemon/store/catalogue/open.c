@@ -22,6 +22,7 @@ static void discard(struct catalogue **at)
 		return;
 	database_free(catalogue->database);
 	stamp_close(&catalogue->stamp);
+	accounts_fini(&catalogue->layers);
 	(void)pthread_mutex_destroy(&catalogue->mutex);
 	free(catalogue->reserved);
 	free(catalogue);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/store/catalogue/internal.h"
+#include "daemon/store/life/sql.h"
 #include "proto/base/array.h"
 
 /* Which part of the shortest life a contact may be older than what is written of it, so
@@ -19,7 +20,7 @@ struct pass {
 /* A tier of a namespace, and how long its workflows live. */
 struct tenancy {
 	int64_t namespace_id;
-	int64_t retention_ms; /* 0: for ever */
+	int64_t retention_ms; /* life_retention() */
 };
 
 struct tenancies {
@@ -32,12 +33,11 @@ static void tenancies_fini(struct tenancies *tenancies)
 	free(tenancies->items);
 }
 
-static uint64_t retention_of(const struct pass *pass, const char *key)
+static int64_t retention_of(const struct pass *pass, const char *key)
 {
-	uint64_t retention_ms = pass->terms->retention_ms(pass->terms->context,
-							  catalogue_namespace_name(key),
-							  catalogue_namespace_tier(key));
-	return retention_ms > INT64_MAX ? INT64_MAX : retention_ms;
+	return life_retention(pass->terms->retention_ms(pass->terms->context,
+							catalogue_namespace_name(key),
+							catalogue_namespace_tier(key)));
 }
 
 static int load_tenancies(const struct pass *pass, struct tenancies *ret_tenancies,
@@ -52,7 +52,7 @@ static int load_tenancies(const struct pass *pass, struct tenancies *ret_tenanci
 		result = row_check(&query, error);
 		if (result < 0)
 			return result;
-		tenancy.retention_ms = (int64_t)retention_of(pass, key);
+		tenancy.retention_ms = retention_of(pass, key);
 		array_make_room(ret_tenancies->items, ret_tenancies->count,
 				ret_tenancies->room);
 		ret_tenancies->items[ret_tenancies->count++] = tenancy;
@@ -67,10 +67,11 @@ static int mark_expired(struct pass *pass, const struct tenancy *tenancy,
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
 			 "UPDATE workflows SET expired_ms = ?1 WHERE namespace = ?2"
-			 " AND expired_ms IS NULL AND contact_ms < ?3");
+			 " AND expired_ms IS NULL AND " LIFE_ENDS_MS("?3") " < ?4");
 	query_number(&query, lifetime_wall(catalogue));
 	query_number(&query, tenancy->namespace_id);
-	query_number(&query, lifetime_now(catalogue) - tenancy->retention_ms);
+	query_number(&query, tenancy->retention_ms);
+	query_number(&query, lifetime_now(catalogue));
 	int result = query_run(&query, error);
 	if (result == 0)
 		pass->expiry.count += (uint64_t)database_changes(catalogue->database);
@@ -82,8 +83,7 @@ static int expire(struct pass *pass, struct error *error)
 	struct tenancies tenancies AUTO(tenancies_fini) = {0};
 	int result = load_tenancies(pass, &tenancies, error);
 	for (size_t i = 0; result == 0 && i < tenancies.count; i++)
-		if (tenancies.items[i].retention_ms)
-			result = mark_expired(pass, &tenancies.items[i], error);
+		result = mark_expired(pass, &tenancies.items[i], error);
 	return result;
 }
 

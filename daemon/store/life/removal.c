@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/store/catalogue/internal.h"
+#include "daemon/store/life/census.h"
 #include "proto/base/array.h"
 
 void removal_candidates_fini(struct removal_candidates *candidates)
@@ -143,6 +144,7 @@ static int remove_layer(struct catalogue *catalogue, int64_t layer_id,
 				 layer_id, error);
 	if (result < 0)
 		return result;
+	census_forget(catalogue);
 	array_make_room(removed->layers, removed->layer_count, removed->layer_room);
 	removed->layers[removed->layer_count++] = layer;
 	return 0;

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "daemon/store/disk/accounts.h"
 #include "daemon/store/segment/segment.h"
 #include "daemon/store/segment/segments.h"
 #include "proto/base/bytes.h"
@@ -17,7 +19,8 @@ struct segment_table {
 	pthread_mutex_t mutex;
 	struct segment **at; /* owned; ascending by id; only current ones */
 	size_t count, room;
-	_Atomic int close_errno; /* of the first close that failed; 0: none */
+	struct accounts accounts; /* owned; sums of what the current ones are charged */
+	_Atomic int close_errno;  /* of the first close that failed; 0: none */
 	/* Borrowed; open though nobody may have them pinned, the oldest at `kept_next`.
 	 */
 	struct segment *kept[SEGMENTS_KEPT_OPEN];
@@ -40,6 +43,30 @@ int segment_read(const struct io *io, const struct segment *segment, void *ret_d
 	return io_read_at(io, segment->fd, ret_data, len, segment_place(segment, offset));
 }
 
+/* What is in the file of the bytes up to an offset. */
+static uint64_t stored_up_to(const struct segment *segment, uint64_t end)
+{
+	return end > segment->holes.bytes ? end - segment->holes.bytes : 0;
+}
+
+/* One that is not current any more is charged nothing. */
+static void charge_locked(struct segment_table *table, struct segment *segment,
+			  uint64_t end)
+{
+	if (!segment->current)
+		return;
+	struct account *account = accounts_of(&table->accounts, segment->namespace_id);
+	uint64_t bytes = stored_up_to(segment, end);
+	account->held += bytes - segment->charged;
+	segment->charged = bytes;
+}
+
+static void insert_locked(struct segment_table *table, struct segment *segment)
+{
+	segments_insert(&table->at, &table->count, &table->room, segment);
+	charge_locked(table, segment, segment->vouched);
+}
+
 static void remove_locked(struct segment_table *table, struct segment *segment)
 {
 	size_t position = segments_position(table->at, table->count, &segment->id);
@@ -47,6 +74,7 @@ static void remove_locked(struct segment_table *table, struct segment *segment)
 	table->count--;
 	memmove(table->at + position, table->at + position + 1,
 		(table->count - position) * sizeof(*table->at));
+	charge_locked(table, segment, 0);
 	segment->current = false;
 }
 
@@ -91,6 +119,7 @@ int segment_table_free(struct segment_table *table)
 	}
 	int close_errno = table->close_errno;
 	free(table->at);
+	accounts_fini(&table->accounts);
 	pthread_mutex_destroy(&table->mutex);
 	free(table);
 	return close_errno;
@@ -115,7 +144,7 @@ void segment_table_add(struct segment_table *table, const struct segment_row *ro
 		       const struct holes *holes)
 {
 	HOLD(&table->mutex);
-	segments_insert(&table->at, &table->count, &table->room, segment_of(row, holes));
+	insert_locked(table, segment_of(row, holes));
 }
 
 void segment_table_adopt(struct segment_table *table, const struct segment_id *id)
@@ -287,7 +316,7 @@ int segment_table_create(struct segment_table *table, int64_t namespace_id,
 	segment->pins = 1;
 	segment->created = true;
 	segment->leased = true;
-	segments_insert(&table->at, &table->count, &table->room, segment);
+	insert_locked(table, segment);
 	*ret_segment = segment;
 	return 0;
 }
@@ -299,6 +328,7 @@ void segment_table_return(struct segment_table *table, struct segment *segment,
 	claim(segment->leased);
 	segment->leased = false;
 	segment->appendable = appendable && segment->current;
+	charge_locked(table, segment, segment->vouched);
 	unpin_locked(table, segment);
 }
 
@@ -314,6 +344,46 @@ void segment_table_drop(struct segment_table *table, struct segment *segment,
 	unpin_locked(table, segment);
 }
 
+/* ---- quotas ------------------------------------------------------------------- */
+
+static int check_room_locked(struct segment_table *table, int64_t namespace_id,
+			     uint64_t more, struct error *error)
+{
+	const struct account *account = accounts_of(&table->accounts, namespace_id);
+	if (account_has_room(account, more))
+		return 0;
+	return error_set(error, ERR_QUOTA,
+			 "its quota is %" PRIu64 " bytes; %" PRIu64
+			 " are stored or being written, and this needs %" PRIu64 " more",
+			 account->quota, account->held, more);
+}
+
+int segment_table_reserve(struct segment_table *table, struct segment *segment,
+			  uint64_t end, struct error *error)
+{
+	HOLD(&table->mutex);
+	uint64_t bytes = stored_up_to(segment, end);
+	claim(segment->leased && bytes >= segment->charged);
+	int err = check_room_locked(table, segment->namespace_id,
+				    bytes - segment->charged, error);
+	if (!err)
+		charge_locked(table, segment, end);
+	return err;
+}
+
+void segment_table_set_quota(struct segment_table *table, int64_t namespace_id,
+			     uint64_t quota)
+{
+	HOLD(&table->mutex);
+	accounts_of(&table->accounts, namespace_id)->quota = quota;
+}
+
+uint64_t segment_table_charged(struct segment_table *table, int64_t namespace_id)
+{
+	HOLD(&table->mutex);
+	return accounts_of(&table->accounts, namespace_id)->held;
+}
+
 /* ---- what the catalogue says -------------------------------------------------- */
 
 void segment_table_vouch(struct segment_table *table, struct segment *segment,
@@ -322,6 +392,7 @@ void segment_table_vouch(struct segment_table *table, struct segment *segment,
 	HOLD(&table->mutex);
 	segment->vouched = vouched;
 	segment->state = state;
+	charge_locked(table, segment, vouched);
 }
 
 uint64_t segment_table_vouched(struct segment_table *table, struct segment *segment)
@@ -356,7 +427,7 @@ int segment_table_replace(struct segment_table *table, struct segment *segment,
 	remove_locked(table, segment);
 	struct segment *moved = segment_of(row, holes);
 	moved->created = moved->appendable = row->state == SEGMENT_OPEN;
-	segments_insert(&table->at, &table->count, &table->room, moved);
+	insert_locked(table, moved);
 	return table->io->unlink(table->io->context, table->segments_fd,
 				 segment->location);
 }

@@ -40,6 +40,8 @@ struct segment {
 	/* What follows is the table's, under its mutex. */
 	enum segment_state state;
 	uint64_t vouched; /* bytes that committed layers may refer to */
+	uint64_t charged; /* bytes that its namespace is charged for it: these, and what
+			   * its writer may write beyond them */
 	uint32_t pins;
 	bool created;    /* or adopted: its descriptor writes */
 	bool leased;     /* it has its one writer */
@@ -101,6 +103,18 @@ void segment_table_drop(struct segment_table *table, struct segment *segment,
  * must be pinned by the caller. */
 int segment_table_lease_pinned(struct segment_table *table, struct segment *segment,
 			       struct error *error);
+
+/* Lets the writer of a leased segment write up to `end`: charges the namespace for it at
+ * once, so that all who write together keep its quota. What is not vouched for when the
+ * lease ends is given back. ERR_QUOTA: nothing is charged. */
+int segment_table_reserve(struct segment_table *table, struct segment *segment,
+			  uint64_t end, struct error *error);
+/* How many bytes the namespace may have stored from now on; 0: no limit. What is stored
+ * beyond it already stays. */
+void segment_table_set_quota(struct segment_table *table, int64_t namespace_id,
+			     uint64_t quota);
+/* What it is charged: bytes that are vouched for, and those that are being written. */
+uint64_t segment_table_charged(struct segment_table *table, int64_t namespace_id);
 
 /* What the catalogue was made to say: length, state. */
 void segment_table_vouch(struct segment_table *table, struct segment *segment,

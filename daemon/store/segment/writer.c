@@ -81,6 +81,9 @@ static int take_segment(struct segment_writer *writer, struct error *error)
 	struct segment_header header = {segment->id, segment->namespace_id, false};
 	uint8_t bytes[SEGMENT_HEADER_LEN];
 	segment_header_encode(&header, bytes);
+	err = segment_table_reserve(table, segment, sizeof(bytes), error);
+	if (err)
+		return err;
 	buffer_put(&writer->pending, bytes, sizeof(bytes));
 	last_of(writer)->end += sizeof(bytes);
 	return 0;
@@ -106,15 +109,19 @@ int segment_writer_append(struct segment_writer *writer, const struct buffer *he
 	if (!err)
 		err = buffer_may_reserve(&writer->pending, head->len + payload_len,
 					 error);
+	last = last_of(writer);
+	size_t len = head->len + payload_len;
+	if (!err)
+		err = segment_table_reserve(writer->store->segments, last->segment,
+					    last->end + len, error);
 	if (err)
 		return err;
-	last = last_of(writer);
 	*ret_segment = last->segment;
 	*ret_offset = last->end;
 	buffer_put(&writer->pending, head->at, head->len);
 	buffer_put(&writer->pending, payload, payload_len);
-	last->end += head->len + payload_len;
-	writer->appended += head->len + payload_len;
+	last->end += len;
+	writer->appended += len;
 	return 0;
 }
 
@@ -185,12 +192,15 @@ static int build_index(struct store *store, struct segment *segment, uint64_t en
 }
 
 /* Appends index and footer to a leased segment that ends at its vouched length, and tells
- * the catalogue. ERR_NO_ROOM leaves it as it was. */
+ * the catalogue. ERR_NO_ROOM and ERR_QUOTA leave it as it was. */
 static int seal(struct store *store, struct segment *segment, struct error *error)
 {
 	struct segment_row row = segment_table_row(store->segments, segment);
 	struct buffer index AUTO(buffer_fini) = {0};
 	int err = build_index(store, segment, row.vouched, &index, error);
+	if (!err)
+		err = segment_table_reserve(store->segments, segment,
+					    row.vouched + index.len, error);
 	if (!err)
 		err = write_once(store, segment, &index, row.vouched, error);
 	if (err == ERR_NO_ROOM)

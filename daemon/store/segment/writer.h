@@ -2,8 +2,9 @@
  * Appending to segments on behalf of one transaction: leases, writes, syncs, and takes
  * back what was not committed (FORMAT.md §1). Belongs to one thread.
  *
- * A write that fails for want of room fails this transaction only. Every other failed
- * write, and any failed sync, makes the store read-only; nothing is tried twice.
+ * A write that fails for want of room, or that its namespace's quota does not allow,
+ * fails this transaction only. Every other failed write, and any failed sync, makes the
+ * store read-only; nothing is tried twice.
  */
 #ifndef BATON_STORE_SEGMENT_WRITER_H
 #define BATON_STORE_SEGMENT_WRITER_H
@@ -36,7 +37,7 @@ void segment_writer_init(struct segment_writer *writer, struct store *store,
 			 int64_t namespace_id);
 
 /* Appends a frame (header and table, then payload). The segment is the writer's until
- * commit or abort. ERR_NO_ROOM, ERR_READ_ONLY, ERR_LOCAL. */
+ * commit or abort. ERR_NO_ROOM, ERR_QUOTA, ERR_READ_ONLY, ERR_LOCAL. */
 int segment_writer_append(struct segment_writer *writer, const struct buffer *head,
 			  const void *payload, size_t payload_len,
 			  struct segment **ret_segment, uint64_t *ret_offset,

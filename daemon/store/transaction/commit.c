@@ -111,9 +111,11 @@ static int tell_catalogue(struct commit *commit, struct layer_record *ret_record
 		.segment_count = commit->segments.count,
 		.written = written,
 		.written_count = written_count,
+		.place_in = transaction->has_place ? transaction->namespace_id : 0,
 	};
 	int err = catalogue_commit_layer(transaction->store->catalogue, &layer,
 					 ret_record, ret_again, error);
+	transaction->has_place &= err || *ret_again;
 	return err ? health_fail_if_broken(&transaction->store->health, error) : 0;
 }
 

@@ -36,6 +36,7 @@ struct transaction {
 	struct pieces_ahead ahead;
 	struct layer_map base;
 	bool has_base;
+	bool has_place;     /* among the layers of its namespace: census.h */
 	bool ended;         /* a commit was tried */
 	struct buffer head; /* scratch of transaction_append */
 	uint64_t new_bytes, stored_bytes;

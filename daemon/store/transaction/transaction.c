@@ -1,5 +1,6 @@
 #include "daemon/store/transaction/transaction.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "daemon/store/index/index.h"
 #include "daemon/store/layer/healing.h"
 #include "daemon/store/layer/parts.h"
+#include "daemon/store/life/census.h"
 #include "daemon/store/segment/segment.h"
 #include "daemon/store/transaction/state.h"
 #include "proto/base/cleanup.h"
@@ -34,6 +36,8 @@ void transaction_free(struct transaction *transaction)
 	if (!transaction)
 		return;
 	segment_writer_abort(&transaction->writer);
+	if (transaction->has_place)
+		census_leave(transaction->store->catalogue, transaction->namespace_id);
 	index_write(transaction->store->units);
 	segment_pins_fini(&transaction->pins, transaction->store->segments);
 	citable_fini(&transaction->units);
@@ -47,6 +51,40 @@ void transaction_free(struct transaction *transaction)
 	reach_fini(&transaction->reach);
 	tickets_return(transaction->store->tickets, transaction->ticket);
 	free(transaction);
+}
+
+/* ---- quotas ------------------------------------------------------------------- */
+
+void transaction_set_quota(struct transaction *transaction, uint64_t bytes)
+{
+	segment_table_set_quota(transaction->store->segments, transaction->namespace_id,
+				bytes);
+}
+
+static int check_room(const struct transaction *transaction, const struct quota *quota,
+		      struct error *error)
+{
+	uint64_t used = segment_table_charged(transaction->store->segments,
+					      transaction->namespace_id);
+	if (quota->bytes == 0 || used < quota->bytes)
+		return 0;
+	return error_set(error, ERR_QUOTA,
+			 "its quota is %" PRIu64 " bytes; %" PRIu64
+			 " are stored or being written",
+			 quota->bytes, used);
+}
+
+int transaction_enter(struct transaction *transaction, const struct quota *quota,
+		      struct error *error)
+{
+	claim(!transaction->has_place);
+	transaction_set_quota(transaction, quota->bytes);
+	int err = check_room(transaction, quota, error);
+	if (!err)
+		err = census_enter(transaction->store->catalogue,
+				   transaction->namespace_id, quota->layers, error);
+	transaction->has_place = !err;
+	return err;
 }
 
 /* ---- what the session sends --------------------------------------------------- */

@@ -32,6 +32,19 @@ void transaction_free(struct transaction *transaction);
 void transaction_narrow(struct transaction *transaction, const int64_t *layer_ids,
 			size_t count);
 
+/* What a namespace may have, with all that is being persisted; 0: no limit (rule L3). */
+struct quota {
+	uint64_t bytes; /* stored */
+	uint64_t layers;
+};
+
+/* Takes a place for the layer, and says what its namespace may have from now on.
+ * ERR_QUOTA: there is no place for another layer, or no room for a byte. */
+int transaction_enter(struct transaction *transaction, const struct quota *quota,
+		      struct error *error);
+/* The namespace's quota of bytes has changed. */
+void transaction_set_quota(struct transaction *transaction, uint64_t bytes);
+
 /*
  * What the namespace has under these keys. ret_counts[i] (0 … CANDIDATES_MAX) SHA-256s
  * for key i, one after the other in *ret_digests (room for count × CANDIDATES_MAX). Units
@@ -55,8 +68,8 @@ struct frame_input {
 };
 /* The frame must keep the limits of frames (claimed): units_decode has checked them. The
  * raw length of content counts into the layer's new_bytes, the stored length of content
- * and pieces into its stored_bytes. Fails with ERR_NO_ROOM, ERR_READ_ONLY, ERR_LOCAL,
- * ERR_LIMIT; the transaction can then only be freed. */
+ * and pieces into its stored_bytes. Fails with ERR_NO_ROOM, ERR_QUOTA, ERR_READ_ONLY,
+ * ERR_LOCAL, ERR_LIMIT; the transaction can then only be freed. */
 int transaction_put(struct transaction *transaction, const struct frame_input *frame,
 		    struct error *error);
 

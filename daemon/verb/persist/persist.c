@@ -15,6 +15,7 @@
 #include "daemon/verb/persist/base.h"
 #include "daemon/verb/persist/outcome.h"
 #include "daemon/verb/persist/persist.h"
+#include "daemon/verb/persist/quota.h"
 #include "daemon/verb/persist/units.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -249,6 +250,8 @@ static int persist_with_key(struct persisting *persist, struct error *error)
 	err = transaction_begin(store, persist->contact.namespace_id,
 				&persist->transaction, error);
 	if (err == 0)
+		err = persist_quota_enter(persist, error);
+	if (err == 0)
 		err = send_ready(persist, error);
 	return err ? err : converse(persist, error);
 }
@@ -290,5 +293,7 @@ int verb_persist(struct session *session, struct error *error)
 	/* The transaction ends before the key is free for the next session. */
 	transaction_free(take_ptr(&persist.transaction));
 	persist_claim_leave(session->services->keys, &persist.key);
+	if (err == ERR_QUOTA)
+		persist_quota_explain(&persist, error);
 	return err == ERR_INTERRUPTED && taken_over ? superseded(error) : err;
 }

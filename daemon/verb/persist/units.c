@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/session/authorise.h"
+#include "daemon/verb/persist/quota.h"
 #include "daemon/verb/persist/unit_job.h"
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
@@ -140,6 +141,7 @@ static int store_units(struct persisting *persist, const struct unit_job *job,
 		.payload = job->message.payload,
 		.payload_len = job->message.payload_len,
 	};
+	persist_quota_renew(persist);
 	int err = transaction_put(persist->transaction, &frame, error);
 	buffer_clear(&persist->answer);
 	if (err == 0)
