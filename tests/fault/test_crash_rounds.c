@@ -29,6 +29,8 @@
 /* A store of its own for so many; what is in it is verified whole behind the last. */
 #define ROUNDS_OF_A_STORE 20u
 #define EVENTS_MAX 60u
+/* The figures are printed behind so many. */
+#define PRINTED 500u
 #define RECOVERY_CALLS_MAX 60u
 
 #define SEED 20261130u
@@ -162,8 +164,11 @@ static void w1_what_was_acknowledged_survives_kill_9_anywhere(void **state)
 	uint32_t rounds = told ? (uint32_t)strtoul(told, NULL, 10) : ROUNDS;
 	struct series series = {0};
 	random_begin(SEED);
-	for (uint32_t i = 0; i < rounds; i++)
+	for (uint32_t i = 0; i < rounds; i++) {
 		run_round(&series, i, i + 1 == rounds);
+		if ((i + 1) % PRINTED == 0)
+			print(&series, i + 1);
+	}
 	print(&series, rounds);
 	assert_true(series.recoveries > 0);
 	for (int i = 0; i < KILL_POINTS; i++)

@@ -138,8 +138,8 @@ bug("stamp-before-the-commit", "a stamp is never newer than the catalogue",
 
 bug("accept-a-torn-tail", "bytes that nobody vouches for are cut off at a start",
     "daemon/store/recovery_segments.c",
-    "\t\tint err = excess ? cut_off(store, &survey->rows[i], error) : 0;\n",
-    "\t\tint err = excess > UINT64_MAX / 2 ? cut_off(store, &survey->rows[i], error) : 0;\n",
+    "\t\tuint64_t excess = survey_excess(survey, i);\n\t\tint err = excess ?",
+    "\t\tuint64_t excess = 0 * survey_excess(survey, i);\n\t\tint err = excess ?",
     "store")
 
 bug("remove-although-there-is-damage", "while damage is known nothing is cut off or deleted",
@@ -182,24 +182,25 @@ bug("raise-the-format-last", "an older batond is kept away before anything is ch
 
 bug("move-without-a-flush", "a moved segment's copy is synced before the catalogue names it",
     "daemon/store/segment/move.c",
-    "\tif (io->fdatasync(io->context, to) == 0 &&\n"
-    "\t    io->fsync(io->context, store->segments_fd) == 0)\n\t\treturn 0;\n",
-    "\tif (io->fsync(io->context, store->segments_fd) == 0 && to >= 0)\n\t\treturn 0;\n",
-    "store_fault")
+    "\tif (io->fdatasync(io->context, copy->to) == 0 &&\n"
+    "\t    io->fsync(io->context, copy->store->segments_fd) == 0)\n\t\treturn 0;\n",
+    "\tif (io->fsync(io->context, copy->store->segments_fd) == 0)\n\t\treturn 0;\n",
+    "removal_fault", "store_fault")
 
 bug("move-under-a-name-that-may-go", "the name of a moved segment's copy is synced",
     "daemon/store/segment/move.c",
-    "\tif (io->fdatasync(io->context, to) == 0 &&\n"
-    "\t    io->fsync(io->context, store->segments_fd) == 0)\n\t\treturn 0;\n",
-    "\tif (io->fdatasync(io->context, to) == 0 && store->segments_fd >= 0)\n\t\treturn 0;\n",
-    "store_fault")
+    "\tif (io->fdatasync(io->context, copy->to) == 0 &&\n"
+    "\t    io->fsync(io->context, copy->store->segments_fd) == 0)\n\t\treturn 0;\n",
+    "\tif (io->fdatasync(io->context, copy->to) == 0)\n\t\treturn 0;\n",
+    "removal_fault", "store_fault")
 
 bug("unlink-before-the-catalogue-knows", "the old file goes after the catalogue names the new",
     "daemon/store/segment/move.c",
-    "\terr = catalogue_update_segment(store->catalogue, &row, error);\n",
-    "\t(void)store->io->unlink(store->io->context, store->segments_fd, segment->location);\n"
-    "\terr = catalogue_update_segment(store->catalogue, &row, error);\n",
-    "store_fault")
+    "\tif (!err)\n\t\terr = tell_catalogue(&copy, error);\n",
+    "\tif (!err)\n\t\t(void)store->io->unlink(store->io->context, store->segments_fd,\n"
+    "\t\t\t\t\tsegment->location);\n"
+    "\tif (!err)\n\t\terr = tell_catalogue(&copy, error);\n",
+    "removal_fault", "store_fault")
 
 bug("move-what-is-being-written", "a segment with a writer is not moved",
     "daemon/store/segment/table.c",
@@ -212,6 +213,61 @@ bug("free-what-is-pinned", "a segment that somebody reads keeps its descriptor",
     "\tsegment->pins--;\n\tif (segment->pins > 0)\n\t\treturn;\n",
     "\tsegment->pins--;\n\tif (segment->pins > 1)\n\t\treturn;\n",
     "store_check", "store_threads")
+
+# ---- removal and compaction --------------------------------------------------------------------
+
+bug("remove-what-a-session-was-offered", "removal waits for who may name what goes",
+    "daemon/store/removal/groups.c",
+    "\tint err = tickets_wait(pass->store->tickets, &pass->collector->stop)\n"
+    "\t\t\t  ? run_marks(pass, &marks, error)\n"
+    "\t\t\t  : pass_interrupted(error);\n",
+    "\tint err = run_marks(pass, &marks, error);\n",
+    "collector_races")
+
+bug("remove-although-metadata-is-damaged", "damage that is known stops removal in its namespace",
+    "daemon/store/removal/pass.c",
+    "\t\tif (pass->damaged.ids[i] == namespace_id)\n\t\t\treturn true;\n",
+    "\t\tif (pass->damaged.ids[i] == -namespace_id)\n\t\t\treturn true;\n",
+    "collector_races")
+
+bug("compact-away-what-a-placement-names", "compaction keeps each frame that a layer needs",
+    "daemon/store/removal/victim.c",
+    "\t\t*offset += needed->len;\n\t\twalk->next++;\n",
+    "\t\tif (walk->next == 1)\n\t\t\tholes_add(&walk->holes, *offset, needed->len);\n"
+    "\t\t*offset += needed->len;\n\t\twalk->next++;\n",
+    "collector", "removal_fault")
+
+bug("remove-before-a-day-is-over", "what expired stays until daemons have run for a day",
+    "daemon/store/life/removal.c",
+    "\"  WHERE name = 'running_ms'), 0) - ?1\"\n",
+    "\"  WHERE name = 'running_ms'), 0) - 0 * ?1\"\n",
+    "collector")
+
+bug("remove-what-is-kept", "what an operator keeps stays",
+    "daemon/store/life/removal.c",
+    "\" expired_ms IS NOT NULL AND removed_ms IS NULL AND kept_ms IS NULL\"",
+    "\" expired_ms IS NOT NULL AND removed_ms IS NULL\"",
+    "collector")
+
+bug("remove-what-a-retry-has", "what a retry inherited lives as long as it does",
+    "daemon/store/life/removal.c",
+    "\"  AND heir.removed_ms IS NULL)\");\n",
+    "\"  AND heir.removed_ms IS NOT NULL)\");\n",
+    "collector")
+
+bug("unlink-before-the-catalogue-forgets", "a removed segment's file goes last",
+    "daemon/store/removal/victim.c",
+    "\tint err = catalogue_remove_segment(store->catalogue, &of->segment->id, error);\n",
+    "\t(void)store->io->unlink(store->io->context, store->segments_fd,\n"
+    "\t\t\t\tof->segment->location);\n"
+    "\tint err = catalogue_remove_segment(store->catalogue, &of->segment->id, error);\n",
+    "removal_fault")
+
+bug("offer-what-is-being-removed", "nothing in a closed segment is offered",
+    "daemon/store/transaction/offer.c",
+    "\tif (pinned && segment_table_is_closed(table, found->segment))\n",
+    "\tif (!pinned && segment_table_is_closed(table, found->segment))\n",
+    "collector_races")
 
 # ---- what is served and offered ----------------------------------------------------------------
 
@@ -269,7 +325,7 @@ bug("take-units-unread", "a unit's XXH3-128 is computed before it is stored",
     "daemon/verb/persist/unit_job.c",
     "\t\tif (!xxh128_equal(&xxh, &unit->key.xxh))\n",
     "\t\tif (job->units == NULL)\n",
-    "test_wire_persist.py")
+    "test_wire_refused.py")
 
 # ---- what exists -------------------------------------------------------------------------------
 
