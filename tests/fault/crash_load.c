@@ -9,8 +9,10 @@
 
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/index/rebuild.h"
+#include "daemon/store/removal/collector.h"
 #include "proto/base/array.h"
 #include "proto/base/cleanup.h"
+#include "tests/harness/catalogue_file.h"
 #include "tests/harness/store_tree.h"
 
 #define FILES 8u
@@ -85,6 +87,22 @@ const struct load_event *load_model_any(const struct load_model *model,
 			return event;
 	}
 	return NULL;
+}
+
+void load_model_expire(struct load_model *model, const char *directory, uint32_t round)
+{
+	char sql[256];
+	(void)snprintf(sql, sizeof(sql),
+		       "UPDATE workflows SET expired_ms = 5, expired_running_ms = 0"
+		       " WHERE name LIKE 'w%u-%%';"
+		       "INSERT OR REPLACE INTO settings VALUES ('running_ms', %lld)",
+		       round, (long long)COLLECTOR_WAIT_MS);
+	catalogue_file_run(directory, sql);
+	for (size_t i = 0; i < model->count; i++) {
+		struct load_event *event = &model->persists[i];
+		if (event->key >> 16 == round && event->kind == EVENT_ACKED)
+			event->kind = EVENT_EXPIRED;
+	}
 }
 
 /* ---- the load --------------------------------------------------------------------- */
@@ -237,11 +255,47 @@ static void *run(void *context)
 	return NULL;
 }
 
+/* ---- removal ------------------------------------------------------------------------
+ */
+
+struct collecting {
+	struct runner runner;
+	struct collector *collector;
+	atomic_bool stop;
+};
+
+static void *collect(void *context)
+{
+	struct collecting *it = context;
+	const struct collector_options options = {.wait_ms = COLLECTOR_WAIT_MS,
+						  .least_gain = 1};
+	index_rebuild_wait(it->runner.store->rebuild);
+	while (!atomic_load(&it->stop) && !it->runner.failures) {
+		struct collector_report report;
+		struct error error;
+		int err = collector_run(it->collector, &options, &report, &error);
+		if (err && err != ERR_INTERRUPTED)
+			failed(&it->runner, "removal", &error);
+		if (report.stopped.code)
+			failed(&it->runner, "removal stopped", &report.stopped);
+		uint32_t segments = (uint32_t)(report.removed + report.compacted);
+		if (segments > 0)
+			tell(it->runner.load, (struct load_event){.kind = EVENT_COLLECTED,
+								  .key = segments});
+	}
+	return NULL;
+}
+
 static int run_threads(const struct load *load, struct store *store)
 {
 	struct runner runners[LOAD_THREADS];
-	pthread_t threads[LOAD_THREADS];
+	pthread_t threads[LOAD_THREADS], collecting_thread;
+	struct collecting collecting = {.runner = {.load = load, .store = store},
+					.collector = collector_new(store)};
 	int failures = 0;
+	if (load->collects)
+		claim(pthread_create(&collecting_thread, NULL, collect, &collecting) ==
+		      0);
 	for (uint32_t i = 0; i < LOAD_THREADS; i++) {
 		runners[i] = (struct runner){.load = load,
 					     .store = store,
@@ -253,7 +307,12 @@ static int run_threads(const struct load *load, struct store *store)
 		claim(pthread_join(threads[i], NULL) == 0);
 		failures += runners[i].failures;
 	}
-	return failures;
+	atomic_store(&collecting.stop, true);
+	collector_stop(collecting.collector);
+	if (load->collects)
+		claim(pthread_join(collecting_thread, NULL) == 0);
+	collector_free(collecting.collector);
+	return failures + collecting.runner.failures;
 }
 
 int load_run(const struct load *load)
@@ -301,10 +360,10 @@ static int verify_acked(struct store *store, const struct load_model *model,
 }
 
 /* NULL: nobody was told of it. */
-static const struct load_event *find_acked(const struct load_model *model, int64_t layer)
+static const struct load_event *find_told(const struct load_model *model, int64_t layer)
 {
 	for (size_t i = 0; i < model->count; i++)
-		if (model->persists[i].kind == EVENT_ACKED &&
+		if (model->persists[i].kind != EVENT_SENT &&
 		    model->persists[i].layer == layer)
 			return &model->persists[i];
 	return NULL;
@@ -332,11 +391,11 @@ static int verify_layers(struct store *store, const struct load_model *model,
 	size_t count, known = 0, acked = 0;
 	int err = catalogue_layer_ids(store_catalogue(store), &ids, &count, error);
 	for (size_t i = 0; i < count && !err; i++) {
-		const struct load_event *event = find_acked(model, ids[i]);
+		const struct load_event *event = find_told(model, ids[i]);
 		known += event && must_be_there(event, position);
 		if (!event)
 			err = verify_unknown(store, model, ids[i], error);
-		else if (!must_be_there(event, position))
+		else if (event->kind == EVENT_ACKED && !must_be_there(event, position))
 			err = verify_one(store, event, error);
 	}
 	for (size_t i = 0; i < model->count; i++)

@@ -24,6 +24,8 @@ enum event_kind {
 	EVENT_SENT,       /* a persist begins */
 	EVENT_ACKED,      /* its layer exists */
 	EVENT_FAILED,     /* something was wrong; the sentence is on standard error */
+	EVENT_COLLECTED,  /* removal did something: to `key` segments */
+	EVENT_EXPIRED,    /* of a persist, in a model: its layer may be gone */
 };
 
 /* Written whole. */
@@ -34,14 +36,17 @@ struct load_event {
 	int64_t layer;
 };
 
-/* What was sent, by key; and what came of it. */
+/* What was sent, by key; and what came of it: EVENT_SENT, _ACKED or _EXPIRED. */
 struct load_model {
-	struct load_event *persists; /* owned; EVENT_SENT or EVENT_ACKED, each key once */
+	struct load_event *persists; /* owned; each key once */
 	size_t count, room;
 };
 
 void load_model_fini(struct load_model *model);
 void load_model_take(struct load_model *model, const struct load_event *event);
+/* The workflows of a round expire, so long ago that they may be removed; what others
+ * built on them has to stay. The store is closed, and was not killed since. */
+void load_model_expire(struct load_model *model, const char *directory, uint32_t round);
 /* The persists of a namespace that were acknowledged; NULL where there is none. `random`
  * chooses. */
 const struct load_event *load_model_any(const struct load_model *model,
@@ -56,6 +61,7 @@ struct load {
 	uint64_t (*position)(void *context); /* NULL: none */
 	void *context;
 	const struct load_model *model; /* borrowed; what was acknowledged before */
+	bool collects; /* removal and compaction run beside it, one pass behind another */
 };
 
 /* Opens the store, runs the load and closes it; 0, or the number of failures. */

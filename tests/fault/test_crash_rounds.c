@@ -1,7 +1,8 @@
 /*
- * kill -9 of a store under a mixed load, again and again, against a model that is kept
- * here (crash_load.h): at a call that is named, or somewhere. In every fifth round what
- * comes next is killed too, in the middle of its recovery.
+ * kill -9 of a store under a mixed load, with removal and compaction, again and again,
+ * against a model that is kept here (crash_load.h): at a call that is named, or
+ * somewhere. In every fifth round what comes next is killed too, in the middle of its
+ * recovery.
  *
  * BATON_CRASH_ROUNDS says how many rounds; 300 where it does not.
  */
@@ -28,6 +29,8 @@
 #define ROUNDS 300u
 /* A store of its own for so many; what is in it is verified whole behind the last. */
 #define ROUNDS_OF_A_STORE 20u
+/* Then its workflows are removed. */
+#define ROUNDS_OF_A_LIFE 3u
 #define EVENTS_MAX 60u
 /* The figures are printed behind so many. */
 #define PRINTED 500u
@@ -40,6 +43,7 @@ struct series {
 	struct load_model model;
 	uint32_t kills[KILL_POINTS]; /* rounds that ended there */
 	uint32_t recoveries, acked;
+	uint32_t collected; /* segments, removed or compacted */
 };
 
 /* ---- the process that dies -------------------------------------------------------- */
@@ -79,7 +83,8 @@ static pid_t begin(const struct series *series, const struct round *round,
 				    .round = round->number,
 				    .persists = persists,
 				    .events = pipes[1],
-				    .model = &series->model};
+				    .model = &series->model,
+				    .collects = true};
 		_exit(load_run(&load) ? 1 : 0);
 	}
 	(void)close(pipes[1]);
@@ -96,7 +101,9 @@ static void follow(struct series *series, const struct round *round, pid_t child
 	while (read(events, &event, sizeof(event)) == sizeof(event)) {
 		if (event.kind == EVENT_FAILED)
 			fail_msg("the load failed in round %u", round->number);
-		if (event.kind != EVENT_OPENED)
+		if (event.kind == EVENT_COLLECTED)
+			series->collected += event.key;
+		if (event.kind == EVENT_SENT || event.kind == EVENT_ACKED)
 			load_model_take(&series->model, &event);
 		series->acked += event.kind == EVENT_ACKED;
 		if (++seen == round->events)
@@ -138,6 +145,9 @@ static void run_round(struct series *series, uint32_t number, bool last)
 	struct error error = {0};
 	if (round.number == 1)
 		begin_store(series);
+	if (round.number > ROUNDS_OF_A_LIFE)
+		load_model_expire(&series->model, series->directory,
+				  round.number - ROUNDS_OF_A_LIFE);
 	int events;
 	pid_t child = begin(series, &round, UINT32_MAX, &events);
 	follow(series, &round, child, events);
@@ -151,8 +161,9 @@ static void run_round(struct series *series, uint32_t number, bool last)
 
 static void print(const struct series *series, uint32_t rounds)
 {
-	print_message("# %u rounds: %u layers acknowledged, %u recoveries were killed\n",
-		      rounds, series->acked, series->recoveries);
+	print_message("# %u rounds: %u layers acknowledged, %u segments removed or "
+		      "compacted, %u recoveries were killed\n",
+		      rounds, series->acked, series->collected, series->recoveries);
 	for (int i = 0; i < KILL_POINTS; i++)
 		print_message("#   %s: %u\n", kill_point_name(i), series->kills[i]);
 }
@@ -170,7 +181,7 @@ static void w1_what_was_acknowledged_survives_kill_9_anywhere(void **state)
 			print(&series, i + 1);
 	}
 	print(&series, rounds);
-	assert_true(series.recoveries > 0);
+	assert_true(series.recoveries > 0 && series.collected > 0);
 	for (int i = 0; i < KILL_POINTS; i++)
 		assert_true(series.kills[i] > 0);
 	load_model_fini(&series.model);
