@@ -26,12 +26,14 @@ static int fail(const struct tree_link *link, int number, struct error *error)
 	if (number == ENOENT || number == ENOTDIR)
 		return error_set(error, ERR_LOCAL,
 				 "`%s`: cannot be followed: it leads to `%s`, where "
-				 "nothing is",
+				 "nothing is; leave it out with --exclude, or store the "
+				 "link without --follow",
 				 path, to);
 	if (number == ELOOP)
 		return error_set(error, ERR_LOCAL,
 				 "`%s`: cannot be followed: it leads to `%s`, and from "
-				 "there in a circle",
+				 "there in a circle; leave it out with --exclude, or "
+				 "store the link without --follow",
 				 path, to);
 	return error_set_errno(error, ERR_LOCAL, number,
 			       "`%s`: cannot be followed to `%s`", path, to);
@@ -71,51 +73,59 @@ static bool resolve(struct named link, const char *target, struct buffer *out)
 	return true;
 }
 
-bool tree_link_leaves_out(const struct tree_link *link, const char *target,
-			  const struct selection *selection)
+enum link_end tree_link_end(const struct tree_link *link, const char *target,
+			    const struct selection *selection)
 {
 	struct stat status;
 	if (fstatat(link->fd, link->name, &status, 0) < 0)
-		return false;
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			       ? LINK_NOWHERE
+			       : LINK_STORED; /* nobody here can tell */
 	struct buffer path AUTO(buffer_fini) = {0};
 	if (*target == '/' || !resolve(link->path, target, &path))
-		return true;
+		return LINK_LEFT_OUT;
 	struct named leads_to = {.path = (const char *)path.at,
 				 .len = path.len,
 				 .is_dir = S_ISDIR(status.st_mode)};
-	return !selection_takes(selection, leads_to);
+	return selection_takes(selection, leads_to) ? LINK_STORED : LINK_LEFT_OUT;
 }
 
 /* ---- saying so ---- */
 
-void links_left_out_add(struct links_left_out *links, const char *path, size_t len,
-			const char *target)
+void links_left_out_add(struct links_left_out *links, enum link_end end, const char *path,
+			size_t len, const char *target)
 {
-	if (links->count++ > 0)
+	if (links->of[end].count++ > 0)
 		return;
-	links->path = escape_encode(path, len);
-	links->target = escape_encode(target, strlen(target));
+	links->of[end].path = escape_encode(path, len);
+	links->of[end].target = escape_encode(target, strlen(target));
 }
 
-char *links_left_out_text(const struct links_left_out *links)
+char *links_left_out_text(const struct links_left_out *links, enum link_end end)
 {
+	static const char *const says[LINK_ENDS][2] = {
+		[LINK_LEFT_OUT] = {"not what it leads to",
+				   "; use --follow to store that"},
+		[LINK_NOWHERE] = {"and nothing is where it leads to", ""},
+	};
 	char more[64] = "";
 	char *text = NULL;
-	if (links->count > 1)
-		(void)snprintf(more, sizeof(more), " (and %" PRIu64 " more)",
-			       links->count - 1);
-	if (links->count > 0 &&
-	    asprintf(&text,
-		     "`%s`: only the link is stored, not what it leads to, `%s`; use "
-		     "--follow to store that%s",
-		     links->path, links->target, more) < 0)
+	if (links->of[end].count == 0)
 		return NULL;
+	if (links->of[end].count > 1)
+		(void)snprintf(more, sizeof(more), " (and %" PRIu64 " more)",
+			       links->of[end].count - 1);
+	claim(asprintf(&text, "`%s`: only the link is stored, %s, `%s`%s%s",
+		       links->of[end].path, says[end][0], links->of[end].target,
+		       says[end][1], more) > 0);
 	return text;
 }
 
 void links_left_out_fini(struct links_left_out *links)
 {
-	free(links->path);
-	free(links->target);
+	for (int end = 0; end < LINK_ENDS; end++) {
+		free(links->of[end].path);
+		free(links->of[end].target);
+	}
 	*links = (struct links_left_out){0};
 }

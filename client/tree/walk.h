@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "client/record/scout.h"
+#include "client/select/link.h"
 #include "client/select/own.h"
 #include "client/select/select.h"
 #include "client/terminal/faults.h"
@@ -34,9 +35,11 @@ struct walk_events {
 	/* Something that cannot be kept: "socket", "FIFO", "device", or is no part of the
 	 * tree. May be NULL. */
 	void (*on_skipped)(void *context, const char *path, size_t len, const char *kind);
-	/* A link that a PATH means and that will be stored, but not what it leads to.
-	 * target: as the link has it. May be NULL. */
-	void (*on_link)(void *context, const char *path, size_t len, const char *target);
+	/* A link that a PATH means and that will be stored, but not what it leads to:
+	 * where that is, LINK_LEFT_OUT or LINK_NOWHERE. target: as the link has it. May
+	 * be NULL. */
+	void (*on_link)(void *context, enum link_end end, const char *path, size_t len,
+			const char *target);
 	void *context; /* borrowed */
 };
 

@@ -35,9 +35,12 @@ static void tell_of_link(struct walk *walk, const struct found *found, const cha
 {
 	const struct walk_events *events = &walk->request->events;
 	struct tree_link link = link_of(walk, found);
-	if (events->on_link && selection_means(walk->selection, link.path) &&
-	    tree_link_leaves_out(&link, target, walk->selection))
-		events->on_link(events->context, walk->path, found->path_len, target);
+	if (!events->on_link || !selection_means(walk->selection, link.path))
+		return;
+	enum link_end end = tree_link_end(&link, target, walk->selection);
+	if (end != LINK_STORED)
+		events->on_link(events->context, end, walk->path, found->path_len,
+				target);
 }
 
 static int append_link(struct walk *walk, struct found *found, struct error *error)

@@ -78,10 +78,11 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	reading_skip(&upload->reading);
 }
 
-static void on_link(void *context, const char *path, size_t len, const char *target)
+static void on_link(void *context, enum link_end end, const char *path, size_t len,
+		    const char *target)
 {
 	struct upload *upload = context;
-	links_left_out_add(&upload->links, path, len, target);
+	links_left_out_add(&upload->links, end, path, len, target);
 }
 
 static uint64_t count_files(const struct upload *upload)
@@ -104,9 +105,11 @@ static int walk(struct upload *upload, struct error *error)
 	};
 	int err = walk_run(&request, &upload->result->tree, error);
 	publish(upload);
-	char *links AUTO_FREE = links_left_out_text(&upload->links);
-	if (links)
-		reading_warn(&upload->reading, "%s", links);
+	for (enum link_end end = 0; end < LINK_ENDS; end++) {
+		char *links AUTO_FREE = links_left_out_text(&upload->links, end);
+		if (links)
+			reading_warn(&upload->reading, "%s", links);
+	}
 	progress_set_total(upload->request->progress, count_files(upload), 0);
 	struct faults *faults = &upload->result->faults;
 	if (err < 0 || faults_any(faults) || upload->request->if_empty != IF_EMPTY_ERROR)

@@ -34,10 +34,11 @@ static void on_skipped(void *context, const char *path, size_t len, const char *
 	dry->skipped++;
 }
 
-static void on_link(void *context, const char *path, size_t len, const char *target)
+static void on_link(void *context, enum link_end end, const char *path, size_t len,
+		    const char *target)
 {
 	struct dry_run *dry = context;
-	links_left_out_add(&dry->links, path, len, target);
+	links_left_out_add(&dry->links, end, path, len, target);
 }
 
 static int on_progress(void *context, struct error *error)
@@ -154,9 +155,11 @@ int persist_dry_run(struct persist *persist, struct error *error)
 	report_keep_faults(persist->report, &dry.faults);
 	if (err < 0)
 		return err;
-	char *links AUTO_FREE = links_left_out_text(&dry.links);
-	if (links)
-		report_warning(persist->report, "%s", links);
+	for (enum link_end end = 0; end < LINK_ENDS; end++) {
+		char *links AUTO_FREE = links_left_out_text(&dry.links, end);
+		if (links)
+			report_warning(persist->report, "%s", links);
+	}
 	char *loss AUTO_FREE = loss_text(&dry.tree);
 	if (loss)
 		report_warning(persist->report, "%s", loss);

@@ -66,9 +66,24 @@ class Links(Scenario):
         self.assertIn("`absolute`", result["warnings"][0])
         self.assertIn("(and 2 more)", result["warnings"][0])
 
+    def test_m1_a_link_that_leads_nowhere_or_in_a_circle_is_stored_with_a_warning(self):
+        for path, target, more in (("gone", "nowhere", ""), ("ring", "gnir", ""),
+                                   ("g*", "ring", " (and 1 more)")):
+            for flags in ((), ("--dry-run",)):
+                with self.subTest(path, flags=flags):
+                    result = self.baton("persist", "--json", *flags, path, job="a",
+                                        workflow=path[0], cwd=self.root).json
+                    [said] = result["warnings"]
+                    self.assertIn("only the link is stored, and nothing is where it leads to, "
+                                  f"`{target}`{more}", said)
+
+    def test_m1_a_link_out_of_the_tree_that_a_glob_means_is_told(self):
+        [said] = self.go("**/up")[0]["warnings"]
+        self.assertIn("`src/up`: only the link is stored, not what it leads to, `../..`", said)
+
     def test_m1_no_warning_where_what_the_link_leads_to_is_stored_too(self):
         for paths in (("in", "src"), ("in", "src/a.c", "src"), ("bin/tool", "src/*.c"), ("src",),
-                      (".", "in"), ("gone",)):
+                      (".", "in")):
             with self.subTest(paths):
                 self.assertEqual(self.go(*paths)[0]["warnings"], [])
 
@@ -131,7 +146,8 @@ class Links(Scenario):
         for path, target in (("gone", "nowhere"), ("ring", "gnir"), ("go?e", "nowhere")):
             with self.subTest(path):
                 self.refused("persist", "--follow", path, job="a", status=9, cwd=self.root,
-                             says=(f"to `{target}`", "cannot be followed"))
+                             says=(f"to `{target}`", "cannot be followed", "--exclude",
+                                   "store the link without --follow"))
         self.refused("persist", "--follow", "ring/x", job="a", status=2, cwd=self.root,
                      says=("`ring/x`", "circle"))
         self.go("--follow", "src", "gone", "--exclude", "gone", "--if-empty", "ok")
