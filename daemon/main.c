@@ -148,8 +148,9 @@ static int check(const struct config *config, struct error *error)
 	print_figures(config, &figures);
 	if (figures.damaged == 0)
 		return 0;
-	return error_set(error, ERR_DAMAGED, "%s: %" PRIu64 " things are damaged",
-			 config->data, figures.damaged);
+	return error_set(error, ERR_DAMAGED, "%s: %" PRIu64 " %s damaged", config->data,
+			 figures.damaged,
+			 figures.damaged == 1 ? "thing is" : "things are");
 }
 
 static int run(const struct config *config, struct error *error)

@@ -149,15 +149,27 @@ static int create_token(struct desk *desk, const struct token_options *options,
 
 /* ---- list, revoke, rotate ---- */
 
+/* For a minute an expired one is still taken: clocks differ. */
+static bool is_taken(const struct ledger_entry *entry, int64_t now_s)
+{
+	return now_s < entry->expires_s + CLOCK_TOLERANCE_S;
+}
+
+static const char *state_of(const struct ledger_entry *entry, int64_t now_s)
+{
+	if (entry->revoked)
+		return "revoked";
+	return now_s < entry->expires_s ? "valid" : "expiring";
+}
+
 /* Whatever the file says. */
-static void print_entry(const struct ledger_entry *entry)
+static void print_entry(const struct ledger_entry *entry, int64_t now_s)
 {
 	char id[NAME_LEN_MAX + 1], subject[NAME_LEN_MAX + 1];
 	(void)text_clean(text_of(entry->id), id, sizeof(id));
 	(void)text_clean(text_of(entry->subject), subject, sizeof(subject));
-	printf("%-*s  %-23s  %-7s  %s\n", (int)ACCESS_ID_LEN, id,
-	       time_text_of(entry->expires_s).at, entry->revoked ? "revoked" : "valid",
-	       subject);
+	printf("%-*s  %-23s  %-8s  %s\n", (int)ACCESS_ID_LEN, id,
+	       time_text_of(entry->expires_s).at, state_of(entry, now_s), subject);
 }
 
 static void list_json(const struct desk *desk)
@@ -169,13 +181,14 @@ static void list_json(const struct desk *desk)
 	json_writer_array_begin(&writer, "tokens");
 	for (size_t i = 0; i < ledger_count(&desk->ledger); i++) {
 		struct ledger_entry entry = ledger_at(&desk->ledger, i);
-		if (entry.expires_s <= desk->now_s)
+		if (!is_taken(&entry, desk->now_s))
 			continue;
 		json_writer_object_begin(&writer, NULL);
 		json_writer_text(&writer, "id", entry.id);
 		json_writer_text(&writer, "subject", entry.subject);
 		json_writer_signed(&writer, "expires", entry.expires_s);
 		json_writer_boolean(&writer, "revoked", entry.revoked);
+		json_writer_text(&writer, "state", state_of(&entry, desk->now_s));
 		json_writer_object_end(&writer);
 	}
 	json_writer_array_end(&writer);
@@ -192,8 +205,8 @@ static int list_tokens(struct desk *desk, const struct token_options *options)
 	}
 	for (size_t i = 0; i < ledger_count(&desk->ledger); i++) {
 		struct ledger_entry entry = ledger_at(&desk->ledger, i);
-		if (entry.expires_s > desk->now_s)
-			print_entry(&entry);
+		if (is_taken(&entry, desk->now_s))
+			print_entry(&entry, desk->now_s);
 	}
 	return 0;
 }

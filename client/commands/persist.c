@@ -67,7 +67,6 @@ static int reconnect(struct persist *persist, struct connection *connection,
 		     uint32_t pause_ms, struct error *error)
 {
 	uint64_t deadline_ms = clock_now_ms() + (uint64_t)persist->options->timeout_ms;
-	report_note(persist->report, "%s; trying again", error->text);
 	connection_close(connection);
 	int err = retry_wait(pause_ms, error);
 	return err < 0 ? err : persist_connect(persist, deadline_ms, connection, error);
@@ -94,8 +93,11 @@ static int try_often(struct persist *persist, struct connection *connection,
 		bool misled = may_be_misled(persist, connection, err);
 		if (!retry_goes_on(&retry, &connection->link, err) && !misled)
 			return err;
+		/* What a wrong record made of it is no news. */
 		if (misled)
 			record_close(take_ptr(&persist->record));
+		else
+			report_note(persist->report, "%s; trying again", error->text);
 		persist_outcome_fini(outcome);
 		progress_restart(persist->progress);
 		err = reconnect(persist, connection, retry.pause_ms, error);

@@ -11,8 +11,10 @@ static const char *const texts[ADVICE_COUNT] = {
 	[ADVICE_AT_NAME_SHARD] =
 		"; a matrix? give each leg its --shard; a retry? a later "
 		"--attempt",
-	[ADVICE_AT_RETRY_CONTRADICTS] = "; --retry-of contradicts that",
-	[ADVICE_AT_RETRY_LATE] = "; --retry-of came too late",
+	[ADVICE_AT_RETRY_CONTRADICTS] = "; --retry-of contradicts that: leave it out, or "
+					"name another --workflow",
+	[ADVICE_AT_RETRY_LATE] = "; --retry-of came too late: leave it out, or name "
+				 "another --workflow, which begins with it",
 	[ADVICE_AT_RETRY_NONE] = "; --retry-of none begins afresh",
 	[ADVICE_AT_RETRY_OF] =
 		"; if it retries another workflow, name that with --retry-of",
@@ -25,7 +27,8 @@ static const char *const texts[ADVICE_COUNT] = {
 	[ADVICE_AT_STALE_TOO] = ", or use --stale=keep",
 	[ADVICE_AT_STALE_BACK] = " (--stale=keep brings them back)",
 	[ADVICE_AT_UNTRUSTED_TOO] = " (--tier=untrusted shows them)",
-	[ADVICE_AT_FILTERS] = " --only and --exclude; `baton ls` shows what it holds",
+	[ADVICE_AT_FILTERS] = " --only and --exclude; `baton ls` shows what it holds "
+			      "(--only '*.c' means the top folder alone, '**/*.c' any)",
 	[ADVICE_AT_NARROW] = "; narrow it with --only, --exclude or --from",
 	[ADVICE_AT_CHOOSE_JOB] =
 		"; choose with --prefer JOB, --on-conflict first|last or "
@@ -38,6 +41,8 @@ static const char *const texts[ADVICE_COUNT] = {
 		": give one with --token-file, BATON_TOKEN_FILE or BATON_TOKEN "
 		"(`batond token create` on the daemon's machine makes one)",
 	[ADVICE_AT_ALLOW_EMPTY] = "; --if-empty=ok allows that",
+	[ADVICE_AT_NAME_NAMESPACE] = "; name the namespace with --namespace or "
+				     "BATON_NAMESPACE",
 };
 
 const char *advice_text(uint32_t advice, char ret_text[ADVICE_TEXT_SIZE])

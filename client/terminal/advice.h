@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Room for what follows a sentence, whatever is advised. */
-#define ADVICE_TEXT_SIZE 1280u
+#define ADVICE_TEXT_SIZE 1600u
 
 /* What follows the sentence, "" for no advice. Returns ret_text. */
 const char *advice_text(uint32_t advice, char ret_text[ADVICE_TEXT_SIZE]);

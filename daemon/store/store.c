@@ -11,6 +11,7 @@
 #include "daemon/store/catalogue/catalogue.h"
 #include "daemon/store/disk/parts.h"
 #include "daemon/store/disk/tickets.h"
+#include "daemon/store/foreign.h"
 #include "daemon/store/forgotten.h"
 #include "daemon/store/index/index.h"
 #include "daemon/store/index/rebuild.h"
@@ -63,13 +64,28 @@ int store_not_found(const struct store *store, struct error *error)
 
 /* ---- opening ------------------------------------------------------------------ */
 
+/* errno says why; below the data directory that is named, too. */
+static int cannot(const struct store *store, const char *path, const char *what,
+		  struct error *error)
+{
+	bool is_below = path != store->directory;
+	const char *slash = is_below ? "/" : "";
+	const char *help =
+		errno == EACCES
+			? "; run batond as the user whom it belongs to, or name another "
+			  "data directory with --data"
+			: "";
+	return error_set(error, ERR_LOCAL, "`%s%s%s`: %s: %s%s", store->directory, slash,
+			 is_below ? path : "", what, strerror(errno), help);
+}
+
 static int open_directory(const struct store *store, int at_fd, const char *path,
 			  int *ret_fd, struct error *error)
 {
 	*ret_fd = io_open(store->io, at_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	if (*ret_fd >= 0)
 		return 0;
-	return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be opened", path);
+	return cannot(store, path, "cannot be opened", error);
 }
 
 /* Whoever can write there can change what is served, and what is believed of tokens. */
@@ -92,8 +108,7 @@ static int make_directory(const struct store *store, int at_fd, const char *path
 			  int *ret_fd, struct error *error)
 {
 	if (mkdirat(at_fd, path, 0700) < 0 && errno != EEXIST)
-		return error_set_errno(error, ERR_LOCAL, errno, "`%s`: cannot be created",
-				       path);
+		return cannot(store, path, "cannot be created", error);
 	return open_directory(store, at_fd, path, ret_fd, error);
 }
 
@@ -146,6 +161,8 @@ static int open_directories(struct store *store, struct error *error)
 				     &store->directory_fd, error);
 	if (!err)
 		err = check_writers(store, error);
+	if (!err)
+		err = foreign_check(store->directory_fd, store->directory, error);
 	if (!err)
 		err = make_directory(store, store->directory_fd, "segments",
 				     &store->segments_fd, error);

@@ -33,7 +33,8 @@
 	X(CHOOSE_LATER, "choose-later")       /* an attach will have to choose */        \
 	X(LOG_ALL, "log-all")                 /* the history has it */                   \
 	X(GIVE_TOKEN, "give-token")           /* a token is wanted */                    \
-	X(ALLOW_EMPTY, "allow-empty")         /* nothing can be allowed */
+	X(ALLOW_EMPTY, "allow-empty")         /* nothing can be allowed */               \
+	X(NAME_NAMESPACE, "name-namespace")   /* the namespace has to be named */
 
 enum advice_position {
 #define ADVICE_POSITION(constant, name) ADVICE_AT_##constant,

@@ -95,8 +95,13 @@ static int check_header(const struct link *link, const struct header *header,
 			struct error *error)
 {
 	if (!header->is_a_message)
-		return error_set(error, ERR_PROTOCOL,
-				 "%s sent something that is not a message", link->peer);
+		return error_set(
+			error, ERR_PROTOCOL, "%s sent something that is not a message%s",
+			link->peer,
+			memcmp(link->early, "HTTP", 4) == 0
+				? ": it answers in HTTP, and is another service, "
+				  "or another port of the daemon"
+				: "");
 	if (!message_type_name(header->type) && header->critical)
 		return error_set(error, ERR_PROTOCOL,
 				 "%s sent a critical message of type %u, which this "

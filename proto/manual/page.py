@@ -19,7 +19,8 @@ def escape(text):
 
 
 def sentence(text):
-    text = text[:1].upper() + text[1:]
+    if not re.match(r"[a-z]+:", text):  # unix:/path
+        text = text[:1].upper() + text[1:]
     return escape(text if text.endswith((".", "…")) else text + ".")
 
 

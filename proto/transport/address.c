@@ -55,6 +55,19 @@ static bool is_port(const char *text)
 	return len >= 1 && len <= 5 && strtoul(text, NULL, 10) <= PORT_MAX;
 }
 
+/* A sentence of its own where it is only the port that is wrong; false: it is not. */
+static bool is_bad_port(const char *url, const char *text, struct error *error)
+{
+	const char *colon = strrchr(text, ':');
+	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+	if (!colon || colon == text || digits == 0 || colon[1 + digits] ||
+	    is_port(colon + 1))
+		return false;
+	(void)error_set(error, ERR_USAGE, "%s: no port is %s; they go up to %lu", url,
+			colon + 1, (unsigned long)PORT_MAX);
+	return true;
+}
+
 /* Finds the host in "host:port" or "[host]:port": where it begins, its length, and the
  * port, which may be missing if there is a usual one; false if this is no such text. */
 static bool split(const char *text, const char *usual_port, const char **ret_host,
@@ -80,11 +93,14 @@ static int parse_plain(const char *url, const char *scheme, enum address_kind ki
 {
 	const char *host, *port;
 	size_t host_len;
-	if (!split(url + strlen(scheme) + strlen("://"), NULL, &host, &host_len, &port))
-		return error_set(error, ERR_USAGE,
-				 "%s: not a host and a port: %s://host:port or "
-				 "%s://[address]:port",
-				 url, scheme, scheme);
+	const char *text = url + strlen(scheme) + strlen("://");
+	if (!split(text, NULL, &host, &host_len, &port))
+		return is_bad_port(url, text, error)
+			       ? ERR_USAGE
+			       : error_set(error, ERR_USAGE,
+					   "%s: not a host and a port: %s://host:port or "
+					   "%s://[address]:port",
+					   url, scheme, scheme);
 	ret_address->kind = kind;
 	ret_address->host = must_memdup(host, host_len);
 	ret_address->port = must_strdup(port);
@@ -111,10 +127,13 @@ static int parse_tls(const char *url, struct address *ret_address, struct error 
 	const char *host, *port;
 	size_t host_len;
 	if (!split(place, ADDRESS_TLS_PORT, &host, &host_len, &port))
-		return error_set(error, ERR_USAGE,
-				 "%s: not a host: tls://host, tls://host:port or "
-				 "tls://[address]:port, and #pin behind it",
-				 url);
+		return is_bad_port(url, place, error)
+			       ? ERR_USAGE
+			       : error_set(
+					 error, ERR_USAGE,
+					 "%s: not a host: tls://host, tls://host:port or "
+					 "tls://[address]:port, and #pin behind it",
+					 url);
 	int err = pin ? parse_pin(url, pin, error) : 0;
 	if (err < 0)
 		return err;

@@ -21,9 +21,16 @@ struct attempt {
 	struct error *error;
 };
 
+/* A socket's own mode, or that of a folder above it. */
 static int unreachable(const struct attempt *attempt, int error_number)
 {
 	const char *url = attempt->address->url;
+	if (error_number == EACCES && attempt->address->kind == ADDRESS_UNIX)
+		return error_set(attempt->error, ERR_DENIED,
+				 "the daemon at %s cannot be reached: this user may not "
+				 "use its socket; who may is said by `socket_group` and "
+				 "`socket_mode` in batond.conf",
+				 url);
 	if (error_number == EACCES || error_number == EPERM)
 		return error_set_errno(attempt->error, ERR_DENIED, error_number,
 				       "the daemon at %s cannot be reached", url);

@@ -60,7 +60,9 @@ static int check_fixed(const uint8_t bytes[FRAME_HEADER_LEN], struct error *erro
 	if (memcmp(bytes + 8, zeros, 4) != 0)
 		return damaged(error, "it has a flag that is not known");
 	if (memcmp(bytes + 24, zeros, sizeof(zeros)) != 0)
-		return damaged(error, "it has a key or a tag, which are not known");
+		return damaged(error, "it has a key or a tag, which no program of this "
+				      "format writes; a newer one may know it, else "
+				      "`batond check` tells what it touches");
 	return 0;
 }
 

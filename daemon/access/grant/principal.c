@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/access/grant/namespace_pattern.h"
+#include "proto/base/advice.h"
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
@@ -97,10 +98,13 @@ int principal_check(const struct principal *principal,
 	principal_describe(principal, &grants);
 	buffer_put_u8(&grants, 0);
 	(void)text_clean(question->namespace, namespace, sizeof(namespace));
-	return error_set(error, ERR_DENIED,
-			 "%s may not %s this in namespace `%s`: its grant is `%s`",
-			 principal->name, verbs_text(question->verb), namespace,
-			 (const char *)grants.at);
+	(void)error_set(error, ERR_DENIED,
+			"%s may not %s this in namespace `%s`: its grant is `%s`",
+			principal->name, verbs_text(question->verb), namespace,
+			(const char *)grants.at);
+	return principal_has_namespace(principal, question->namespace)
+		       ? ERR_DENIED
+		       : error_advise(error, ADVICE_NAME_NAMESPACE);
 }
 
 bool principal_is_admin_of_all(const struct principal *principal)

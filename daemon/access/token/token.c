@@ -95,7 +95,8 @@ int token_check_revoked(const struct ledger *ledger, const char *id, struct erro
 			"more); create a new one",
 			id);
 	if (entry.revoked)
-		return error_set(error, ERR_DENIED, "token %s was revoked", id);
+		return error_set(error, ERR_DENIED,
+				 "token %s was revoked; create a new one", id);
 	return 0;
 }
 

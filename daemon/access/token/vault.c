@@ -58,8 +58,10 @@ int vault_open(const char *data, bool make, int *ret_fd, struct error *error)
 {
 	int data_fd AUTO_FD = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (data_fd < 0)
-		return error_set_errno(error, errno == ENOENT ? ERR_NOT_FOUND : ERR_LOCAL,
-				       errno, "data directory `%s`", data);
+		return error_set(error, errno == ENOENT ? ERR_NOT_FOUND : ERR_LOCAL,
+				 "data directory `%s`: %s; name that of the daemon with "
+				 "--data or --config, as the user whom it belongs to",
+				 data, strerror(errno));
 	int err = make ? make_folder(data_fd, error) : 0;
 	if (err)
 		return err;

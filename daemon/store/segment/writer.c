@@ -29,7 +29,8 @@ static int write_once(struct store *store, struct segment *segment,
 		return 0;
 	int number = errno;
 	int err = error_set_errno(error, ERR_READ_ONLY, number,
-				  "segment `%s`: cannot be written", segment->location);
+				  "segment `%s` in `%s`: cannot be written",
+				  segment->location, store->directory);
 	return err == ERR_NO_ROOM ? err : health_fail(&store->health, error);
 }
 

@@ -52,8 +52,19 @@ class TokenCommand(TokenScenario):
         self.assertNotIn(made["token"].split(".")[2], listed)
         entry, = json.loads(self.token_command("list", "--json").stdout)["tokens"]
         self.assertEqual(entry, {"id": made["id"], "subject": "ci", "expires": made["expires"],
-                                 "revoked": False})
+                                 "revoked": False, "state": "valid"})
         self.assertLess(abs(made["expires"] - time.time() - 30 * 86400), PATIENCE)
+
+    def test_a4_the_list_has_what_is_still_taken_after_it_expired(self):
+        """For the minute that clocks may differ by."""
+        made = self.create_json("--namespace", "acme/web", "--expires", "1h")
+        ledger = self.daemon.data / "access" / "tokens.json"
+        for expires, states in ((int(time.time()) - 5, ["expiring"]), (int(time.time()) - 61, [])):
+            ledger.write_text(json.dumps({"tokens": [{
+                "id": made["id"], "subject": "s", "expires": expires, "revoked": False}]}))
+            listed = json.loads(self.token_command("list", "--json").stdout)["tokens"]
+            self.assertEqual([token["state"] for token in listed], states)
+            self.assertEqual("expiring" in self.token_command("list").stdout, bool(states))
 
     def test_a4_without_any_token_the_list_is_empty(self):
         self.assertEqual(self.token_command("list").stdout, "")

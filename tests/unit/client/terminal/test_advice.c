@@ -32,7 +32,7 @@ static void all_advice_at_once_has_room(void **state)
 {
 	(void)state;
 	char text[ADVICE_TEXT_SIZE];
-	const char *last = "; --if-empty=ok allows that";
+	const char *last = "--namespace or BATON_NAMESPACE";
 	(void)advice_text(UINT32_MAX, text);
 	assert_true(strlen(text) > strlen(last));
 	assert_string_equal(text + strlen(text) - strlen(last), last);
