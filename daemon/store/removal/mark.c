@@ -88,8 +88,10 @@ static int mark_single(struct marks *marks, const struct segment_id *id, uint64_
 	struct mark_segment *of = find(marks, id);
 	if (!of || !meet(marks, id, offset, false))
 		return 0;
-	uint64_t end = segment_table_vouched(marks->store->segments, of->segment);
-	int err = segment_reader_head(&marks->heads, of->segment, offset, end, error);
+	/* A layer is in the catalogue before the table hears how far its segment is
+	 * vouched for now. */
+	int err = segment_reader_head(&marks->heads, of->segment, offset,
+				      SEGMENT_END_UNKNOWN, error);
 	if (!err)
 		put(of, offset, frame_len(&marks->heads.header));
 	return err;
