@@ -471,6 +471,7 @@ int server_run(const struct config *config)
 	wire(server);
 	retention_run(&server->retention);
 	run_loop(server);
+	retention_rest(&server->retention);
 	server_fini(server);
 	if (server->exit_status == 0 && store_is_read_only(server->store))
 		server->exit_status = 1;

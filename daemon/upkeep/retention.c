@@ -25,6 +25,14 @@ static void tell(const struct log *log, const struct expiry *expiry)
 		log_line(log, LOG_INFO, "retention",
 			 "this machine was off for %" PRIu64 " minutes, which count",
 			 expiry->off_ms / 60000);
+	if (expiry->doubt.due)
+		log_line(log, LOG_WARNING, "retention",
+			 "nothing expires: it would be %" PRIu64 " of the %" PRIu64
+			 " %s that had contact while the daemon ran for the last day, "
+			 "which a wrong clock looks like; when it has run for a day more "
+			 "they expire",
+			 expiry->doubt.due, expiry->doubt.recent,
+			 workflows(expiry->doubt.recent));
 	if (expiry->count)
 		log_line(log, LOG_INFO, "retention", "%" PRIu64 " %s expired",
 			 expiry->count, workflows(expiry->count));
@@ -50,6 +58,14 @@ void retention_run(const struct retention *retention)
 		log_line(retention->log, LOG_WARNING, "retention", "%s", error.text);
 	else
 		tell(retention->log, &expiry);
+}
+
+void retention_rest(const struct retention *retention)
+{
+	struct error error = {0};
+	if (!store_refusal(retention->store)->code &&
+	    expiry_rest(store_catalogue(retention->store), &error))
+		log_line(retention->log, LOG_WARNING, "retention", "%s", error.text);
 }
 
 static void work(void *context)

@@ -33,6 +33,8 @@ struct retention {
 
 /* Runs once, on the calling thread. */
 void retention_run(const struct retention *retention);
+/* At the daemon's end, on the calling thread. */
+void retention_rest(const struct retention *retention);
 /* Every hour, or oftener where lives are short: nothing that has a time to live outlives
  * it by more than a twentieth and a second. The first time so long after the first tick.
  * The loop goes on meanwhile. */

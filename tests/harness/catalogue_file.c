@@ -69,6 +69,21 @@ void catalogue_file_run(const char *directory, const char *sql)
 	claim(catalogue_file_try(directory, sql) == SQLITE_OK);
 }
 
+int64_t catalogue_file_ask(const char *directory, const char *sql)
+{
+	char *path AUTO_FREE = NULL;
+	claim(asprintf(&path, "%s/%s", directory, CATALOGUE_FILE) > 0);
+	sqlite3 *database;
+	claim(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+	sqlite3_stmt *rows;
+	claim(sqlite3_prepare_v2(database, sql, -1, &rows, NULL) == SQLITE_OK);
+	claim(sqlite3_step(rows) == SQLITE_ROW);
+	int64_t number = sqlite3_column_int64(rows, 0);
+	claim(sqlite3_finalize(rows) == SQLITE_OK);
+	claim(sqlite3_close(database) == SQLITE_OK);
+	return number;
+}
+
 /* ---- age -------------------------------------------------------------------------- */
 
 /* Runs what a query gives, on the same database. */
@@ -92,6 +107,7 @@ static const char additions[] = "DROP INDEX segments_by_namespace;"
 				"ALTER TABLE workflows DROP COLUMN lives_ms;"
 				"ALTER TABLE workflows DROP COLUMN expired_running_ms;"
 				"ALTER TABLE workflows DROP COLUMN removed_ms;"
+				"ALTER TABLE workflows DROP COLUMN contact_running_ms;"
 				"ALTER TABLE layers DROP COLUMN ended_ms;"
 				"ALTER TABLE layers DROP COLUMN removed;";
 

@@ -23,6 +23,9 @@ int catalogue_file_try(const char *directory, const char *sql);
 /* The same for what must succeed. */
 void catalogue_file_run(const char *directory, const char *sql);
 
+/* The number that a query gives; the file stays as it is. */
+int64_t catalogue_file_ask(const char *directory, const char *sql);
+
 /* Makes it what schema 2 or 3 was: the same rows without what came later. */
 void catalogue_file_age(const char *directory, unsigned schema);
 

@@ -106,6 +106,9 @@ static uint64_t one_for_all(void *context, struct text namespace, enum tier tier
 int expire_after(struct catalogue *catalogue, uint64_t retention_ms,
 		 struct expiry *ret_expiry, struct error *error)
 {
-	const struct expiry_terms terms = {one_for_all, &retention_ms, retention_ms};
+	const struct expiry_terms terms = {.retention_ms = one_for_all,
+					   .context = &retention_ms,
+					   .shortest_ms = retention_ms,
+					   .lets_most_through = true};
 	return expiry_run(catalogue, &terms, ret_expiry, error);
 }

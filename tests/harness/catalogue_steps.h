@@ -35,7 +35,8 @@ int visit_catalogue(struct catalogue *catalogue, const struct who *who,
 int commit_numbered(struct catalogue *catalogue, const struct contact *contact,
 		    uint32_t key, uint32_t content, struct layer_record *ret_record,
 		    struct error *error);
-/* A pass in which all namespaces have one retention; 0: for ever. */
+/* A pass in which all namespaces have one retention; 0: for ever. However many are due,
+ * they expire. */
 int expire_after(struct catalogue *catalogue, uint64_t retention_ms,
 		 struct expiry *ret_expiry, struct error *error);
 

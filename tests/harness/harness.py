@@ -183,7 +183,8 @@ class Daemon:
         """Makes a workflow older than any retention; the daemon is started again."""
         self.stop()
         with self.catalogue() as database, database:
-            changed = database.execute("UPDATE workflows SET contact_ms = 1 WHERE name = ?",
+            changed = database.execute("UPDATE workflows SET contact_ms = 1,"
+                                       " contact_running_ms = -90000000 WHERE name = ?",
                                        (workflow,)).rowcount
             assert changed == 1, f"there is no workflow {workflow}"
         self.start()

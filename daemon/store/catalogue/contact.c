@@ -42,7 +42,8 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 	struct catalogue *catalogue = caller->catalogue;
 	struct query query AUTO(query_end) = query_of(
 		catalogue->database, "INSERT INTO workflows (namespace, name, parent,"
-				     " created_ms, contact_ms) VALUES (?, ?, ?, ?, ?)");
+				     " created_ms, contact_ms, contact_running_ms)"
+				     " VALUES (?, ?, ?, ?, ?, ?)");
 	query_number(&query, caller->contact.namespace_id);
 	query_text(&query, caller->identity.workflow);
 	if (parent_id)
@@ -51,6 +52,7 @@ static int make_workflow(struct caller *caller, int64_t parent_id, struct error 
 		query_null(&query);
 	query_number(&query, lifetime_wall(catalogue));
 	query_number(&query, lifetime_now(catalogue));
+	query_number(&query, lifetime_running(catalogue));
 	int result = query_run(&query, error);
 	if (result == 0)
 		caller->contact.workflow_id = database_last_id(catalogue->database);

@@ -24,6 +24,11 @@ int64_t lifetime_now(const struct catalogue *catalogue)
 	return catalogue->lifetime.ahead_ms + read_clocks(catalogue).uptime_ms;
 }
 
+int64_t lifetime_running(const struct catalogue *catalogue)
+{
+	return catalogue->lifetime.running_ahead_ms + read_clocks(catalogue).awake_ms;
+}
+
 int64_t lifetime_wall(const struct catalogue *catalogue)
 {
 	return read_clocks(catalogue).wall_ms;
@@ -68,6 +73,13 @@ static struct witnesses load_witnesses(struct catalogue *catalogue)
 	return witnesses;
 }
 
+/* A number that cannot be counts from 0 again. */
+static int64_t load_running(struct catalogue *catalogue)
+{
+	int64_t running_ms = catalogue_setting(catalogue, "running_ms");
+	return running_ms >= 0 && running_ms <= ROW_TIME_MAX ? running_ms : 0;
+}
+
 static int put_setting(struct catalogue *catalogue, const char *name, int64_t value,
 		       struct error *error)
 {
@@ -97,6 +109,13 @@ static int save_witnesses(struct catalogue *catalogue, const struct witnesses *w
 	return result == 0
 		       ? put_setting(catalogue, "seen_wall_ms", witnesses->wall_ms, error)
 		       : result;
+}
+
+int lifetime_keep_running(struct catalogue *catalogue, struct error *error)
+{
+	int64_t running_ms = lifetime_running(catalogue);
+	catalogue->lifetime.running_kept_ms = running_ms;
+	return put_setting(catalogue, "running_ms", running_ms, error);
 }
 
 /* ---- going on -------------------------------------------------------------------- */
@@ -137,11 +156,14 @@ void lifetime_open(struct catalogue *catalogue)
 {
 	struct clocks clocks = read_clocks(catalogue);
 	struct lifetime *lifetime = &catalogue->lifetime;
+	int64_t running_ms = load_running(catalogue);
 	*lifetime = (struct lifetime){
 		.seen = load_mark(catalogue, &seen_names),
 		.witnesses = load_witnesses(catalogue),
 		.synced = load_mark(catalogue, &synced_names),
 		.contact_grain_ms = LIFETIME_CONTACT_GRAIN_MS,
+		.running_ahead_ms = running_ms - clocks.awake_ms,
+		.running_kept_ms = running_ms,
 	};
 	int64_t now_ms = lifetime->seen.time_ms ? time_after(lifetime, &clocks)
 						: beginning(&clocks);
@@ -158,11 +180,13 @@ static int begin_lives(struct catalogue *catalogue, uint64_t *ret_begun,
 {
 	bool all = !catalogue->lifetime.seen.time_ms;
 	struct query query AUTO(query_end) =
-		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1"
+		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1,"
+					      " contact_running_ms = ?3"
 					      " WHERE expired_ms IS NULL AND (?2 OR"
 					      " contact_ms > ?1)");
 	query_number(&query, lifetime_now(catalogue));
 	query_number(&query, all);
+	query_number(&query, lifetime_running(catalogue));
 	int result = query_run(&query, error);
 	if (result == 0 && all)
 		*ret_begun = (uint64_t)database_changes(catalogue->database);
@@ -200,6 +224,8 @@ static int save_marks(struct catalogue *catalogue, struct error *error)
 	int result = save_mark(catalogue, &seen_names, &lifetime->seen, error);
 	if (result == 0)
 		result = save_witnesses(catalogue, &lifetime->witnesses, error);
+	if (result == 0)
+		result = lifetime_keep_running(catalogue, error);
 	return result == 0 && lifetime->synced.time_ms
 		       ? save_mark(catalogue, &synced_names, &lifetime->synced, error)
 		       : result;

@@ -39,6 +39,9 @@ struct lifetime {
 	/* A contact alone is written down only where the last is older than this: a small
 	 * part of the shortest life (expiry.h). */
 	int64_t contact_grain_ms;
+	int64_t running_ahead_ms; /* running_ms less how long the machine has been awake
+				   */
+	int64_t running_kept_ms;  /* running_ms as it was last written down */
 };
 
 /* Goes on from what the catalogue says, or begins by the wall's clock; changes nothing in
@@ -52,6 +55,13 @@ void lifetime_open(struct catalogue *catalogue);
  * caller's to put back. */
 int lifetime_look(struct catalogue *catalogue, uint64_t *ret_begun, uint64_t *ret_off_ms,
 		  struct error *error);
+
+/* How long daemons have run with this store, by their own clocks; suspension of the
+ * machine does not count. What of it was not written down is lost, which only delays
+ * removal. */
+int64_t lifetime_running(const struct catalogue *catalogue);
+/* Within a change: writes it down. */
+int lifetime_keep_running(struct catalogue *catalogue, struct error *error);
 
 /* The store's time now. */
 int64_t lifetime_now(const struct catalogue *catalogue);

@@ -154,6 +154,7 @@ static const char additions[] =
 	"ALTER TABLE workflows ADD COLUMN lives_ms INTEGER;"
 	"ALTER TABLE workflows ADD COLUMN expired_running_ms INTEGER;"
 	"ALTER TABLE workflows ADD COLUMN removed_ms INTEGER;"
+	"ALTER TABLE workflows ADD COLUMN contact_running_ms INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX workflows_to_remove ON workflows (expired_running_ms)"
 	" WHERE expired_ms IS NOT NULL AND removed_ms IS NULL;"
 	"ALTER TABLE layers ADD COLUMN ended_ms INTEGER;"

@@ -37,6 +37,7 @@ CREATE TABLE workflows (
 	lives_ms INTEGER,                  -- the store's time until which it lives at least
 	expired_running_ms INTEGER,        -- running_ms when it expired
 	removed_ms INTEGER,                -- when its layers were given up; the name stays
+	contact_running_ms INTEGER NOT NULL DEFAULT 0, -- running_ms at the latest contact
 	UNIQUE (namespace, name)
 );
 CREATE INDEX workflows_to_remove ON workflows (expired_running_ms)

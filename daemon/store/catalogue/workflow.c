@@ -128,11 +128,13 @@ int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, bool alway
 {
 	int64_t now_ms = lifetime_now(catalogue);
 	struct query query AUTO(query_end) =
-		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1"
+		query_of(catalogue->database, "UPDATE workflows SET contact_ms = ?1,"
+					      " contact_running_ms = ?4"
 					      " WHERE id = ?2 AND contact_ms < ?3");
 	query_number(&query, now_ms);
 	query_number(&query, workflow_id);
 	query_number(&query,
 		     always ? now_ms : now_ms - catalogue->lifetime.contact_grain_ms);
+	query_number(&query, lifetime_running(catalogue));
 	return query_run(&query, error);
 }

@@ -9,6 +9,10 @@
 /* Which part of the shortest life a contact may be older than what is written of it, so
  * that none ends early by more than that. */
 #define GRAINS_OF_A_LIFE 20u
+/* Contacts within so much of running_ms are recent; or within a life, where that is
+ * shorter, since what had contact within its life, by whichever clock, is not due. */
+#define RECENT_MS ((int64_t)24 * 60 * 60 * 1000)
+#define REST_MS 60000
 
 /* One pass. */
 struct pass {
@@ -60,18 +64,61 @@ static int load_tenancies(const struct pass *pass, struct tenancies *ret_tenanci
 	return result;
 }
 
+/* ---- doubt ------------------------------------------------------------------------ */
+
+static int count_recent(struct pass *pass, const struct tenancy *tenancy,
+			struct error *error)
+{
+	struct catalogue *catalogue = pass->catalogue;
+	int64_t recent_ms = tenancy->retention_ms < RECENT_MS ? tenancy->retention_ms
+							      : RECENT_MS;
+	struct query query AUTO(query_end) =
+		query_of(catalogue->database,
+			 "SELECT count(*), count(*) FILTER (WHERE " LIFE_ENDS_MS(
+				 "?2") " < ?3)"
+				       " FROM workflows WHERE namespace = ?1 AND "
+				       "expired_ms IS NULL"
+				       " AND contact_running_ms > ?4");
+	query_number(&query, tenancy->namespace_id);
+	query_number(&query, tenancy->retention_ms);
+	query_number(&query, lifetime_now(catalogue));
+	query_number(&query, lifetime_running(catalogue) - recent_ms);
+	int result = query_next(&query, error);
+	if (result <= 0)
+		return result;
+	pass->expiry.doubt.recent += row_amount(&query, 0);
+	pass->expiry.doubt.due += row_amount(&query, 1);
+	return row_check(&query, error);
+}
+
+static int look_for_doubt(struct pass *pass, const struct tenancies *tenancies,
+			  struct error *error)
+{
+	struct expiry_doubt *doubt = &pass->expiry.doubt;
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < tenancies->count; i++)
+		result = count_recent(pass, &tenancies->items[i], error);
+	if (doubt->due <= doubt->recent / 2 || pass->terms->lets_most_through)
+		*doubt = (struct expiry_doubt){0};
+	return result;
+}
+
+/* ---- the pass --------------------------------------------------------------------- */
+
 static int mark_expired(struct pass *pass, const struct tenancy *tenancy,
 			struct error *error)
 {
 	struct catalogue *catalogue = pass->catalogue;
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
-			 "UPDATE workflows SET expired_ms = ?1 WHERE namespace = ?2"
-			 " AND expired_ms IS NULL AND " LIFE_ENDS_MS("?3") " < ?4");
+			 "UPDATE workflows SET expired_ms = ?1, expired_running_ms = ?5"
+			 " WHERE namespace = ?2 AND expired_ms IS NULL"
+			 " AND " LIFE_ENDS_MS("?3") " < ?4");
 	query_number(&query, lifetime_wall(catalogue));
 	query_number(&query, tenancy->namespace_id);
 	query_number(&query, tenancy->retention_ms);
 	query_number(&query, lifetime_now(catalogue));
+	query_number(&query, lifetime_running(catalogue));
 	int result = query_run(&query, error);
 	if (result == 0)
 		pass->expiry.count += (uint64_t)database_changes(catalogue->database);
@@ -82,8 +129,14 @@ static int expire(struct pass *pass, struct error *error)
 {
 	struct tenancies tenancies AUTO(tenancies_fini) = {0};
 	int result = load_tenancies(pass, &tenancies, error);
+	if (result == 0)
+		result = look_for_doubt(pass, &tenancies, error);
+	if (result < 0 || pass->expiry.doubt.due)
+		return result;
 	for (size_t i = 0; result == 0 && i < tenancies.count; i++)
 		result = mark_expired(pass, &tenancies.items[i], error);
+	if (result == 0 && pass->expiry.count)
+		result = lifetime_keep_running(pass->catalogue, error);
 	return result;
 }
 
@@ -120,4 +173,16 @@ int expiry_run(struct catalogue *catalogue, const struct expiry_terms *terms,
 		*ret_expiry = pass.expiry;
 	catalogue->lifetime.contact_grain_ms = grain_of(terms);
 	return result;
+}
+
+int expiry_rest(struct catalogue *catalogue, struct error *error)
+{
+	CATALOGUE_LOCKED(catalogue);
+	struct change change AUTO(change_end) = {0};
+	if (lifetime_running(catalogue) - catalogue->lifetime.running_kept_ms < REST_MS)
+		return 0;
+	int result = change_begin(&change, catalogue, error);
+	if (result == 0)
+		result = lifetime_keep_running(catalogue, error);
+	return result == 0 ? change_commit(&change, error) : result;
 }

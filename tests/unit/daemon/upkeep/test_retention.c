@@ -58,6 +58,7 @@ static void clocks_ahead(void *context, struct clocks *ret_clocks)
 	const struct fixture *fixture = context;
 	clocks_read(ret_clocks);
 	ret_clocks->uptime_ms += fixture->ahead_ms;
+	ret_clocks->awake_ms += fixture->ahead_ms;
 }
 
 static void set_retention(struct fixture *fixture, uint64_t retention_ms)

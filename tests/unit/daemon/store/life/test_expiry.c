@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "proto/base/cleanup.h"
+#include "tests/harness/catalogue_file.h"
 #include "tests/harness/catalogue_fixture.h"
 
 #define MINUTE_MS 60000
@@ -25,7 +27,8 @@ static uint64_t by_name(void *context, struct text namespace, enum tier tier)
 
 static uint64_t pass(struct catalogue_fixture *fixture)
 {
-	const struct expiry_terms terms = {by_name, NULL, MINUTE_MS};
+	const struct expiry_terms terms = {.retention_ms = by_name,
+					   .shortest_ms = MINUTE_MS};
 	struct expiry expiry;
 	assert_int_equal(expiry_run(fixture->catalogue, &terms, &expiry, &fixture->error),
 			 0);
@@ -35,6 +38,7 @@ static uint64_t pass(struct catalogue_fixture *fixture)
 static void wait(struct catalogue_fixture *fixture, int64_t ms)
 {
 	fixture->clocks.uptime_ms += ms;
+	fixture->clocks.awake_ms += ms;
 }
 
 static struct who who_of(const char *namespace, enum tier tier)
@@ -115,6 +119,114 @@ static void l1_a_contact_prolongs_a_life_however_short(void **state)
 	assert_int_equal(expiry.count, 1);
 }
 
+/* ---- doubt (L4) ------------------------------------------------------------------- */
+
+#define HOUR_MS ((int64_t)60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+#define RETENTION_MS (15 * DAY_MS)
+
+static uint64_t fifteen_days(void *context, struct text namespace, enum tier tier)
+{
+	(void)context;
+	(void)namespace;
+	(void)tier;
+	return RETENTION_MS;
+}
+
+static struct expiry look(struct catalogue_fixture *fixture, bool lets_most_through)
+{
+	const struct expiry_terms terms = {.retention_ms = fifteen_days,
+					   .shortest_ms = RETENTION_MS,
+					   .lets_most_through = lets_most_through};
+	struct expiry expiry;
+	assert_int_equal(expiry_run(fixture->catalogue, &terms, &expiry, &fixture->error),
+			 0);
+	return expiry;
+}
+
+static void persist_many(struct catalogue_fixture *fixture, const char *letter, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char workflow[16];
+		(void)snprintf(workflow, sizeof(workflow), "%s%d", letter, i);
+		struct who who = {.workflow = workflow, .job = "build"};
+		struct visit visit AUTO(visit_fini) = fixture_persists(fixture, who);
+	}
+}
+
+/* The store's time goes on beside the daemon's own clock: it was off, say. */
+static void leap(struct catalogue_fixture *fixture, int64_t ms)
+{
+	fixture->clocks.uptime_ms += ms;
+	fixture->clocks.wall_ms += ms;
+}
+
+static void begin_with(struct catalogue_fixture *fixture, int due, int others)
+{
+	(void)look(fixture, false);
+	persist_many(fixture, "due", due);
+	leap(fixture, RETENTION_MS + 1);
+	persist_many(fixture, "other", others);
+}
+
+static void l4_a_pass_that_would_expire_more_than_half_stops(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	begin_with(fixture, 4, 3);
+	struct expiry expiry = look(fixture, false);
+	assert_int_equal(expiry.count, 0);
+	assert_int_equal(expiry.doubt.due, 4);
+	assert_int_equal(expiry.doubt.recent, 7);
+	assert_int_equal(look(fixture, true).count, 4);
+}
+
+static void l4_a_pass_that_expires_half_goes_on(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	begin_with(fixture, 4, 4);
+	struct expiry expiry = look(fixture, false);
+	assert_int_equal(expiry.count, 4);
+	assert_int_equal(expiry.doubt.due, 0);
+}
+
+static void l4_a_day_more_of_the_daemons_own_time_ends_the_doubt(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	begin_with(fixture, 4, 0);
+	wait(fixture, DAY_MS - 1);
+	assert_int_equal(look(fixture, false).count, 0);
+	wait(fixture, 1);
+	assert_int_equal(look(fixture, false).count, 4);
+}
+
+static int64_t ask(struct catalogue_fixture *fixture, const char *sql)
+{
+	int64_t value;
+	assert_int_equal(catalogue_close(fixture->catalogue, &fixture->error), 0);
+	value = catalogue_file_ask(fixture->directory, sql);
+	fixture_open(fixture);
+	return value;
+}
+
+/* By it removal waits: it goes on over restarts, and not while no daemon runs. */
+static void l4_an_expired_workflow_keeps_how_long_daemons_had_run(void **state)
+{
+	struct catalogue_fixture *fixture = *state;
+	(void)look(fixture, false);
+	persist_many(fixture, "w", 1);
+	wait(fixture, RETENTION_MS);
+	assert_int_equal(expiry_rest(fixture->catalogue, &fixture->error), 0);
+	assert_int_equal(catalogue_close(fixture->catalogue, &fixture->error), 0);
+	wait(fixture, DAY_MS);
+	fixture_open(fixture);
+	assert_int_equal(look(fixture, true).count, 1);
+	assert_int_equal(ask(fixture, "SELECT expired_running_ms FROM workflows"),
+			 RETENTION_MS);
+	assert_int_equal(
+		ask(fixture, "SELECT value FROM settings WHERE name = 'running_ms'"),
+		RETENTION_MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +236,17 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			l1_a_contact_prolongs_a_life_however_short, fixture_setup,
 			fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			l4_a_pass_that_would_expire_more_than_half_stops, fixture_setup,
+			fixture_teardown),
+		cmocka_unit_test_setup_teardown(l4_a_pass_that_expires_half_goes_on,
+						fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			l4_a_day_more_of_the_daemons_own_time_ends_the_doubt,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			l4_an_expired_workflow_keeps_how_long_daemons_had_run,
+			fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
