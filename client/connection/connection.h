@@ -41,7 +41,7 @@ struct connection_how {
 	bool is_quiet;                  /* does not say that it tries again */
 };
 
-/* What the client wants: a message of that type, as message_encode() takes it. */
+/* The client's request: a message of that type, as message_encode() takes it. */
 struct connection_request {
 	uint16_t type;
 	const void *message; /* borrowed */
@@ -69,15 +69,15 @@ int connection_open(const struct connection_how *how, uint64_t deadline_ms,
 /* Starts a thread that sends KEEPALIVE, for work that leaves the connection silent for
  * longer than the daemon waits. From here on the connection must not move in memory. */
 void connection_keep_alive(struct connection *connection);
-/* A closed one is fine, and so is one that is all zero. */
+/* A closed connection is fine, and so is one that is all zero. */
 void connection_close(struct connection *connection);
 
-/* The deadline for reaching a daemon that is not there: that of the timeout if it was
- * given, or if a daemon is to be expected (server_list_expects()); else 0, which is one
- * try. */
+/* Until when a daemon is tried that is not there, for connection_open(). If the timeout
+ * was given, or a daemon is to be expected (server_list_expects()), the timeout from
+ * now; else 0, which is one try. */
 uint64_t connection_patience(const struct connection_how *how);
-/* The same for a command that asks whether there is one: only if the timeout was given.
- */
+/* The same for a command that only asks whether there is a daemon: 0 unless the timeout
+ * was given. */
 uint64_t connection_patience_given(const struct connection_how *how);
 
 #endif

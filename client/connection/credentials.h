@@ -33,8 +33,8 @@ void credentials_fini(struct credentials *credentials);
  * tokens have the same. */
 #define CREDENTIALS_MARK_LEN 64u
 
-/* These bytes, borrowed; empty: there is no token, or one so short that it could be found
- * by accident. */
+/* Those bytes, borrowed. Empty: there is no token, or one so short that its bytes could
+ * be found by accident. */
 struct text credentials_mark(const struct credentials *credentials);
 
 #endif

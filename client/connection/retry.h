@@ -11,23 +11,25 @@
 #include "proto/base/error.h"
 #include "proto/link/link.h"
 
-/* LOST, BUSY, SHUTDOWN, UNREACHABLE, TIMEOUT. */
+/* Whether it is one of ERR_LOST, ERR_BUSY, ERR_SHUTDOWN, ERR_UNREACHABLE, ERR_TIMEOUT,
+ * which may go away by themselves. */
 bool retry_may_help(int code);
 
-/* Milliseconds to wait after try number `try` (from 0) failed: what a busy daemon asked
- * for, else twice as long after each, and varied so that many clients do not come at
- * once. link: of the try that failed. */
+/* How many milliseconds to wait after try number `try` (from 0) has failed: as long as a
+ * busy daemon asked for, else twice as long after each try, and varied, so that many
+ * clients do not come at once. link: of that try. */
 uint32_t retry_pause_ms(struct link *link, unsigned try);
 
-/* Waits so long; ERR_INTERRUPTED when a signal ends it. */
+/* Waits. ERR_INTERRUPTED: a signal has ended that. */
 int retry_wait(uint32_t pause_ms, struct error *error);
 
 /* All tries of one persist or attach. */
 struct retry {
 	int timeout_ms;
-	/* The daemon keeps what a try has sent before the connection was lost, so that
-	 * each gets further: their number is limited, and each has the whole timeout.
-	 * Else, and while it is busy, one timeout counts from the first failure. */
+	/* If the daemon keeps what a try has sent before its connection was lost, each
+	 * try gets further: then their number is limited, and each has the whole
+	 * timeout. Else, and while the daemon is busy, one timeout counts from the first
+	 * failure. */
 	bool keeps_progress;
 	unsigned failures;
 	uint64_t until_ms; /* clock_now_ms(); 0: nothing failed so far */

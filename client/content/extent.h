@@ -9,14 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* begin ≤ byte < end are all in a hole, or may all be data. {0}: nothing is known. */
+/* The bytes from begin up to end are all in a hole, or may all be data. {0}: nothing is
+ * known. */
 struct extent {
 	uint64_t begin, end;
 	bool is_hole;
 };
 
-/* The run that holds the byte `at`, which is before the file's size: the known one, or
- * what is asked. */
+/* The run that the byte at `at` is in, which is before the file's size: the known one if
+ * it is in that, else the file is asked. */
 struct extent extent_at(const struct extent *known, int fd, uint64_t at, uint64_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Who waits for whom while files are read and sent: one lock, the first failure, and one way
- * to wait. Knows no worker and no batch.
+ * Who waits for whom while files are read and sent: one lock, the first failure, and one
+ * way to wait. Knows no worker and no batch.
  *
  * With threads, whoever waits sleeps until another has moved something. Where the calling
  * thread is alone, it moves it itself: `help` does the next piece of work, and waiting is
@@ -32,8 +32,9 @@ struct flow {
 	int code; /* of the first failure; 0 */
 	struct error error;
 	bool is_closing; /* nothing new comes: workers and receiver end */
-	/* Does one piece of work; lock is held, and let go of meanwhile. There is something
-	 * to wait for, and no failure. NULL: threads do it. */
+	/* Does one piece of work. Called with the lock held, which it lets go of
+	 * meanwhile, when there is something to wait for and nothing has failed. NULL:
+	 * threads do the work. */
 	void (*help)(void *context);
 	void *help_context; /* borrowed */
 };
@@ -47,19 +48,20 @@ void flow_unlock(struct flow *flow);
 /* Whether the calling thread does everything itself. */
 bool flow_is_alone(const struct flow *flow);
 
-/* Until something may have moved. */
+/* Waits until something may have changed. */
 void flow_wait_locked(struct flow *flow, pthread_cond_t *until);
-/* Sleeps for `done` until then, of CLOCK_MONOTONIC; false: the time has come. */
+/* Sleeps until `done` is signalled, at most until a moment of CLOCK_MONOTONIC; false:
+ * that has come. */
 bool flow_wait_done_locked(struct flow *flow, const struct timespec *until);
 
-/* The first failure counts; but what the daemon says counts more than that the connection
- * was lost. Wakes everyone. Returns its code. */
+/* Notes a failure and wakes everyone. The first one counts, but for what the daemon
+ * says, which counts more than that the connection was lost. Returns its code. */
 int flow_fail(struct flow *flow, const struct error *error);
-/* Nothing new comes. Wakes everyone. */
+/* Says that nothing new comes, and wakes everyone. */
 void flow_close(struct flow *flow);
-/* ERR_INTERRUPTED if the wake-up is readable, the failure's code if there is one. */
+/* ERR_INTERRUPTED if wake_fd is readable; else the failure, if there is one. */
 int flow_check(struct flow *flow, struct error *error);
-/* The same without looking at the wake-up. */
+/* The same without looking at wake_fd. */
 int flow_failure_locked(const struct flow *flow, struct error *error);
 
 #endif

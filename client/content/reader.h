@@ -1,6 +1,6 @@
 /*
- * Files into batches, each file whole or not at all (rule T3), what was met before
- * dropped at once. One for each thread that reads.
+ * Reads files into batches: each file whole or not at all (rule T3), without units that
+ * were met before. One for each thread that reads.
  */
 #ifndef BATON_CLIENT_CONTENT_READER_H
 #define BATON_CLIENT_CONTENT_READER_H
@@ -21,10 +21,10 @@ void content_reader_init(struct content_reader *reader, struct reading *reading,
 			 uint8_t *scratch);
 void content_reader_fini(struct content_reader *reader);
 
-/* Whether it has entries or a file to go on with. */
+/* Whether it has something to go on with: entries, or a file that it has begun. */
 bool content_reader_holds(const struct content_reader *reader);
-/* Fills the batch from its entries, as far as they and its room go; then from files that
- * are to be read again. */
+/* Fills the batch: from its entries as long as there are some and the batch has room,
+ * then from files that are to be read again. */
 int content_reader_fill(struct content_reader *reader, struct batch *batch,
 			struct error *error);
 

@@ -22,7 +22,7 @@
 /* How often a file that changes is read again. */
 #define READ_AGAIN_MAX 3u
 
-/* What a file was at one moment, as far as rule T3 looks at it. */
+/* The state of a file at one moment, as far as rule T3 looks at it. */
 struct source_state {
 	dev_t device;
 	uint64_t size;
@@ -75,9 +75,9 @@ struct reading {
 void reading_fini(struct reading *reading);
 
 void reading_revisit_locked(struct reading *reading, const struct revisit *revisit);
-/* The file is to be looked at, once the clock has moved on. */
+/* Notes a file that is to be looked at again once the clock has moved on. */
 void reading_note_racy(struct reading *reading, const struct revisit *revisit);
-/* The next file to be read again; false: none. */
+/* Takes the next file that is to be read again; false: there is none. */
 bool reading_next_again(struct reading *reading, struct revisit *ret_revisit);
 bool reading_next_again_locked(struct reading *reading, struct revisit *ret_revisit);
 
@@ -88,13 +88,14 @@ void reading_warn(struct reading *reading, const char *format, ...)
 void reading_skip(struct reading *reading);
 /* The entry gives no row, with the warning "left out, because it WHY". */
 void reading_leave_out(struct reading *reading, uint32_t entry, const char *why);
-/* From now on it is only seen whether files can be read: the persist fails. */
+/* The persist has failed: from now on files are only opened, to learn which others
+ * cannot be read. */
 void reading_only_open(struct reading *reading);
 bool reading_only_opens(const struct reading *reading);
-/* What is wrong with one file, for the end, when all of them are known. false: it is
- * wrong with more than one file. */
+/* Keeps what is wrong with one file until all such files are known. False: the error is
+ * not about one file alone. */
 bool reading_put_aside(struct reading *reading, const struct error *error);
-/* The file changed again: what --if-changed says about it. ERR_CHANGED. */
+/* The file changed once more: does what --if-changed says. ERR_CHANGED. */
 int reading_give_up(struct reading *reading, uint32_t entry, struct error *error);
 
 #endif

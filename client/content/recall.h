@@ -22,14 +22,14 @@ enum recalled recall_file(struct reading *reading, uint32_t entry, struct batch 
 int recall_answered(struct reading *reading, const struct batch_unit *unit,
 		    const uint8_t *candidates, uint8_t count, struct error *error);
 
-/* The recalled units of one answer so far. */
+/* What one answer of the daemon has said so far of recalled units. */
 struct recall_count {
 	uint32_t recalled, lacked;
 	uint32_t entry; /* the latest of which a unit was lacked */
 };
 
-/* Counts one more. A file of which a unit is lacked is read after all; where most are
- * lacked, so are the files to come. */
+/* Counts one more. If the daemon lacks a unit of a file, the file is read after all; if
+ * it lacks most of them, so are all files to come. */
 void recall_count(struct reading *reading, struct recall_count *count,
 		  const struct batch_unit *unit, bool is_held);
 

@@ -6,8 +6,9 @@
 
 #include "client/content/source.h"
 
-/* Looks again at them, once the clock has moved on; those that changed are to be read
- * again. Any thread that reads; the caller waits for nothing else meanwhile. */
+/* Waits until the clock has moved on, and looks at these files again; those that have
+ * changed will be read again. Any thread that reads, while the caller waits for nothing
+ * else. */
 int settle_racy(struct source *source, struct error *error);
 
 #endif

@@ -59,25 +59,24 @@ int source_read(struct source *source, uint64_t offset, void *data, size_t len,
 /* Whether the len bytes from offset, of a large file, are in a hole: zeros, which
  * source_read() gives without reading. */
 bool source_is_hole(struct source *source, uint64_t offset, size_t len);
-/* For a file that gives more or less than its status says, though nobody writes it
- * (procfs, sysfs, some of FUSE): reads it to its end, and begins it anew as one of that
- * size. */
+/* For a file that has more or fewer bytes than its status says, though nobody writes to
+ * it (procfs, sysfs, some of FUSE): reads it to its end, and begins anew with that size.
+ */
 int source_measure(struct source *source, struct error *error);
-/* These bytes are the first of the file: what else is lost of it. */
+/* Looks at the first bytes of the file for what else is lost of it (loss.h). */
 void source_note_beginning(struct source *source, const void *data, size_t len);
-/* Appends a unit to those that the file is made of. ERR_LIMIT: it has more than a row can
- * name. */
+/* Appends a unit to those of the file. ERR_LIMIT: a row cannot name so many. */
 int source_add_unit(struct source *source, uint32_t unit, struct error *error);
 /* Whether the file is what it was when it was opened. */
 bool source_unchanged(const struct source *source);
 bool source_state_equal(const struct source_state *a, const struct source_state *b);
-/* Whether the file still begins with these units; 1, 0 or <0. */
+/* Whether the file still begins with these units: 1, 0 or <0. */
 int source_matches(struct source *source, const uint32_t *units, uint32_t count,
 		   struct error *error);
 
-/* What was read is the entry's: its mode, time, size and units; closes. */
+/* Gives the entry what was read: mode, time, size and units. Closes the file. */
 void source_finish(struct source *source);
-/* What was read is what the stamp stands for: the stat record may say so. */
+/* The entry's stamp stands for what was read, so that the stat record may say so. */
 void source_trust(const struct source *source);
 
 #endif

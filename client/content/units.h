@@ -37,7 +37,7 @@ bool units_claim(struct units *table, const struct unit_key *key, const void *da
 /* Finds or adds a unit of the stat record, whose bytes nobody has read. Returns true when
  * the caller has to ask for it. */
 bool units_recall(struct units *table, const struct unit_name *name, uint32_t *ret_unit);
-/* Adds one that stands in the base, without looking for an equal one. */
+/* Adds a unit of the base, without looking for an equal one. */
 uint32_t units_add_held(struct units *table, const struct unit_name *name);
 /* The daemon does not have a recalled unit: who claims it next has to send it. */
 void units_lacked(struct units *table, uint32_t unit);

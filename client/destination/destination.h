@@ -62,7 +62,7 @@ struct destination_options {
 	bool keeps_record; /* leave a stat record of DIR */
 	/* borrowed; of DIR: what it says of files need not be read; NULL: none */
 	const struct record *record;
-	bool reads_all; /* it is: the record serves for nothing but names */
+	bool reads_all;        /* it is: the record serves for nothing but names */
 	struct report *report; /* borrowed; for warnings; NULL: none are said */
 	/* Bytes written, from which on the clock is waited for, so that the record proves
 	 * all of them; of less it may not prove the latest. */
@@ -95,7 +95,7 @@ int destination_open(const struct view_table *table,
 		     const struct destination_options *options,
 		     struct destination **ret_destination, struct error *error);
 
-/* Whether the entry is not there yet as it should be. */
+/* Whether the entry has still to be made or changed. */
 bool destination_needs(const struct destination *destination, uint32_t entry);
 
 enum destination_action {
@@ -122,9 +122,9 @@ int destination_unit(void *destination, unsigned worker, uint32_t mention,
 /* All bytes are there: modes, times, what is still staged to its place, deleting. */
 int destination_finish(struct destination *destination, struct error *error);
 
-/* Leaves the stat record, after a finish; a cache, so that its failure (-1 and errno) is
- * nobody's concern. base: a layer in which the entries with in_base are rows; NULL: none.
- * view: what the table is; its tag may be 0. */
+/* Writes the stat record, after destination_finish(). It is a cache: a failure (-1 and
+ * errno) may be ignored. base: a layer whose rows are the entries with in_base; NULL:
+ * none. view: what the table is; its tag may be 0. */
 int destination_record(struct destination *destination, const struct record_base *base,
 		       const struct record_view *view);
 

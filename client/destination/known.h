@@ -28,34 +28,38 @@ struct known_record {
 	int64_t latest_ns;         /* change time among what was made; atomic */
 };
 
-/* DIR is open, unless it is missing. */
+/* To be called when DIR is open, unless it is missing. */
 void known_open(struct known_record *known, struct places *places,
 		const struct destination_options *options);
 void known_fini(struct known_record *known);
-/* Once DIR is open, or made. */
+/* To be called once DIR is open or made. */
 void known_note_device(struct known_record *known);
 /* Whether all of the view lies in DIR as the record says: nothing has to be done. */
 bool known_covers(struct known_record *known);
-/* Whether what is there, by its stat, is what the view has, unread. */
+/* Whether what has this stat is what the view has, as far as the record shows without
+ * reading it. */
 bool known_holds(const struct known_record *known, uint32_t entry,
 		 const struct stat *stat);
 /* How what lies where the entry belongs, in an open directory, was called when it was put
  * there; owned by the caller. NULL: the record does not say. */
 char *known_name(const struct known_record *known, uint32_t entry, int fd,
 		 const struct stat *there);
-/* Whether what is read from now on is what this stat stands for, also next time. */
+/* Whether the stat proves what is read from now on, so that the record may say so. */
 bool known_can_prove(const struct known_record *known, uint32_t entry,
 		     const struct stat *stat);
-/* An entry that is kept, and that could be proved before it was compared. */
+/* Notes an entry that is kept; known_can_prove() was true before it was compared. */
 void known_note_kept(struct known_record *known, uint32_t entry, const struct stat *stat);
-/* One that was made, complete with its time. */
+/* Notes an entry that was made, once it has its time. */
 void known_note_made(struct known_record *known, uint32_t entry, const struct stat *stat);
 void known_note_fd(struct known_record *known, uint32_t entry, int fd);
-/* It has been moved, which changes its stamp, or is another's. */
+/* Forgets what was noted of an entry: it has been moved, which changes its stamp, or is
+ * another's. */
 void known_forget(struct known_record *known, uint32_t entry);
-/* All is made, and nothing published yet: what is too young proves nothing. */
+/* When all is made, and nothing published yet: waits for the clock if enough was written
+ * for that (settle_from), and forgets the notes of what is still too young for its stamp
+ * to prove it. */
 void known_settle(struct known_record *known);
-/* Leaves the record: destination_record(). */
+/* Writes the record, for destination_record(). */
 int known_write(struct known_record *known, const struct record_base *base,
 		const struct record_view *view);
 

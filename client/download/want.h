@@ -40,10 +40,10 @@ void want_add(struct want *want, uint32_t mention);
 /* Sends the WANT messages of one round. */
 int want_send(const struct want *want, struct link *link, struct error *error);
 
-/* The first mention of this unit if it was added, taken or not; WANT_NONE. */
+/* The first mention of this unit, taken or not; WANT_NONE: it was not added. */
 uint32_t want_find(const struct want *want, const struct unit_name *name);
 bool want_is_taken(const struct want *want, uint32_t mention);
-/* Whether the caller is the one who has to put the unit in its places: true once. */
+/* True for the first caller only, who has to put the unit into its places. */
 bool want_take(struct want *want, uint32_t mention);
 uint64_t want_left(const struct want *want);
 /* The next place of the same unit, or WANT_NONE. */

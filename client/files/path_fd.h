@@ -7,8 +7,8 @@
 
 #include <sys/types.h>
 
-/* Sets the mode of what the descriptor holds, whatever has its name by now. -1 and errno.
- */
+/* Sets the mode of the file that the descriptor is of, even if its name stands for
+ * another one by now. -1 and errno. */
 int path_fd_chmod(int fd, mode_t mode);
 
 #endif

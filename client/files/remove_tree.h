@@ -1,15 +1,15 @@
 /*
- * Removing what is below a directory, by descriptors: no symbolic link is followed, the
- * depth is not limited by open descriptors or PATH_MAX, read-only directories are coped
- * with; what is mounted somewhere in it is left as it is. Any thread.
+ * Removing what is below a directory, by descriptors. No symbolic link is followed,
+ * neither open descriptors nor PATH_MAX limit the depth, and read-only directories are
+ * made writable. What is mounted somewhere below is left as it is. Any thread.
  */
 #ifndef BATON_CLIENT_FILES_REMOVE_TREE_H
 #define BATON_CLIENT_FILES_REMOVE_TREE_H
 
 /*
- * Empties the directory. It has to be one that nobody else uses: directories that lie
- * very deep are moved up into it before they are removed. 0, or -1 and errno of the first
- * thing that could not be removed; the rest is removed nevertheless.
+ * Empties the directory, which nobody else may use: directories that lie very deep are
+ * moved up into it before they are removed. 0, or -1 and errno of the first thing that
+ * could not be removed; all else is removed.
  */
 int remove_tree_contents(int directory_fd);
 

@@ -21,19 +21,19 @@ struct stage {
 	char name[STAGE_NAME_SIZE];
 };
 
-/* Makes one in the directory. prefix: "" or ".out"; a long one is cut. 0, or -1 and
+/* Makes a stage in the directory. prefix: "" or ".out"; a long one is cut. 0, or -1 and
  * errno. */
 int stage_make(struct stage *stage, int directory_fd, const char *prefix);
 
 /* Removes the stage and all in it. 0, or -1 and errno. */
 int stage_remove(struct stage *stage, int directory_fd);
 
-/* Removes the directory's stages whose attach is dead. Failures are nobody's concern. */
+/* Removes the stages in the directory whose attach is dead. What fails is ignored. */
 void stage_sweep(int directory_fd);
 
-/* Whether this is a stage, whatever its prefix. */
+/* Whether that name is a stage's, with whatever prefix. */
 bool stage_is_one(int directory_fd, const char *name);
-/* Whether it is one whose attach lives. */
+/* Whether it is the stage of an attach that is running. */
 bool stage_is_in_use(int directory_fd, const char *name);
 
 #endif

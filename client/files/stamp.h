@@ -28,13 +28,15 @@ struct stamp {
 struct stamp stamp_of(const struct stat *status);
 bool stamp_equal(const struct stamp *a, const struct stamp *b);
 
-/* Whether a write at this moment would give another change time: the bytes, read from now
- * on, are what the stamp stands for. */
+/* Whether a write at this moment would change the stamp. Then what is read from now on
+ * is what the stamp stands for. */
 bool stamp_is_settled(const struct stamp *stamp);
-/* How long is worth waiting for that: some ticks of the clock, which may jump. */
+/* How long it may be worth to wait until a stamp is settled: some ticks of the clock,
+ * which may jump. */
 #define STAMP_SETTLE_MS_MAX 50
-/* Waits for that, at most so many milliseconds, and not at all if it takes longer:
- * whether it has come. Ends when wake_fd is readable; -1: nothing wakes it. */
+/* Waits until the stamp is settled, at most max_ms; if it would take longer, it does not
+ * wait at all. Returns whether it is settled. The wait ends when wake_fd is readable;
+ * -1: nothing wakes it. */
 bool stamp_settle(const struct stamp *stamp, int wake_fd, int most_ms);
 
 int64_t stamp_now_ns(clockid_t clock);

@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Holes are told by whole blocks of the file, as file systems keep them. */
+/* Only whole blocks of the file become holes, as file systems keep them. */
 #define HOLES_BLOCK_LEN 4096u
-/* From here on what a write saves is worth the call that a hole costs; it also leaves
- * alone what small runs of zeros ordinary files have. */
+/* From this length on a hole saves more than it costs in calls. Shorter runs of zeros,
+ * as ordinary files have them, are written. */
 #define HOLES_LEN_MIN (16u * 1024u)
 
 /* Writes bytes to where a new file, which ends at file_len, has nothing yet. Whatever is

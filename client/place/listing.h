@@ -14,7 +14,7 @@ struct listing {
 };
 
 void listing_add(struct listing *listing, const char *name);
-/* Adds all names but "." and "..". 0, or -1 and errno. */
+/* Reads all names of the directory but "." and "..". 0, or -1 and errno. */
 int listing_read(struct listing *listing, int directory_fd);
 bool listing_has(const struct listing *listing, const char *name);
 void listing_fini(struct listing *listing);

@@ -1,7 +1,7 @@
 /*
- * Modes of directories that were there: all of their owner's permissions while work goes
- * on in them, and at the end their own again, or the view's. One thread. For
- * client/destination alone.
+ * Modes of directories that were there before. While work goes on in such a directory it
+ * has all of its owner's permissions; at the end it gets its own mode back, or the
+ * view's. One thread. For client/destination alone.
  */
 #ifndef BATON_CLIENT_PLACE_MODES_H
 #define BATON_CLIENT_PLACE_MODES_H
@@ -24,13 +24,13 @@ struct modes {
 
 void modes_fini(struct modes *modes);
 
-/* Gives a directory that is there all of its owner's permissions until the end, if it
- * lacks one of those that are needed. One that is not ours to change may be good enough
- * as it is: what fails in it says so. */
+/* Gives a directory all of its owner's permissions until the end, if it lacks one of
+ * those that are needed. If that is not allowed nothing happens: the mode may do, and
+ * else what fails in the directory will say so. */
 int modes_unlock(struct modes *modes, uint32_t entry, mode_t need, struct error *error);
 /* Gives directories that were there their modes, deepest first. */
 int modes_restore(struct modes *modes, struct error *error);
-/* The same, and to those that are marked with MARK_MODE the view's. */
+/* The same; those that are marked with MARK_MODE get the mode of the view. */
 int modes_set_kept(struct modes *modes, bool *ret_changed, struct error *error);
 
 #endif

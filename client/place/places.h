@@ -1,8 +1,9 @@
 /*
- * What "where" means: of each entry of the view whether it is kept, staged or new, and
- * how the directory is reached in which it lies or is made. For client/destination alone.
+ * Where each entry of the view lies or will lie: whether it is kept, made in a stage, or
+ * made in a new directory; and how that directory is reached. For client/destination
+ * alone.
  *
- * Marks and places of an entry are written by the thread that works on it.
+ * Place and marks of an entry are written by the thread that works on it.
  */
 #ifndef BATON_CLIENT_PLACE_PLACES_H
 #define BATON_CLIENT_PLACE_PLACES_H
@@ -23,7 +24,7 @@ enum place {
 	PLACE_NEW = 2,    /* in a directory that is made */
 };
 
-/* What else is known of an entry; a number with its place. */
+/* What else is known of an entry; in one number with its place. */
 #define PLACE_MASK 0x03u
 #define MARK_COMPARE 0x04u   /* kept, if the bytes are equal */
 #define MARK_RETIME 0x08u    /* kept, but its time differs */
@@ -45,8 +46,8 @@ struct directory_cache {
 	uint32_t *chain;          /* owned; PATH_DEPTH_MAX */
 };
 
-/* A directory on which another file system, or DIR itself, is mounted: what belongs below
- * it can only be renamed from a stage in it. */
+/* DIR, or a directory below it on which another file system is mounted. What belongs
+ * there can only be renamed from a stage in it. */
 struct mount {
 	uint32_t entry;
 	uint64_t id;
@@ -105,18 +106,19 @@ int places_error(struct places *places, uint32_t entry, int number, const char *
  * file system does not take, that is what is said. */
 int places_cannot(struct places *places, uint32_t entry, int number, const char *what,
 		  struct error *error);
-/* A new directory below DIR: all that is in it is made in it. */
+/* Marks a directory as new: all that is in it is made in it. */
 void places_set_new_below(struct places *places, uint32_t directory);
-/* Something failed in a directory that looks so: it is ours and may not be written to,
- * though it was made so that it may: another attach has given it back its mode. */
+/* To be called when something failed in a directory with this status. If we made it
+ * writable and it no longer is, another attach has given it back its mode: notes that
+ * this one was disturbed. */
 void places_note_locked(struct places *places, const struct stat *directory);
 /* Descriptor of a directory, borrowed from the worker's cache; -1 and errno. */
 int places_fd(struct places *places, unsigned worker, uint32_t entry);
-/* The directory is somewhere else now, and so is all below it. No worker may be at work.
- */
+/* Forgets descriptors: the directory has been moved, with all below it. No worker may be
+ * at work. */
 void places_moved(struct places *places, uint32_t directory);
 
-/* Where an entry is made or lies: a directory and a name in it. */
+/* Where an entry lies or is made: a directory, and a name in it. */
 struct spot {
 	int fd; /* borrowed */
 	const char *name;
@@ -124,7 +126,7 @@ struct spot {
 };
 int places_spot(struct places *places, unsigned worker, uint32_t entry,
 		struct spot *spot);
-/* In the directory it belongs to, staged or not. */
+/* The entry's final place, whether it is staged or not. */
 int places_home(struct places *places, unsigned worker, uint32_t entry,
 		struct spot *spot);
 

@@ -1,7 +1,7 @@
 /*
- * Modes and times that could not be given to entries whose bytes are right, which makes
- * no attach fail: what is another's is not ours to change, and not every file system
- * keeps them. They are counted, by any thread, and said once at the end. For
+ * Modes and times that could not be given to entries with the right bytes: what belongs
+ * to another user is not ours to change, and not every file system keeps them. No attach
+ * fails by it. They are counted, by any thread, and told once at the end. For
  * client/destination alone.
  */
 #ifndef BATON_CLIENT_PLACE_UNMET_H
@@ -16,9 +16,9 @@ struct unmet {
 	int number;     /* errno; of the same */
 };
 
-/* Whether an error says that what is asked for cannot be had, now or later. */
+/* Whether an errno says that the mode or time cannot be had here, now or later. */
 bool unmet_is(int number);
-/* Counts an entry if it is such an error, and says whether it is. */
+/* Counts the entry if the errno is such an error; returns whether it is. */
 bool unmet_note(struct unmet *left, uint32_t entry, int number);
 
 #endif

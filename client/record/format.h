@@ -18,7 +18,7 @@
 /* Of all records of a user; the least recently used are removed. */
 #define RECORD_CACHE_LEN_MAX (512u * 1024u * 1024u)
 #define RECORD_AGE_MAX 3u
-/* What the checksum covers begins here. */
+/* Where the bytes begin that the checksum covers. */
 #define RECORD_CHECKED_AT 16u
 /* The header's flags, all of them. */
 #define RECORD_ALIGNED 1u
@@ -35,7 +35,7 @@ struct record_header {
 	struct record_view view; /* a tag of 0: none */
 };
 
-/* Of an entry's flags. */
+/* In the flags of an entry. */
 #define RECORD_FLAG_TRUSTED 0x04u
 #define RECORD_FLAG_BASE 0x08u
 #define RECORD_FLAG_LISTED 0x10u
@@ -48,7 +48,7 @@ int record_compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 void record_view_read(struct reader *in, struct record_view *ret_view);
 void record_view_put(const struct record_view *view, struct buffer *out);
 
-/* What the entries tell of the views. */
+/* What the entries show of the views. */
 struct record_view_sums {
 	struct totals base;
 	bool base_unproved, view_unproved; /* a file or link of it is not trusted */

@@ -1,7 +1,7 @@
 /*
- * Making a record of bytes that nobody vouches for: what is accepted can be asked
- * anything (record.h) without another look at whether it is sound. Asks the clock;
- * private to client/record.
+ * Making a record of a file's bytes, which are not believed. A record that was accepted
+ * is sound: what record.h has may ask it anything. Asks the clock; private to
+ * client/record.
  */
 #ifndef BATON_CLIENT_RECORD_PARSE_H
 #define BATON_CLIENT_RECORD_PARSE_H
@@ -12,7 +12,7 @@
 
 #include "client/record/format.h"
 
-/* Where an entry stands among the others. */
+/* Where an entry stands in the file, and in the tree. */
 struct record_node {
 	uint32_t at; /* of its flags, in bytes */
 	uint32_t parent;
@@ -29,10 +29,10 @@ struct record {
 	size_t view_count;
 };
 
-/* Fills what follows from bytes and len. Whether they are a record, which names no moment
- * that is still to come; if not, it can only be closed. */
+/* Fills the other members from bytes and len. False: they are no record, or one from the
+ * future of the clock; then it can only be closed. */
 bool record_parse(struct record *record);
-/* One entry of it, from its flags on. */
+/* Reads one entry, which begins with its flags. */
 struct record_entry record_parse_entry(struct reader *in);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * All entries of a tree into a record, one after the other: how deep each lies, and the
- * names of its units. One thread.
+ * Hands all entries of a tree to the writer of a record, one after the other, with the
+ * depth of each and the names of its units. One thread.
  */
 #ifndef BATON_CLIENT_RECORD_PASS_H
 #define BATON_CLIENT_RECORD_PASS_H
@@ -13,15 +13,15 @@ struct record_pass {
 	struct buffer units;          /* names of one file's */
 };
 
-/* count: entries of the tree. Takes the writer. */
+/* count: entries of the tree. Takes the writer over. */
 void record_pass_init(struct record_pass *pass, struct record_writer *writer,
 		      uint32_t count);
 void record_pass_fini(struct record_pass *pass);
 
-/* The next unit of the file that is added next. */
+/* Adds one more unit to the file that record_pass_add() adds next. */
 void record_pass_add_unit(struct record_pass *pass, const struct unit_name *unit);
-/* In manifest order, the directory itself first, as its own parent. Its units are those
- * that were added. */
+/* Adds an entry, with the units that were added before. In manifest order; the directory
+ * itself comes first, and is its own parent. */
 void record_pass_add(struct record_pass *pass, uint32_t number, uint32_t parent,
 		     const struct record_entry *entry);
 

@@ -25,16 +25,16 @@ struct record_place {
 int record_place_find(int root_fd, struct record_place *place);
 void record_place_fini(struct record_place *place);
 
-/* The record, of this user and of a length that can be one; it counts as used now. -1 and
- * errno. */
+/* Opens the record, if it is of this user and of a possible length, and marks it as used
+ * now. -1 and errno. */
 int record_place_open(const struct record_place *place, size_t *ret_len);
 
 /* Makes the folder and an empty file under a temporary name. -1 and errno. */
 int record_place_create(struct record_place *place);
-/* Removes others, the least recently used first, until the folder is within its bound
- * with a record of this length. */
+/* Removes other records, the least recently used first, until all of them, with one of
+ * this length, are within the bound. */
 void record_place_make_room(const struct record_place *place, uint64_t len);
-/* Gives it its name. 0, or -1 and errno. */
+/* Gives the file under the temporary name its own. 0, or -1 and errno. */
 int record_place_publish(struct record_place *place);
 void record_place_discard(struct record_place *place);
 

@@ -70,7 +70,7 @@
 #include "proto/unit/digest.h"
 
 #define RECORD_NONE UINT32_MAX
-/* Of one unit of a file, encoded. */
+/* Length of one unit in a record. */
 #define RECORD_UNIT_LEN (XXH128_LEN + 4u + SHA256_LEN)
 
 struct record_entry {
@@ -105,9 +105,10 @@ struct record_view {
 	struct totals totals;
 	bool is_base; /* it is that of an aligned base: tag and digest are its digest */
 };
-/* That of the base, and the one with the header's tag. */
+/* The base's own view, and the view in the header. */
 #define RECORD_VIEWS_MAX 2u
-/* Whether it has a tag, and rows: that there is nothing is asked anew each time (W8). */
+/* Whether it has a tag and rows. An empty view is never held: that there is nothing is
+ * asked anew each time (W8). */
 bool record_view_is_known(const struct record_view *view);
 
 struct record;
@@ -121,14 +122,14 @@ struct record *record_open(int root_fd);
 void record_close(struct record *record); /* NULL is fine */
 
 const struct record_base *record_base(const struct record *record);
-/* Whether it is of this open directory. */
+/* Whether the record is one of this open directory. */
 bool record_is_of(const struct record *record, int root_fd);
 /* Views of which each file and link is trusted: up to RECORD_VIEWS_MAX, with different
  * tags; borrowed. */
 const struct record_view *record_views(const struct record *record, size_t *ret_count);
 uint32_t record_count(const struct record *record); /* at least 1 */
 struct record_entry record_get(const struct record *record, uint32_t entry);
-/* The fields of that name, and no others: quicker. */
+/* Some of an entry's fields, which are quicker to read than all. */
 struct record_name {
 	const char *name; /* borrowed, no NUL behind it */
 	size_t name_len;
@@ -145,11 +146,12 @@ struct unit_name record_unit(const struct record_entry *entry, uint32_t unit);
  * each followed by its _end(). */
 uint32_t record_end(const struct record *record, uint32_t entry);
 uint32_t record_parent(const struct record *record, uint32_t entry);
-/* From *at (a child of a directory, or `end`) on to the first child whose name is not
- * below this one: its entry, if it has the name, and *at then behind it; RECORD_NONE. */
+/* Looks for a name among the children of a directory, from *at on, which is one of them
+ * or `end`. The entry of that name, *at is then behind it and all below it; RECORD_NONE,
+ * and *at is the first child whose name is not below this one. */
 uint32_t record_seek(const struct record *record, uint32_t *at, uint32_t end,
 		     const char *name, size_t len);
-/* Appends the path of the entry below the directory; nothing for 0. */
+/* Appends the entry's path below the directory; nothing for entry 0. */
 void record_path(const struct record *record, uint32_t entry, struct buffer *out);
 /* The entry with this path below the directory; RECORD_NONE. */
 uint32_t record_find(const struct record *record, const char *path, size_t len);
@@ -162,7 +164,7 @@ bool record_entry_holds(const struct record *record, const struct record_entry *
 /* ---- for who writes one of it ---- */
 /* The header's view, whether all of it is trusted or not. */
 const struct record_view *record_own_view(const struct record *record);
-/* All of it, borrowed, and where the flags of an entry stand. */
+/* The bytes of the record, borrowed, and where the flags of an entry stand in them. */
 const uint8_t *record_bytes(const struct record *record, size_t *ret_len);
 size_t record_flags_at(const struct record *record, uint32_t entry);
 

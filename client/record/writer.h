@@ -21,28 +21,28 @@ struct record_writer *record_writer_new(int root_fd, const struct record *earlie
 /* Without _commit nothing has changed. NULL is fine. */
 void record_writer_free(struct record_writer *writer);
 
-/* What is new of an entry. Of a record_entry all but age, units and unit_count is taken;
- * an entry that is not trusted has no stamp, size and units. */
+/* An entry as it was seen now. Of the record_entry age, units and unit_count are not
+ * used; one that is not trusted needs no stamp, size and units. */
 struct record_addition {
 	struct record_entry entry;
 	const struct unit_name *units; /* borrowed */
 	uint32_t unit_count;
 };
 
-/* In manifest order, the directory itself first, with depth 0; each behind its directory,
- * whose depth is one less. */
+/* Adds an entry. In manifest order: the directory itself first, with depth 0; each
+ * behind its directory, whose depth is one less. */
 void record_writer_add(struct record_writer *writer, size_t depth,
 		       const struct record_addition *addition);
 
-/* Nothing more is added: what there is goes to the file, and older records make room. For
- * those who have time now and not at the commit, which does it where it was not done. */
+/* Nothing more will be added: writes what there is, and removes old records to make
+ * room. For callers that have time now, and not at the commit, which else does it. */
 void record_writer_end(struct record_writer *writer);
 
 /* base: NULL: none. 0, or -1 and errno. */
 int record_writer_commit(struct record_writer *writer, const struct record_base *base);
 
-/* The record once more, with a view whose rows, and directories above them, are these of
- * its entries. 0, or -1 and errno. */
+/* Writes the record once more, with another view: its rows, and the directories above
+ * them, are these entries. 0, or -1 and errno. */
 int record_write_view(int root_fd, const struct record *record,
 		      const struct record_view *view, const uint32_t *entries,
 		      uint32_t count);

@@ -1,9 +1,9 @@
 /*
- * What is wrong with several paths, each of which would end a command by itself: who has
- * to mend them wants to know all of them, and not one for each try. The first in the
- * order of their paths are kept, the others counted.
+ * What is wrong with several paths, each of which would end a command by itself. Who has
+ * to mend them wants to know them all at once, not one for each try. The first ones in
+ * the order of their paths are kept, the others counted.
  *
- * Any thread may add; the rest is for when nobody does any more.
+ * Any thread may add. Everything else is for when all have been added.
  */
 #ifndef BATON_CLIENT_TERMINAL_FAULTS_H
 #define BATON_CLIENT_TERMINAL_FAULTS_H
@@ -15,7 +15,7 @@
 
 #include "proto/base/error.h"
 
-/* As many as conflicts are named. */
+/* As many as the daemon names of conflicts. */
 #define FAULTS_NAMED_MAX 20u
 
 struct fault {
@@ -35,7 +35,8 @@ void faults_fini(struct faults *faults);
 
 void faults_add(struct faults *faults, const struct error *error);
 bool faults_any(const struct faults *faults);
-/* The first, and how many more there are; its code. There is one. */
+/* Writes the first fault, and how many more there are; returns its code. There must be
+ * one. */
 int faults_error(const struct faults *faults, struct error *error);
 
 #endif

@@ -12,10 +12,10 @@
 
 #include <stdbool.h>
 
-/* Long enough to remove a large stage; many CI systems then send SIGKILL. */
+/* Long enough to remove a large stage. Many CI systems send SIGKILL after that time. */
 #define INTERRUPTS_GRACE_MS 10000u
-/* Longer than it takes to forward a signal, shorter than it takes to press a key again.
- */
+/* A signal that was forwarded comes again sooner than this; a key that is pressed again
+ * comes later. */
 #define INTERRUPTS_SECOND_AFTER_MS 500u
 
 /* Called once, before there are threads, if there will be something to clean up. A signal

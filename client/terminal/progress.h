@@ -15,9 +15,9 @@ struct progress;
 /* verb: "persist", "attach"; borrowed. Nothing is drawn in the first half second. Returns
  * NULL, which every function here takes, if not enabled or without a thread. */
 struct progress *progress_new(const char *verb, bool enabled);
-/* What there is in all, once that is known; 0: it is not. */
+/* How much there is in all; 0: that is not known. */
 void progress_set_total(struct progress *progress, uint64_t files, uint64_t bytes);
-/* Whether a line was drawn already: only then does it pay to find out a total. */
+/* Whether a line has been drawn: only then is it worth while to find out a total. */
 bool progress_is_shown(const struct progress *progress);
 void progress_add(struct progress *progress, uint64_t files, uint64_t bytes);
 /* The work begins again: nothing is done yet. */

@@ -63,7 +63,7 @@ int exchange_send(struct exchange *exchange, const struct batch_unit *units,
 		  uint32_t count, const struct iovec message[2], struct error *error);
 
 /* ---- in ---- */
-/* Waits for one answer and gives it to whom it belongs. */
+/* Waits for one answer, and passes it on to who asked. */
 int exchange_receive_one(struct exchange *exchange, struct error *error);
 /* Receives until the flow is closed and everything answered, or it has failed. Reads only
  * while something is unanswered, so that a slow disk on this side is not taken for a

@@ -12,8 +12,8 @@
 struct frames {
 	struct exchange *exchange; /* borrowed */
 	struct reading *reading;   /* borrowed */
-	/* Remainders that wait for company; owned; NULL while the calling thread is
-	 * alone. Under the flow's lock. */
+	/* What is left of batches and waits to share a frame with others; owned. NULL
+	 * while the calling thread is alone. Under the flow's lock. */
 	struct batch *open;
 };
 
@@ -28,16 +28,17 @@ void packer_init(struct packer *packer, uint8_t *out);
 void packer_fini(struct packer *packer);
 
 void frames_fini(struct frames *frames);
-/* From now on remainders are gathered: there are threads. */
+/* From now on what is left of batches is gathered: there are threads. */
 void frames_gather(struct frames *frames);
 
-/* Deals with an answered batch. Takes the batch. */
+/* Deals with an answered batch: drops what the daemon has, sends or gathers the rest.
+ * Takes the batch. */
 int frames_finish(struct frames *frames, struct packer *packer, struct batch *batch,
 		  struct error *error);
 /* Sends the batch's units unasked. Takes the batch. */
 int frames_send(struct frames *frames, struct packer *packer, struct batch *batch,
 		struct error *error);
-/* Sends what waits for company. */
+/* Sends what was gathered and not sent yet. */
 int frames_flush(struct frames *frames, struct packer *packer, struct error *error);
 
 #endif

@@ -31,14 +31,15 @@ struct manifest {
 	struct buffer path, scratch, names; /* owned */
 };
 
-/* The borrowed members are set. */
+/* The borrowed members are set before. */
 void manifest_init(struct manifest *manifest);
 void manifest_fini(struct manifest *manifest);
 
-/* Makes the rows of what is settled, up to the first entry that is not, asks about the
- * pieces that they fill and sends them. Behind the walk. */
+/* Makes rows up to the first entry that is not settled, asks about the pieces that they
+ * fill, and sends those that the daemon lacks. */
 int manifest_advance(struct manifest *manifest, struct error *error);
-/* Makes the rows that are left: the root is whole. All must be settled. */
+/* Makes all rows that are left, after which the root is complete. All entries must be
+ * settled. */
 int manifest_finish(struct manifest *manifest, struct error *error);
 
 #endif

@@ -47,11 +47,11 @@ struct upload_request {
 	enum if_empty if_empty;
 	unsigned workers;          /* 0: as many as cores, or none for a small tree */
 	struct progress *progress; /* borrowed; may be NULL */
-	/* Called before the first message: receives READY, where it was not. May be NULL.
-	 */
+	/* Called before the first message is sent; it receives READY, if nobody has. May
+	 * be NULL. */
 	int (*on_begin)(void *context, struct error *error);
-	/* Called when everything is sent, for what is to be said behind it while the
-	 * daemon still answers; the result is whole. May be NULL. */
+	/* Called when everything was sent, with the complete result: it may send
+	 * something more while the daemon still answers. May be NULL. */
 	int (*on_sent)(void *context, const struct upload_result *result,
 		       struct error *error);
 	/* For tests: called between opening and reading a file; when threads are started.

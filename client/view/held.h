@@ -26,14 +26,14 @@ struct view_held {
 
 /* Nothing is held yet. */
 void view_held_init(struct view_held *held);
-/* Opens the record of DIR. No failure is one: then nothing is held. */
+/* Opens the record of DIR. If that fails nothing is held. */
 void view_held_open(struct view_held *held, const char *directory);
 void view_held_close(struct view_held *held);
 
 /* The tags for an ATTACH to the daemon with this URL, borrowed. */
 struct text_list view_held_tags(struct view_held *held, const char *server);
 
-/* What a record_view says of the daemon with this URL. */
+/* By what a record_view knows the daemon of this URL. */
 struct digest view_held_server(const char *server);
 
 /* Whether all of the view that the daemon found among these tags lies in DIR: each file

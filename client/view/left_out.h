@@ -9,8 +9,8 @@
 #include "client/terminal/report.h"
 #include "proto/message/message.h"
 
-/* One warning that names the first of them, with the way to have them; count is of all,
- * of which 0 says nothing. */
+/* One warning that names the first of these layers, and how to see them. `count`: how
+ * many there are in all; with 0 it says nothing. */
 void left_out_warn(struct report *report, const struct msg_layer_list *first,
 		   uint64_t count);
 

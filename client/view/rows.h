@@ -54,21 +54,22 @@ struct view_rows {
 	struct digest digest; /* of the view; once view_rows_next() gave 0 */
 };
 
-/* The ATTACH was sent; receives what comes before the rows. view_rows_fini() also after
- * a failure. What the daemon refuses comes back as its code and sentence. */
+/* Receives what comes before the rows; the ATTACH was sent. view_rows_fini() also after
+ * a failure. A refusal of the daemon is its code and sentence. */
 int view_rows_open(struct view_rows *view, struct link *link,
 		   const struct msg_attach *request, struct error *error);
 
 /* Asks for the rows of a view that is held. */
 int view_rows_want(struct view_rows *view, struct error *error);
 
-/* Not while it is held. 1: a row; 0: the end, digest and totals are known; <0:
- * ERR_DAMAGED, ERR_PROTOCOL, and what the link has to say. */
+/* Reads the next row; not of a view that is held. 1: a row; 0: the end, now digest and
+ * totals are known; <0: ERR_DAMAGED, ERR_PROTOCOL, or the link's error. */
 int view_rows_next(struct view_rows *view, struct view_row *ret_row, struct error *error);
 
 void view_rows_fini(struct view_rows *view);
 
-/* What to call a layer's maker (label.h): four names, and the words between them. */
+/* Room for the name of a layer's maker (label.h): four names, and the words between
+ * them. */
 #define LAYER_LABEL_SIZE (4u * NAME_LEN_MAX + 80u)
 const char *layer_label(const struct msg_layer *layer, char *ret_text, size_t size);
 

@@ -22,12 +22,12 @@ int view_session_open(struct view_session *session, const struct connection_how 
 		      const struct msg_attach *request, uint64_t deadline_ms,
 		      struct error *error);
 
-/* view_rows_next(), with what the report has to know of a conflict: the paths, and which
- * jobs the layers are of. */
+/* As view_rows_next(). It also tells the report of conflicts: their paths, and of which
+ * jobs the layers are. */
 int view_session_next(struct view_session *session, struct view_row *ret_row,
 		      struct error *error);
 
-/* The two halves of it: connecting, and asking. */
+/* The two halves of view_session_open(): connecting, and asking. */
 int view_session_connect(struct view_session *session, const struct connection_how *how,
 			 uint64_t deadline_ms, struct error *error);
 int view_session_ask(struct view_session *session, const struct msg_attach *request,
@@ -41,8 +41,8 @@ void view_session_warn(struct view_session *session);
 /* The members `layers`, `stale`, `unknown_needs`. */
 void view_session_json(const struct view_session *session, struct json_writer *writer);
 
-/* Whether the view gave nothing although it was asked for: for --if-empty=warn. Layers
- * that are empty themselves are the daemon's to warn about. */
+/* For --if-empty=warn: whether the view has nothing, because there is no layer or the
+ * filters left nothing. Of layers that are empty themselves the daemon warns. */
 bool view_session_gave_nothing(const struct view_session *session);
 
 #endif

@@ -26,8 +26,8 @@ struct view_entry {
 	uint32_t name;   /* where in names: the name, a NUL; links: the target, a NUL */
 	int64_t seconds; /* of the modification time */
 	uint32_t nanoseconds;
-	uint16_t mode; /* 0 … 0777 */
-	uint8_t type;  /* enum row_type */
+	uint16_t mode;    /* 0 … 0777 */
+	uint8_t type;     /* enum row_type */
 	bool implied : 1; /* a directory without a row: mode and time mean nothing */
 	bool in_base : 1; /* the caller's: it is a row of one certain layer */
 	uint32_t first_unit;
@@ -63,20 +63,20 @@ void view_table_init(struct view_table *table);
 /* Adds a row that a row decoder gave, so it is valid and ascends. ERR_LIMIT: more than
  * 2^32 of something. */
 int view_table_add(struct view_table *table, const struct row *row, struct error *error);
-/* After the last row: gives back what only adding needs. */
+/* After the last row: frees what only adding rows needs. */
 void view_table_finish(struct view_table *table);
 void view_table_fini(struct view_table *table);
 
 const char *view_table_name(const struct view_table *table, uint32_t entry);
 const char *view_table_target(const struct view_table *table, uint32_t entry);
-/* Bytes of a file. */
+/* The size of a file in bytes. */
 uint64_t view_table_size(const struct view_table *table, uint32_t entry);
 /* The entry behind this one and all below it. */
 uint32_t view_table_end(const struct view_table *table, uint32_t entry);
 /* The path below DIR; "" is DIR itself. Owned by the caller. */
 char *view_table_path(const struct view_table *table, uint32_t entry);
-/* The path below DIR, as escape_encode() writes it: for sentences. "." is DIR itself. Owned
- * by the caller. */
+/* The path below DIR, as escape_encode() writes it: for sentences. "." is DIR itself.
+ * Owned by the caller. */
 char *view_table_shown(const struct view_table *table, uint32_t entry);
 
 #endif

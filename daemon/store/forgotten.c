@@ -16,19 +16,19 @@
 #define WINDOW_LEN (64u * 1024u)
 #define WITNESS_SIZE 128u
 
-/* Who remembers most. */
+/* What was found so far. */
 struct look {
 	const struct store *store; /* borrowed */
 	struct segment_reader reader;
 	struct stamp_mark own; /* the catalogue's */
-	uint64_t furthest;
-	uint64_t foreign; /* the name of another catalogue; 0: there is none */
-	char witness[WITNESS_SIZE];
-	/* The file of no row that is read, and the first one that another catalogue
-	 * knows: both borrowed, NULL for none. */
+	uint64_t furthest; /* the largest number of changes; the catalogue's included */
+	uint64_t foreign;  /* the name of another catalogue; 0: none was found */
+	char witness[WITNESS_SIZE]; /* where one of these two was found */
+	/* A file that no row names: the one that is being read, and the first that names
+	 * another catalogue. Both borrowed; NULL: none. */
 	const char *unknown, *foreign_file;
-	uint64_t foreign_file_of;
-	bool unsure;
+	uint64_t foreign_file_of; /* that catalogue's name */
+	bool unsure;              /* something could not be read */
 };
 
 static void look_fini(struct look *look)
@@ -36,8 +36,8 @@ static void look_fini(struct look *look)
 	segment_reader_fini(&look->reader);
 }
 
-/* A file that no row names may have been brought here; anything else is a part of this
- * store. */
+/* The name of another catalogue: in a file that no row names, which may have been brought
+ * here, or in a part of this store. */
 static void weigh_foreign(struct look *look, uint64_t name, const char *witness)
 {
 	if (look->unknown && !look->foreign_file) {
@@ -50,7 +50,8 @@ static void weigh_foreign(struct look *look, uint64_t name, const char *witness)
 	(void)snprintf(look->witness, sizeof(look->witness), "%s", witness);
 }
 
-/* `at_its_place`: not found by a search, which may find a frame in somebody's file. */
+/* Takes what a place says. `at_its_place`: it was not found by searching; what a search
+ * finds may be the content of somebody's file that looks like a frame. */
 static void weigh(struct look *look, const struct stamp_mark *mark, bool at_its_place,
 		  const char *witness)
 {
@@ -67,7 +68,7 @@ static void weigh(struct look *look, const struct stamp_mark *mark, bool at_its_
 
 /* ---- frames ---------------------------------------------------------------------- */
 
-/* What cannot be read now may say anything. */
+/* What cannot be read now, and is not known to be damaged, might say anything. */
 static bool is_unsure(int err)
 {
 	return err != 0 && err != ERR_DAMAGED;
@@ -103,8 +104,8 @@ static bool is_commit_header(const uint8_t *at, size_t len)
 	       header.raw_len <= COMMIT_FRAME_LEN_MAX;
 }
 
-/* Behind a broken frame nothing tells where the next one begins, and what looks like one
- * is not believed to tell its length: each place is tried. */
+/* Behind a broken frame nothing tells where the next one begins. The length that a header
+ * claims is not believed there either, so every place is tried that looks like one. */
 static void search(struct look *look, const struct segment *segment, uint64_t offset,
 		   uint64_t end)
 {
@@ -126,7 +127,7 @@ static void search(struct look *look, const struct segment *segment, uint64_t of
 	}
 }
 
-/* Frames lie one behind the other from `offset` on, unless the tail is torn. */
+/* From `offset` on frames lie one behind the other, up to where the tail is torn. */
 static void read_frames(struct look *look, const struct segment *segment, uint64_t offset,
 			uint64_t end)
 {
@@ -210,7 +211,7 @@ static void read_unknown(struct look *look, const char *name)
 	close_file(look, &segment);
 }
 
-/* One that is not there, or that nobody can read, says nothing. */
+/* A stamp that is missing or damaged says nothing. */
 static void read_stamp(struct look *look)
 {
 	const struct store *store = look->store;
@@ -228,7 +229,7 @@ static void read_stamp(struct look *look)
 	look->unsure = found < 0;
 }
 
-/* What stands behind the log's end. */
+/* What stands in the log behind the frame where SQLite takes it to end. */
 static void read_log(struct look *look)
 {
 	struct stamp_mark mark = {look->own.store,
@@ -245,7 +246,8 @@ static void read_log(struct look *look)
 	"--data"
 #define WAY_OUT UNCHANGED PUT_BACK
 
-/* Every segment that the catalogue knows lies there: it is this directory's. */
+/* Whether every segment that the catalogue knows lies here, whole: then the catalogue
+ * belongs to this directory. */
 static bool is_at_home(const struct survey *survey)
 {
 	for (size_t i = 0; i < survey->count; i++)

@@ -3,12 +3,12 @@
  * who saw what (FORMAT.md §5, schema.sql). SQLite behind typed functions: nothing above
  * this module knows SQL.
  *
- * One connection, one mutex inside: any thread may call; a call takes the mutex for its
- * length. Every function that changes something is one transaction that is durable when
- * it returns 0, and costs one sync; where there is nothing to change it writes nothing.
- * Only the contact of a persist costs no sync: it is durable with the next change that
- * is. A failed write or sync makes the catalogue refuse every further change with
- * ERR_READ_ONLY (FORMAT.md §1); reading goes on. A write that finds no room is
+ * Any thread may call: there is one connection, and a mutex inside that a call holds
+ * until it returns. Every function that changes something is one transaction, which costs
+ * one sync and is durable when the function returns 0; where there is nothing to change
+ * it writes nothing. Only the contact of a persist costs no sync: it becomes durable with
+ * the next change. A failed write or sync makes the catalogue refuse every further change
+ * with ERR_READ_ONLY (FORMAT.md §1); reading goes on. A write that finds no room is
  * ERR_NO_ROOM, is undone, and may succeed later.
  */
 #ifndef BATON_STORE_CATALOGUE_CATALOGUE_H
@@ -42,26 +42,28 @@ struct catalogue;
  * anything is answered. ERR_VERSION for a newer schema, ERR_DAMAGED, ERR_LOCAL. */
 int catalogue_open(const struct io *io, const char *directory,
 		   struct catalogue **ret_catalogue, struct error *error);
-/* A sentence where opening could not do all that it should, for want of room or because
- * the catalogue is of an older schema and cannot be brought to this one; the next open
- * tries again. NULL where there is nothing to say. */
+/* What opening could not do, as a sentence: there was no room for it, or the catalogue
+ * has an older schema and cannot be brought to this one. The next open tries again. NULL:
+ * all was done. */
 const char *catalogue_unfinished(const struct catalogue *catalogue);
-/* Opens one that exists and changes nothing, not even its log: what is changed in memory
- * is undone, and every change is refused. ERR_READ_ONLY, or as catalogue_refuse_changes()
- * says. Errors as above. */
+/* Opens one that exists, and changes nothing on the disk, not even its log. Every change
+ * is refused later: with ERR_READ_ONLY, or with what catalogue_refuse_changes() was
+ * given. Errors as catalogue_open(). */
 int catalogue_open_to_read(const struct io *io, const char *directory,
 			   struct catalogue **ret_catalogue, struct error *error);
-/* Every change fails with this from now on. Before another thread knows the catalogue. */
+/* Every change fails with this from now on. To be called before another thread knows the
+ * catalogue. */
 void catalogue_refuse_changes(struct catalogue *catalogue, const struct error *refusal);
 /* Checkpoints, where there is room for it, and closes. NULL is fine. */
 int catalogue_close(struct catalogue *catalogue, struct error *error);
 /* Whether a failed write has made it read-only. */
 bool catalogue_is_read_only(struct catalogue *catalogue);
 
-/* As it is now, without waiting for who changes it. */
+/* Which catalogue it is, and how many changes it counts. Takes no mutex, so that it does
+ * not wait for a change that runs. */
 struct stamp_mark catalogue_mark(struct catalogue *catalogue);
-/* Of one that was opened to read: how many changes its log shows to have been durable,
- * with what stands behind a broken frame, which SQLite takes for the log's end. */
+/* Of one that was opened to read: how many changes were durable, as its log shows. Sound
+ * frames count that stand behind a broken one, where SQLite takes the log to end. */
 uint64_t catalogue_log_commits(const struct catalogue *catalogue);
 
 int64_t catalogue_setting(struct catalogue *catalogue, const char *name); /* 0: none */
@@ -119,7 +121,7 @@ struct scope {
 	bool both; /* the other tier's layers, too; an untrusted asker sees both anyway */
 };
 
-/* Who asks, as it says itself. Borrowed texts; what is not said is empty. */
+/* Who asks, in its own words. Borrowed texts; what was not said is empty. */
 struct identity {
 	struct scope scope;
 	struct text workflow, run, job, shard, attempt, execution;
@@ -141,7 +143,7 @@ struct contact_request {
 	bool parent_is_barred; /* the asker may not choose retry_of as a parent (A8) */
 };
 
-/* The ids of a look may be of rows that are undone by now: they only tell 0 from not. */
+/* After a CONTACT_LOOK the rows of these ids may be undone: only 0 or not 0 tells. */
 struct contact {
 	enum tier tier;
 	int64_t namespace_id; /* 0: unknown (looks, attaches to unknown workflows) */
@@ -190,31 +192,35 @@ void catalogue_history_fini(struct catalogue_history *history);
 /*
  * Makes a contact and loads the workflow's history, as one transaction (undone at its end
  * for CONTACT_LOOK). The rules:
- *  - the first attach or persist fixes the parent: another later is ERR_IDENTITY;
- *    an unknown or expired one is ERR_NOT_FOUND with its sentence, or, when only
- *    detected, a warning and no parent. A workflow that retries itself is ERR_IDENTITY.
- *  - a parent that is barred counts only where it is fixed already, or, for an untrusted
- *    asker, where it is that of the trusted workflow of this name: else ERR_DENIED, or,
- *    when only detected, a warning and no parent; it is not looked up, so that nothing
- *    tells whether it exists.
- *  - a detected parent that contradicts what was fixed is a warning, since every later
- *    job detects it again; to say retry_none where there is a parent is ERR_IDENTITY;
- *    nothing said takes what was fixed.
- *  - a first contact with a parent copies the layers visible there (`inherited`)
- *    and the parent's executions with needs and attached: its own ones, and inherited
- *    ones unless the parent itself ran their job and their layers are not visible.
- *  - an expired workflow is ERR_NOT_FOUND with its date; its name is not used again.
- *  - another execution id under the same run, job, shard and attempt is ERR_IDENTITY:
+ *  - The first attach or persist fixes the parent; one that names another later is
+ *    ERR_IDENTITY. A parent that is unknown or expired is ERR_NOT_FOUND with its
+ * sentence; if it was only detected, a warning, and there is no parent. A workflow that
+ * retries itself is ERR_IDENTITY.
+ *  - A parent that is barred counts only where it is fixed already, or, for an untrusted
+ *    asker, where the trusted workflow of this name has it. Elsewhere it is ERR_DENIED;
+ *    if it was only detected, a warning, and there is no parent. It is not looked up for
+ *    that: the answer must not tell whether it exists.
+ *  - A detected parent that contradicts the fixed one is a warning, since every later job
+ *    detects it again. retry_none where there is a parent is ERR_IDENTITY. Who says
+ *    nothing takes what was fixed.
+ *  - The first contact with a parent copies the layers visible there (`inherited`), and
+ *    the parent's executions with what they needed and attached: its own ones, and those
+ *    that it inherited, unless the parent itself ran their job and their layers are not
+ *    visible.
+ *  - An expired workflow is ERR_NOT_FOUND with its date; its name is not used again.
+ *  - Another execution id under the same run, job, shard and attempt is ERR_IDENTITY:
  *    "two executions call themselves …".
- *  - needs given are remembered as the execution's; none given leave those remembered.
- *  - empty namespace, run and attempt stand for "default", "1" and "1".
+ *  - Needs that are given are remembered with the execution; where none are given, those
+ *    from before stay.
+ *  - Empty namespace, run and attempt stand for "default", "1" and "1".
  *  - ERR_USAGE without a workflow, and for a persist without a job.
- *  - the time of a contact alone is written only where the last is a while ago: a minute,
- *    or less where lives are short (lifetime.h).
- * An unknown workflow without a parent: an attach or look gets workflow_id 0 and, unless
- * the other tier shows something, an empty history, and nothing is created.
+ *  - If nothing changes but the time of the contact, it is written only where the last
+ * one was a while ago: a minute, or less where lives are short (lifetime.h).
+ *  - An unknown workflow without a parent: a persist creates it. An attach or a look gets
+ *    workflow_id 0 and, unless the other tier shows something, an empty history; nothing
+ *    is created.
  *
- * All of this is said of the asker's tier. A history of both tiers has the other tier's
+ * All of this holds within the asker's tier. A history of both tiers has the other tier's
  * layers as a look from there would see them, with what a retry would inherit there.
  */
 int catalogue_contact(struct catalogue *catalogue, const struct contact_request *request,
@@ -228,18 +234,20 @@ int catalogue_workflow_history(struct catalogue *catalogue, const struct scope *
 			       struct catalogue_history *ret_history,
 			       struct error *error);
 
-/* How many layers a history of both tiers would have of the other tier's workflow of this
- * name: stored ones, seen or not. Counts, and loads none. */
+/* How many layers the other tier's workflow of this name has stored, visible or not: what
+ * a history of both tiers would add. It counts and loads none. */
 int catalogue_count_other(struct catalogue *catalogue, const struct scope *scope,
 			  struct text workflow, uint64_t *ret_count, struct error *error);
 
-/* The history again, after a commit; `both` tiers as they are stored. */
+/* The history again, after a commit. `both`: with the other tier's layers, as they are
+ * stored. */
 int catalogue_history_load(struct catalogue *catalogue, const struct contact *contact,
 			   bool both, struct catalogue_history *ret_history,
 			   struct error *error);
 
-/* Finds a layer of the scope by its id or a prefix of at least 4 digits that is
- * unique: its history is that of its workflow. ERR_NOT_FOUND, ERR_USAGE (ambiguous). */
+/* Finds a layer of the scope by its id, or by the first digits of it, at least 4, that no
+ * other has. Gives its workflow's history, and its position there. ERR_NOT_FOUND,
+ * ERR_USAGE (several begin so). */
 int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
 			 struct text id, struct catalogue_history *ret_history,
 			 uint32_t *ret_position, struct error *error);
@@ -249,13 +257,13 @@ int catalogue_find_layer(struct catalogue *catalogue, const struct scope *scope,
  * start. */
 int64_t catalogue_last_layer_before(struct catalogue *catalogue, int64_t execution_id);
 
-/* What an execution attached with success; positions are database ids. */
+/* Remembers what an execution has attached. layer_ids: as in struct layer_record. */
 int catalogue_record_attach(struct catalogue *catalogue, const struct contact *contact,
 			    const int64_t *layer_ids, size_t count, struct error *error);
 
 /* ---- layers ------------------------------------------------------------------- */
 
-/* A frame as it is found again after a restart. */
+/* Where a frame lies, in terms that outlive a restart. */
 struct stored_place {
 	struct segment_id segment;
 	uint64_t offset; /* of the frame */
@@ -340,7 +348,7 @@ struct layer_place {
 };
 int catalogue_layer_place(struct catalogue *catalogue, int64_t layer_id,
 			  struct layer_place *ret_place, struct error *error);
-/* Where the roots of other layers of that digest are, at most `room` of them. */
+/* Where other layers of the same digest have their roots, at most `room` of them. */
 int catalogue_layer_twins(struct catalogue *catalogue, int64_t layer_id,
 			  const struct digest *digest, size_t room,
 			  struct stored_place *ret_places, size_t *ret_count,

@@ -15,9 +15,9 @@
 /* Cells are shorter than this, so that each number in their heads is one byte. */
 #define SHORT 128u
 
-/* What one of the two says. */
+/* What the file or the log says. */
 struct end {
-	bool known;
+	bool known; /* it has a page of `settings` */
 	uint64_t commits;
 };
 
@@ -32,15 +32,17 @@ static uint32_t number_at(const uint8_t *at, size_t len)
 	return number;
 }
 
-/* Bytes of a positive integer of this serial type; 0 for 0, -1 for another type. */
+/* Length in bytes of a positive integer of this serial type; 0 for the type that means 0;
+ * -1 for other types. */
 static int integer_len(uint8_t type)
 {
 	static const int8_t lens[] = {-1, 1, 2, 3, 4, 6, 8, -1, 0};
 	return type < sizeof(lens) ? lens[type] : -1;
 }
 
-/* A cell is its length, then of its record the head's length, a type for the name, one
- * for the value, the name, the value. Whether it is that of `commits`. */
+/* Reads a cell if it is the row of `commits`; false: it is another. A cell is its length
+ * and a record: the length of the record's head, a type for the name, a type for the
+ * value; then the name, the value. */
 static bool read_cell(const uint8_t *cell, size_t len, uint64_t *ret_commits)
 {
 	static const char name[] = "commits";
@@ -59,7 +61,7 @@ static bool read_cell(const uint8_t *cell, size_t len, uint64_t *ret_commits)
 	return true;
 }
 
-/* Without such a row nothing was counted yet. */
+/* A page of `settings` without the row `commits`: nothing was counted yet. */
 static struct end read_page(const uint8_t page[PAGE_LEN])
 {
 	size_t count = number_at(page + CELL_COUNT_AT, 2);
@@ -87,20 +89,22 @@ static struct end read_database(const struct io *io, int fd, uint32_t number)
 	return read_page(page);
 }
 
-/* What the log says, frame by frame. */
+/* What the log says, as far as its frames were read. */
 struct log_walk {
 	uint32_t number; /* of the page of `settings` */
 	bool big_endian;
 	uint8_t stored[LOG_SUM_LEN];   /* the sum of the frame before */
 	uint8_t computed[LOG_SUM_LEN]; /* what it should be */
 	bool whole;                    /* each frame so far follows from the one before */
-	bool has_first;                /* and one of them has that page */
-	struct end first;              /* what that says */
-	uint64_t furthest;
+	bool has_first;                /* a frame had that page while `whole` */
+	struct end first;              /* what the first of these says */
+	uint64_t furthest;             /* the largest number of all sound ones */
 };
 
-/* A frame that does not follow from the one before may show its fault, or the other's, of
- * which either the sum or what it is of is broken. */
+/* Whether a frame's own bytes are as they were written. Its sum goes on from the sum of
+ * the frame before. If that frame is broken, either its sum was hit, or what the sum is
+ * of: so this frame is tried with the sum that is stored there and with the one that
+ * should be. */
 static bool is_sound(struct log_walk *log, const uint8_t frame[LOG_FRAME_LEN])
 {
 	const uint8_t *page = frame + LOG_FRAME_HEADER_LEN;
@@ -206,7 +210,7 @@ int catalogue_check_ends(struct catalogue *catalogue, const struct io *io,
 	struct log_walk log;
 	read_both(catalogue, io, (uint32_t)number, &database, &log);
 	uint64_t both = atomic_load(&catalogue->commits);
-	/* The change before was durable when the furthest one was begun. */
+	/* When the furthest change was begun, the one before it was durable. */
 	if (log.furthest > 0)
 		catalogue->log_commits = log.furthest - 1;
 	if (database.known && log.first.known && database.commits + 1 < log.first.commits)

@@ -38,12 +38,12 @@ struct catalogue {
 	struct database *database; /* owned */
 	struct vfs *vfs;           /* borrowed: the database's */
 	struct lifetime lifetime;
-	bool syncs_commits;      /* as SQLite was told last */
-	bool has_unsynced;       /* a change was committed that no sync has followed */
+	bool syncs_commits;      /* what SQLite was told last: to sync at a commit */
+	bool has_unsynced;       /* a change was committed, and no sync has followed */
 	struct error unfinished; /* what opening could not do; code 0: nothing */
 	bool frozen;             /* opened to read: the files stay as they are */
-	bool pretends;           /* with it: a transaction has begun that never ends, in
-				  * which an older schema is this one */
+	bool pretends;           /* frozen, and of an older schema: in a transaction that
+				  * is never committed it was brought to this one */
 	struct error refusal;    /* of every change; code 0: they are taken */
 	struct stamp_file stamp;
 	uint64_t store;                  /* which catalogue; constant once it is open */
@@ -68,16 +68,17 @@ void catalogue_unlock(struct catalogue **catalogue);
 /* ERR_DAMAGED: what should be a set of layers (id_set.h) is none. */
 int catalogue_bad_set(const struct catalogue *catalogue, struct error *error);
 
-/* Makes the schema where the database is new, and what is missing in an older one that is
- * known. ERR_VERSION where it is another one, by its number or by its tables and indexes:
- * the sentence names the data directory. ERR_NO_ROOM: it cannot be brought to this one.
+/* Makes the schema of a new database, and adds what a known older one lacks. ERR_VERSION
+ * where it is another schema, by its number or by its tables and indexes; the sentence
+ * names the data directory. ERR_NO_ROOM: an older one cannot be brought to this one now.
  */
 int catalogue_check_schema(struct catalogue *catalogue, struct error *error);
-/* Gives a catalogue of schema 2 its sums. Where that fails it goes on without, and
- * unfinished says why; an error only after a failed write or sync. */
+/* Gives the pages of a catalogue of schema 2 their sums. If there is no room for that,
+ * the catalogue goes on without sums and `unfinished` says why; it is an error only after
+ * a failed write or sync. */
 int catalogue_add_sums(struct catalogue *catalogue, struct error *error);
 
-/* A text's two arguments for "%.*s". */
+/* The two arguments that "%.*s" takes for a struct text. */
 #define WORDS(text) (int)(text).len, (text).at ? (text).at : ""
 
 /* ---- transactions ---------------------------------------------------------------- */
@@ -89,22 +90,22 @@ struct change {
 	int64_t rows_before; /* changed by this connection before it began */
 };
 
-/* ERR_READ_ONLY after a failed write; what catalogue_refuse_changes() was given. */
+/* ERR_READ_ONLY after a failed write, or what catalogue_refuse_changes() was given. */
 int change_begin(struct change *change, struct catalogue *catalogue, struct error *error);
-/* For a change whose commit need not be durable before the next one that is: that one's
+/* A change whose commit is not synced: the next synced change makes it durable, since a
  * sync is of the whole log. */
 int change_begin_unsynced(struct change *change, struct catalogue *catalogue,
 			  struct error *error);
-/* Makes such changes durable, if there are any since the last sync that is known of. */
+/* Makes committed changes durable that no sync has followed, if there are any. */
 int catalogue_sync_locked(struct catalogue *catalogue, struct error *error);
-/* For a change that is never committed, which writes nothing: not refused. */
+/* A change that will not be committed, and so writes nothing: never refused. */
 int change_try(struct change *change, struct catalogue *catalogue, struct error *error);
-/* A synced one that has changed a row counts as one more in `commits`, and is told to the
- * stamp. */
+/* If a synced change has changed a row, it raises `commits` by one, and the stamp is
+ * written. */
 int change_commit(struct change *change, struct error *error);
 void change_end(struct change *change);
-/* Within a change: what is done between these two is undone and leaves no trace, whatever
- * becomes of the change; where undoing fails the change must not be committed. */
+/* Within a change: what is done between these two calls is undone, whether the change is
+ * committed or not. If change_undo_aside() fails, the change must not be committed. */
 int change_begin_aside(const struct change *change, int64_t *ret_mark,
 		       struct error *error);
 int change_undo_aside(struct change *change, int64_t mark, struct error *error);
@@ -118,17 +119,17 @@ struct workflow_row {
 	int64_t expired_ms; /* 0: it lives */
 };
 
-/* A tier of a namespace as the catalogue calls it: a namespace of its own (workflow.c).
- */
+/* The name under which the catalogue keeps a tier of a namespace, as a namespace of its
+ * own (FORMAT.md §5). */
 #define NAMESPACE_KEY_SIZE (NAME_LEN_MAX + 16u)
 struct text catalogue_namespace_key(struct text name, enum tier tier,
 				    char ret_key[NAMESPACE_KEY_SIZE]);
-/* Whether that is what the untrusted tier of a namespace is called. */
+/* The tier of such a name. */
 enum tier catalogue_namespace_tier(const char *key);
-/* The namespace's name alone; borrowed. */
+/* What clients call the namespace of such a name; borrowed from it. */
 struct text catalogue_namespace_name(const char *key);
 
-/* The id of a tier of the namespace, *ret_id = 0 where there is none. Empty stands for
+/* The id of a tier of the namespace; 0 where there is none. An empty name stands for
  * "default". */
 int catalogue_find_namespace(struct catalogue *catalogue, struct text name,
 			     enum tier tier, int64_t *ret_id, struct error *error);
@@ -152,7 +153,7 @@ int catalogue_find_workflow(struct catalogue *catalogue, int64_t namespace_id,
 int catalogue_find_other(struct catalogue *catalogue, const struct scope *scope,
 			 struct text name, struct workflow_row *ret_row,
 			 struct error *error);
-/* The day, UTC. */
+/* The day of a Unix time in milliseconds, in UTC. */
 void catalogue_date_text(int64_t ms, char ret_text[16]);
 /* Writes ERR_NOT_FOUND "workflow `W` expired on DATE (UTC); …". */
 int catalogue_expired(struct text name, int64_t expired_ms, struct error *error);
@@ -175,24 +176,25 @@ int catalogue_execution(struct catalogue *catalogue, int64_t workflow_id,
 int catalogue_inherit(struct catalogue *catalogue, const struct contact_request *request,
 		      int64_t workflow_id, int64_t parent_id, struct error *error);
 
-/* Which workflow's history. */
+/* Whose history is loaded, and what it shows. */
 struct sight {
 	int64_t workflow_id;
 	enum tier tier;
 	int64_t other_id;     /* the same workflow in the other tier; 0: not shown */
-	int64_t execution_id; /* the asker's; 0: nobody's own */
+	int64_t execution_id; /* the asker's; 0: it has none */
 };
 int catalogue_load(struct catalogue *catalogue, const struct sight *sight,
 		   struct catalogue_history *ret_history, struct error *error);
 
-/* Sets contact_ms to the store's time now where it is older than its grain (lifetime.h),
- * or anyway (`always`), which costs nothing in a change that changes something else. */
+/* Sets contact_ms to the store's time now, if it is older than contact_grain_ms
+ * (lifetime.h); `always`: in any case, which costs nothing in a change that changes
+ * something else. */
 int catalogue_touch(struct catalogue *catalogue, int64_t workflow_id, bool always,
 		    struct error *error);
 
-/* The columns of a layer's record in a SELECT that names layers, its maker's executions
- * row, and that one's workflows row; read by layer_record_of. A row that is not there is
- * told, instead of taking the layer with it. */
+/* The columns of a layer's record, which layer_record_of() reads: from layers, joined
+ * with the execution that made the layer and with that one's workflow. LEFT JOIN: where
+ * one of these rows is missing, the layer is still found, and the damage is told. */
 #define LAYER_COLUMNS                                                                    \
 	"layers.id, layers.name, layers.execution, sequence, digest, content, files,"    \
 	" directories, symlinks, bytes, units, new_bytes, stored_bytes,"                 \
@@ -223,7 +225,7 @@ enum layer_column {
 	COLUMN_ATTEMPT,
 	LAYER_COLUMN_COUNT,
 };
-/* The record of the current row, its texts borrowed from it. */
+/* The record of the current row; its texts are borrowed from the row. */
 int layer_record_of(struct query *query, struct layer_record *ret_record,
 		    struct error *error);
 /* catalogue_find_key with the mutex held. */

@@ -1,7 +1,7 @@
 /*
- * Loading a workflow's history: what the files that do it share. For history.c,
- * which loads executions and layers, and sets.c, which gives the sets of layers
- * among them (id_set.h) positions. The catalogue's mutex is held.
+ * What the two files share that load a workflow's history: history.c loads executions and
+ * layers; sets.c turns the stored sets of layer ids (id_set.h) into positions among them.
+ * For these only; with the catalogue's mutex held.
  */
 #ifndef BATON_STORE_CATALOGUE_LOADER_H
 #define BATON_STORE_CATALOGUE_LOADER_H
@@ -33,20 +33,20 @@ struct loader {
 	struct arena_list records;    /* struct layer_record */
 	struct arena_list bases;      /* struct stored_set, as layers */
 	struct arena_list layer_ids;  /* int64_t, as layers */
-	struct arena_list facts;      /* int64_t: named by a set, and not loaded yet */
-	size_t own_count; /* executions of the workflow; facts of others follow */
+	struct arena_list facts;      /* int64_t: ids that a set names, not loaded yet */
+	size_t own_count; /* executions of the workflow; those of others follow */
 };
 
 void loader_fini(struct loader *loader);
 
-/* Items begin with their id. */
+/* For qsort() and bsearch(), of items that begin with an int64_t id. */
 int loader_compare_ids(const void *a, const void *b);
 /* Where an id is in a list that ascends by it; VIEW_NONE: it is not there. */
 uint32_t loader_position(const struct arena_list *list, size_t count, size_t item_size,
 			 int64_t id);
 /* Position of the execution that stands for this one; VIEW_NONE: not loaded. */
 uint32_t loader_maker(const struct loader *loader, int64_t execution_id);
-/* Adds the layer of the current row; its maker is placed later. */
+/* Adds the layer of the current row; the position of its maker is filled in later. */
 int loader_add_layer(struct loader *loader, struct query *query, bool inherited,
 		     bool shadow, struct error *error);
 /* Keeps a copy of a set's bytes at the end of the list. */

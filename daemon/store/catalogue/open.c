@@ -14,7 +14,7 @@
 #define WAL_NAME DATABASE_NAME "-wal"
 #define REWRITE_LEN 65536u
 
-/* No room for an error here: what matters was reported where it failed. */
+/* Nothing is reported here: what matters was reported where it failed. */
 static void discard(struct catalogue **at)
 {
 	struct catalogue *catalogue = take_ptr(at);
@@ -48,10 +48,10 @@ static int rewrite(const struct io *io, int fd)
 }
 
 /*
- * After a failed sync the kernel takes pages for clean that never reached the disk, so
- * the checkpoint's own sync of the WAL would prove nothing, and a power cut in the middle
- * of that checkpoint would leave half of a transaction. Pages that were written again are
- * dirty again.
+ * After a failed sync the kernel takes pages for clean that never reached the disk. The
+ * checkpoint's own sync of the WAL would then prove nothing, and a power cut in the
+ * middle of the checkpoint would leave half of a transaction. So each page is written
+ * again, which makes it dirty again, and then synced.
  */
 static int rewrite_wal(const struct io *io, const char *directory, struct error *error)
 {
@@ -98,8 +98,8 @@ static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
 			       "PRAGMA cache_spill=OFF;"
 			       "PRAGMA temp_store=MEMORY;";
 
-/* What found no room is done later: the log is synced, and what is in it is read from
- * there. */
+/* ERR_NO_ROOM is kept for catalogue_unfinished(), and no error: the log is synced, and
+ * SQLite reads from it what was not checkpointed. */
 static int put_off(struct catalogue *catalogue, int result, const struct error *error)
 {
 	if (result != ERR_NO_ROOM)
@@ -117,8 +117,7 @@ static int open_database(struct catalogue *catalogue, struct error *error)
 		result = database_execute(catalogue->database, settings, error);
 	if (result == 0)
 		result = database_reserve(catalogue->database, PAGE_SUM_LEN, error);
-	/* One that is only read is in the mode that it is in: SQLite uses a log that lies
-	 * there. */
+	/* The mode of a frozen one is not changed: SQLite uses a log that lies there. */
 	if (result == 0 && !catalogue->frozen)
 		result = use_wal(catalogue, error);
 	if (result == 0)
@@ -147,7 +146,7 @@ static int read_mark(struct catalogue *catalogue, struct error *error)
 	return 0;
 }
 
-/* A catalogue has no name before it is opened for the first time. */
+/* A catalogue gets its name when it is opened to write for the first time. */
 static int name_store(struct catalogue *catalogue, struct error *error)
 {
 	if (catalogue->store != 0)
@@ -161,7 +160,8 @@ static int name_store(struct catalogue *catalogue, struct error *error)
 	return result;
 }
 
-/* Without a stamp the store is as safe as before there was one. */
+/* What fails is ignored: a store without a stamp works, and only notices less (stamp.h).
+ */
 static void open_stamp(struct catalogue *catalogue, const struct io *io,
 		       const char *directory)
 {

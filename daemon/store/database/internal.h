@@ -9,7 +9,7 @@
 #include "daemon/store/database/database.h"
 #include "daemon/store/database/vfs.h"
 
-/* One that is kept for the next time. */
+/* A prepared statement, kept for its next use. */
 struct statement {
 	const char *sql;      /* borrowed: a string literal, found by its address */
 	sqlite3_stmt *handle; /* owned; NULL: it could not be prepared */

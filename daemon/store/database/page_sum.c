@@ -45,7 +45,7 @@ bool page_sum_is_right(const uint8_t page[PAGE_LEN], uint32_t number)
 
 /* ---- the log --------------------------------------------------------------------- */
 
-/* The two halves of a running sum, and how the words that go into it are read. */
+/* The two halves of the sum, and the byte order of the words that it adds up. */
 struct running_sum {
 	uint32_t first, second;
 	bool big_endian;
@@ -77,7 +77,7 @@ uint32_t log_frame_page(const uint8_t header[LOG_FRAME_HEADER_LEN])
 	return word_at(header, true);
 }
 
-/* The sums themselves are always kept as big-endian words. */
+/* Whatever words it adds up, a sum is stored as two big-endian ones. */
 void log_frame_sum(const uint8_t header[LOG_FRAME_HEADER_LEN],
 		   const uint8_t page[PAGE_LEN], const uint8_t before[LOG_SUM_LEN],
 		   bool big_endian, uint8_t ret_sum[LOG_SUM_LEN])

@@ -1,5 +1,5 @@
 /*
- * Asking a database (database.h).
+ * Questions to a database (database.h), and changes of it.
  */
 #ifndef BATON_STORE_DATABASE_QUERY_H
 #define BATON_STORE_DATABASE_QUERY_H
@@ -14,15 +14,15 @@
 struct statement;
 
 /*
- * One use of a statement: bind its parameters in their order, step through its rows, and
- * end it. A failure of any of these is kept and told by the next query_next.
+ * One use of a statement: bind its parameters in their order, step through its rows, end
+ * it. Binding cannot fail at once: the next query_next tells what was wrong.
  */
 struct query {
 	struct database *database;   /* borrowed */
 	struct statement *statement; /* borrowed from the database, which keeps it */
 	int bound;
 	int code; /* of SQLite */
-	int bent; /* the first column that row_check() tells, from 1 on; 0: none */
+	int bent; /* the first bad column (row_check()), counted from 1; 0: none */
 };
 
 /* sql must be a string literal: it is found again by its address. */
@@ -36,8 +36,8 @@ void query_null(struct query *query);
 
 /* 1: a row; 0: no more; <0: an error. */
 int query_next(struct query *query, struct error *error);
-/* Whether the statement suits the database that is open: prepared ahead it can only fail
- * by what is in the files. */
+/* Prepares a statement ahead, so that later it can only fail by what is in the files. An
+ * error: it does not suit the database that is open. */
 int query_prepare(struct database *database, const char *sql, struct error *error);
 /* For a statement that gives no rows. */
 int query_run(struct query *query, struct error *error);

@@ -12,15 +12,15 @@
 #include "proto/base/bytes.h"
 #include "proto/base/error.h"
 
-/* As they are. */
+/* The values as they are. */
 int64_t row_number(const struct query *query, int column);
 bool row_is_null(const struct query *query, int column);
 const char *row_text(const struct query *query, int column); /* borrowed; "" for NULL */
 
 /*
- * The same for what batond wrote, which is not believed: each gives something that is
- * harmless for a column that holds what batond never writes there, and row_check() tells
- * the first of these, of any row so far. ERR_DAMAGED.
+ * Values that batond wrote, and that are not believed. For a column that holds what
+ * batond never writes there each of these gives a harmless value, and row_check() tells
+ * of the first such column in any row so far: ERR_DAMAGED.
  */
 int row_check(const struct query *query, struct error *error);
 uint64_t row_amount(struct query *query, int column);    /* not negative */
@@ -31,14 +31,14 @@ bool row_flag(struct query *query, int column);          /* 0 or 1 */
 /* Unix milliseconds, up to the year 9999. */
 #define ROW_TIME_MAX 253402300799999
 int64_t row_time(struct query *query, int column);
-/* Bytes into a segment, or of one: some TiB, so that nothing that is added overflows. */
+/* An offset in a segment, or its length: at most 16 TiB, so that sums do not overflow. */
 #define ROW_OFFSET_MAX ((int64_t)1 << 44)
 uint64_t row_offset(struct query *query, int column);
 /* A text as peers may give them: clean, at most NAME_LEN_MAX bytes; a name is not empty.
  * Borrowed until the next query_next or query_end. */
 const char *row_label(struct query *query, int column);
 const char *row_name(struct query *query, int column);
-/* A blob, borrowed as long. */
+/* A blob; borrowed for as long as a text. */
 struct reader row_bytes(struct query *query, int column);
 /* Copies a blob of exactly this length. */
 void row_blob(struct query *query, int column, void *ret_data, size_t len);

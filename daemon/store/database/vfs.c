@@ -14,7 +14,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
-/* What SQLite's own VFS for Unix says where it does not know the device. */
+/* As SQLite's own VFS for Unix says of a device that it does not know. */
 #define SECTOR_LEN 4096
 
 static struct vfs_file *file_of(sqlite3_file *file)
@@ -79,8 +79,9 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 len)
 
 static int file_sync(sqlite3_file *base, int flags)
 {
-	(void)flags; /* fdatasync keeps the length too, which is all the metadata we read
-		      */
+	/* Whatever the flags: fdatasync syncs the length too, the only metadata that is
+	 * read. */
+	(void)flags;
 	struct vfs_file *file = file_of(base);
 	struct vfs *vfs = file->vfs;
 	const struct io *io = vfs->io;
@@ -217,7 +218,9 @@ static int name_delete(sqlite3_vfs *base, const char *name, int sync_dir)
 	return SQLITE_OK;
 }
 
-/* SQLite takes an empty journal for none, and so does its own VFS. */
+/* As in SQLite's own VFS, an empty file does not exist: it takes an empty journal for
+ * none.
+ */
 static int name_access(sqlite3_vfs *base, const char *name, int flags, int *ret_truth)
 {
 	const struct vfs *vfs = vfs_of(base);
@@ -317,9 +320,9 @@ int vfs_register(const struct io *io, const char *directory, struct vfs **ret_vf
 	int dir_fd = io_open(io, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
 	if (dir_fd < 0)
 		return error_set_errno(error, ERR_LOCAL, errno, "`%s`", directory);
-	/* Nobody asks how much memory SQLite has, and counting it is a lock that all
-	 * threads take for each allocation. Refused, without harm, once SQLite is in use.
-	 */
+	/* To count its memory SQLite takes one lock for each allocation of any thread,
+	 * and nobody asks for the figure. Once SQLite is in use this call is refused,
+	 * which does no harm. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	struct vfs *vfs = must_calloc(1, sizeof(*vfs));
 	vfs->io = io;

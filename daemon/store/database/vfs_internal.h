@@ -1,6 +1,6 @@
 /*
- * What the files of the VFS share: vfs.c, where SQLite's methods are, vfs_page.c, which
- * looks at the pages that go by, and vfs_file.c, which moves bytes. For these only.
+ * What the files of the VFS share: vfs.c has SQLite's methods, vfs_page.c verifies pages,
+ * vfs_file.c reads and writes bytes. For these only.
  */
 #ifndef BATON_STORE_DATABASE_VFS_INTERNAL_H
 #define BATON_STORE_DATABASE_VFS_INTERNAL_H
@@ -21,14 +21,15 @@ struct vfs {
 	int dir_fd;          /* owned */
 	atomic_bool failed;
 	bool frozen;
-	/* Of its one database, where pages are verified; for the thread that uses it. */
-	bool verifies, has_sums, keeps_sums;
-	uint32_t damaged_page; /* found last; 0: none */
+	/* Where pages are verified: of its one database. For the thread that uses that.
+	 */
+	bool verifies, has_sums, keeps_sums; /* as the functions of vfs.h say */
+	uint32_t damaged_page;               /* found last; 0: none */
 	bool damaged_in_log;
 };
 
 enum file_kind {
-	FILE_PLAIN, /* journals, and all where nothing is verified */
+	FILE_PLAIN, /* a journal; any file where pages are not verified */
 	FILE_DATABASE,
 	FILE_LOG,
 };
@@ -39,23 +40,24 @@ struct vfs_file {
 	struct vfs *vfs; /* borrowed */
 	int fd;          /* owned; -1: a log that is not there, in a frozen VFS */
 	enum file_kind kind;
-	bool name_synced;
-	bool big_endian; /* of a log: its sums */
+	bool name_synced; /* the directory was synced since it may have been made */
+	bool big_endian;  /* of a log: log_is_big_endian() */
 };
 
-/* After a failed change nothing is known of what is on the disk: returns the code. */
+/* After a failed change: all further ones are refused. Returns the code. */
 int vfs_failed(struct vfs *vfs, int code);
 /* Whether changes are refused. */
 bool vfs_refuses(const struct vfs *vfs);
 
-/* SQLITE_OK, SQLITE_IOERR_SHORT_READ with zeros for what is beyond the end, or a code. */
+/* SQLITE_OK; SQLITE_IOERR_SHORT_READ, with zeros for what lies beyond the file's end; or
+ * another code. */
 int vfs_read_bytes(const struct vfs_file *file, void *ret_data, size_t amount,
 		   int64_t offset);
 int vfs_write_bytes(const struct vfs_file *file, const void *data, size_t amount,
 		    int64_t offset);
 
-/* The same for files in which pages are verified: also SQLITE_IOERR_DATA, with the bytes
- * as they are. */
+/* The same for FILE_DATABASE and FILE_LOG. A page that is not right: SQLITE_IOERR_DATA,
+ * and the bytes as they are. */
 int vfs_read_database(struct vfs_file *file, uint8_t *ret_data, size_t amount,
 		      int64_t offset);
 int vfs_read_log(struct vfs_file *file, uint8_t *ret_data, size_t amount, int64_t offset);

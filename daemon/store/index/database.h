@@ -1,6 +1,6 @@
 /*
- * The file of the unit index (FORMAT.md §6): `units.db`, SQLite without any sync, because
- * it is derived. One connection; the caller lets one thread in at a time.
+ * The file of the unit index (FORMAT.md §6): `units.db`. It can be derived from the
+ * segments, so nothing is synced before the end. One connection; one thread at a time.
  *
  * After a failed call it is *broken*: it answers nothing and takes nothing until the next
  * start, which rebuilds it.
@@ -19,9 +19,10 @@
 
 struct index_database;
 
-/* Opens it, empty unless it is `trusted` and a clean stop closed it. *ret_empty: nothing
- * was kept, and it can be filled. A file that cannot be opened is out of use from the
- * start, which is no error (index_database_fault). ERR_LOCAL for the directory. */
+/* Opens it. What is in it is kept only if it is `trusted` and was closed by a clean stop.
+ * *ret_empty: nothing was kept, and the index can be filled. If the file cannot be opened
+ * the index is broken from the start, which is no error (index_database_fault()).
+ * ERR_LOCAL: the directory cannot be opened. */
 int index_database_open(const struct io *io, const char *directory, bool trusted,
 			struct index_database **ret_database, bool *ret_empty,
 			struct error *error);

@@ -7,13 +7,13 @@
 #include "proto/base/bytes.h"
 #include "proto/base/cleanup.h"
 
-/* Rows written under one hold of the database, and keys asked about: some milliseconds.
- */
+/* Rows that are written, and keys that are looked up, while the database is held once:
+ * some milliseconds. */
 #define INSERT_ROWS 2048u
 #define FIND_KEYS 256u
 
-/* A batch that waits for the file. Its rows never change; one that turns out to be wrong
- * is marked in `forgotten`. */
+/* A batch that waits to be written. Its rows never change; a row that turns out to be
+ * wrong is marked in `forgotten`. */
 struct waiting {
 	struct index_batch *batch; /* owned */
 	bool *forgotten;           /* owned; NULL until one is */
@@ -22,7 +22,7 @@ struct waiting {
 
 struct index {
 	pthread_mutex_t queue;
-	pthread_cond_t changed; /* with queue: anything below */
+	pthread_cond_t changed; /* with `queue`: one of the next four has changed */
 	struct waiting *first, **last;
 	size_t waiting_rows;
 	bool stopping;
@@ -51,7 +51,7 @@ void index_insert(struct index *index, const struct index_batch *batch)
 	}
 }
 
-/* Rows that were forgotten while they waited. */
+/* Deletes the rows that were forgotten while they waited. */
 static void forget_written(struct index *index, const struct waiting *waiting)
 {
 	HOLD(&index->database_mutex);
@@ -63,7 +63,7 @@ static void forget_written(struct index *index, const struct waiting *waiting)
 					      &index_batch_row(batch, i)->name);
 }
 
-/* The oldest batch; NULL when there is none and the index is to stop. */
+/* Waits for the oldest batch. NULL: there is none left, and the index is to stop. */
 static struct waiting *await_batch(struct index *index)
 {
 	HOLD(&index->queue);
@@ -252,7 +252,7 @@ void index_find(struct index *index, int64_t namespace_id, const struct unit_key
 		size_t left = count - first;
 		size_t n = left < FIND_KEYS ? left : FIND_KEYS;
 		struct unit_place *places = ret_places + first * CANDIDATES_MAX;
-		/* What leaves the queue meanwhile is in the file by then. */
+		/* In this order: what leaves the queue between the two is in the file. */
 		find_waiting(index, namespace_id, keys + first, n, ret_counts + first,
 			     places);
 		find_written(index, namespace_id, keys + first, n, ret_counts + first,
