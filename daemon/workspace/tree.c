@@ -47,7 +47,8 @@ struct view_tree {
 
 static bool row_is_taken(const struct tree_options *options, const struct row *row)
 {
-	return glob_filter_takes(&options->filter, row->path, row->path_len,
+	return glob_filter_takes_all(&options->filter) ||
+	       glob_filter_takes(&options->filter, row->path, row->path_len,
 				 row->type == ROW_DIRECTORY);
 }
 

@@ -20,7 +20,7 @@ static size_t grown(const struct buffer *buffer, size_t more)
 	return capacity < buffer->len + more ? buffer->len + more : capacity;
 }
 
-void buffer_reserve(struct buffer *buffer, size_t more)
+void buffer_grow(struct buffer *buffer, size_t more)
 {
 	size_t capacity = grown(buffer, more);
 	if (capacity == 0)
@@ -114,55 +114,7 @@ void buffer_fini(struct buffer *buffer)
 	*buffer = (struct buffer){0};
 }
 
-struct reader reader_of(const void *data, size_t len)
-{
-	return (struct reader){
-		.at = data ? data : (const uint8_t *)"",
-		.left = len,
-	};
-}
-
-const uint8_t *reader_bytes(struct reader *reader, size_t len)
-{
-	if (reader->failed || reader->left < len) {
-		reader->failed = true;
-		reader->left = 0;
-		return NULL;
-	}
-	const uint8_t *at = reader->at;
-	reader->at += len;
-	reader->left -= len;
-	return at;
-}
-
-static uint64_t read_little_endian(struct reader *reader, size_t size)
-{
-	const uint8_t *at = reader_bytes(reader, size);
-	uint64_t little = 0;
-	if (at)
-		memcpy(&little, at, size);
-	return le64toh(little);
-}
-
-uint8_t reader_u8(struct reader *reader)
-{
-	return (uint8_t)read_little_endian(reader, 1);
-}
-
-uint16_t reader_u16(struct reader *reader)
-{
-	return (uint16_t)read_little_endian(reader, 2);
-}
-
-uint32_t reader_u32(struct reader *reader)
-{
-	return (uint32_t)read_little_endian(reader, 4);
-}
-
-uint64_t reader_u64(struct reader *reader)
-{
-	return read_little_endian(reader, 8);
-}
+const uint8_t reader_nothing[1];
 
 /* Bytes of the varint at `at`; 0 unless it ends within `left`, is minimal and fits. */
 static size_t varint_end(const uint8_t *at, size_t left)

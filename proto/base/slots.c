@@ -22,15 +22,6 @@ void slots_clear(struct slots *slots)
 	slots->used = 0;
 }
 
-static void put(struct slots *slots, uint32_t hash, uint32_t position)
-{
-	uint32_t slot = hash & slots->mask;
-	while (slots->at[slot] != SLOTS_FREE)
-		slot = (slot + 1) & slots->mask;
-	slots->at[slot] = position;
-	slots->used++;
-}
-
 static struct slots slots_of_size(uint32_t *at, uint32_t size)
 {
 	struct slots slots = {.at = at, .mask = size - 1};
@@ -43,11 +34,6 @@ static struct slots slots_of_size(uint32_t *at, uint32_t size)
 static bool has_room(uint32_t size, uint32_t used)
 {
 	return used < size / 4 * 3;
-}
-
-static bool has_to_grow(const struct slots *slots)
-{
-	return !slots->at || !has_room(slots->mask + 1, slots->used);
 }
 
 static uint32_t next_size(const struct slots *slots)
@@ -64,27 +50,20 @@ static void move_to(struct slots *slots, uint32_t *at, uint32_t size, slots_hash
 	*slots = slots_of_size(at, size);
 	for (size_t i = 0; old.at && i <= old.mask; i++)
 		if (old.at[i] != SLOTS_FREE)
-			put(slots, hash_of(context, old.at[i]), old.at[i]);
+			slots_add(slots, hash_of(context, old.at[i]), old.at[i], hash_of,
+				  context);
 	free(old.at);
 }
 
-void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash *hash_of,
-	       const void *context)
+void slots_grow(struct slots *slots, slots_hash *hash_of, const void *context)
 {
-	claim(position != SLOTS_FREE);
-	if (has_to_grow(slots)) {
-		uint32_t size = next_size(slots);
-		move_to(slots, must_alloc(size * sizeof(*slots->at)), size, hash_of,
-			context);
-	}
-	put(slots, hash, position);
+	uint32_t size = next_size(slots);
+	move_to(slots, must_alloc(size * sizeof(*slots->at)), size, hash_of, context);
 }
 
-int slots_may_make_room(struct slots *slots, slots_hash *hash_of, const void *context,
-			struct error *error)
+int slots_may_grow(struct slots *slots, slots_hash *hash_of, const void *context,
+		   struct error *error)
 {
-	if (!has_to_grow(slots))
-		return 0;
 	uint32_t size = next_size(slots);
 	uint32_t *at = may_alloc(size * sizeof(*at), error);
 	if (!at)

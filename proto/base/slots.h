@@ -31,18 +31,43 @@ void slots_fini(struct slots *slots);
 /* The hash that a position was added with. */
 typedef uint32_t slots_hash(const void *context, uint32_t position);
 
-/* Adds a position. When it grows, it asks for the hashes of those that are there. */
-void slots_add(struct slots *slots, uint32_t hash, uint32_t position, slots_hash *hash_of,
-	       const void *context);
+/* Whether the next position makes it grow. */
+static inline bool slots_is_full(const struct slots *slots)
+{
+	return !slots->at || slots->used >= (slots->mask + 1) / 4 * 3;
+}
+
+/* Makes it grow. It asks for the hashes of the positions that are there. */
+void slots_grow(struct slots *slots, slots_hash *hash_of, const void *context);
+
+/* Adds a position. */
+static inline void slots_add(struct slots *slots, uint32_t hash, uint32_t position,
+			     slots_hash *hash_of, const void *context)
+{
+	claim(position != SLOTS_FREE);
+	if (slots_is_full(slots))
+		slots_grow(slots, hash_of, context);
+	uint32_t slot = hash & slots->mask;
+	while (slots->at[slot] != SLOTS_FREE)
+		slot = (slot + 1) & slots->mask;
+	slots->at[slot] = position;
+	slots->used++;
+}
 
 /* Makes an empty table so large that it need not grow for count positions. */
 void slots_reserve(struct slots *slots, uint32_t count);
 
-/* The same, and before slots_add() what it would grow by; but 0 or ERR_NO_MEMORY: then
- * the table is as it was (memory.h). */
+/* As slots_reserve() and slots_grow(), but they return 0 or ERR_NO_MEMORY: then the table
+ * is as it was (memory.h). */
 int slots_may_reserve(struct slots *slots, uint32_t count, struct error *error);
-int slots_may_make_room(struct slots *slots, slots_hash *hash_of, const void *context,
-			struct error *error);
+int slots_may_grow(struct slots *slots, slots_hash *hash_of, const void *context,
+		   struct error *error);
+/* Before slots_add(), for a table that must not abort when it grows. */
+static inline int slots_may_make_room(struct slots *slots, slots_hash *hash_of,
+				      const void *context, struct error *error)
+{
+	return slots_is_full(slots) ? slots_may_grow(slots, hash_of, context, error) : 0;
+}
 
 /* Forgets all positions and keeps the memory. */
 void slots_clear(struct slots *slots);

@@ -84,6 +84,11 @@ struct glob_filter {
 	struct glob_set exclude;
 };
 
+/* Whether it takes every path: most attaches have no filter, and ask for each row. */
+static inline bool glob_filter_takes_all(const struct glob_filter *filter)
+{
+	return filter->only.count == 0 && filter->exclude.count == 0;
+}
 /* Whether the path is part of what is attached. */
 bool glob_filter_takes(const struct glob_filter *filter, const char *path, size_t len,
 		       bool is_dir);

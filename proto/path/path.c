@@ -15,12 +15,6 @@ static size_t component_end(const char *path, size_t len, size_t at)
 	return slash ? (size_t)(slash - path) : len;
 }
 
-bool path_is_dots(const char *name, size_t len)
-{
-	return (len == 1 && name[0] == '.') ||
-	       (len == 2 && name[0] == '.' && name[1] == '.');
-}
-
 static bool component_valid(const char *name, size_t len)
 {
 	return len > 0 && len <= COMPONENT_LEN_MAX && !path_is_dots(name, len);

@@ -19,7 +19,10 @@ char *path_clean(const char *text);
 char *path_clean_name(const char *text);
 
 /* Whether a component is "." or "..", which lead elsewhere and are no names. */
-bool path_is_dots(const char *name, size_t len);
+static inline bool path_is_dots(const char *name, size_t len)
+{
+	return len > 0 && len <= 2 && name[0] == '.' && name[len - 1] == '.';
+}
 
 /* Manifest order: bytes, with '/' below every other byte. <0, 0, >0. */
 int path_compare(const char *a, size_t a_len, const char *b, size_t b_len);

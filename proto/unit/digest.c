@@ -81,27 +81,7 @@ uint64_t xxh64_of_two(const void *first, size_t first_len, const void *second,
 	return hash;
 }
 
-/* ---- comparing, tables ------------------------------------------------------------ */
-
-bool digest_equal(const struct digest *a, const struct digest *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
-bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
-bool unit_key_equal(const struct unit_key *a, const struct unit_key *b)
-{
-	return a->len == b->len && xxh128_equal(&a->xxh, &b->xxh);
-}
-
-bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
-{
-	return unit_key_equal(&a->key, &b->key) && digest_equal(&a->sha, &b->sha);
-}
+/* ---- tables ---------------------------------------------------------------------- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint64_t table_seed[2];

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SHA256_LEN 32u
 #define XXH128_LEN 16u
@@ -51,10 +52,26 @@ void sha256_update(struct sha256 *sha, const void *data, size_t len);
 struct digest sha256_final(struct sha256 *sha); /* and ready for another message */
 void sha256_free(struct sha256 *sha);
 
-bool digest_equal(const struct digest *a, const struct digest *b);
-bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b);
-bool unit_key_equal(const struct unit_key *a, const struct unit_key *b);
-bool unit_name_equal(const struct unit_name *a, const struct unit_name *b);
+/* Inline: a few instructions, some ten times for each file of a persist. */
+static inline bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+static inline bool xxh128_equal(const struct xxh128 *a, const struct xxh128 *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+static inline bool unit_key_equal(const struct unit_key *a, const struct unit_key *b)
+{
+	return a->len == b->len && xxh128_equal(&a->xxh, &b->xxh);
+}
+
+static inline bool unit_name_equal(const struct unit_name *a, const struct unit_name *b)
+{
+	return unit_key_equal(&a->key, &b->key) && digest_equal(&a->sha, &b->sha);
+}
 
 /* A well-spread 64 bits of the key, for hash tables in memory: another number in each
  * process, so that a peer cannot choose keys that collide. */

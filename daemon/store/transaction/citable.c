@@ -44,25 +44,28 @@ static uint32_t hash_of_frame(const void *context, uint32_t frame)
 	return place_hash(table->frames[frame].segment, table->frames[frame].offset);
 }
 
-struct unit_entry *citable_find(const struct citable *table, const struct unit_name *name)
+/* The entry of that name, or NULL; and how many entries before it have its key. */
+static struct unit_entry *find_and_count(const struct citable *table, uint32_t hash,
+					 const struct unit_name *name,
+					 uint32_t *ret_count)
 {
-	struct slots_walk walk = slots_walk(&table->by_key, key_hash(&name->key));
+	*ret_count = 0;
+	struct slots_walk walk = slots_walk(&table->by_key, hash);
 	for (uint32_t i; slots_next(&walk, &i);) {
 		struct unit_entry *entry = &table->entries[i];
-		if (unit_name_equal(&entry->name, name))
+		if (!unit_key_equal(&entry->name.key, &name->key))
+			continue;
+		if (digest_equal(&entry->name.sha, &name->sha))
 			return entry;
+		++*ret_count;
 	}
 	return NULL;
 }
 
-/* How many entries have the key. */
-static uint32_t count_key(const struct citable *table, const struct unit_key *key)
+struct unit_entry *citable_find(const struct citable *table, const struct unit_name *name)
 {
-	uint32_t count = 0;
-	struct slots_walk walk = slots_walk(&table->by_key, key_hash(key));
-	for (uint32_t i; slots_next(&walk, &i);)
-		count += unit_key_equal(&table->entries[i].name.key, key);
-	return count;
+	uint32_t ignored;
+	return find_and_count(table, key_hash(&name->key), name, &ignored);
 }
 
 uint8_t citable_own(const struct citable *table, const struct unit_key *key,
@@ -116,7 +119,9 @@ int citable_frame(struct citable *table, const struct unit_frame *frame,
 int citable_add(struct citable *table, const struct unit_name *name, uint32_t frame,
 		uint32_t position, struct error *error)
 {
-	struct unit_entry *entry = citable_find(table, name);
+	uint32_t hash = key_hash(&name->key);
+	uint32_t same_key;
+	struct unit_entry *entry = find_and_count(table, hash, name, &same_key);
 	bool own = table->frames[frame].origin == FRAME_OWN;
 	if (entry && own && table->frames[entry->frame].origin != FRAME_OWN) {
 		entry->frame = frame;
@@ -127,7 +132,7 @@ int citable_add(struct citable *table, const struct unit_name *name, uint32_t fr
 	if (table->count >= LAYER_ROWS_MAX)
 		return error_set(error, ERR_LIMIT, "persist: more than %u units",
 				 LAYER_ROWS_MAX);
-	if (count_key(table, &name->key) >= SAME_KEY_MAX)
+	if (same_key >= SAME_KEY_MAX)
 		return error_set(error, ERR_LIMIT,
 				 "persist: more than %u contents with one XXH3-128",
 				 SAME_KEY_MAX);
@@ -136,8 +141,7 @@ int citable_add(struct citable *table, const struct unit_name *name, uint32_t fr
 		return ERR_NO_MEMORY;
 	table->entries[table->count] = (struct unit_entry){
 		.name = *name, .frame = frame, .position = (uint16_t)position};
-	slots_add(&table->by_key, key_hash(&name->key), table->count, hash_of_entry,
-		  table);
+	slots_add(&table->by_key, hash, table->count, hash_of_entry, table);
 	table->count++;
 	return 0;
 }
