@@ -15,8 +15,9 @@
 /* Takes the lock and writes this process's id into it, where there is room for that.
  * ERR_BUSY names the other one. */
 int recovery_lock(struct store *store, struct error *error);
-/* The same for one that only reads, beside others that do: the file stays as it is, and
- * one that is missing is nobody's. `alone`: beside none. */
+/* The same for a store that is only read, perhaps beside others that do the same. The
+ * file stays as it is; if it is missing nobody holds the lock. `alone`: no other may
+ * read beside it. */
 int recovery_lock_to_read(struct store *store, bool alone, struct error *error);
 
 /* Checks `format`, or writes it into a directory that has no catalogue. ERR_VERSION,
@@ -28,12 +29,13 @@ int recovery_check_version(struct store *store, struct error *error);
 /* Today's, durably, whatever is there. ERR_NO_ROOM, ERR_LOCAL. */
 int recovery_write_format(const struct store *store, struct error *error);
 
-/* Writes today's format over an older one, which keeps an older batond from what is about
- * to be written: it would change pages of the catalogue and leave their sums as they
- * were. Nothing where it is today's already. ERR_NO_ROOM, ERR_LOCAL. */
+/* Writes today's format over an older one; nothing if it is today's already. It keeps an
+ * older batond away, which would change pages of the catalogue and leave their sums as
+ * they were. ERR_NO_ROOM, ERR_LOCAL. */
 int recovery_raise_format(struct store *store, struct error *error);
 
-/* Whether something lies there that can say more than the catalogue: 1, 0, ERR_LOCAL. */
+/* Whether the directory has something that may remember more than the catalogue
+ * (forgotten.h): 1 or 0; ERR_LOCAL. */
 int recovery_has_witness(const struct store *store, struct error *error);
 
 /* Compares each segment file with the catalogue: cuts off, deletes, marks as damaged;
@@ -42,10 +44,10 @@ int recovery_has_witness(const struct store *store, struct error *error);
 int recovery_segments(struct store *store, const struct survey *survey,
 		      struct error *error);
 
-/* Whether `clean` vouches for the unit index, and for as many damaged frames as are
- * marked now: it is gone from the disk afterwards. */
+/* Whether `clean` vouches for the unit index, and counts as many damaged frames as are
+ * marked now. The file is gone from the disk afterwards. */
 int recovery_take_clean_mark(struct store *store, bool *ret_clean, struct error *error);
-/* Writes the mark: the index is on the disk, nothing follows. */
+/* Writes the file. The index must be on the disk, and nothing may change afterwards. */
 int recovery_put_clean_mark(struct store *store, struct error *error);
 
 #endif

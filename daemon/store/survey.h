@@ -19,14 +19,15 @@ struct survey {
 	int64_t *lens;  /* owned; of the rows' files in bytes; -1: there is none */
 	char **unknown; /* owned; names of files that no row has */
 	size_t unknown_count, unknown_room;
-	/* What is no regular file is not ours, says nothing and stays: their number, and
-	 * the name of one (owned; NULL where there is none). */
+	/* What is no regular file is not ours, says nothing and stays: how many there
+	 * are, and the name of one (owned; NULL: there is none). */
 	size_t other_count;
 	char *other;
 	/* One of `unknown` that is another store's (borrowed; NULL: none is): none of
 	 * them is deleted. */
 	const char *foreign;
-	/* Whether what is not vouched for could not all be read: it has to stay. */
+	/* Whether something that is not vouched for could not be read; then it has to
+	 * stay. */
 	bool unsure;
 };
 
@@ -34,8 +35,8 @@ struct survey {
 int survey_take(struct store *store, struct survey *ret_survey, struct error *error);
 void survey_fini(struct survey *survey);
 
-/* Whether the name in segments/ is a regular file's; what cannot be looked at is taken
- * for one, and found unreadable by who opens it. */
+/* Whether the name in segments/ is a regular file's. What cannot be looked at counts as
+ * one: who opens it will find it unreadable. */
 bool survey_is_file(const struct store *store, const char *name);
 
 /* Bytes of the row's file that are vouched for: all, but for holes, and their table. */

@@ -15,9 +15,9 @@ struct health {
 	/* Why no change is taken, though nothing has failed; code 0: they are taken.
 	 * Constant once the store is open. */
 	struct error refusal;
-	/* What can fail where nobody could report it is asked: whether the catalogue has
-	 * become read-only; the errno of the first written segment that could not be
-	 * closed, or 0. */
+	/* Failures that nobody could report when they happened are asked for: whether
+	 * the catalogue has become read-only; the errno of the first written segment
+	 * that could not be closed, or 0. */
 	bool (*catalogue_failed)(void *store);
 	int (*close_errno)(void *store);
 	void *store; /* borrowed; what these are given */

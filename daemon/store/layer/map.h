@@ -45,9 +45,10 @@ int layer_map_load(struct store *store, int64_t layer_id, struct segment_pins *p
 		   struct error *error);
 void layer_map_fini(struct layer_map *map);
 
-/* As it was written, at the place that the layer says: the bytes of a piece, SHA-256
- * checked, borrowed from the reader until its next use; a piece's block, whose frames may
- * be damaged, and its segments missing. layer/parts.h looks further. */
+/* What lies at the place that the layer names, whatever is known of damage there: the
+ * bytes of a piece, SHA-256 checked, borrowed from the reader until its next use; a
+ * piece's block, whose frames may be damaged and its segments missing. layer/parts.h
+ * looks elsewhere, too. */
 int layer_map_piece(const struct layer_map *map, size_t piece,
 		    struct segment_reader *reader, const uint8_t **ret_bytes,
 		    struct error *error);

@@ -60,7 +60,8 @@ struct frame_place {
 	uint32_t len; /* header, table and payload */
 };
 
-/* Which mention the first unit of the row given last is, whatever was skipped before. */
+/* The number of the mention that is the first unit of the row given last, whatever was
+ * skipped before. */
 uint64_t layer_reader_mention(const struct layer_reader *reader);
 
 /* The frame that holds unit mention number `mention` of this layer (0 is the first unit

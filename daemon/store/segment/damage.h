@@ -27,8 +27,8 @@ int damage_open(const struct io *io, int directory_fd, struct damage **ret_damag
 		struct error *error);
 void damage_free(struct damage *damage); /* NULL is fine */
 
-/* Whether that frame is marked; and whether any of that segment is. Without marks, which
- * is the rule, no lock is taken. */
+/* Whether that frame is marked; whether any frame of that segment is. Where nothing is
+ * marked, as mostly, no lock is taken. */
 bool damage_has(struct damage *damage, const struct segment_id *segment, uint64_t offset);
 bool damage_is_in(struct damage *damage, const struct segment_id *segment);
 
@@ -37,10 +37,12 @@ size_t damage_count(const struct damage *damage);
 
 /* Marks a frame, in memory. False where it was marked before, or too many are. */
 bool damage_add(struct damage *damage, const struct segment_id *segment, uint64_t offset);
-/* The same, and in the file. What cannot be written is known until the next start. */
+/* The same, and in the file. If it cannot be written there, the mark is known until the
+ * next start. */
 bool damage_mark(struct damage *damage, const struct segment_id *segment,
 		 uint64_t offset);
-/* Writes all that are marked, durably, for who does nothing else with them. ERR_LOCAL. */
+/* Writes all marks, durably. For a program that does nothing else with them. ERR_LOCAL.
+ */
 int damage_keep(struct damage *damage, struct error *error);
 
 #endif

@@ -29,8 +29,8 @@ struct unit_frame {
 	uint64_t offset;
 	uint32_t len;   /* header, table and payload */
 	uint8_t origin; /* enum frame_origin */
-	/* For who builds a block: which one last named the frame, and at what position.
-	 */
+	/* Used while a block is built: which block named the frame last, and at what
+	 * position. */
 	uint32_t block, block_position;
 };
 
