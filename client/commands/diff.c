@@ -141,26 +141,13 @@ static void say(struct diff *diff, char sign, const struct row *row, unsigned ho
 
 /* ---- comparing ---- */
 
-static bool same_units(const struct row *a, const struct row *b)
-{
-	if (a->size != b->size || a->unit_count != b->unit_count)
-		return false;
-	for (size_t i = 0; i < a->unit_count; i++)
-		if (!unit_name_equal(&a->units[i], &b->units[i]))
-			return false;
-	return true;
-}
-
 static unsigned compare_rows(const struct row *a, const struct row *b)
 {
 	if (a->type != b->type)
 		return DIFFERS_TYPE;
 	unsigned how = a->mode != b->mode ? DIFFERS_MODE : 0;
-	if (a->type == ROW_FILE && !same_units(a, b))
-		how |= DIFFERS_BYTES;
-	if (a->type == ROW_SYMLINK && (a->target_len != b->target_len ||
-				       memcmp(a->target, b->target, a->target_len) != 0))
-		how |= DIFFERS_TARGET;
+	if (!row_content_equal(a, b))
+		how |= a->type == ROW_FILE ? DIFFERS_BYTES : DIFFERS_TARGET;
 	return how;
 }
 

@@ -42,6 +42,8 @@ struct row {
 /* Equal in type, bytes and mode: rule W7's equality. The path and the time are not
  * looked at. */
 bool row_equal(const struct row *a, const struct row *b);
+/* Of two rows of one type: equal in bytes, or in target. */
+bool row_content_equal(const struct row *a, const struct row *b);
 
 /* Bytes of a time in a row: seconds and nanoseconds. */
 #define ROW_TIME_LEN 12u

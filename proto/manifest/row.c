@@ -28,13 +28,16 @@ static bool targets_equal(const struct row *a, const struct row *b)
 	       memcmp(a->target, b->target, a->target_len) == 0;
 }
 
-bool row_equal(const struct row *a, const struct row *b)
+bool row_content_equal(const struct row *a, const struct row *b)
 {
-	if (a->type != b->type || a->mode != b->mode)
-		return false;
 	if (a->type == ROW_FILE)
 		return units_equal(a, b);
 	return a->type == ROW_DIRECTORY || targets_equal(a, b);
+}
+
+bool row_equal(const struct row *a, const struct row *b)
+{
+	return a->type == b->type && a->mode == b->mode && row_content_equal(a, b);
 }
 
 /* ---- encoding --------------------------------------------------------------------- */
