@@ -45,14 +45,18 @@ static struct text next_statement(const char **script)
 
 /* A schema that was changed under the same number would fail in the middle of work.
  * SQLite keeps the text of each statement, in which a column that was added later stands
- * on no line of its own. */
+ * on no line of its own. Only where its head is the same is the rest looked at: taking
+ * the space out of every text for each statement was a third of a start. */
 static int check_statement(struct catalogue *catalogue, struct text statement,
 			   struct error *error)
 {
+	struct text head = {statement.at, strcspn(statement.at, "(") + 1};
 	struct query query AUTO(query_end) =
 		query_of(catalogue->database,
-			 "SELECT count(*) FROM sqlite_schema WHERE " WITHOUT_SPACE(
-				 "sql") " = " WITHOUT_SPACE("?1"));
+			 "SELECT count(*) FROM sqlite_schema WHERE"
+			 " substr(sql, 1, length(?1)) = ?1 AND " WITHOUT_SPACE(
+				 "sql") " = " WITHOUT_SPACE("?2"));
+	query_text(&query, head);
 	query_text(&query, statement);
 	int64_t there;
 	int result = query_one(&query, &there, error);
@@ -60,7 +64,7 @@ static int check_statement(struct catalogue *catalogue, struct text statement,
 		return result;
 	char what[256];
 	(void)snprintf(what, sizeof(what), "its catalogue was not made with `%.*s…)`",
-		       (int)strcspn(statement.at, "(") + 1, statement.at);
+		       (int)head.len, head.at);
 	return refuse(catalogue, what, "another batond", error);
 }
 
