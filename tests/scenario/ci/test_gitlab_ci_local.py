@@ -13,6 +13,7 @@ from harness import BATON, BUILD, TOP, Scenario, clean_environment, make_tree
 EXAMPLE = TOP / "examples/gitlab"
 PACKAGES = ("node@22", "gitlab-ci-local@4.75.1")
 WORKFLOW = "git.example/me/it/1000"
+PROJECT = "me/it"  # the namespace that the example names: CI_PROJECT_PATH
 RUNNER = BUILD.resolve() / PACKAGES[1]
 
 # The template is included as it is. GitLab's runner cleans the checkout before each job;
@@ -88,11 +89,12 @@ class GitLabCILocal(Scenario):
         return done.stdout
 
     def layers(self, *flags):
-        log = self.baton("log", "--json", *flags, workflow=WORKFLOW).json
+        log = self.baton("log", "--json", "--namespace", PROJECT, *flags, workflow=WORKFLOW).json
         return [(layer["job"], layer["shard"]) for layer in log["layers"]]
 
     def report(self, leg):
-        return self.baton("cat", f"reports/{leg}/junit.xml", workflow=WORKFLOW).out
+        return self.baton("cat", "--namespace", PROJECT, f"reports/{leg}/junit.xml",
+                          workflow=WORKFLOW).out
 
     def test_the_template_and_a_retry_of_what_failed(self):
         self.run_jobs(status=1)
