@@ -8,6 +8,7 @@
 #include "daemon/session/persist_keys.h"
 #include "daemon/store/check/check.h"
 #include "daemon/task/budget.h"
+#include "daemon/terms/terms.h"
 #include "proto/base/bytes.h"
 #include "tests/harness/scratch.h"
 
@@ -72,6 +73,7 @@ static struct world *make(void)
 	};
 	must(crew_new(1, &world.services.crew, &error), &error);
 	must(access_new(&config, &world.services.access, &error), &error);
+	must(terms_book_new(&config, &world.services.terms, &error), &error);
 	open_store(&world);
 	return &world;
 }
