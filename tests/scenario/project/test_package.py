@@ -160,7 +160,9 @@ class Package(unittest.TestCase):
                             "/usr/share/zsh/vendor-completions/_batond",
                             "/usr/share/fish/vendor_completions.d/batond.fish",
                             "/usr/lib/systemd/system/batond.service",
-                            "/usr/lib/systemd/system/batond.socket"))):
+                            "/usr/lib/systemd/system/batond.socket",
+                            "/usr/share/baton/batond-dashboard.json",
+                            "/usr/share/baton/batond-alerts.yml"))):
             found = files(made[name])
             documents = {f"/usr/share/doc/{name}/{file}" for file in ("copyright", "changelog.gz")}
             self.assertEqual(set(found), set(expected) | documents)

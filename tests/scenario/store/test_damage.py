@@ -46,7 +46,7 @@ class Damage(unittest.TestCase):
         self.hold("units.db")
 
     def test_format_lock_and_marks(self):
-        self.hold("format", "lock", "clean", "stamp", "damaged", "nothing")
+        self.hold("format", "lock", "clean", "stamp", "damaged", "scrub", "nothing")
 
     def test_the_catalogue(self):
         self.hold("catalogue.db")
@@ -60,7 +60,7 @@ class Damage(unittest.TestCase):
     def test_no_kind_of_file_is_left_out(self):
         self.assertLessEqual({kind for kind, _ in self.numbers},
                              {"segment", "units.db", "format", "lock", "clean", "stamp", "damaged",
-                              "nothing", "catalogue.db", "catalogue.db-wal", "older together"})
+                              "scrub", "nothing", "catalogue.db", "catalogue.db-wal", "older together"})
 
 
 class TheToolItself(unittest.TestCase):
