@@ -232,10 +232,8 @@ struct secrets {
 
 static void secrets_fini(struct secrets *secrets)
 {
-	if (secrets->key.at)
-		explicit_bzero(secrets->key.at, secrets->key.capacity);
 	buffer_fini(&secrets->certificate);
-	buffer_fini(&secrets->key);
+	buffer_wipe(&secrets->key);
 }
 
 #define PLAIN_FLAGS                                                                      \

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -112,7 +111,7 @@ static void on_hello(struct peer *peer, struct buffer *token)
 static void on_greeting(struct peer *peer, uint16_t type)
 {
 	struct error error = {0};
-	struct buffer token AUTO(buffer_fini) = {0};
+	struct buffer token AUTO(buffer_wipe) = {0};
 	int err =
 		type == MSG_HELLO
 			? greeting_check(peer->payload, peer->payload_len, &token, &error)
@@ -124,7 +123,6 @@ static void on_greeting(struct peer *peer, uint16_t type)
 		peer_refuse(peer, &error);
 	else
 		on_hello(peer, &token);
-	OPENSSL_cleanse(token.at, token.len);
 }
 
 /* Whose turn a request takes: its namespace's; or, where it will be refused there, its

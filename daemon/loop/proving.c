@@ -1,6 +1,5 @@
 #include "daemon/loop/proving.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 static void prove(uv_work_t *work)
@@ -37,8 +36,7 @@ struct proving *proving_begin(uv_loop_t *loop, struct access *access,
 
 void proving_free(struct proving *proving)
 {
-	OPENSSL_cleanse(proving->token.at, proving->token.len);
-	buffer_fini(&proving->token);
+	buffer_wipe(&proving->token);
 	principal_free(proving->principal);
 	free(proving);
 }

@@ -52,20 +52,6 @@ static int load_history(struct session *session, struct logged *logged,
 	return err;
 }
 
-static const char *state_name(uint8_t state)
-{
-	switch (state) {
-	case LAYER_REPLACED:
-		return "replaced";
-	case LAYER_LATE:
-		return "late";
-	case LAYER_STALE:
-		return "stale";
-	default:
-		return "visible";
-	}
-}
-
 /* Why a layer is out of sight, as one sentence. */
 static struct text reason_of(struct session *session,
 			     const struct catalogue_history *history,
@@ -95,7 +81,7 @@ static void describe(struct session *session, const struct catalogue_history *hi
 		     const struct view *view, uint32_t layer, struct msg_layer *message)
 {
 	layer_message(session->arena, history, layer, message);
-	message->state = text_of(state_name(view->states[layer]));
+	message->state = text_of(layer_state_text(view->states[layer]));
 	message->reason = reason_of(session, history, view, layer);
 }
 

@@ -4,6 +4,16 @@
 
 #include "proto/base/bytes.h"
 
+const char *layer_state_text(enum layer_state state)
+{
+	static const char *const texts[] = {
+		[LAYER_VISIBLE] = "visible", [LAYER_REPLACED] = "replaced",
+		[LAYER_LATE] = "late",       [LAYER_STALE] = "stale",
+		[LAYER_HIDDEN] = "hidden",
+	};
+	return texts[state];
+}
+
 bool facts_gone(const struct view *view, uint32_t layer)
 {
 	return view->reasons[layer] != VIEW_NONE && view->states[layer] != LAYER_STALE;

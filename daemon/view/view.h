@@ -76,6 +76,9 @@ enum layer_state {
 	LAYER_HIDDEN,      /* a shadow, or a later run than the request's */
 };
 
+/* "visible", "replaced" …; static. */
+const char *layer_state_text(enum layer_state state);
+
 struct view_layer {
 	uint32_t layer; /* position in history.layers */
 	/* owned; ascending positions in view.layers of all layers before this one */

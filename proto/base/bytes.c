@@ -114,6 +114,13 @@ void buffer_fini(struct buffer *buffer)
 	*buffer = (struct buffer){0};
 }
 
+void buffer_wipe(struct buffer *buffer)
+{
+	if (buffer->at)
+		explicit_bzero(buffer->at, buffer->capacity);
+	buffer_fini(buffer);
+}
+
 const uint8_t reader_nothing[1];
 
 /* Bytes of the varint at `at`; 0 unless it ends within `left`, is minimal and fits. */

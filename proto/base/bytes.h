@@ -46,6 +46,9 @@ size_t varint_len(uint64_t value); /* bytes that buffer_put_varint() writes */
 void buffer_put_zigzag(struct buffer *buffer, int64_t value);
 void buffer_clear(struct buffer *buffer); /* len = 0, memory kept */
 void buffer_fini(struct buffer *buffer);  /* frees; the buffer is empty and usable */
+/* The same for what had a token or a key: its memory is wiped first. What it outgrew is
+ * not: reserve room before the first byte. */
+void buffer_wipe(struct buffer *buffer);
 
 struct reader {
 	const uint8_t *at; /* borrowed; next byte */

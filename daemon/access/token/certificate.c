@@ -78,13 +78,6 @@ static int read_or_make(const char *data, struct buffer *certificate, struct buf
 	return err;
 }
 
-/* The last key that was in the buffer, or made for it, is nobody's to find. */
-static void forget_key(struct buffer *key)
-{
-	OPENSSL_cleanse(key->at, key->len);
-	buffer_fini(key);
-}
-
 static bool use_texts(SSL_CTX *context, const struct buffer *certificate_text,
 		      const struct buffer *key_text)
 {
@@ -106,7 +99,7 @@ static bool use_texts(SSL_CTX *context, const struct buffer *certificate_text,
 static int use_own(SSL_CTX *context, const char *data, struct error *error)
 {
 	struct buffer certificate AUTO(buffer_fini) = {0};
-	struct buffer key AUTO(forget_key) = {0};
+	struct buffer key AUTO(buffer_wipe) = {0};
 	int err = read_or_make(data, &certificate, &key, error);
 	if (err == 0 && !use_texts(context, &certificate, &key))
 		err = bad_file("access/" CERTIFICATE_NAME " and access/" KEY_NAME,

@@ -27,16 +27,23 @@ enum MHD_Result answer_queue(struct http_request *request, unsigned status,
 	return result;
 }
 
-/* What is in the buffer, which is empty then. */
-static enum MHD_Result answer_bytes(struct http_request *request, unsigned status,
-				    const char *type, struct buffer *bytes)
+/* Of what is in the buffer, which is empty then. */
+static struct MHD_Response *json_response(struct buffer *json)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
-		bytes->len, bytes->at, MHD_RESPMEM_MUST_COPY);
-	buffer_fini(bytes);
+		json->len, json->at, MHD_RESPMEM_MUST_COPY);
+	buffer_fini(json);
+	if (response)
+		answer_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	return response;
+}
+
+static enum MHD_Result answer_with(struct http_request *request, unsigned status,
+				   struct buffer *json)
+{
+	struct MHD_Response *response = json_response(json);
 	if (!response)
 		return MHD_NO;
-	answer_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	answer_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	if (status == MHD_HTTP_UNAUTHORIZED)
 		answer_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
@@ -48,7 +55,7 @@ static enum MHD_Result answer_bytes(struct http_request *request, unsigned statu
 
 enum MHD_Result answer_json(struct http_request *request, struct buffer *json)
 {
-	return answer_bytes(request, MHD_HTTP_OK, "application/json", json);
+	return answer_with(request, MHD_HTTP_OK, json);
 }
 
 /* ---- errors ---------------------------------------------------------------------- */
@@ -111,8 +118,7 @@ enum MHD_Result answer_error(struct http_request *request, const struct error *e
 	struct buffer json = {0};
 	put_error(&json, error_name(told->code), error_exit_status(told->code),
 		  told->text);
-	return answer_bytes(request, status_of(request, told->code), "application/json",
-			    &json);
+	return answer_with(request, status_of(request, told->code), &json);
 }
 
 enum MHD_Result answer_refusal(struct http_request *request, unsigned status,
@@ -121,12 +127,9 @@ enum MHD_Result answer_refusal(struct http_request *request, unsigned status,
 	struct buffer json = {0};
 	put_error(&json, "protocol", error_exit_status(ERR_PROTOCOL), sentence);
 	(void)error_set(&request->error, ERR_PROTOCOL, "%s", sentence);
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(json.len, json.at, MHD_RESPMEM_MUST_COPY);
-	buffer_fini(&json);
+	struct MHD_Response *response = json_response(&json);
 	if (!response)
 		return MHD_NO;
-	answer_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
 	answer_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (allow)
 		answer_header(response, MHD_HTTP_HEADER_ALLOW, allow);

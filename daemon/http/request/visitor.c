@@ -7,18 +7,10 @@
 #include "proto/base/cleanup.h"
 #include "proto/bounds.h"
 
-/* Memory that a token was in. */
-static void buffer_forget(struct buffer *buffer)
-{
-	if (buffer->at)
-		explicit_bzero(buffer->at, buffer->capacity);
-	buffer_fini(buffer);
-}
-
 void visitor_fini(struct visitor *visitor)
 {
 	principal_free(take_ptr(&visitor->principal));
-	buffer_forget(&visitor->token);
+	buffer_wipe(&visitor->token);
 }
 
 /* ---- the token of a request ------------------------------------------------------ */
@@ -56,7 +48,7 @@ static int take_basic(struct text encoded, struct buffer *ret_token, struct erro
 {
 	if (encoded.len > 2 * TOKEN_LEN_MAX || encoded.len % 4 != 0)
 		return bad_header(error);
-	struct buffer pair AUTO(buffer_forget) = {0};
+	struct buffer pair AUTO(buffer_wipe) = {0};
 	buffer_reserve(&pair, encoded.len);
 	/* Counts the padding as bytes. */
 	int len = EVP_DecodeBlock(pair.at, (const unsigned char *)encoded.at,
@@ -108,7 +100,7 @@ static int prove(struct visitor *visitor, struct access *access,
 		 const struct buffer *token, struct error *error)
 {
 	principal_free(take_ptr(&visitor->principal));
-	buffer_forget(&visitor->token);
+	buffer_wipe(&visitor->token);
 	const struct proof proof = {
 		.token = {(const char *)token->at, token->len},
 		.way = visitor->way,
@@ -123,7 +115,7 @@ static int prove(struct visitor *visitor, struct access *access,
 int visitor_show(struct visitor *visitor, struct access *access,
 		 const struct visitor_headers *headers, struct error *error)
 {
-	struct buffer token AUTO(buffer_forget) = {0};
+	struct buffer token AUTO(buffer_wipe) = {0};
 	int err = find_token(headers, &token, error);
 	if (err)
 		return err;

@@ -21,22 +21,6 @@ void describe_time(struct json_writer *writer, const char *name, int64_t unix_ms
 	json_writer_text(writer, name, text);
 }
 
-static const char *state_text(const struct subject *subject, uint32_t layer)
-{
-	switch (subject->view.states[layer]) {
-	case LAYER_VISIBLE:
-		return "visible";
-	case LAYER_REPLACED:
-		return "replaced";
-	case LAYER_LATE:
-		return "late";
-	case LAYER_STALE:
-		return "stale";
-	default:
-		return "hidden";
-	}
-}
-
 static void put_execution(struct json_writer *writer, const struct layer_record *record)
 {
 	json_writer_text(writer, "workflow", record->workflow);
@@ -70,28 +54,18 @@ void describe_layer(struct json_writer *writer, const struct subject *subject,
 	put_figures(writer, record);
 	describe_time(writer, "created", record->created_ms);
 	json_writer_boolean(writer, "inherited", record->inherited);
-	json_writer_text(writer, "state", state_text(subject, layer));
-}
-
-/* Position in the view; the view's count where it is not there. */
-static uint32_t view_position(const struct view *view, uint32_t layer)
-{
-	uint32_t at = 0;
-	while (at < view->layer_count && view->layers[at].layer != layer)
-		at++;
-	return at;
+	json_writer_text(writer, "state", layer_state_text(subject->view.states[layer]));
 }
 
 void describe_after(struct json_writer *writer, const struct subject *subject,
-		    uint32_t layer)
+		    uint32_t position)
 {
-	const struct view *view = &subject->view;
-	uint32_t at = view_position(view, layer);
+	const struct view_layer *layers = subject->view.layers;
 	json_writer_array_begin(writer, "after");
-	for (size_t i = 0; at < view->layer_count && i < view->layers[at].after_count;
+	for (size_t i = 0; position != VIEW_NONE && i < layers[position].after_count;
 	     i++) {
 		char id[LAYER_ID_TEXT_SIZE];
-		uint32_t before = view->layers[view->layers[at].after[i]].layer;
+		uint32_t before = layers[layers[position].after[i]].layer;
 		layer_id_text(subject->history.records[before].name, id);
 		json_writer_text(writer, NULL, id);
 	}

@@ -15,8 +15,9 @@ void describe_time(struct json_writer *writer, const char *name, int64_t unix_ms
 /* All of a layer, as the value of the array that is open. */
 void describe_layer(struct json_writer *writer, const struct subject *subject,
 		    uint32_t layer);
-/* The ids of the layers that it comes directly after, where it is in the view. */
+/* The ids of the layers directly before position `position` of the view; none for
+ * VIEW_NONE. */
 void describe_after(struct json_writer *writer, const struct subject *subject,
-		    uint32_t layer);
+		    uint32_t position);
 
 #endif

@@ -4,13 +4,13 @@
 #include "daemon/http/resource/describe.h"
 #include "proto/base/bytes.h"
 
+/* position: in the view; VIEW_NONE: it is not there. */
 static void put_layer(struct json_writer *writer, const struct subject *subject,
-		      uint32_t layer, bool with_order)
+		      uint32_t layer, uint32_t position)
 {
 	json_writer_object_begin(writer, NULL);
 	describe_layer(writer, subject, layer);
-	if (with_order)
-		describe_after(writer, subject, layer);
+	describe_after(writer, subject, position);
 	json_writer_object_end(writer);
 }
 
@@ -21,13 +21,13 @@ static void put_layers(struct json_writer *writer, const struct subject *subject
 	size_t count = subject->history.history.layer_count;
 	bool *listed = arena_take(arena, count + 1);
 	json_writer_array_begin(writer, "layers");
-	for (size_t i = 0; i < subject->view.layer_count; i++) {
-		put_layer(writer, subject, subject->view.layers[i].layer, true);
+	for (uint32_t i = 0; i < subject->view.layer_count; i++) {
+		put_layer(writer, subject, subject->view.layers[i].layer, i);
 		listed[subject->view.layers[i].layer] = true;
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (!listed[i] && subject->view.states[i] != LAYER_HIDDEN)
-			put_layer(writer, subject, i, true);
+			put_layer(writer, subject, i, VIEW_NONE);
 	}
 	json_writer_array_end(writer);
 }
@@ -52,7 +52,9 @@ enum MHD_Result workflow_answer_layer(struct http_request *request,
 	struct buffer json = {0};
 	struct json_writer writer;
 	json_writer_init(&writer, &json);
-	put_layer(&writer, subject, subject->layer, false);
+	json_writer_object_begin(&writer, NULL);
+	describe_layer(&writer, subject, subject->layer);
+	json_writer_object_end(&writer);
 	json_writer_line_end(&writer);
 	return answer_json(request, &json);
 }
