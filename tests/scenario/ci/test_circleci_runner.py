@@ -236,15 +236,15 @@ class Jobs(Runner):
     def test_a_job_has_a_clean_folder_that_is_its_home(self):
         self.configure("""\
 defaults: &defaults
-  working_directory: ~/work/here
+  working_directory: ~/checkout/here
   environment: {A: 1, B: true}
 jobs:
   first:
     <<: *defaults
     steps:
-      - run: 'test "$PWD" = "$HOME/work/here"; touch ~/left-behind; test "$A$B" = 1true'
+      - run: 'test "$PWD" = "$HOME/checkout/here"; touch ~/left-behind; test "$A$B" = 1true'
       - run: {working_directory: ~/sub, command: 'test "$PWD" = "$HOME/sub"', environment: {A: 2}}
-      - run: {working_directory: sub, command: 'test "$PWD" = "$HOME/work/here/sub"'}
+      - run: {working_directory: sub, command: 'test "$PWD" = "$HOME/checkout/here/sub"'}
       - run: echo 'export C=3' >> "$BASH_ENV"
       - run: test "$C" = 3
   second:
